@@ -1,0 +1,1 @@
+//! Base bars in, bars of every higher timeframe out.

@@ -1,0 +1,102 @@
+//! The configuration as the stages use it: dense tables by symbol and timeframe.
+
+use super::StrategyParams;
+use crate::model::{AssetType, SymbolId, Timeframe, TimeframeId, TradingStyle};
+use serde::{Deserialize, Serialize};
+
+/// Which price of a bar the indicators and strategies read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PriceMethod {
+    /// The close.
+    #[default]
+    Ohlc,
+    /// The volume-weighted average price.
+    Vwap,
+    /// `(high + low + close) / 3`.
+    Typical,
+}
+
+/// One symbol on one timeframe.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CellSpec {
+    /// Whether the cell is calculated at all.
+    pub enabled: bool,
+    /// Decides the thread and the latency budget.
+    pub style: TradingStyle,
+    /// Price series of indicators and strategies.
+    pub method: PriceMethod,
+    /// Price scale `s` in (0, 1] by which thresholds written for daily bars shrink.
+    pub price_scale: f64,
+    /// Closed bars kept, a power of two that covers every window.
+    pub buffer_size: usize,
+    /// Weight of the timeframe's signals in the composite.
+    pub weight: f64,
+}
+
+/// One symbol.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Asset {
+    /// Name as the streams have it.
+    pub symbol: String,
+    /// Factor of the priority of its signals.
+    pub priority: f64,
+    /// Kind of asset.
+    pub asset_type: AssetType,
+    /// Who provides its data; informative.
+    pub data_provider: String,
+    /// Its cells by timeframe index.
+    pub cells: Vec<CellSpec>,
+}
+
+/// Rules of one trading style.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct StyleRules {
+    /// Signals below this composite confidence are held back.
+    pub min_composite_confidence: f64,
+    /// Bars for which the same symbol, timeframe, strategy and side is held back after a published signal.
+    pub cooldown_bars: u64,
+    /// Budget from arrival to acknowledged write, ms.
+    pub budget_ms: u64,
+}
+
+/// The resolved configuration of the stages.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Plan {
+    /// All timeframes, shortest first; a [`TimeframeId`] indexes it. Includes the bases of the inputs.
+    pub timeframes: Vec<Timeframe>,
+    /// Parameters of the strategies by timeframe.
+    pub params: Vec<StrategyParams>,
+    /// The watchlist, enabled symbols only; a [`SymbolId`] indexes it.
+    pub assets: Vec<Asset>,
+    /// What a symbol that is not on the watchlist gets, where [`Plan::open_watchlist`] lets it in.
+    pub default_asset: Asset,
+    /// Whether unknown symbols are added in order of first appearance (a replay without a watchlist).
+    pub open_watchlist: bool,
+    /// Most symbols that may be known, on the watchlist or added.
+    pub max_symbols: usize,
+    /// How long after a bar's end event time closes it, ms.
+    pub allowed_lateness_ms: i64,
+    /// How far after its entry id's time a record may lie, ms.
+    pub max_future_ms: i64,
+    /// Bars of its timeframe for which a signal stays active.
+    pub active_bars: i64,
+    /// Composite confidence from which on a signal is also an alert.
+    pub alert_confidence: f64,
+    /// Rules by trading style.
+    pub styles: [StyleRules; 3],
+}
+
+impl Plan {
+    /// Identity of a timeframe, if the engine has it.
+    #[must_use]
+    pub fn timeframe_id(&self, timeframe: Timeframe) -> Option<TimeframeId> {
+        self.timeframes.iter().position(|&t| t == timeframe).map(TimeframeId::new)
+    }
+
+    /// The asset of a symbol: its own, or the default for one that is not on the watchlist.
+    #[must_use]
+    pub fn asset(&self, symbol: SymbolId) -> &Asset {
+        self.assets.get(symbol.index()).unwrap_or(&self.default_asset)
+    }
+}

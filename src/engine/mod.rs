@@ -1,0 +1,1 @@
+//! The table of agents, cores and rings; start, halt, drain.

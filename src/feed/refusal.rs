@@ -1,0 +1,89 @@
+//! Why a record was refused.
+
+/// Why a record was refused; it has changed no state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum Refusal {
+    /// A required field is absent.
+    MissingField,
+    /// A field occurs twice.
+    RepeatedField,
+    /// A field that must be a number is not one.
+    NotANumber,
+    /// A number is NaN or infinite.
+    NotFinite,
+    /// A price is zero or negative.
+    PriceNotPositive,
+    /// The volume is negative.
+    VolumeNegative,
+    /// High and low do not bound open and close (or the vwap).
+    HighLowBounds,
+    /// The symbol is not on the watchlist, disabled, or one more than fit.
+    UnknownSymbol,
+    /// The bar's timeframe is not that of its stream.
+    WrongTimeframe,
+    /// The timestamp cannot be parsed or is absurd.
+    BadTimestamp,
+    /// The record is older than the symbol's newest, or belongs to a bar that is closed already.
+    Late,
+    /// The record has the timestamp of the symbol's newest.
+    Duplicate,
+    /// The record is further in the future of its entry id than is allowed.
+    Future,
+    /// A text is not UTF-8, or too long.
+    BadText,
+    /// A frame has a wrong version, length or checksum.
+    BadFrame,
+}
+
+impl Refusal {
+    /// Number of reasons.
+    pub const COUNT: usize = 15;
+    /// All reasons.
+    pub const ALL: [Self; Self::COUNT] = [
+        Self::MissingField,
+        Self::RepeatedField,
+        Self::NotANumber,
+        Self::NotFinite,
+        Self::PriceNotPositive,
+        Self::VolumeNegative,
+        Self::HighLowBounds,
+        Self::UnknownSymbol,
+        Self::WrongTimeframe,
+        Self::BadTimestamp,
+        Self::Late,
+        Self::Duplicate,
+        Self::Future,
+        Self::BadText,
+        Self::BadFrame,
+    ];
+
+    /// Index into tables of reasons.
+    #[inline]
+    #[must_use]
+    pub const fn index(self) -> usize {
+        self as usize
+    }
+
+    /// Name as it is counted and published.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::MissingField => "missing_field",
+            Self::RepeatedField => "repeated_field",
+            Self::NotANumber => "not_a_number",
+            Self::NotFinite => "not_finite",
+            Self::PriceNotPositive => "price_not_positive",
+            Self::VolumeNegative => "volume_negative",
+            Self::HighLowBounds => "high_low_bounds",
+            Self::UnknownSymbol => "unknown_symbol",
+            Self::WrongTimeframe => "wrong_timeframe",
+            Self::BadTimestamp => "bad_timestamp",
+            Self::Late => "late",
+            Self::Duplicate => "duplicate",
+            Self::Future => "future",
+            Self::BadText => "bad_text",
+            Self::BadFrame => "bad_frame",
+        }
+    }
+}

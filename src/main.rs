@@ -1,0 +1,2 @@
+//! The wagehood-engine binary: arguments in, a command run.
+fn main() {}

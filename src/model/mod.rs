@@ -1,0 +1,24 @@
+//! Plain data that crosses threads: bars, identities, timeframes, signals, messages, time.
+//!
+//! Everything here is `Copy`, of fixed size, and knows nothing of threads, rings or I/O.
+
+mod bar;
+mod composite;
+mod directory;
+mod ids;
+mod message;
+mod row;
+mod signal;
+mod style;
+pub mod time;
+mod timeframe;
+
+pub use bar::Bar;
+pub use composite::{Composite, Peer};
+pub use directory::Directory;
+pub use ids::{MAX_SYMBOLS, MAX_TIMEFRAMES, SymbolId, TimeframeId};
+pub use message::{BarMessage, Control, Head, SourceId, WorkerMessage};
+pub use row::{INDICATOR_NAMES, IndicatorRow, Indicators};
+pub use signal::{Candidate, Factors, MAX_FACTORS, Side, Signal, SignalKind, Strategy};
+pub use style::{AssetType, TradingStyle};
+pub use timeframe::{Timeframe, TimeframeError};

@@ -1,0 +1,1 @@
+//! Composite signals in, bytes out.

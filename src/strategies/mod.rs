@@ -1,0 +1,1 @@
+//! Indicator values in, signals out.
