@@ -1,1 +1,11 @@
 //! Base bars in, bars of every higher timeframe out.
+//!
+//! [`TimeBarAggregator`] is a pure state machine: it allocates only when a new symbol is added, never blocks, and takes
+//! time from its input alone. A bar of a higher timeframe closes at the first of: the base bar arrives that completes
+//! it; a record of its symbol arrives that belongs to a later bar; event time reaches its end plus the allowed lateness.
+
+mod builder;
+mod time_bars;
+
+pub use builder::BarBuilder;
+pub use time_bars::TimeBarAggregator;

@@ -1,1 +1,23 @@
 //! Bars in, indicator values out.
+//!
+//! Every indicator is a small state machine over one cell (one symbol on one timeframe). It is fed once per closed bar,
+//! allocates nothing, and gives NaN while it is not ready, so that a condition that reads it is false. Conventions are
+//! TA-Lib's; what each file implements is named in its first lines.
+
+mod bollinger;
+mod ema;
+mod history;
+mod layout;
+mod macd;
+mod mean;
+mod rsi;
+mod set;
+
+pub use bollinger::{Bollinger, BollingerSpec};
+pub use ema::{Ema, EmaSpec};
+pub use history::History;
+pub use layout::{IndicatorLayout, PublishedSlots, StrategySlots};
+pub use macd::{Macd, MacdSpec};
+pub use mean::RollingMean;
+pub use rsi::Rsi;
+pub use set::IndicatorSet;

@@ -46,6 +46,25 @@ pub struct Indicators {
 }
 
 impl Indicators {
+    /// Nothing is ready.
+    pub const NONE: Self = Self {
+        macd_line: f64::NAN,
+        macd_signal: f64::NAN,
+        macd_hist: f64::NAN,
+        rsi_14: f64::NAN,
+        rsi_21: f64::NAN,
+        ema_50: f64::NAN,
+        ema_200: f64::NAN,
+        bb_upper: f64::NAN,
+        bb_middle: f64::NAN,
+        bb_lower: f64::NAN,
+        volume_sma_20: f64::NAN,
+        sma_50: f64::NAN,
+        sma_200: f64::NAN,
+        ema_12: f64::NAN,
+        ema_26: f64::NAN,
+    };
+
     /// The values in the order of [`INDICATOR_NAMES`].
     #[must_use]
     pub const fn values(&self) -> [f64; 15] {

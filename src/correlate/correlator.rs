@@ -1,0 +1,128 @@
+//! Groups of signals in, composites out.
+
+use super::{
+    filter::{Cooldowns, HeldBack},
+    table::{ActiveSignals, Peers},
+};
+use crate::{
+    config::{Asset, Plan, StyleRules},
+    model::{Composite, Peer, Signal, Timeframe, TimeframeId},
+};
+
+/// What becomes of a signal.
+#[derive(Debug)]
+pub enum Verdict<'a> {
+    /// It is published.
+    Publish(Composite<'a>),
+    /// It is held back.
+    Hold(Composite<'a>, HeldBack),
+}
+
+#[derive(Debug, Clone)]
+struct SymbolState {
+    active: ActiveSignals,
+    cooldowns: Cooldowns,
+    asset: Asset,
+    /// Timeframes enabled for the symbol.
+    enabled: u32,
+}
+
+/// Computes the composite confidence of every signal from the active signals of its symbol's other timeframes.
+#[derive(Debug, Clone)]
+pub struct Correlator {
+    timeframes: Vec<Timeframe>,
+    styles: [StyleRules; 3],
+    active_bars: i64,
+    symbols: Vec<SymbolState>,
+    peers: Peers,
+    supporting: Vec<Peer>,
+    opposing: Vec<Peer>,
+}
+
+impl Correlator {
+    /// A correlator for the plan's symbols, without any signal yet.
+    #[must_use]
+    pub fn new(plan: &Plan) -> Self {
+        let mut correlator = Self {
+            timeframes: plan.timeframes.clone(),
+            styles: plan.styles,
+            active_bars: plan.active_bars,
+            symbols: Vec::with_capacity(plan.assets.len()),
+            peers: Peers::new(),
+            supporting: Vec::with_capacity(super::table::MAX_PEERS),
+            opposing: Vec::with_capacity(super::table::MAX_PEERS),
+        };
+        for asset in &plan.assets {
+            correlator.add_symbol(asset);
+        }
+        correlator
+    }
+
+    /// Adds the next symbol. Allocates.
+    pub fn add_symbol(&mut self, asset: &Asset) {
+        let enabled = asset.cells.iter().filter(|cell| cell.enabled).count() as u32;
+        self.symbols.push(SymbolState {
+            active: ActiveSignals::new(self.timeframes.len()),
+            cooldowns: Cooldowns::new(self.timeframes.len()),
+            asset: asset.clone(),
+            enabled,
+        });
+    }
+
+    /// Symbols there are.
+    #[must_use]
+    pub fn symbols(&self) -> usize {
+        self.symbols.len()
+    }
+
+    /// Bytes held.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.symbols.iter().map(|s| size_of::<SymbolState>() + s.active.bytes() + s.cooldowns.bytes()).sum()
+    }
+
+    /// Takes one group, the signals of one symbol and sequence, sorts it into the order of publication (longest
+    /// timeframe first, then the older bar, then the strategies' order) and gives each signal its verdict.
+    ///
+    /// Allocates nothing.
+    pub fn on_group(&mut self, group: &mut [Signal], mut on_verdict: impl FnMut(Verdict<'_>)) {
+        group.sort_unstable_by_key(|s| (std::cmp::Reverse(s.timeframe), s.bar_ts, s.strategy));
+        let Some(symbol) = group.first().map(|s| s.symbol.index()) else { return };
+        let state = &mut self.symbols[symbol];
+        for signal in group.iter() {
+            state.active.enter(signal, self.timeframes[signal.timeframe.index()], self.active_bars);
+        }
+        for signal in group.iter() {
+            let weight = |timeframe: TimeframeId| state.asset.cells[timeframe.index()].weight;
+            state.active.peers(signal, weight, &mut self.peers);
+            let support: f64 = self.peers.supporting.iter().map(|p| p.0).sum();
+            let opposition: f64 = self.peers.opposing.iter().map(|p| p.0).sum();
+            let composite_confidence = (signal.candidate.confidence + support) / (1.0 + support + opposition);
+
+            self.supporting.clear();
+            self.supporting.extend(self.peers.supporting.iter().map(|p| p.1));
+            self.opposing.clear();
+            self.opposing.extend(self.peers.opposing.iter().map(|p| p.1));
+            let agreeing = self.supporting.iter().fold(0u32, |bits, p| bits | 1 << p.timeframe.index());
+            let others = state.enabled.saturating_sub(1);
+            let style = state.asset.cells[signal.timeframe.index()].style;
+            let composite = Composite {
+                signal,
+                style,
+                composite_confidence,
+                correlation_strength: if others == 0 {
+                    0.0
+                } else {
+                    f64::from(agreeing.count_ones()) / f64::from(others)
+                },
+                priority: composite_confidence * state.asset.priority,
+                supporting: &self.supporting,
+                opposing: &self.opposing,
+            };
+            match state.cooldowns.admit(signal, &self.styles[style.index()], composite_confidence) {
+                Ok(()) => on_verdict(Verdict::Publish(composite)),
+                Err(reason) => on_verdict(Verdict::Hold(composite, reason)),
+            }
+        }
+    }
+}

@@ -1,0 +1,74 @@
+//! Which signals are held back.
+
+use crate::{
+    config::StyleRules,
+    model::{Side, Signal, Strategy},
+};
+
+/// Why a signal was held back; it still counts for the others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum HeldBack {
+    /// Its composite confidence is below the style's minimum.
+    LowConfidence,
+    /// The same symbol, timeframe, strategy and side was published too few bars ago.
+    Cooldown,
+}
+
+impl HeldBack {
+    /// Number of reasons.
+    pub const COUNT: usize = 2;
+    /// All reasons.
+    pub const ALL: [Self; Self::COUNT] = [Self::LowConfidence, Self::Cooldown];
+
+    /// Index into tables of reasons.
+    #[inline]
+    #[must_use]
+    pub const fn index(self) -> usize {
+        self as usize
+    }
+
+    /// Name as it is counted.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::LowConfidence => "low_confidence",
+            Self::Cooldown => "cooldown",
+        }
+    }
+}
+
+/// The bars of one symbol's last published signals.
+#[derive(Debug, Clone)]
+pub(super) struct Cooldowns {
+    /// By timeframe, strategy and side: number of the bar, plus one; 0 for none.
+    last: Box<[u64]>,
+}
+
+impl Cooldowns {
+    /// Nothing published yet. Allocates.
+    pub(super) fn new(timeframes: usize) -> Self {
+        Self { last: vec![0; timeframes * Strategy::COUNT * 2].into_boxed_slice() }
+    }
+
+    /// Bytes held.
+    pub(super) fn bytes(&self) -> usize {
+        size_of::<Self>() + size_of_val(&*self.last)
+    }
+
+    /// Decides, and remembers what is published.
+    pub(super) fn admit(&mut self, signal: &Signal, rules: &StyleRules, composite: f64) -> Result<(), HeldBack> {
+        if composite < rules.min_composite_confidence {
+            return Err(HeldBack::LowConfidence);
+        }
+        let side = usize::from(signal.candidate.side == Side::Sell);
+        let slot = (signal.timeframe.index() * Strategy::COUNT + signal.strategy.index()) * 2 + side;
+        let last = self.last[slot];
+        // Bars are numbered from 0 and `last` is one more: the bars last … last + cooldown − 1 are held back.
+        if last != 0 && signal.bar_index < last + rules.cooldown_bars {
+            return Err(HeldBack::Cooldown);
+        }
+        self.last[slot] = signal.bar_index + 1;
+        Ok(())
+    }
+}

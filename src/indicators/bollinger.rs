@@ -1,0 +1,80 @@
+//! Bollinger bands (n, k): the mean of the last n prices, and k population standard deviations above and below.
+//!
+//! The deviation is computed from the window itself in two passes, O(n) a bar, so that nothing cancels at large prices
+//! and nothing drifts; n equal prices give a deviation of exactly 0. The squares are added in four interleaved chains,
+//! by their place in the window, so that the sum does not depend on where the window lies in memory.
+
+use super::{History, RollingMean};
+
+/// State and last values of the bands.
+#[derive(Debug, Clone, Copy)]
+pub struct Bollinger {
+    mean: RollingMean,
+    /// Middle plus k deviations, NaN before the bands are ready.
+    pub upper: f64,
+    /// Mean of the window, NaN before the bands are ready.
+    pub middle: f64,
+    /// Middle minus k deviations, NaN before the bands are ready.
+    pub lower: f64,
+}
+
+/// What the bands are told.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct BollingerSpec {
+    /// Length n of the window, bars.
+    pub period: usize,
+    /// Width k, population standard deviations.
+    pub std_dev: f64,
+}
+
+impl Default for Bollinger {
+    fn default() -> Self {
+        Self { mean: RollingMean::default(), upper: f64::NAN, middle: f64::NAN, lower: f64::NAN }
+    }
+}
+
+impl Bollinger {
+    /// Takes bar `i`, the newest of `history`; `leaving` is the price of bar `i − period`, where there is one.
+    #[inline]
+    pub fn on_bar(&mut self, spec: &BollingerSpec, i: u64, history: &History, leaving: f64) {
+        let n = spec.period as u64;
+        let middle = self.mean.on_value(n, i, history.price(0), leaving);
+        if i + 1 < n {
+            return;
+        }
+        let deviation =
+            if self.mean.is_flat(n) { 0.0 } else { (sum_of_squares(history, spec.period, middle) / n as f64).sqrt() };
+        self.middle = middle;
+        self.upper = middle + spec.std_dev * deviation;
+        self.lower = middle - spec.std_dev * deviation;
+    }
+}
+
+/// Sum of the squared distances of the newest `n` prices from `mean`.
+#[inline]
+fn sum_of_squares(history: &History, n: usize, mean: f64) -> f64 {
+    let (older, newer) = history.newest_prices(n);
+    let mut lanes = [0.0f64; 4];
+    let mut place = 0;
+    for run in [older, newer] {
+        let mut rest = run;
+        while place % 4 != 0
+            && let Some((&x, tail)) = rest.split_first()
+        {
+            lanes[place % 4] += (x - mean) * (x - mean);
+            place += 1;
+            rest = tail;
+        }
+        let mut quads = rest.chunks_exact(4);
+        for quad in &mut quads {
+            for (lane, &x) in lanes.iter_mut().zip(quad) {
+                *lane += (x - mean) * (x - mean);
+            }
+        }
+        for (k, &x) in quads.remainder().iter().enumerate() {
+            lanes[k] += (x - mean) * (x - mean);
+        }
+        place += rest.len();
+    }
+    (lanes[0] + lanes[1]) + (lanes[2] + lanes[3])
+}
