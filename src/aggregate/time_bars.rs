@@ -2,7 +2,7 @@
 
 use super::BarBuilder;
 use crate::{
-    config::Plan,
+    config::{Asset, Plan},
     model::{Bar, MAX_TIMEFRAMES, SymbolId, Timeframe, TimeframeId},
 };
 
@@ -36,15 +36,9 @@ impl TimeBarAggregator {
     /// An aggregator for the plan's symbols, all of whose bars are empty.
     #[must_use]
     pub fn new(plan: &Plan) -> Self {
-        let mut fed_by = [0; MAX_TIMEFRAMES];
-        for (set, base) in fed_by.iter_mut().zip(&plan.timeframes) {
-            for (index, timeframe) in plan.timeframes.iter().enumerate() {
-                *set |= u32::from(timeframe.is_multiple_of(*base)) << index;
-            }
-        }
         let mut aggregator = Self {
             timeframes: plan.timeframes.clone(),
-            fed_by,
+            fed_by: plan.fed_by(),
             enabled: Vec::with_capacity(plan.assets.len()),
             builders: Vec::with_capacity(plan.assets.len() * plan.timeframes.len()),
             allowed_lateness_ms: plan.allowed_lateness_ms,
@@ -52,15 +46,14 @@ impl TimeBarAggregator {
             next_deadline: i64::MAX,
         };
         for asset in &plan.assets {
-            aggregator.add_symbol(asset.cells.iter().map(|cell| cell.enabled));
+            aggregator.add_symbol(asset);
         }
         aggregator
     }
 
-    /// Adds the next symbol, with which of the timeframes are enabled for it. Allocates.
-    pub fn add_symbol(&mut self, enabled: impl Iterator<Item = bool>) {
-        let bits = enabled.enumerate().fold(0, |bits, (index, on)| bits | u32::from(on) << index);
-        self.enabled.push(bits);
+    /// Adds the next symbol. Allocates.
+    pub fn add_symbol(&mut self, asset: &Asset) {
+        self.enabled.push(asset.enabled());
         self.builders.resize(self.enabled.len() * self.timeframes.len(), BarBuilder::default());
     }
 

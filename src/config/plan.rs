@@ -1,7 +1,7 @@
 //! The configuration as the stages use it: dense tables by symbol and timeframe.
 
 use super::StrategyParams;
-use crate::model::{AssetType, SymbolId, Timeframe, TimeframeId, TradingStyle};
+use crate::model::{AssetType, MAX_TIMEFRAMES, SymbolId, Timeframe, TimeframeId, TradingStyle};
 use serde::{Deserialize, Serialize};
 
 /// Which price of a bar the indicators and strategies read.
@@ -87,7 +87,27 @@ pub struct Plan {
     pub styles: [StyleRules; 3],
 }
 
+impl Asset {
+    /// Which timeframes are enabled, as a bit set.
+    #[must_use]
+    pub fn enabled(&self) -> u32 {
+        self.cells.iter().enumerate().fold(0, |bits, (index, cell)| bits | u32::from(cell.enabled) << index)
+    }
+}
+
 impl Plan {
+    /// By base timeframe: the timeframes whose bars can be made of its bars, as a bit set.
+    #[must_use]
+    pub fn fed_by(&self) -> [u32; MAX_TIMEFRAMES] {
+        let mut fed_by = [0; MAX_TIMEFRAMES];
+        for (set, base) in fed_by.iter_mut().zip(&self.timeframes) {
+            for (index, timeframe) in self.timeframes.iter().enumerate() {
+                *set |= u32::from(timeframe.is_multiple_of(*base)) << index;
+            }
+        }
+        fed_by
+    }
+
     /// Identity of a timeframe, if the engine has it.
     #[must_use]
     pub fn timeframe_id(&self, timeframe: Timeframe) -> Option<TimeframeId> {

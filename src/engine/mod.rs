@@ -1,1 +1,5 @@
 //! The table of agents, cores and rings; start, halt, drain.
+
+mod merge;
+
+pub use merge::{Item, Merge};

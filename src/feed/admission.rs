@@ -1,0 +1,194 @@
+//! The door: which records are taken, in which order they count, and when the clock has to speak.
+//!
+//! Allocates only when a symbol is added; never blocks. Takes time as a parameter and from its input alone.
+
+use super::{Record, Refusal};
+use crate::{
+    config::{Asset, Plan},
+    model::{Bar, MAX_TIMEFRAMES, SymbolId, Timeframe, TimeframeId},
+};
+
+/// The newest accepted record of a symbol.
+#[derive(Debug, Clone, Copy)]
+struct Newest {
+    ts: i64,
+    /// End of its interval, Unix ms.
+    end: i64,
+}
+
+/// Before a symbol's first record.
+const NONE: Newest = Newest { ts: i64::MIN, end: i64::MIN };
+
+/// Decides for every record whether it is late, duplicate or too far in the future, and numbers the rest.
+///
+/// It knows which bars are closed without building any: a bar of a longer timeframe that the symbol's newest record
+/// belongs to is closed once event time has passed its end by the allowed lateness.
+#[derive(Debug, Clone)]
+pub struct Admission {
+    timeframes: Vec<Timeframe>,
+    /// By base timeframe: the timeframes that its bars feed, as a bit set.
+    fed_by: [u32; MAX_TIMEFRAMES],
+    allowed_lateness_ms: i64,
+    max_future_ms: i64,
+    /// By symbol.
+    newest: Vec<Newest>,
+    /// By symbol: enabled timeframes, as a bit set.
+    enabled: Vec<u32>,
+    seq: u64,
+    event_ts: i64,
+    /// The wall clock need not be looked at before this, Unix ms.
+    next_clock_check: i64,
+}
+
+impl Admission {
+    /// A door for the plan's symbols, before the first record.
+    #[must_use]
+    pub fn new(plan: &Plan) -> Self {
+        let mut admission = Self {
+            timeframes: plan.timeframes.clone(),
+            fed_by: plan.fed_by(),
+            allowed_lateness_ms: plan.allowed_lateness_ms,
+            max_future_ms: plan.max_future_ms,
+            newest: Vec::with_capacity(plan.assets.len()),
+            enabled: Vec::with_capacity(plan.assets.len()),
+            seq: 0,
+            event_ts: i64::MIN,
+            next_clock_check: i64::MIN,
+        };
+        for asset in &plan.assets {
+            admission.add_symbol(asset);
+        }
+        admission
+    }
+
+    /// Adds the next symbol. Allocates.
+    pub fn add_symbol(&mut self, asset: &Asset) {
+        self.enabled.push(asset.enabled());
+        self.newest.push(NONE);
+    }
+
+    /// Sequence of the newest accepted record; 0 before the first.
+    #[inline]
+    #[must_use]
+    pub fn seq(&self) -> u64 {
+        self.seq
+    }
+
+    /// Event time, Unix ms: the newest close time seen; `i64::MIN` before the first record.
+    #[inline]
+    #[must_use]
+    pub fn event_ts(&self) -> i64 {
+        self.event_ts
+    }
+
+    /// Takes a record of a known symbol, which is floored to its interval and numbered; or says why not.
+    ///
+    /// `entry_ms` is the time in the record's entry id, Unix ms, where it came from a stream.
+    ///
+    /// # Errors
+    /// [`Refusal::Duplicate`], [`Refusal::Late`], [`Refusal::Future`]; nothing has changed then.
+    #[inline]
+    pub fn admit(
+        &mut self,
+        symbol: SymbolId,
+        timeframe: TimeframeId,
+        record: &Record<'_>,
+        entry_ms: Option<i64>,
+    ) -> Result<Bar, Refusal> {
+        let interval = self.timeframes[timeframe.index()];
+        let ts = interval.floor(record.ts);
+        if let Some(entry_ms) = entry_ms
+            && record.ts > entry_ms.saturating_add(self.max_future_ms)
+        {
+            return Err(Refusal::Future);
+        }
+        let newest = self.newest[symbol.index()];
+        if ts < newest.end {
+            return Err(if ts == newest.ts { Refusal::Duplicate } else { Refusal::Late });
+        }
+        // Only then can a bar that holds the record be past its deadline.
+        if self.event_ts >= ts.saturating_add(self.allowed_lateness_ms)
+            && self.is_closed(symbol, timeframe, newest.ts, ts)
+        {
+            return Err(Refusal::Late);
+        }
+        let end = ts + interval.interval_ms();
+        self.newest[symbol.index()] = Newest { ts, end };
+        self.event_ts = self.event_ts.max(end);
+        self.seq += 1;
+        Ok(Bar {
+            ts,
+            open: record.open,
+            high: record.high,
+            low: record.low,
+            close: record.close,
+            volume: record.volume,
+            vwap: if record.vwap.is_nan() { (record.high + record.low + record.close) / 3.0 } else { record.vwap },
+            trades: record.trades,
+            symbol,
+            seq_delta: 0,
+            timeframe,
+        })
+    }
+
+    /// Whether a bar that holds both the newest record and this one has been closed by event time.
+    #[cold]
+    fn is_closed(&self, symbol: SymbolId, base: TimeframeId, newest_ts: i64, ts: i64) -> bool {
+        if newest_ts == i64::MIN {
+            return false;
+        }
+        let candidates = self.enabled[symbol.index()] & self.fed_by[base.index()];
+        self.timeframes.iter().enumerate().any(|(index, timeframe)| {
+            let start = timeframe.floor(ts);
+            candidates & 1 << index != 0
+                && start == timeframe.floor(newest_ts)
+                && self.event_ts >= start + timeframe.interval_ms() + self.allowed_lateness_ms
+        })
+    }
+
+    /// Takes a clock event that was recorded earlier, or that [`Admission::clock_due`] has asked for.
+    pub fn admit_clock(&mut self, event_ts: i64) {
+        self.event_ts = self.event_ts.max(event_ts);
+        self.seq += 1;
+    }
+
+    /// The event time of the clock event that is due at wall-clock time `wall_ms`, if some open bar's end lies further
+    /// back than the allowed lateness and no record has said so yet.
+    ///
+    /// Looks at the symbols only when a boundary has passed since the last time.
+    pub fn clock_due(&mut self, wall_ms: i64) -> Option<i64> {
+        if wall_ms < self.next_clock_check {
+            return None;
+        }
+        let now = wall_ms.saturating_sub(self.allowed_lateness_ms);
+        let mut next = i64::MAX;
+        let mut due = None;
+        for (index, timeframe) in self.timeframes.iter().enumerate() {
+            let boundary = timeframe.floor(now);
+            next = next.min(boundary + timeframe.interval_ms() + self.allowed_lateness_ms);
+            let deadline = boundary + self.allowed_lateness_ms;
+            if self.event_ts < deadline && self.has_open_bar_ending_by(index, boundary) {
+                due = due.max(Some(deadline));
+            }
+        }
+        self.next_clock_check = next;
+        due
+    }
+
+    fn has_open_bar_ending_by(&self, index: usize, boundary: i64) -> bool {
+        let timeframe = self.timeframes[index];
+        self.newest.iter().zip(&self.enabled).any(|(newest, enabled)| {
+            if newest.ts == i64::MIN || enabled & 1 << index == 0 {
+                return false;
+            }
+            let end = timeframe.floor(newest.ts) + timeframe.interval_ms();
+            newest.end < end && end <= boundary && self.event_ts < end + self.allowed_lateness_ms
+        })
+    }
+
+    /// Bytes held.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.newest.capacity() * size_of::<Newest>() + self.enabled.capacity() * size_of::<u32>()
+    }
+}
