@@ -110,13 +110,12 @@ impl Merge {
         self.queues.iter().map(|queue| queue.items.capacity() * size_of::<Item>()).sum()
     }
 
-    /// Takes the next group out, the items of one sequence and symbol, and hands each over; `None` where no complete
-    /// one waits. Gives the group's sequence.
+    /// Takes the next group up to sequence `limit` out, the items of one sequence and symbol, and hands each over;
+    /// `None` where none waits. Gives the group's sequence. The limit must be [complete](Self::complete).
     #[inline]
-    pub fn next_group(&mut self, mut take: impl FnMut(Item)) -> Option<u64> {
-        let complete = self.complete();
+    pub fn next_group(&mut self, limit: u64, mut take: impl FnMut(Item)) -> Option<u64> {
         let fronts = self.queues.iter().filter_map(|queue| queue.items.front());
-        let key = fronts.map(Item::key).min().filter(|key| key.0 <= complete)?;
+        let key = fronts.map(Item::key).min().filter(|key| key.0 <= limit)?;
         for queue in &mut self.queues {
             while let Some(item) = queue.items.pop_front_if(|item| item.key() == key) {
                 take(item);

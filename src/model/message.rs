@@ -13,6 +13,11 @@ pub struct SourceId {
     pub minor: u64,
 }
 
+impl SourceId {
+    /// Input of the clock events, which the engine makes itself.
+    pub const CLOCK: u8 = u8::MAX;
+}
+
 /// Opens a run of bars: where they came from and when.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Head {

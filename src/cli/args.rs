@@ -1,0 +1,211 @@
+//! The command line.
+
+use crate::{config::PriceMethod, model::Timeframe};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+/// Market bars in, trading signals out: a low-latency engine that aggregates bars over timeframes, runs five strategies
+/// on each and weighs their signals against each other.
+#[derive(Debug, Parser)]
+#[command(name = "wagehood-engine", version, max_term_width = 100, propagate_version = true)]
+#[command(after_help = "Start with `wagehood-engine run`: it needs no Redis and no configuration.")]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the live engine: on a mock market by default, on Redis streams with --redis
+    ///
+    /// Without a configuration the engine runs on its built-in one: a random market of 100 symbols, one bar a second
+    /// each, with signals written to signals.jsonl. With --redis it reads the configured input streams and writes the
+    /// output streams. Ctrl-C or SIGTERM end it cleanly: what has been read is finished and written, then it reports.
+    Run(RunArgs),
+    /// Replay recorded bars from CSV files through the same engine, as fast as it can
+    ///
+    /// The files have a header line and the columns ts, symbol, open, high, low, close, volume, in any order, and
+    /// optionally vwap and trades; plain or gzip. Several files are merged by time.
+    Replay(ReplayArgs),
+    /// Show or check a configuration
+    #[command(subcommand)]
+    Config(ConfigCommand),
+}
+
+/// Arguments of `run`.
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    /// Configuration file, laid over the built-in one (see `config show`)
+    #[arg(long, short, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Read from and write to this Redis server, such as redis://127.0.0.1:6379 or redis+unix:///run/redis.sock
+    #[arg(long, value_name = "URL")]
+    pub redis: Option<String>,
+    /// Stop after this time, such as 30s, 5m or 1h; without it, run until Ctrl-C
+    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
+    pub duration: Option<std::time::Duration>,
+    /// Write the signals to this file as JSON lines too (the mock market writes signals.jsonl by default)
+    #[arg(long, value_name = "FILE")]
+    pub signals: Option<PathBuf>,
+    /// What the runs have in common.
+    #[command(flatten)]
+    pub common: CommonArgs,
+}
+
+/// Arguments of `replay`.
+#[derive(Debug, Args)]
+pub struct ReplayArgs {
+    /// Files to replay, `-` for standard input; several are merged by time
+    #[arg(long, short, value_name = "FILE", num_args = 1.., required = true)]
+    pub input: Vec<PathBuf>,
+    /// Timeframe of the bars in the files
+    #[arg(long, default_value = "1m", value_name = "TF")]
+    pub base: Timeframe,
+    /// Timeframes to calculate: any <n>s, <n>m, <n>h, <n>d or <n>w that are multiples of the base
+    #[arg(long, default_value = "1m,5m,1h,1d", value_name = "TF,…", value_delimiter = ',')]
+    pub timeframes: Vec<Timeframe>,
+    /// Price of a bar that indicators and strategies read [default: as configured, ohlc]
+    #[arg(long, value_name = "METHOD")]
+    pub method: Option<Method>,
+    /// Write the signals to this file, one JSON object a line, in order of publication; `-` for standard output
+    #[arg(long, value_name = "OUT.jsonl")]
+    pub signals: Option<PathBuf>,
+    /// Write the closed bars of the timeframes above the base to this file
+    #[arg(long, value_name = "OUT.csv")]
+    pub bars: Option<PathBuf>,
+    /// Write the indicators at every bar of some cells to this file
+    #[arg(long, value_name = "OUT.csv", requires = "cells")]
+    pub indicators: Option<PathBuf>,
+    /// The cells for --indicators, such as BTCUSD:1h,ETHUSD:1m
+    #[arg(long, value_name = "SYM:TF,…", value_delimiter = ',', requires = "indicators")]
+    pub cells: Vec<String>,
+    /// Write the output streams and keys to this Redis server as well
+    #[arg(long, value_name = "URL")]
+    pub redis: Option<String>,
+    /// `max`, or so many times the recorded time, such as 60x
+    #[arg(long, default_value = "max", value_name = "SPEED", value_parser = parse_speed)]
+    pub speed: Speed,
+    /// Configuration file for strategy parameters, weights, lateness and threads
+    #[arg(long, short, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// What the runs have in common.
+    #[command(flatten)]
+    pub common: CommonArgs,
+}
+
+/// Arguments that `run` and `replay` share.
+#[derive(Debug, Args)]
+pub struct CommonArgs {
+    /// Strategy workers [default: as configured, 1 on a shared thread and 3 on dedicated ones]
+    #[arg(long, value_name = "N")]
+    pub workers: Option<u16>,
+    /// Threads: `shared` puts the whole pipeline on one, `dedicated` gives every agent its own [default: as configured]
+    #[arg(long, value_name = "MODE")]
+    pub threading: Option<String>,
+    /// Write every latency histogram into this folder as .hgrm, as the HdrHistogram plotters read it
+    #[arg(long, value_name = "DIR")]
+    pub histograms: Option<PathBuf>,
+    /// Set any key of the configuration, such as --set engine.ring_size=65536; may be repeated
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub set: Vec<String>,
+    /// No status line and no report, only errors
+    #[arg(long, short)]
+    pub quiet: bool,
+}
+
+/// Commands about the configuration.
+#[derive(Debug, Subcommand)]
+pub enum ConfigCommand {
+    /// Print the effective configuration, with where each value came from
+    Show(ConfigArgs),
+    /// Check a configuration and report all its faults at once
+    Check(ConfigArgs),
+}
+
+/// Arguments of `config`.
+#[derive(Debug, Args)]
+pub struct ConfigArgs {
+    /// Configuration file, laid over the built-in one
+    #[arg(long, short, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Set any key of the configuration, such as --set engine.workers=3; may be repeated
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub set: Vec<String>,
+}
+
+/// Price methods on the command line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Method {
+    /// The close
+    Ohlc,
+    /// The volume-weighted average price
+    Vwap,
+    /// (high + low + close) / 3
+    Typical,
+}
+
+impl From<Method> for PriceMethod {
+    fn from(method: Method) -> Self {
+        match method {
+            Method::Ohlc => Self::Ohlc,
+            Method::Vwap => Self::Vwap,
+            Method::Typical => Self::Typical,
+        }
+    }
+}
+
+/// How fast a replay runs.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Speed {
+    /// As fast as it can.
+    Max,
+    /// So many seconds of recorded time in one.
+    Times(f64),
+}
+
+fn parse_speed(text: &str) -> Result<Speed, String> {
+    if text == "max" {
+        return Ok(Speed::Max);
+    }
+    let factor = text.strip_suffix('x').and_then(|number| number.parse::<f64>().ok());
+    factor
+        .filter(|f| f.is_finite() && *f > 0.0)
+        .map(Speed::Times)
+        .ok_or_else(|| "write max, or a factor above zero such as 60x".to_owned())
+}
+
+fn parse_duration(text: &str) -> Result<std::time::Duration, String> {
+    let wrong = || "write a number and a unit s, m or h, such as 30s".to_owned();
+    let (number, unit) = text.split_at(text.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(text.len()));
+    let seconds = match unit {
+        "ms" => 0.001,
+        "s" | "" => 1.0,
+        "m" | "min" => 60.0,
+        "h" => 3_600.0,
+        _ => return Err(wrong()),
+    };
+    let number: f64 = number.trim().parse().map_err(|_| wrong())?;
+    std::time::Duration::try_from_secs_f64(number * seconds).map_err(|_| wrong())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn speeds_and_durations_read_as_people_write_them() {
+        assert_eq!(parse_speed("60x"), Ok(Speed::Times(60.0)));
+        assert!(parse_speed("0x").is_err() && parse_speed("fast").is_err() && parse_speed("infx").is_err());
+        assert_eq!(parse_duration("90s").map(|d| d.as_secs()), Ok(90));
+        assert_eq!(parse_duration("1.5m").map(|d| d.as_secs()), Ok(90));
+        assert!(parse_duration("-1s").is_err() && parse_duration("soon").is_err());
+    }
+}

@@ -1,0 +1,183 @@
+//! The aggregator's agent: base bars in, closed bars out to the worker that owns their cell.
+
+use crate::{
+    aggregate::TimeBarAggregator,
+    config::Plan,
+    engine::{BarOutlet, Routes},
+    model::{Bar, BarMessage, Control, Head, SourceId, SymbolId, TimeframeId},
+    runtime::{Agent, AgentError, Inlet, Now, Outlet, Work},
+    telemetry::{AggregatorCounters, StageRecorder},
+};
+use crossbeam_utils::CachePadded;
+use std::sync::Arc;
+
+/// Drives the [`TimeBarAggregator`]. Allocates when a symbol appears for the first time, never blocks.
+#[derive(Debug)]
+pub struct AggregatorAgent {
+    plan: Arc<Plan>,
+    aggregator: TimeBarAggregator,
+    routes: Routes,
+    /// By cell: the worker that owns it.
+    owners: Vec<u8>,
+    inlet: Inlet<BarMessage>,
+    branches: Vec<BarOutlet>,
+    counters: Arc<CachePadded<AggregatorCounters>>,
+    stage: StageRecorder,
+    /// The run of records that the reader's last head has opened.
+    run: Head,
+    /// Sequence of the last record taken, and the last one that all workers have been told of.
+    seq: u64,
+    told: u64,
+    batch: usize,
+    ended: bool,
+}
+
+impl AggregatorAgent {
+    /// An aggregator between the reader's ring and one ring per worker; `batch` messages a duty cycle.
+    #[must_use]
+    pub fn new(
+        plan: Arc<Plan>,
+        routes: Routes,
+        inlet: Inlet<BarMessage>,
+        outlets: Vec<Outlet<BarMessage>>,
+        counters: Arc<CachePadded<AggregatorCounters>>,
+        stage: StageRecorder,
+        batch: usize,
+    ) -> Self {
+        let mut agent = Self {
+            aggregator: TimeBarAggregator::new(&plan),
+            owners: Vec::new(),
+            branches: outlets.into_iter().map(BarOutlet::new).collect(),
+            run: Head { seq: 0, event_ts: i64::MIN, arrival_ns: 0, source: SourceId::default() },
+            seq: 0,
+            told: 0,
+            ended: false,
+            plan,
+            routes,
+            inlet,
+            counters,
+            stage,
+            batch,
+        };
+        for symbol in 0..agent.plan.assets.len() {
+            agent.add_owners(symbol);
+        }
+        agent
+    }
+
+    /// Bytes held by the stage.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.aggregator.bytes() + self.owners.capacity()
+    }
+
+    fn add_owners(&mut self, symbol: usize) {
+        let id = SymbolId(symbol as u16);
+        let asset = self.plan.asset(id);
+        for index in 0..self.plan.timeframes.len() {
+            let worker = self.routes.worker(asset, id, TimeframeId::new(index));
+            self.owners.push(worker as u8);
+        }
+    }
+
+    /// Makes room for the symbols that the reader has let in since the last.
+    #[cold]
+    fn add_symbols(&mut self, symbol: usize) {
+        while self.aggregator.symbols() <= symbol {
+            let next = self.aggregator.symbols();
+            self.aggregator.add_symbol(self.plan.asset(SymbolId(next as u16)));
+            self.add_owners(next);
+        }
+    }
+
+    #[inline]
+    fn on_message(&mut self, message: BarMessage) {
+        match message {
+            BarMessage::Control(Control::Head(head)) => self.run = head,
+            BarMessage::Bar(bar) => self.on_bar(&bar),
+            BarMessage::Control(Control::Clock { event_ts }) => {
+                self.seq = self.run.seq;
+                let head = Head { event_ts: self.aggregator.event_ts().max(event_ts), ..self.run };
+                let mut emit = emitter(&mut self.branches, &self.owners, &self.counters, &self.plan, &head);
+                self.aggregator.on_clock(event_ts, &mut emit);
+            }
+            BarMessage::Control(Control::Progress { .. }) => {}
+            BarMessage::Control(Control::End) => self.end(),
+        }
+    }
+
+    #[inline]
+    fn on_bar(&mut self, bar: &Bar) {
+        self.counters.bars_in.bump();
+        if bar.symbol.index() >= self.aggregator.symbols() {
+            self.add_symbols(bar.symbol.index());
+        }
+        self.seq = self.run.seq + u64::from(bar.seq_delta);
+        let end = bar.ts + self.plan.timeframes[bar.timeframe.index()].interval_ms();
+        let head = Head { seq: self.seq, event_ts: self.aggregator.event_ts().max(end), ..self.run };
+        let mut emit = emitter(&mut self.branches, &self.owners, &self.counters, &self.plan, &head);
+        self.aggregator.on_bar(bar, &mut emit);
+    }
+
+    fn end(&mut self) {
+        self.ended = true;
+        for branch in &mut self.branches {
+            branch.control(Control::End);
+        }
+    }
+
+    /// Tells every worker how far the aggregator has got, once per duty cycle.
+    fn tell(&mut self) {
+        if self.seq > self.told {
+            self.told = self.seq;
+            for branch in &mut self.branches {
+                branch.control(Control::Progress { seq: self.told });
+            }
+        }
+    }
+}
+
+/// What the aggregator does with a closed bar: counts it and sends it to the worker that owns its cell.
+#[inline]
+fn emitter<'a>(
+    branches: &'a mut [BarOutlet],
+    owners: &'a [u8],
+    counters: &'a AggregatorCounters,
+    plan: &'a Plan,
+    head: &'a Head,
+) -> impl FnMut(Bar) + 'a {
+    let columns = plan.timeframes.len();
+    move |bar| {
+        let timeframe = bar.timeframe.index();
+        counters.closed[timeframe].bump();
+        let owner = owners[bar.symbol.index() * columns + timeframe];
+        branches[usize::from(owner)].bar(head, bar);
+    }
+}
+
+impl Agent for AggregatorAgent {
+    fn name(&self) -> &str {
+        "aggregator"
+    }
+
+    #[inline]
+    fn do_work(&mut self, now: Now) -> Result<Work, AgentError> {
+        let mut count = 0;
+        let mut clear = self.branches.iter_mut().fold(true, |clear, branch| branch.ring.flush() && clear);
+        while clear && count < self.batch && !self.ended {
+            let Some(message) = self.inlet.pop() else { break };
+            self.on_message(message);
+            count += 1;
+            clear = self.branches.iter().all(|branch| branch.ring.is_clear());
+        }
+        if count > 0 {
+            self.stage.record(now.ns.saturating_sub(self.run.arrival_ns));
+            self.tell();
+        }
+        if !self.ended && self.inlet.is_finished() {
+            self.end();
+        }
+        let clear = self.branches.iter_mut().fold(true, |clear, branch| branch.ring.flush() && clear);
+        Ok(if self.ended && clear { Work::Done } else { Work::of(count) })
+    }
+}

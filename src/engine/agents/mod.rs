@@ -1,0 +1,19 @@
+//! The agents: each drives one stage, on a thread of its own or with the others on one.
+//!
+//! The rule of all of them, which makes rings of any size safe on any number of threads: first flush the outlets; take
+//! a new work item only when they are clear. An item's messages always fit (the spill), so no agent ever waits in the
+//! middle of one.
+
+mod aggregator;
+mod publisher;
+mod reader;
+mod worker;
+
+
+
+
+
+pub use aggregator::AggregatorAgent;
+pub use publisher::{BatchRules, PublisherAgent, PublisherStages, PublisherWiring};
+pub use reader::ReaderAgent;
+pub use worker::{RowsWanted, WorkerAgent, WorkerWiring};

@@ -1,0 +1,344 @@
+//! The publisher's agent: the workers' signals in, merged, correlated, filtered; batches out.
+
+use crate::{
+    config::Plan,
+    correlate::{Correlator, Verdict},
+    engine::{
+        Item, Merge,
+        notes::{Mark, Note},
+        output::{Output, Written},
+    },
+    model::{IndicatorRow, Signal, SymbolId, TradingStyle, WorkerMessage},
+    runtime::{Agent, AgentError, Clock, Inlet, Interests, Now, Work},
+    telemetry::{FlushCause, PublisherCounters, StageRecorder},
+};
+use crossbeam_utils::CachePadded;
+use std::sync::Arc;
+
+/// When a batch is written.
+#[derive(Debug, Clone, Copy)]
+pub struct BatchRules {
+    /// Entries that make a batch full; a group of one input entry is never split.
+    pub entries: usize,
+    /// Longest wait of an entry for its batch, ns.
+    pub interval_ns: u64,
+    /// Messages taken from each worker in a duty cycle.
+    pub messages: usize,
+}
+
+/// The publisher's histograms.
+#[derive(Debug)]
+pub struct PublisherStages {
+    /// Arrival of the record to its signals' composite.
+    pub correlate: StageRecorder,
+    /// A batch handed to its outputs to its acknowledgement.
+    pub publish: StageRecorder,
+    /// By trading style: arrival of the record to the acknowledged write of its signal.
+    pub styles: [StageRecorder; TradingStyle::ALL.len()],
+}
+
+/// What the publisher is wired to.
+#[derive(Debug)]
+pub struct PublisherWiring {
+    /// From the workers, in their order.
+    pub inlets: Vec<Inlet<WorkerMessage>>,
+    /// From the reader, where the position of the input is kept.
+    pub notes: Option<Inlet<Note>>,
+    /// Its counters.
+    pub counters: Arc<CachePadded<PublisherCounters>>,
+    /// Its histograms.
+    pub stages: PublisherStages,
+    /// For the time of an acknowledgement.
+    pub clock: Clock,
+}
+
+/// A signal that waits for the acknowledgement of its batch.
+#[derive(Debug, Clone, Copy)]
+struct Awaiting {
+    style: TradingStyle,
+    arrival_ns: u64,
+}
+
+/// The batch in the making.
+#[derive(Debug, Default)]
+struct Batch {
+    /// Signals in it.
+    signals: Vec<Awaiting>,
+    /// Signals, bars, events and dead letters in it.
+    entries: usize,
+    /// When its first entry came, ns.
+    since_ns: Option<u64>,
+}
+
+/// Drives [`Merge`], [`Correlator`] and [`Output`]. Allocates when a symbol appears for the first time.
+#[derive(Debug)]
+pub struct PublisherAgent {
+    plan: Arc<Plan>,
+    merge: Merge,
+    correlator: Correlator,
+    output: Output,
+    inlets: Vec<Inlet<WorkerMessage>>,
+    notes: Option<Inlet<Note>>,
+    counters: Arc<CachePadded<PublisherCounters>>,
+    stages: PublisherStages,
+    clock: Clock,
+    rules: BatchRules,
+    batch: Batch,
+    /// The batch that is on its way, and since when.
+    sent: Vec<Awaiting>,
+    sent_ns: u64,
+    group_rows: Vec<IndicatorRow>,
+    group_signals: Vec<Signal>,
+    /// Symbols that the correlator and the output know.
+    symbols: usize,
+}
+
+impl PublisherAgent {
+    /// A publisher behind these workers.
+    #[must_use]
+    pub fn new(plan: Arc<Plan>, output: Output, wiring: PublisherWiring, rules: BatchRules) -> Self {
+        let cells = plan.assets.len().max(16) * plan.timeframes.len();
+        let group = plan.timeframes.len() * crate::model::Strategy::COUNT * 2;
+        let mut agent = Self {
+            merge: Merge::new(wiring.inlets.len(), 4 * rules.messages + 2 * cells),
+            correlator: Correlator::new(&plan),
+            inlets: wiring.inlets,
+            notes: wiring.notes,
+            counters: wiring.counters,
+            stages: wiring.stages,
+            clock: wiring.clock,
+            batch: Batch { signals: Vec::with_capacity(rules.entries + group), ..Batch::default() },
+            sent: Vec::with_capacity(rules.entries + group),
+            sent_ns: 0,
+            group_rows: Vec::with_capacity(plan.timeframes.len() * 2),
+            group_signals: Vec::with_capacity(group),
+            symbols: 0,
+            output,
+            rules,
+            plan,
+        };
+        for asset in &agent.plan.assets {
+            agent.output.add_symbol(asset);
+        }
+        agent.symbols = agent.plan.assets.len();
+        agent
+    }
+
+    /// Bytes held: by the queues of the merge, by the correlator, by the outputs.
+    #[must_use]
+    pub fn bytes(&self) -> [usize; 3] {
+        [self.merge.bytes(), self.correlator.bytes(), self.output.bytes()]
+    }
+
+    /// Makes room for the symbols that the reader has let in since the last.
+    #[cold]
+    fn add_symbols(&mut self, symbol: SymbolId) {
+        while self.symbols <= symbol.index() {
+            let asset = self.plan.asset(SymbolId(self.symbols as u16));
+            self.correlator.add_symbol(asset);
+            self.output.add_symbol(asset);
+            self.symbols += 1;
+        }
+    }
+
+    fn receive(&mut self) -> usize {
+        let mut count = 0;
+        for (worker, inlet) in self.inlets.iter_mut().enumerate() {
+            count += inlet.drain(self.rules.messages, |message| self.merge.push(worker, message));
+        }
+        count
+    }
+
+    /// Publishes what is complete, up to a full batch.
+    fn process(&mut self, now: Now) -> usize {
+        let mut count = 0;
+        while self.batch.entries < self.rules.entries {
+            let complete = self.merge.complete();
+            let Some(notes) = &mut self.notes else {
+                // No position to keep: a batch may end after any group.
+                while self.batch.entries < self.rules.entries && self.next_group(complete, false, now) {
+                    count += 1;
+                }
+                break;
+            };
+            match notes.peek() {
+                Some(Note::Mark(mark)) if mark.seq <= complete => {
+                    let mark = *mark;
+                    while self.next_group(mark.seq, mark.replayed, now) {
+                        count += 1;
+                    }
+                    self.mark(&mark, now);
+                }
+                Some(Note::DeadLetter(letter)) if letter.seq <= complete => self.dead_letter(now),
+                _ => break,
+            }
+            count += 1;
+        }
+        count
+    }
+
+    fn mark(&mut self, mark: &Mark, now: Now) {
+        self.output.mark(mark);
+        self.note_time(now);
+        if let Some(notes) = &mut self.notes {
+            notes.pop();
+        }
+    }
+
+    #[cold]
+    fn dead_letter(&mut self, now: Now) {
+        if let Some(Note::DeadLetter(letter)) = self.notes.as_mut().and_then(Inlet::pop) {
+            self.output.dead_letter(&letter);
+            self.counters.dead_letters.bump();
+            self.batch.entries += 1;
+            self.batch.since_ns.get_or_insert(now.ns);
+        }
+    }
+
+    /// Publishes the next group up to a sequence; false where there is none.
+    #[inline]
+    fn next_group(&mut self, limit: u64, replayed: bool, now: Now) -> bool {
+        self.group_rows.clear();
+        self.group_signals.clear();
+        let (rows, signals) = (&mut self.group_rows, &mut self.group_signals);
+        let Some(seq) = self.merge.next_group(limit, |item| match item {
+            Item::Row(row) => rows.push(row),
+            Item::Signal(signal) => signals.push(signal),
+        }) else {
+            return false;
+        };
+        let row = self.group_rows.first().map(|row| (row.bar.symbol, row.event_ts));
+        let signal = self.group_signals.first().map(|signal| (signal.symbol, signal.event_ts));
+        let Some((symbol, event_ts)) = row.or(signal) else { return true };
+        if symbol.index() >= self.symbols {
+            self.add_symbols(symbol);
+        }
+        for row in &self.group_rows {
+            self.output.row(row, replayed);
+        }
+        let (output, batch, counters, stages) =
+            (&mut self.output, &mut self.batch, &self.counters, &mut self.stages);
+        self.correlator.on_group(&mut self.group_signals, |verdict| match verdict {
+            Verdict::Publish(composite) => {
+                let signal = composite.signal;
+                let alert = output.signal(&composite, replayed);
+                if !replayed {
+                    counters.published[signal.strategy.index()][signal.timeframe.index()].bump();
+                    counters.alerts.add(u64::from(alert));
+                    stages.correlate.record(now.ns.saturating_sub(signal.arrival_ns));
+                    batch.signals.push(Awaiting { style: composite.style, arrival_ns: signal.arrival_ns });
+                    batch.entries += 1;
+                }
+            }
+            Verdict::Hold(_, reason) => {
+                if !replayed {
+                    counters.held_back[reason.index()].bump();
+                }
+            }
+        });
+        self.output.group_done(symbol, seq, event_ts, replayed);
+        self.note_time(now);
+        true
+    }
+
+    /// Remembers since when there is something to write.
+    #[inline]
+    fn note_time(&mut self, now: Now) {
+        if self.batch.since_ns.is_none() && self.has_something() {
+            self.batch.since_ns = Some(now.ns);
+        }
+    }
+
+    #[inline]
+    fn has_something(&self) -> bool {
+        self.batch.entries > 0 || self.output.is_dirty()
+    }
+
+    /// Why the batch is to be written now, if it is.
+    #[inline]
+    fn flush_cause(&self, now: Now, ended: bool) -> Option<FlushCause> {
+        if self.output.is_in_flight() || !self.has_something() {
+            return None;
+        }
+        if self.batch.entries >= self.rules.entries {
+            return Some(FlushCause::Full);
+        }
+        if ended {
+            return Some(FlushCause::Halt);
+        }
+        // A lone signal does not wait for a full house: it goes as soon as nothing is about to join it.
+        if !self.batch.signals.is_empty() && self.merge.is_empty() {
+            return Some(FlushCause::Idle);
+        }
+        let waited = self.batch.since_ns.map_or(0, |since| now.ns.saturating_sub(since));
+        (waited >= self.rules.interval_ns).then_some(FlushCause::Timer)
+    }
+
+    fn flush(&mut self, cause: FlushCause, now: Now) -> Result<(), AgentError> {
+        self.counters.batches.bump();
+        self.counters.flushes[cause as usize].bump();
+        std::mem::swap(&mut self.sent, &mut self.batch.signals);
+        self.batch.signals.clear();
+        self.batch.entries = 0;
+        self.batch.since_ns = None;
+        self.sent_ns = now.ns;
+        if self.output.flush()? == Written::All {
+            self.acknowledged();
+        }
+        Ok(())
+    }
+
+    fn acknowledged(&mut self) {
+        let ns = self.clock.ns();
+        self.stages.publish.record(ns.saturating_sub(self.sent_ns));
+        for signal in self.sent.drain(..) {
+            self.stages.styles[signal.style.index()].record(ns.saturating_sub(signal.arrival_ns));
+        }
+        self.counters.bytes.set(self.output.written_bytes());
+    }
+}
+
+impl Agent for PublisherAgent {
+    fn name(&self) -> &str {
+        "publisher"
+    }
+
+    #[inline]
+    fn do_work(&mut self, now: Now) -> Result<Work, AgentError> {
+        let mut count = 0;
+        if self.output.is_in_flight() && self.output.poll()? == Written::All {
+            self.acknowledged();
+            count += 1;
+        }
+        // A full batch behind one in flight stops the reading of the rings, and so everything before.
+        if self.batch.entries < self.rules.entries {
+            count += self.receive();
+            count += self.process(now);
+        }
+        let ended = self.merge.is_finished() && self.notes.as_mut().is_none_or(Inlet::is_finished);
+        if let Some(cause) = self.flush_cause(now, ended) {
+            self.flush(cause, now)?;
+            count += 1;
+        }
+        if ended && !self.output.is_in_flight() && !self.has_something() {
+            return Ok(Work::Done);
+        }
+        Ok(Work::of(count))
+    }
+
+    fn deadline_ns(&self) -> Option<u64> {
+        if self.output.is_in_flight() {
+            return None;
+        }
+        self.batch.since_ns.map(|since| since + self.rules.interval_ns)
+    }
+
+    fn interests<'a>(&'a self, set: &mut Interests<'a>) {
+        self.output.interests(set);
+    }
+
+    fn on_close(&mut self) -> Result<(), AgentError> {
+        self.counters.bytes.set(self.output.written_bytes());
+        Ok(self.output.finish()?)
+    }
+}

@@ -1,0 +1,90 @@
+//! The reader's agent: a source's entries in, numbered base bars out to the aggregator.
+
+use crate::{
+    engine::{Intake, Polled, Source},
+    runtime::{Agent, AgentError, Halt, Interests, Now, Work},
+    telemetry::StageRecorder,
+};
+
+/// Drives a [`Source`] into an [`Intake`]. Stops when the source ends or when it is asked to drain.
+#[derive(Debug)]
+pub struct ReaderAgent {
+    source: Source,
+    intake: Intake,
+    /// Asks for the end of the reading: what has been taken flows on to its end.
+    drain: Halt,
+    stage: StageRecorder,
+    /// Whether the wall clock may close bars.
+    clock_events: bool,
+    batch: usize,
+    ended: bool,
+}
+
+impl ReaderAgent {
+    /// A reader of this source; `batch` entries a duty cycle.
+    #[must_use]
+    pub fn new(
+        source: Source,
+        intake: Intake,
+        drain: Halt,
+        stage: StageRecorder,
+        clock_events: bool,
+        batch: usize,
+    ) -> Self {
+        let clock_events = clock_events && source.is_live();
+        Self { source, intake, drain, stage, clock_events, batch, ended: false }
+    }
+
+    /// Bytes held by the stage.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.intake.bytes()
+    }
+
+    fn end(&mut self) {
+        self.ended = true;
+        self.intake.end();
+    }
+}
+
+impl Agent for ReaderAgent {
+    fn name(&self) -> &str {
+        "reader"
+    }
+
+    #[inline]
+    fn do_work(&mut self, now: Now) -> Result<Work, AgentError> {
+        let mut count = 0;
+        let mut clear = self.intake.flush();
+        if clear && !self.ended && self.drain.is_raised() {
+            self.end();
+            count += 1;
+        }
+        while clear && count < self.batch && !self.ended {
+            match self.source.poll(now, &mut self.intake)? {
+                Polled::Entry => count += 1,
+                Polled::Nothing { caught_up } => {
+                    if caught_up && self.clock_events && self.intake.clock(now.wall_ms(), now.ns) {
+                        count += 1;
+                    }
+                    break;
+                }
+                Polled::End => self.end(),
+            }
+            clear = self.intake.is_clear();
+        }
+        if count > 0 {
+            self.intake.counters().reads.bump();
+        }
+        let clear = self.intake.flush();
+        Ok(if self.ended && clear { Work::Done } else { Work::of(count) })
+    }
+
+    fn deadline_ns(&self) -> Option<u64> {
+        self.source.deadline_ns()
+    }
+
+    fn interests<'a>(&'a self, set: &mut Interests<'a>) {
+        self.source.interests(set);
+    }
+}

@@ -1,0 +1,249 @@
+//! A strategy worker's agent: closed bars in, signals out.
+
+use crate::{
+    config::Plan,
+    engine::Routes,
+    model::{
+        Bar, BarMessage, Control, Head, IndicatorRow, Indicators, Signal, SourceId, Strategy, SymbolId,
+        TimeframeId, WorkerMessage,
+    },
+    runtime::{Agent, AgentError, Inlet, Now, Outlet, Work},
+    strategies::{Cell, CellLayout},
+    telemetry::{StageRecorder, WorkerCounters},
+};
+use crossbeam_utils::CachePadded;
+use std::sync::Arc;
+
+/// Which closed bars the publisher wants to see, beside the signals.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct RowsWanted {
+    /// Every closed bar, with its published indicators.
+    pub all: bool,
+    /// Bars of the timeframes that are made here, without indicators.
+    pub aggregated: bool,
+    /// All bars of these cells, with their published indicators: names of symbol and timeframe.
+    pub cells: Vec<(String, TimeframeId)>,
+}
+
+impl RowsWanted {
+    /// Whether published indicators are to be computed at all.
+    #[must_use]
+    pub fn indicators(&self) -> bool {
+        self.all || !self.cells.is_empty()
+    }
+}
+
+/// What of a cell's bars goes to the publisher.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Rows {
+    None,
+    Bars,
+    Indicators,
+}
+
+#[derive(Debug)]
+struct Slot {
+    cell: Cell,
+    rows: Rows,
+}
+
+/// The number of a cell that belongs to another worker.
+const FOREIGN: u32 = u32::MAX;
+
+/// Owns the cells of its styles, with their indicators and strategies. Allocates when a symbol appears for the first
+/// time, never blocks.
+#[derive(Debug)]
+pub struct WorkerAgent {
+    name: String,
+    index: usize,
+    plan: Arc<Plan>,
+    routes: Routes,
+    wanted: RowsWanted,
+    directory: Arc<crate::model::Directory>,
+    layouts: Vec<CellLayout>,
+    /// By symbol and timeframe: the slot, or [`FOREIGN`].
+    index_of: Vec<u32>,
+    slots: Vec<Slot>,
+    inlet: Inlet<BarMessage>,
+    outlet: Outlet<WorkerMessage>,
+    counters: Arc<CachePadded<WorkerCounters>>,
+    stage: StageRecorder,
+    head: Head,
+    batch: usize,
+    ended: bool,
+}
+
+/// What a worker is wired to.
+#[derive(Debug)]
+pub struct WorkerWiring {
+    /// From the aggregator.
+    pub inlet: Inlet<BarMessage>,
+    /// To the publisher.
+    pub outlet: Outlet<WorkerMessage>,
+    /// Its counters.
+    pub counters: Arc<CachePadded<WorkerCounters>>,
+    /// Its histogram.
+    pub stage: StageRecorder,
+}
+
+impl WorkerAgent {
+    /// Worker `index` of the routes, with the cells of the plan's symbols; `batch` messages a duty cycle.
+    #[must_use]
+    pub fn new(
+        index: usize,
+        plan: Arc<Plan>,
+        routes: Routes,
+        wanted: RowsWanted,
+        directory: Arc<crate::model::Directory>,
+        wiring: WorkerWiring,
+        batch: usize,
+    ) -> Self {
+        let layouts = plan.params.iter().map(|p| CellLayout::new(p.clone(), wanted.indicators())).collect();
+        let mut agent = Self {
+            name: format!("worker {index}"),
+            index,
+            layouts,
+            index_of: Vec::with_capacity(plan.assets.len() * plan.timeframes.len()),
+            slots: Vec::new(),
+            inlet: wiring.inlet,
+            outlet: wiring.outlet,
+            counters: wiring.counters,
+            stage: wiring.stage,
+            head: Head { seq: 0, event_ts: i64::MIN, arrival_ns: 0, source: SourceId::default() },
+            batch,
+            ended: false,
+            plan,
+            routes,
+            wanted,
+            directory,
+        };
+        for symbol in 0..agent.plan.assets.len() {
+            agent.add_symbol(symbol);
+        }
+        agent
+    }
+
+    /// Bytes held by the cells.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.slots.iter().map(|slot| slot.cell.bytes()).sum::<usize>() + self.index_of.capacity() * size_of::<u32>()
+    }
+
+    fn add_symbol(&mut self, symbol: usize) {
+        let id = SymbolId(symbol as u16);
+        let asset = self.plan.asset(id);
+        let name = self.directory.symbol(id);
+        for (index, spec) in asset.cells.iter().enumerate() {
+            let timeframe = TimeframeId::new(index);
+            if !spec.enabled || self.routes.worker(asset, id, timeframe) != self.index {
+                self.index_of.push(FOREIGN);
+                continue;
+            }
+            let picked = self.wanted.cells.iter().any(|(symbol, tf)| symbol == name && *tf == timeframe);
+            let rows = match &self.wanted {
+                wanted if wanted.all || picked => Rows::Indicators,
+                wanted if wanted.aggregated => Rows::Bars,
+                _ => Rows::None,
+            };
+            self.index_of.push(self.slots.len() as u32);
+            let cell = Cell::new(&self.layouts[index], spec.method, spec.price_scale, spec.buffer_size);
+            self.slots.push(Slot { cell, rows });
+        }
+    }
+
+    #[cold]
+    fn add_symbols(&mut self, symbol: usize) {
+        let columns = self.plan.timeframes.len();
+        while self.index_of.len() <= symbol * columns {
+            self.add_symbol(self.index_of.len() / columns);
+        }
+    }
+
+    #[inline]
+    fn on_bar(&mut self, bar: &Bar) {
+        self.counters.bars.bump();
+        let columns = self.plan.timeframes.len();
+        let place = bar.symbol.index() * columns + bar.timeframe.index();
+        if place >= self.index_of.len() {
+            self.add_symbols(bar.symbol.index());
+        }
+        let slot = &mut self.slots[self.index_of[place] as usize];
+        let layout = &self.layouts[bar.timeframe.index()];
+        let seq = self.head.seq + u64::from(bar.seq_delta);
+        let mut found = [None; Strategy::COUNT];
+        slot.cell.on_bar(layout, bar, |strategy, candidate| found[strategy.index()] = Some(candidate));
+        if slot.rows != Rows::None {
+            let indicators = match slot.rows {
+                Rows::Indicators => slot.cell.published(layout),
+                _ => Indicators::NONE,
+            };
+            self.outlet.send(WorkerMessage::Row(IndicatorRow {
+                bar: *bar,
+                seq,
+                event_ts: self.head.event_ts,
+                source: self.head.source,
+                price: slot.cell.price(),
+                previous_price: slot.cell.previous_price(),
+                indicators,
+            }));
+        }
+        for (strategy, candidate) in Strategy::ALL.into_iter().zip(found) {
+            let Some(candidate) = candidate else { continue };
+            self.counters.signals[strategy.index()][bar.timeframe.index()].bump();
+            self.outlet.send(WorkerMessage::Signal(Signal {
+                seq,
+                event_ts: self.head.event_ts,
+                arrival_ns: self.head.arrival_ns,
+                source: self.head.source,
+                bar_ts: bar.ts,
+                bar_index: slot.cell.bars() - 1,
+                price: slot.cell.price(),
+                symbol: bar.symbol,
+                timeframe: bar.timeframe,
+                strategy,
+                candidate,
+            }));
+        }
+    }
+
+    fn end(&mut self) {
+        self.ended = true;
+        self.outlet.send(WorkerMessage::End);
+    }
+}
+
+impl Agent for WorkerAgent {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    #[inline]
+    fn do_work(&mut self, now: Now) -> Result<Work, AgentError> {
+        let mut count = 0;
+        let mut bars = 0;
+        let mut clear = self.outlet.flush();
+        while clear && count < self.batch && !self.ended {
+            let Some(message) = self.inlet.pop() else { break };
+            match message {
+                BarMessage::Bar(bar) => {
+                    self.on_bar(&bar);
+                    bars += 1;
+                }
+                BarMessage::Control(Control::Head(head)) => self.head = head,
+                BarMessage::Control(Control::Progress { seq }) => self.outlet.send(WorkerMessage::Progress { seq }),
+                BarMessage::Control(Control::Clock { .. }) => {}
+                BarMessage::Control(Control::End) => self.end(),
+            }
+            count += 1;
+            clear = self.outlet.is_clear();
+        }
+        if bars > 0 {
+            self.stage.record(now.ns.saturating_sub(self.head.arrival_ns));
+        }
+        if !self.ended && self.inlet.is_finished() {
+            self.end();
+        }
+        let clear = self.outlet.flush();
+        Ok(if self.ended && clear { Work::Done } else { Work::of(count) })
+    }
+}

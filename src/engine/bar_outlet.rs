@@ -1,0 +1,52 @@
+//! A ring of bars, in runs that share a head.
+
+use crate::{
+    model::{Bar, BarMessage, Control, Head},
+    runtime::Outlet,
+};
+
+/// The sending end of a ring of bars, which sends a head only where the last one does not fit.
+#[derive(Debug)]
+pub struct BarOutlet {
+    /// The ring.
+    pub ring: Outlet<BarMessage>,
+    head: Option<Head>,
+}
+
+impl BarOutlet {
+    /// The sending end of this ring.
+    #[must_use]
+    pub fn new(ring: Outlet<BarMessage>) -> Self {
+        Self { ring, head: None }
+    }
+
+    /// Sends a bar that belongs to the record of this head.
+    #[inline]
+    pub fn bar(&mut self, head: &Head, mut bar: Bar) {
+        if let Some(last) = &self.head
+            && last.arrival_ns == head.arrival_ns
+            && last.event_ts == head.event_ts
+            && last.source == head.source
+            && let Ok(delta) = u8::try_from(head.seq - last.seq)
+        {
+            bar.seq_delta = delta;
+        } else {
+            self.head(head);
+            bar.seq_delta = 0;
+        }
+        self.ring.send(BarMessage::Bar(bar));
+    }
+
+    /// Sends a head by itself.
+    #[inline]
+    pub fn head(&mut self, head: &Head) {
+        self.ring.send(BarMessage::Control(Control::Head(*head)));
+        self.head = Some(*head);
+    }
+
+    /// Sends anything else.
+    #[inline]
+    pub fn control(&mut self, control: Control) {
+        self.ring.send(BarMessage::Control(control));
+    }
+}

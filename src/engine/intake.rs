@@ -1,0 +1,212 @@
+//! Records into the pipeline: symbols to identities, order and time checked, refusals counted and told.
+
+use super::{
+    BarOutlet,
+    notes::{DeadLetter, Mark, Note},
+    refusals::RefusalLog,
+};
+use crate::{
+    config::Plan,
+    feed::{Admission, Record, Refusal},
+    model::{Control, Directory, Head, SourceId, SymbolId, Timeframe, TimeframeId},
+    runtime::Outlet,
+    telemetry::ReaderCounters,
+};
+use crossbeam_utils::CachePadded;
+use rustc_hash::FxHashMap;
+use std::sync::Arc;
+
+/// Where and when a record came from.
+#[derive(Debug, Clone, Copy)]
+pub struct Origin {
+    /// The entry.
+    pub source: SourceId,
+    /// Time in the entry's id, Unix ms, where it has one.
+    pub entry_ms: Option<i64>,
+    /// Monotonic time of arrival, ns.
+    pub arrival_ns: u64,
+    /// Whether the entry's effects were published before the engine was started.
+    pub replayed: bool,
+}
+
+/// What an intake is wired to.
+#[derive(Debug)]
+pub struct IntakeWiring {
+    /// To the aggregator.
+    pub bars: Outlet<crate::model::BarMessage>,
+    /// To the publisher, where somebody there wants to know.
+    pub notes: Option<Outlet<Note>>,
+    /// Names of the symbols.
+    pub directory: Arc<Directory>,
+    /// The reader's counters.
+    pub counters: Arc<CachePadded<ReaderCounters>>,
+    /// Samples of what was refused.
+    pub refusals: Arc<RefusalLog>,
+}
+
+/// The way into the pipeline. Allocates for a new symbol and for a refused record, never for a good one of a known
+/// symbol; never blocks.
+#[derive(Debug)]
+pub struct Intake {
+    plan: Arc<Plan>,
+    symbols: FxHashMap<Box<[u8]>, SymbolId>,
+    admission: Admission,
+    bars: BarOutlet,
+    notes: Option<Outlet<Note>>,
+    directory: Arc<Directory>,
+    counters: Arc<CachePadded<ReaderCounters>>,
+    refusals: Arc<RefusalLog>,
+    /// The interval of the last record and its identity: nearly always that of the next.
+    last_interval: Option<(Timeframe, TimeframeId)>,
+}
+
+impl Intake {
+    /// The way in for the plan's symbols, which get their names in the directory.
+    #[must_use]
+    pub fn new(plan: Arc<Plan>, wiring: IntakeWiring) -> Self {
+        let mut symbols = FxHashMap::default();
+        symbols.reserve(plan.assets.len());
+        for (index, asset) in plan.assets.iter().enumerate() {
+            let id = SymbolId(index as u16);
+            wiring.directory.name_symbol(id, &asset.symbol);
+            symbols.insert(asset.symbol.as_bytes().into(), id);
+        }
+        Self {
+            admission: Admission::new(&plan),
+            symbols,
+            bars: BarOutlet::new(wiring.bars),
+            notes: wiring.notes,
+            directory: wiring.directory,
+            counters: wiring.counters,
+            refusals: wiring.refusals,
+            last_interval: None,
+            plan,
+        }
+    }
+
+    /// Moves on what waits; whether a new entry may be taken.
+    #[inline]
+    pub fn flush(&mut self) -> bool {
+        let notes = self.notes.as_mut().is_none_or(Outlet::flush);
+        self.bars.ring.flush() && notes
+    }
+
+    /// Whether a new entry may be taken.
+    #[inline]
+    #[must_use]
+    pub fn is_clear(&self) -> bool {
+        self.bars.ring.is_clear() && self.notes.as_ref().is_none_or(Outlet::is_clear)
+    }
+
+    /// The reader's counters.
+    #[must_use]
+    pub fn counters(&self) -> &ReaderCounters {
+        &self.counters
+    }
+
+    /// Bytes held.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.admission.bytes() + self.symbols.capacity() * (size_of::<(Box<[u8]>, SymbolId)>() + 16)
+    }
+
+    /// Takes a decoded record, or the reason why it could not be decoded; `raw` gives its original fields where it is
+    /// refused.
+    #[inline]
+    pub fn record(
+        &mut self,
+        decoded: Result<Record<'_>, Refusal>,
+        origin: &Origin,
+        raw: impl FnOnce() -> Vec<(Box<[u8]>, Box<[u8]>)>,
+    ) {
+        self.counters.records_in.bump();
+        if let Err(reason) = decoded.and_then(|record| self.accept(&record, origin)) {
+            self.refuse(reason, origin, raw());
+        }
+    }
+
+    #[inline]
+    fn accept(&mut self, record: &Record<'_>, origin: &Origin) -> Result<(), Refusal> {
+        let symbol = match self.symbols.get(record.symbol) {
+            Some(&id) => id,
+            None => self.add_symbol(record.symbol)?,
+        };
+        let timeframe = match self.last_interval {
+            Some((interval, id)) if interval == record.interval => id,
+            _ => self.timeframe(record.interval)?,
+        };
+        let bar = self.admission.admit(symbol, timeframe, record, origin.entry_ms)?;
+        self.counters.accepted.bump();
+        // The aggregator keeps event time itself: heads differ only where the entries do.
+        let head = Head {
+            seq: self.admission.seq(),
+            event_ts: i64::MIN,
+            arrival_ns: origin.arrival_ns,
+            source: origin.source,
+        };
+        self.bars.bar(&head, bar);
+        Ok(())
+    }
+
+    #[cold]
+    fn timeframe(&mut self, interval: Timeframe) -> Result<TimeframeId, Refusal> {
+        let id = self.plan.timeframe_id(interval).ok_or(Refusal::WrongTimeframe)?;
+        self.last_interval = Some((interval, id));
+        Ok(id)
+    }
+
+    /// Lets a symbol in that is seen for the first time, where the watchlist is open and there is room.
+    #[cold]
+    fn add_symbol(&mut self, name: &[u8]) -> Result<SymbolId, Refusal> {
+        let index = self.symbols.len();
+        if !self.plan.open_watchlist || index >= self.directory.capacity().min(self.plan.max_symbols) {
+            return Err(Refusal::UnknownSymbol);
+        }
+        let text = std::str::from_utf8(name).map_err(|_| Refusal::BadText)?;
+        let id = SymbolId(u16::try_from(index).map_err(|_| Refusal::UnknownSymbol)?);
+        self.directory.name_symbol(id, text);
+        self.admission.add_symbol(&self.plan.default_asset);
+        self.symbols.insert(name.into(), id);
+        Ok(id)
+    }
+
+    #[cold]
+    fn refuse(&mut self, reason: Refusal, origin: &Origin, fields: Vec<(Box<[u8]>, Box<[u8]>)>) {
+        self.counters.refused[reason.index()].bump();
+        self.refusals.note(reason, origin.source, &fields);
+        if let Some(notes) = self.notes.as_mut().filter(|_| !origin.replayed) {
+            let seq = self.admission.seq();
+            notes.send(Note::DeadLetter(Box::new(DeadLetter { seq, source: origin.source, reason, fields })));
+        }
+    }
+
+    /// Tells that an entry has been taken with all its records.
+    #[inline]
+    pub fn entry_done(&mut self, origin: &Origin) {
+        self.counters.entries.bump();
+        if let Some(notes) = &mut self.notes {
+            let seq = self.admission.seq();
+            notes.send(Note::Mark(Mark { seq, source: origin.source, replayed: origin.replayed }));
+        }
+    }
+
+    /// Injects a clock event where one is due: an open bar's end lies further back than the allowed lateness.
+    pub fn clock(&mut self, wall_ms: i64, arrival_ns: u64) -> bool {
+        let Some(event_ts) = self.admission.clock_due(wall_ms) else { return false };
+        self.admission.admit_clock(event_ts);
+        self.counters.clock_events.bump();
+        let source = SourceId { input: SourceId::CLOCK, major: event_ts.unsigned_abs(), minor: 0 };
+        let seq = self.admission.seq();
+        self.bars.head(&Head { seq, event_ts, arrival_ns, source });
+        self.bars.control(Control::Clock { event_ts });
+        if let Some(notes) = &mut self.notes {
+            notes.send(Note::Mark(Mark { seq, source, replayed: false }));
+        }
+        true
+    }
+
+    /// Tells that nothing follows.
+    pub fn end(&mut self) {
+        self.bars.control(Control::End);
+    }
+}

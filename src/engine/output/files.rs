@@ -1,0 +1,132 @@
+//! Results as files: signals as JSON lines, bars and indicators as CSV.
+
+use crate::{
+    model::{Composite, Directory, IndicatorRow, TimeframeId},
+    publish::{BAR_CSV_HEADER, FileError, FileSink, INDICATOR_CSV_HEADER, Labels, bar_csv, indicator_csv, signal_json_line},
+};
+use std::path::PathBuf;
+
+/// Bytes after which a file is written without waiting for the end of the batch.
+const FLUSH_BYTES: usize = 1 << 18;
+
+/// Which files to write.
+#[derive(Debug, Clone, Default)]
+pub struct FileOutputOptions {
+    /// Signals, JSON lines.
+    pub signals: Option<PathBuf>,
+    /// Closed bars of the timeframes above the bases, CSV.
+    pub bars: Option<PathBuf>,
+    /// Indicators of the bars of some cells, CSV.
+    pub indicators: Option<PathBuf>,
+    /// These cells: names of the symbol and the timeframe.
+    pub cells: Vec<(String, TimeframeId)>,
+    /// Timeframes of the inputs, whose bars are not made here, as a bit set.
+    pub bases: u32,
+}
+
+/// The open files.
+#[derive(Debug)]
+pub struct FileOutput {
+    signals: Option<FileSink>,
+    bars: Option<FileSink>,
+    indicators: Option<FileSink>,
+    cells: Vec<(String, TimeframeId)>,
+    bases: u32,
+    failed: Option<FileError>,
+    finished_bytes: u64,
+    dirty: bool,
+}
+
+impl FileOutput {
+    /// Creates the files, with their header lines.
+    ///
+    /// # Errors
+    /// A file that cannot be created.
+    pub fn create(options: FileOutputOptions) -> Result<Self, FileError> {
+        let open = |path: Option<PathBuf>, header: &str| -> Result<Option<FileSink>, FileError> {
+            let Some(path) = path else { return Ok(None) };
+            let mut sink = FileSink::create(&path, FLUSH_BYTES)?;
+            sink.lines().extend_from_slice(header.as_bytes());
+            Ok(Some(sink))
+        };
+        Ok(Self {
+            signals: open(options.signals, "")?,
+            bars: open(options.bars, BAR_CSV_HEADER)?,
+            indicators: open(options.indicators, INDICATOR_CSV_HEADER)?,
+            cells: options.cells,
+            bases: options.bases,
+            failed: None,
+            finished_bytes: 0,
+            dirty: false,
+        })
+    }
+
+    /// Takes a closed bar.
+    #[inline]
+    pub fn row(&mut self, row: &IndicatorRow, directory: &Directory) {
+        let timeframe = row.bar.timeframe;
+        if let Some(file) = &mut self.bars
+            && self.bases & 1 << timeframe.index() == 0
+        {
+            bar_csv(file.lines(), &row.bar, directory);
+            self.failed = self.failed.take().or(file.flush_if_full().err());
+            self.dirty = true;
+        }
+        if let Some(file) = &mut self.indicators
+            && self.cells.iter().any(|(name, tf)| *tf == timeframe && name == directory.symbol(row.bar.symbol))
+        {
+            indicator_csv(file.lines(), row, directory);
+            self.failed = self.failed.take().or(file.flush_if_full().err());
+            self.dirty = true;
+        }
+    }
+
+    /// Takes a signal.
+    #[inline]
+    pub fn signal(&mut self, composite: &Composite<'_>, labels: Labels<'_>) {
+        if let Some(file) = &mut self.signals {
+            signal_json_line(file.lines(), composite, labels);
+            self.dirty = true;
+        }
+    }
+
+    /// Whether something waits to be written.
+    #[must_use]
+    pub fn is_dirty(&self) -> bool {
+        self.dirty
+    }
+
+    /// Writes what waits.
+    ///
+    /// # Errors
+    /// A file that cannot be written.
+    pub fn flush(&mut self) -> Result<(), FileError> {
+        if let Some(error) = self.failed.take() {
+            return Err(error);
+        }
+        self.dirty = false;
+        for file in [&mut self.signals, &mut self.bars, &mut self.indicators].into_iter().flatten() {
+            file.flush()?;
+        }
+        Ok(())
+    }
+
+    /// Writes what waits, has the system bring it to the disk, and closes the files.
+    ///
+    /// # Errors
+    /// A file that cannot be written.
+    pub fn finish(&mut self) -> Result<(), FileError> {
+        self.flush()?;
+        for file in [self.signals.take(), self.bars.take(), self.indicators.take()].into_iter().flatten() {
+            self.finished_bytes += file.finish()?;
+        }
+        Ok(())
+    }
+
+    /// Bytes written so far.
+    #[must_use]
+    pub fn written_bytes(&self) -> u64 {
+        let open = [&self.signals, &self.bars, &self.indicators].into_iter().flatten();
+        self.finished_bytes + open.map(FileSink::written_bytes).sum::<u64>()
+    }
+}

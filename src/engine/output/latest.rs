@@ -1,0 +1,195 @@
+//! The latest results of every symbol, for keys that hold a latest value and for calculation events.
+
+use crate::{
+    config::Asset,
+    model::{Composite, IndicatorRow, Signal, Strategy, SymbolId, Timeframe, TradingStyle},
+    publish::Vote,
+};
+
+/// A signal that may still be active.
+#[derive(Debug, Clone, Copy)]
+struct Kept {
+    signal: Signal,
+    style: TradingStyle,
+    composite_confidence: f64,
+    correlation_strength: f64,
+    priority: f64,
+    /// Event time, Unix ms, from which on it is no longer active.
+    expires: i64,
+}
+
+impl Kept {
+    fn composite(&self) -> Composite<'_> {
+        Composite {
+            signal: &self.signal,
+            style: self.style,
+            composite_confidence: self.composite_confidence,
+            correlation_strength: self.correlation_strength,
+            priority: self.priority,
+            supporting: &[],
+            opposing: &[],
+        }
+    }
+}
+
+/// One symbol.
+#[derive(Debug, Clone)]
+struct SymbolLatest {
+    /// The newest signal of each strategy.
+    signals: [Option<Kept>; Strategy::COUNT],
+    /// The symbol's opinion as of its last group with signals, and that group's event time.
+    vote: Option<(Vote, i64)>,
+    /// Sequence and event time of the last group.
+    seq: u64,
+    event_ts: i64,
+    /// Timeframes with a new row since the last flush, as a bit set; and whether anything is new at all.
+    rows: u32,
+    voted: bool,
+    dirty: bool,
+}
+
+/// The latest results of all symbols, and which of them have not been written yet.
+#[derive(Debug)]
+pub struct Latest {
+    timeframes: Vec<Timeframe>,
+    active_bars: i64,
+    /// By symbol and timeframe.
+    rows: Vec<Option<IndicatorRow>>,
+    symbols: Vec<SymbolLatest>,
+    /// Symbols with something new.
+    dirty: Vec<SymbolId>,
+}
+
+/// What a flush writes of one symbol.
+#[derive(Debug)]
+pub struct Fresh<'a> {
+    /// The symbol.
+    pub symbol: SymbolId,
+    /// Sequence and event time of its last group.
+    pub seq: u64,
+    /// Event time of its last group, Unix ms.
+    pub event_ts: i64,
+    /// The newest row of each timeframe.
+    pub rows: &'a [Option<IndicatorRow>],
+    /// Timeframes with a new row, as a bit set.
+    pub new_rows: u32,
+    /// A new opinion, with its event time.
+    pub vote: Option<(Vote, i64)>,
+    /// The signals that are still active, in the order of the strategies.
+    pub signals: &'a [Composite<'a>],
+}
+
+impl Latest {
+    /// Nothing yet, of no symbol.
+    #[must_use]
+    pub fn new(timeframes: &[Timeframe], active_bars: i64) -> Self {
+        Self { timeframes: timeframes.to_vec(), active_bars, rows: Vec::new(), symbols: Vec::new(), dirty: Vec::new() }
+    }
+
+    /// Bytes held.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.rows.capacity() * size_of::<Option<IndicatorRow>>() + self.symbols.capacity() * size_of::<SymbolLatest>()
+    }
+
+    /// Makes room for the next symbol. Allocates.
+    pub fn add_symbol(&mut self, _asset: &Asset) {
+        self.rows.extend(self.timeframes.iter().map(|_| None));
+        self.symbols.push(SymbolLatest {
+            signals: [None; Strategy::COUNT],
+            vote: None,
+            seq: 0,
+            event_ts: i64::MIN,
+            rows: 0,
+            voted: false,
+            dirty: false,
+        });
+        self.dirty.reserve(self.symbols.len());
+    }
+
+    /// Whether nothing is new.
+    #[inline]
+    #[must_use]
+    pub fn is_clean(&self) -> bool {
+        self.dirty.is_empty()
+    }
+
+    /// The newest row of each timeframe of a symbol.
+    #[must_use]
+    pub fn rows(&self, symbol: SymbolId) -> &[Option<IndicatorRow>] {
+        let columns = self.timeframes.len();
+        &self.rows[symbol.index() * columns..(symbol.index() + 1) * columns]
+    }
+
+    /// Takes a closed bar with its indicators.
+    #[inline]
+    pub fn row(&mut self, row: &IndicatorRow) {
+        let (symbol, timeframe) = (row.bar.symbol.index(), row.bar.timeframe.index());
+        self.rows[symbol * self.timeframes.len() + timeframe] = Some(*row);
+        self.symbols[symbol].rows |= 1 << timeframe;
+    }
+
+    /// Takes a published signal.
+    pub fn signal(&mut self, composite: &Composite<'_>) {
+        let signal = composite.signal;
+        let interval = self.timeframes[signal.timeframe.index()].interval_ms();
+        self.symbols[signal.symbol.index()].signals[signal.strategy.index()] = Some(Kept {
+            signal: *signal,
+            style: composite.style,
+            composite_confidence: composite.composite_confidence,
+            correlation_strength: composite.correlation_strength,
+            priority: composite.priority,
+            expires: signal.bar_ts + interval * (1 + self.active_bars),
+        });
+    }
+
+    /// Ends a group, whose signals gave this opinion.
+    pub fn group_done(&mut self, symbol: SymbolId, seq: u64, event_ts: i64, vote: Option<Vote>) {
+        let latest = &mut self.symbols[symbol.index()];
+        latest.seq = seq;
+        latest.event_ts = event_ts;
+        if let Some(vote) = vote {
+            latest.vote = Some((vote, event_ts));
+            latest.voted = true;
+        }
+        if !latest.dirty {
+            latest.dirty = true;
+            self.dirty.push(symbol);
+        }
+    }
+
+    /// Hands over what is new of every symbol that has something new, and forgets that it is.
+    pub fn flush(&mut self, mut write: impl FnMut(&Fresh<'_>)) {
+        let columns = self.timeframes.len();
+        for symbol in self.dirty.drain(..) {
+            let latest = &mut self.symbols[symbol.index()];
+            let (new_rows, voted) = (std::mem::take(&mut latest.rows), std::mem::take(&mut latest.voted));
+            latest.dirty = false;
+            let active = |kept: &&Kept| latest.event_ts < kept.expires;
+            let mut kept = latest.signals.iter().flatten().filter(active).map(Kept::composite);
+            let found: [Option<Composite<'_>>; Strategy::COUNT] = std::array::from_fn(|_| kept.next());
+            let count = found.iter().flatten().count();
+            let Some(first) = found[0] else {
+                write(&latest.fresh(symbol, &self.rows[symbol.index() * columns..][..columns], new_rows, voted, &[]));
+                continue;
+            };
+            let signals = found.map(|composite| composite.unwrap_or(first));
+            let rows = &self.rows[symbol.index() * columns..][..columns];
+            write(&latest.fresh(symbol, rows, new_rows, voted, &signals[..count]));
+        }
+    }
+}
+
+impl SymbolLatest {
+    fn fresh<'a>(
+        &self,
+        symbol: SymbolId,
+        rows: &'a [Option<IndicatorRow>],
+        new_rows: u32,
+        voted: bool,
+        signals: &'a [Composite<'a>],
+    ) -> Fresh<'a> {
+        let vote = self.vote.filter(|_| voted);
+        Fresh { symbol, seq: self.seq, event_ts: self.event_ts, rows, new_rows, vote, signals }
+    }
+}

@@ -1,0 +1,171 @@
+//! Where results go: files, a Redis server, or both.
+
+mod files;
+mod latest;
+mod redis;
+
+pub use files::{FileOutput, FileOutputOptions};
+pub use latest::Latest;
+pub use redis::{CalculationEvents, RedisOutput, RedisOutputOptions};
+
+use super::notes::{DeadLetter, Mark};
+use crate::{
+    config::Asset,
+    model::{Composite, Directory, IndicatorRow, SymbolId},
+    publish::{FileError, Labels, Sources},
+    runtime::{AgentError, Interests},
+};
+use std::sync::Arc;
+
+/// How far the writing of a batch has got.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Written {
+    /// All of it.
+    All,
+    /// Some of it is on its way.
+    Pending,
+}
+
+/// Everything that is written. Files are written at once, which blocks as long as the system takes; Redis never blocks.
+#[derive(Debug)]
+pub struct Output {
+    directory: Arc<Directory>,
+    sources: Arc<Sources>,
+    files: FileOutput,
+    redis: Option<RedisOutput>,
+    /// Composite confidence from which on a signal is an alert as well.
+    alert_confidence: f64,
+}
+
+impl Output {
+    /// Writes to these files and, where there is one, to this server.
+    #[must_use]
+    pub fn new(
+        directory: Arc<Directory>,
+        sources: Arc<Sources>,
+        files: FileOutput,
+        redis: Option<RedisOutput>,
+        alert_confidence: f64,
+    ) -> Self {
+        Self { directory, sources, files, redis, alert_confidence }
+    }
+
+    /// Bytes held.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.redis.as_ref().map_or(0, RedisOutput::bytes)
+    }
+
+    /// Makes room for the next symbol. Allocates.
+    pub fn add_symbol(&mut self, asset: &Asset) {
+        if let Some(redis) = &mut self.redis {
+            redis.add_symbol(asset);
+        }
+    }
+
+    /// Takes a closed bar with its indicators; where `replayed`, only to remember it.
+    #[inline]
+    pub fn row(&mut self, row: &IndicatorRow, replayed: bool) {
+        if !replayed {
+            self.files.row(row, &self.directory);
+        }
+        if let Some(redis) = &mut self.redis {
+            redis.row(row, replayed, &self.directory);
+        }
+    }
+
+    /// Takes a published signal; says whether it is an alert as well. Where `replayed`, only to remember it.
+    #[inline]
+    pub fn signal(&mut self, composite: &Composite<'_>, replayed: bool) -> bool {
+        let labels = Labels { directory: &self.directory, sources: &self.sources };
+        let alert = composite.composite_confidence >= self.alert_confidence;
+        if !replayed {
+            self.files.signal(composite, labels);
+        }
+        if let Some(redis) = &mut self.redis {
+            redis.signal(composite, alert, replayed, labels);
+        }
+        alert
+    }
+
+    /// Ends a group: all rows and signals of one sequence and symbol have been given.
+    #[inline]
+    pub fn group_done(&mut self, symbol: SymbolId, seq: u64, event_ts: i64, replayed: bool) {
+        if let Some(redis) = &mut self.redis {
+            redis.group_done(symbol, seq, event_ts, replayed, &self.directory);
+        }
+    }
+
+    /// Takes a refused record.
+    pub fn dead_letter(&mut self, letter: &DeadLetter) {
+        if let Some(redis) = &mut self.redis {
+            redis.dead_letter(letter);
+        }
+    }
+
+    /// Takes how far the input has been read with the effects given so far.
+    #[inline]
+    pub fn mark(&mut self, mark: &Mark) {
+        if let Some(redis) = &mut self.redis {
+            redis.mark(mark);
+        }
+    }
+
+    /// Whether there is anything to flush beside signals: bars, latest values, a new position.
+    #[must_use]
+    pub fn is_dirty(&self) -> bool {
+        self.files.is_dirty() || self.redis.as_ref().is_some_and(RedisOutput::is_dirty)
+    }
+
+    /// Whether the last batch is still on its way.
+    #[inline]
+    #[must_use]
+    pub fn is_in_flight(&self) -> bool {
+        self.redis.as_ref().is_some_and(RedisOutput::is_in_flight)
+    }
+
+    /// Writes the batch. Must not be called while one is in flight.
+    ///
+    /// # Errors
+    /// A file that cannot be written; a server that is gone or refuses.
+    pub fn flush(&mut self) -> Result<Written, AgentError> {
+        self.files.flush()?;
+        match &mut self.redis {
+            Some(redis) => redis.flush(&self.directory),
+            None => Ok(Written::All),
+        }
+    }
+
+    /// Moves a batch that is in flight on; whether it has been acknowledged.
+    ///
+    /// # Errors
+    /// A server that is gone or refuses.
+    #[inline]
+    pub fn poll(&mut self) -> Result<Written, AgentError> {
+        match &mut self.redis {
+            Some(redis) => redis.poll(),
+            None => Ok(Written::All),
+        }
+    }
+
+    /// Writes what is left and closes the files.
+    ///
+    /// # Errors
+    /// A file that cannot be written.
+    pub fn finish(&mut self) -> Result<(), FileError> {
+        self.files.finish()
+    }
+
+    /// Bytes written so far.
+    #[must_use]
+    pub fn written_bytes(&self) -> u64 {
+        self.files.written_bytes() + self.redis.as_ref().map_or(0, RedisOutput::written_bytes)
+    }
+
+    /// Waits for the server.
+    pub fn interests<'a>(&'a self, set: &mut Interests<'a>) {
+        if let Some(redis) = &self.redis {
+            redis.interests(set);
+        }
+    }
+}

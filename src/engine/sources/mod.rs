@@ -1,0 +1,73 @@
+//! Where the records come from: a source is polled by the reader's agent and hands one entry at a time to the intake.
+
+mod files;
+mod market;
+mod redis;
+
+pub use files::{FilesSource, Pace};
+pub use market::MarketSource;
+pub use redis::{RedisSource, RedisSourceOptions};
+
+use super::Intake;
+use crate::runtime::{AgentError, Interests, Now};
+
+/// What a source had.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Polled {
+    /// An entry, which the intake has taken.
+    Entry,
+    /// Nothing now; `caught_up` where everything that was written so far has been taken.
+    Nothing {
+        /// Whether the wall clock may speak for the input.
+        caught_up: bool,
+    },
+    /// Nothing ever again.
+    End,
+}
+
+/// Any of the sources.
+#[derive(Debug)]
+#[allow(clippy::large_enum_variant)] // one per engine
+pub enum Source {
+    /// Files of recorded bars.
+    Files(FilesSource),
+    /// The mock market.
+    Market(MarketSource),
+    /// Streams of a Redis server.
+    Redis(RedisSource),
+}
+
+impl Source {
+    /// Hands the next entry to the intake. Never blocks, but for files.
+    #[inline]
+    pub fn poll(&mut self, now: Now, intake: &mut Intake) -> Result<Polled, AgentError> {
+        match self {
+            Self::Files(source) => source.poll(now, intake),
+            Self::Market(source) => Ok(source.poll(now, intake)),
+            Self::Redis(source) => source.poll(now, intake),
+        }
+    }
+
+    /// Monotonic time by which the source wants to be polled, ns.
+    #[must_use]
+    pub fn deadline_ns(&self) -> Option<u64> {
+        match self {
+            Self::Files(source) => source.deadline_ns(),
+            Self::Market(source) => source.deadline_ns(),
+            Self::Redis(source) => source.deadline_ns(),
+        }
+    }
+
+    /// What the source waits for.
+    pub fn interests<'a>(&'a self, set: &mut Interests<'a>) {
+        if let Self::Redis(source) = self {
+            source.interests(set);
+        }
+    }
+
+    /// Whether the wall clock may close bars: not in a replay, whose time is that of its records.
+    #[must_use]
+    pub fn is_live(&self) -> bool {
+        !matches!(self, Self::Files(_))
+    }
+}
