@@ -31,16 +31,23 @@ pub fn push_f64(out: &mut Vec<u8>, value: f64) {
     let mut buffer = zmij::Buffer::new();
     let text = buffer.format_finite(value).as_bytes();
     let magnitude = value.abs();
-    if (1e-5..1e-4).contains(&magnitude) {
+    if magnitude < 1e-4 && magnitude > 0.0 {
         push_tiny(out, text);
     } else {
         out.extend_from_slice(text);
     }
 }
 
-/// The one decade that the formatter writes as `0.0000123` and Python as `1.23e-05`.
+/// Below 1e-4 the formatter writes `0.0000123` and `1.23e-6`, Python `1.23e-05` and `1.23e-06`.
 #[cold]
 fn push_tiny(out: &mut Vec<u8>, text: &[u8]) {
+    if let [mantissa @ .., b'e', b'-', digit] = text {
+        out.extend_from_slice(mantissa);
+        return out.extend_from_slice(&[b'e', b'-', b'0', *digit]);
+    }
+    if text.contains(&b'e') {
+        return out.extend_from_slice(text);
+    }
     let (sign, digits) = match text {
         [b'-', rest @ ..] => (&b"-"[..], rest),
         _ => (&b""[..], text),
@@ -110,6 +117,8 @@ mod tests {
             (-1.25e-5, "-1.25e-05"),
             (9.999999999999999e-5, "9.999999999999999e-05"),
             (9.9e-6, "9.9e-06"),
+            (-3e-9, "-3e-09"),
+            (3e-10, "3e-10"),
             (1e15, "1000000000000000.0"),
             (123456789012345680.0, "1.2345678901234568e+17"),
             (1e16, "1e+16"),
@@ -133,7 +142,7 @@ mod tests {
         }
 
         #[test]
-        fn times_read_as_the_model_prints_them(ms in -70_000_000_000_000i64..400_000_000_000_000) {
+        fn times_read_as_the_model_prints_them(ms in -62_167_219_200_000i64..400_000_000_000_000) {
             prop_assert_eq!(text(|out| push_iso8601(out, ms)), Iso8601(ms).to_string());
         }
     }

@@ -275,7 +275,8 @@ mod tests {
 
     #[test]
     fn refusals_say_what_to_do_and_not_the_password() {
-        let server = Server::start(&["--requirepass", "s3cret", "--user", "reader on >pw ~* +auth +client"]);
+        let server =
+            Server::start(&["--requirepass", "s3cret", "--user", "reader", "on", ">pw", "~*", "+auth", "+client"]);
         for (url, kind, words) in [
             (server.url(""), ServerErrorKind::NoAuth, "wants a password"),
             (server.url("?pass=wr0ng"), ServerErrorKind::WrongPass, "check user and password"),

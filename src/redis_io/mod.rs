@@ -19,10 +19,11 @@ mod xread;
 
 pub use command::{Command, Commands};
 pub use link::{Link, LinkOptions};
+pub(crate) use link_error::words;
 pub use link_error::{LinkError, ServerErrorKind};
 pub use reply::OwnedReply;
 pub use scan::{Progress, Scanner};
 pub use stream_id::{StreamId, StreamIdError};
-pub use token::{Limits, ProtocolError, Token};
+pub use token::{Limits, ProtocolError, Token, token};
 pub use url::{Address, AddressError, Endpoint};
 pub use xread::{Entry, FieldIter, XreadCursor, XreadItem, encode_xread};

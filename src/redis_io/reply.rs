@@ -32,8 +32,7 @@ impl OwnedReply {
     }
 
     fn at(bytes: &[u8], pos: &mut usize, depth_left: usize) -> Result<Self, ProtocolError> {
-        let limits = Limits { bulk_bytes_max: bytes.len(), elements_max: bytes.len(), line_bytes_max: bytes.len() };
-        let (element, next) = token(bytes, *pos, &limits)?.ok_or(ProtocolError::Shape)?;
+        let (element, next) = token(bytes, *pos, &Limits::NONE)?.ok_or(ProtocolError::Shape)?;
         *pos = next;
         Ok(match element {
             Token::Simple(text) => Self::Simple(String::from_utf8_lossy(text).into_owned()),

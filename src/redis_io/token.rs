@@ -13,6 +13,11 @@ pub struct Limits {
     pub line_bytes_max: usize,
 }
 
+impl Limits {
+    /// No bounds: for replies that a [`Scanner`](super::Scanner) with bounds has found complete.
+    pub const NONE: Self = Self { bulk_bytes_max: usize::MAX, elements_max: usize::MAX, line_bytes_max: usize::MAX };
+}
+
 impl Default for Limits {
     fn default() -> Self {
         Self { bulk_bytes_max: 64 << 20, elements_max: 1 << 20, line_bytes_max: 64 << 10 }

@@ -4,9 +4,6 @@ use super::command::Command;
 use super::stream_id::StreamId;
 use super::token::{Limits, ProtocolError, Token, token};
 
-/// Replies have been scanned within the connection's limits before they are read here.
-const UNLIMITED: Limits = Limits { bulk_bytes_max: usize::MAX, elements_max: usize::MAX, line_bytes_max: usize::MAX };
-
 /// What the reply of an `XREAD` consists of, in order.
 #[derive(Debug, Clone)]
 pub enum XreadItem<'a> {
@@ -91,7 +88,7 @@ impl XreadCursor {
 
     #[inline]
     fn token<'a>(&mut self, reply: &'a [u8]) -> Result<Token<'a>, ProtocolError> {
-        let (element, next) = token(reply, self.pos, &UNLIMITED)?.ok_or(ProtocolError::Shape)?;
+        let (element, next) = token(reply, self.pos, &Limits::NONE)?.ok_or(ProtocolError::Shape)?;
         self.pos = next;
         Ok(element)
     }
@@ -109,15 +106,15 @@ impl<'a> FieldIter<'a> {
     #[inline]
     fn bulk(&mut self) -> Option<&'a [u8]> {
         let digits = self.rest.get(1..)?;
-        let mut len = 0;
+        let mut len: usize = 0;
         let mut at = 0;
         while let Some(digit) = digits.get(at).map(|byte| byte.wrapping_sub(b'0')).filter(|&digit| digit <= 9) {
-            len = len * 10 + usize::from(digit);
+            len = len.saturating_mul(10).saturating_add(usize::from(digit));
             at += 1;
         }
         let text = digits.get(at + 2..)?;
         let value = text.get(..len)?;
-        self.rest = text.get(len + 2..)?;
+        self.rest = text.get(len.saturating_add(2)..)?;
         Some(value)
     }
 }
