@@ -9,6 +9,8 @@ pub mod feed;
 pub mod indicators;
 pub mod model;
 pub mod publish;
+pub mod redis_io;
 pub mod runtime;
 pub mod strategies;
 pub mod telemetry;
+pub mod text;

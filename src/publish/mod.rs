@@ -1,1 +1,34 @@
-//! Composite signals in, bytes out.
+//! Composite signals in, bytes out: encoders of every published form, and the sinks that take them.
+//!
+//! The encoders append to buffers of their caller, allocate nothing besides and never block. [`RedisSink`] is polled and
+//! does not block either; [`FileSink`] blocks for its writes. All of it runs on the publishing agent's thread.
+//! What is written is a function of the input and the configuration alone: no wall clock, no counter of this process.
+
+mod alerts;
+mod bars;
+mod dead_letter;
+mod events;
+mod file;
+mod indicators;
+mod json;
+mod keys;
+mod names;
+mod redis;
+mod signal;
+mod sink_error;
+#[cfg(test)]
+mod tests;
+mod vote;
+
+pub use alerts::{Notice, Severity, xadd_notice, xadd_signal_alert};
+pub use bars::{BAR_CSV_HEADER, INDICATOR_CSV_HEADER, bar_csv, indicator_csv, xadd_bar};
+pub use dead_letter::{DeadLetter, DeadLetterLimits, xadd_dead_letter};
+pub use events::{SymbolResults, xadd_calculation_event};
+pub use file::{FileError, FileSink};
+pub use json::{Array, Object};
+pub use keys::{set_calculations, set_composite_signal, set_latest_price, set_timeframe_indicators};
+pub use names::{KeySpec, Labels, OutputNames, Source, Sources, StreamSpec};
+pub use redis::{RedisSink, RedisSinkOptions, SinkState};
+pub use signal::{push_signal_id, signal_json_line, xadd_signal};
+pub use sink_error::SinkError;
+pub use vote::Vote;

@@ -1,0 +1,114 @@
+//! Results of a symbol as an entry of the calculation events' stream: nothing allocated besides the buffer's growth.
+
+use super::indicators::fill_indicators;
+use super::json::Object;
+use super::names::OutputNames;
+use super::signal::fill_factors;
+use super::vote::{Vote, strongest};
+use crate::model::{Composite, Directory, IndicatorRow, SymbolId, TimeframeId};
+use crate::redis_io::Commands;
+use crate::text::{push_i64, push_iso8601, push_u64};
+
+/// What is known of a symbol after a group of closed bars and signals.
+#[derive(Debug, Clone, Copy)]
+pub struct SymbolResults<'a> {
+    /// Whose results they are.
+    pub symbol: SymbolId,
+    /// Sequence of the record that closed the group's bars.
+    pub seq: u64,
+    /// Event time at that sequence, Unix ms.
+    pub event_ts: i64,
+    /// The newest row of each timeframe, by its index.
+    pub rows: &'a [Option<IndicatorRow>],
+    /// The signals of the group, in the order of publication.
+    pub signals: &'a [Composite<'a>],
+}
+
+impl<'a> SymbolResults<'a> {
+    /// The newest row of the shortest timeframe that has one.
+    #[must_use]
+    pub fn base(&self) -> Option<&'a IndicatorRow> {
+        self.rows.iter().flatten().next()
+    }
+
+    /// The group's most confident signal on a timeframe, of equals the first.
+    fn signal_on(&self, timeframe: TimeframeId) -> Option<&'a Composite<'a>> {
+        let here = self.signals.iter().filter(|composite| composite.signal.timeframe == timeframe);
+        strongest(here, |composite| composite.signal.candidate.confidence)
+    }
+}
+
+/// Appends an `XADD` of a symbol's results to the calculation events' stream.
+///
+/// `event_id` is `calc_{symbol}_{event_ts}_{seq}`: event time alone may stand still from one group to the next.
+/// `results.timestamp` is the start of the newest base bar; `composite_signal` is a [`Vote`], null without a signal.
+pub fn xadd_calculation_event(
+    commands: &mut Commands,
+    names: &OutputNames,
+    results: &SymbolResults<'_>,
+    directory: &Directory,
+) {
+    let symbol = directory.symbol(results.symbol);
+    let mut command = names.calculation_events.xadd(commands, "", 4);
+    command.field_with("event_id", |out| {
+        out.extend_from_slice(b"calc_");
+        out.extend_from_slice(symbol.as_bytes());
+        out.push(b'_');
+        push_i64(out, results.event_ts);
+        out.push(b'_');
+        push_u64(out, results.seq);
+    });
+    command.field("symbol", symbol);
+    command.field_with("timestamp", |out| push_iso8601(out, results.event_ts));
+    command.field_with("results", |out| push_results(out, results, directory));
+}
+
+fn push_results(out: &mut Vec<u8>, results: &SymbolResults<'_>, directory: &Directory) {
+    let mut object = Object::open(out);
+    object.object("timeframe_results", |timeframes| {
+        for index in 0..directory.timeframes().len() {
+            let timeframe = TimeframeId::new(index);
+            let row = results.rows.get(index).and_then(Option::as_ref);
+            let signal = results.signal_on(timeframe);
+            if row.is_none() && signal.is_none() {
+                continue;
+            }
+            timeframes.object(directory.timeframe_name(timeframe), |object| {
+                if let Some(row) = row {
+                    fill_indicators(object, &row.indicators);
+                }
+                if let Some(composite) = signal {
+                    object.object("signal", |object| fill_signal(object, composite, row));
+                }
+            });
+        }
+    });
+    match Vote::of(results.signals) {
+        Some(vote) => object.object("composite_signal", |object| fill_vote(object, &vote)),
+        None => object.null("composite_signal"),
+    };
+    let ts = results.base().map_or(results.event_ts, |row| row.bar.ts);
+    object.text_with("timestamp", |out| push_iso8601(out, ts));
+    object.close();
+}
+
+fn fill_signal(object: &mut Object<'_>, composite: &Composite<'_>, row: Option<&IndicatorRow>) {
+    let signal = composite.signal;
+    let previous = row.filter(|row| row.bar.ts == signal.bar_ts).map_or(f64::NAN, |row| row.previous_price);
+    let change = signal.price - previous;
+    object.text("action", signal.candidate.side.name()).float("price", signal.price);
+    object.float("price_change", change).float("price_change_pct", change / previous * 100.0);
+    object.text("strategy", signal.strategy.name()).float("confidence", signal.candidate.confidence);
+    object.object("details", |details| {
+        details.text("kind", signal.candidate.kind.name());
+        details.object("factors", |factors| fill_factors(factors, signal));
+    });
+}
+
+fn fill_vote(object: &mut Object<'_>, vote: &Vote) {
+    object.text("direction", vote.direction).float("confidence", vote.confidence).text("strength", vote.strength);
+    object.int("timeframes_analyzed", vote.timeframes.into());
+    object.float("timeframe_alignment", vote.timeframe_alignment);
+    object.float("strategy_alignment", vote.strategy_alignment);
+    object.int("contributing_signals", vote.contributing.into());
+}

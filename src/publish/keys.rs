@@ -1,0 +1,118 @@
+//! Latest values as keys, `JSON:` and JSON: written at most once a flush and symbol by the caller.
+
+use super::bars::{SOURCE, push_bar_id};
+use super::events::SymbolResults;
+use super::indicators::{fill_indicators, push_indicators};
+use super::json::Object;
+use super::names::OutputNames;
+use super::signal::{fill_factors, push_quoted};
+use super::vote::{Vote, strongest};
+use crate::model::{Bar, Directory, IndicatorRow, Strategy, TimeframeId};
+use crate::redis_io::Commands;
+use crate::text::push_iso8601;
+
+/// Appends a `SET` of `<SYM>_complete`: the indicators of the shortest timeframe that has a row, flat; `signals` with
+/// an element `<strategy>_strategy` for each strategy, its signal null where it has none in the results; `timeframes`
+/// with the indicators of each.
+pub fn set_calculations(
+    commands: &mut Commands,
+    names: &OutputNames,
+    results: &SymbolResults<'_>,
+    directory: &Directory,
+) {
+    names.calculations.set(commands, [directory.symbol(results.symbol), "_complete", ""], |out| {
+        let mut object = Object::open(out);
+        if let Some(row) = results.base() {
+            fill_indicators(&mut object, &row.indicators);
+        }
+        object.object("signals", |signals| {
+            Strategy::ALL.iter().for_each(|&s| fill_strategy(signals, s, results, directory))
+        });
+        object.object("timeframes", |timeframes| {
+            for (index, row) in results.rows.iter().enumerate().take(directory.timeframes().len()) {
+                if let Some(row) = row {
+                    let name = directory.timeframe_name(TimeframeId::new(index));
+                    timeframes.value(name, |out| push_indicators(out, row));
+                }
+            }
+        });
+        object.close();
+    });
+}
+
+/// The strategy's strongest signal in the results, in the shape of the existing strategies.
+fn fill_strategy(object: &mut Object<'_>, strategy: Strategy, results: &SymbolResults<'_>, directory: &Directory) {
+    let name = match strategy {
+        Strategy::MacdRsi => "macd_rsi_strategy",
+        Strategy::MaCrossover => "ma_crossover_strategy",
+        Strategy::RsiTrend => "rsi_trend_strategy",
+        Strategy::BollingerBreakout => "bollinger_breakout_strategy",
+        Strategy::SrBreakout => "sr_breakout_strategy",
+    };
+    let own = results.signals.iter().filter(|composite| composite.signal.strategy == strategy);
+    object.object(name, |object| match strongest(own, |composite| composite.composite_confidence) {
+        None => {
+            object.null("signal").float("confidence", 0.0).object("metadata", |_| {});
+        }
+        Some(composite) => {
+            let signal = composite.signal;
+            object.text("signal", signal.candidate.side.name()).float("confidence", signal.candidate.confidence);
+            object.object("metadata", |metadata| {
+                metadata.text("timeframe", directory.timeframe_name(signal.timeframe));
+                metadata.text("kind", signal.candidate.kind.name()).int("bar_ts", signal.bar_ts);
+                metadata.float("composite_confidence", composite.composite_confidence);
+                metadata.object("factors", |factors| fill_factors(factors, signal));
+            });
+        }
+    });
+}
+
+/// Appends a `SET` of `<SYM>_<tf>`: the indicators of one timeframe that are ready.
+pub fn set_timeframe_indicators(
+    commands: &mut Commands,
+    names: &OutputNames,
+    row: &IndicatorRow,
+    directory: &Directory,
+) {
+    let rest = [directory.symbol(row.bar.symbol), "_", directory.timeframe_name(row.bar.timeframe)];
+    names.timeframe_indicators.set(commands, rest, |out| push_indicators(out, row));
+}
+
+/// Appends a `SET` of `<SYM>_composite_signal`, the [`Vote`] as of the group; nothing without a signal, so that the
+/// last one stays until it expires.
+pub fn set_composite_signal(
+    commands: &mut Commands,
+    names: &OutputNames,
+    results: &SymbolResults<'_>,
+    directory: &Directory,
+) {
+    let Some(vote) = Vote::of(results.signals) else { return };
+    let symbol = directory.symbol(results.symbol);
+    names.composite_signals.set(commands, [symbol, "_composite_signal", ""], |out| {
+        let mut object = Object::open(out);
+        object.text("symbol", symbol).text("direction", vote.direction).float("confidence", vote.confidence);
+        object.text("strength", vote.strength).int("timeframes_analyzed", vote.timeframes.into());
+        object.int("strategies_analyzed", vote.strategies.into()).int("contributing_signals", vote.contributing.into());
+        object.float("timeframe_alignment", vote.timeframe_alignment);
+        object.float("strategy_alignment", vote.strategy_alignment);
+        object.text_with("timestamp", |out| push_iso8601(out, results.event_ts));
+        object.close();
+    });
+}
+
+/// Appends a `SET` of the symbol's latest bar.
+pub fn set_latest_price(commands: &mut Commands, names: &OutputNames, bar: &Bar, directory: &Directory) {
+    let symbol = directory.symbol(bar.symbol);
+    names.latest_price.set(commands, [symbol, "", ""], |out| {
+        let mut object = Object::open(out);
+        object.value("event_id", |out| push_quoted(out, |out| push_bar_id(out, bar, directory)));
+        object.text("symbol", symbol).text_with("timestamp", |out| push_iso8601(out, bar.ts));
+        object.float("price", bar.close).float("volume", bar.volume).float("open_price", bar.open);
+        object.float("high_price", bar.high).float("low_price", bar.low).float("close_price", bar.close);
+        object.text("source", SOURCE);
+        object.object("metadata", |metadata| {
+            metadata.text("timeframe", directory.timeframe_name(bar.timeframe));
+        });
+        object.close();
+    });
+}

@@ -1,0 +1,434 @@
+//! Batches of results and the input position they were made from, committed together: one `MULTI … EXEC` each.
+//!
+//! Polled by the publishing agent and never blocking; two reused buffers, so that one batch is built while the one
+//! before is on its way. Nothing is allocated besides their growth, up to the bound that [`RedisSink::has_room`] keeps.
+
+use super::sink_error::SinkError;
+use crate::redis_io::{Command, Commands, Limits, Link, LinkError, ServerErrorKind, Token, token};
+use std::io;
+use std::time::Duration;
+
+/// Bounds of a sink.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RedisSinkOptions {
+    /// Size from which a batch takes no more commands, bytes. Two batches exist at once.
+    pub batch_bytes_max: usize,
+    /// Longest wait for the answer to a batch, ns; a server that is silent for longer counts as lost.
+    pub reply_timeout_ns: u64,
+}
+
+impl Default for RedisSinkOptions {
+    fn default() -> Self {
+        Self { batch_bytes_max: 1 << 20, reply_timeout_ns: 5_000_000_000 }
+    }
+}
+
+/// What a sink is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SinkState {
+    /// Nothing is on its way.
+    Idle,
+    /// A batch is on its way.
+    InFlight,
+    /// A batch has just been committed; told once.
+    Committed {
+        /// Commands in it, the position's own not counted.
+        entries: u32,
+    },
+    /// A batch was not committed, or nobody knows: it waits for [`RedisSink::resend`] or [`RedisSink::forget`].
+    Held,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Flight {
+    None,
+    Flying,
+    Held,
+}
+
+/// A writer of transactions.
+#[derive(Debug)]
+pub struct RedisSink {
+    link: Link,
+    options: RedisSinkOptions,
+    building: Commands,
+    flying: Commands,
+    flight: Flight,
+    /// Bytes of the flying batch that are sent.
+    written: usize,
+    /// Commands of the flying batch that are answered.
+    answered: u32,
+    /// Commands of the flying batch besides the transaction's own.
+    entries: u32,
+    sent_ns: u64,
+    /// The first command that was refused, while the transaction was put together.
+    refused: Option<(u32, ServerErrorKind, String)>,
+}
+
+impl RedisSink {
+    /// A sink over a link of its own; blocks for one exchange, which makes sure that the account may run transactions.
+    ///
+    /// # Errors
+    ///
+    /// [`LinkError`] as [`Link::request`] has them.
+    pub fn start(mut link: Link, options: RedisSinkOptions) -> Result<Self, LinkError> {
+        // Without the right to MULTI, the commands after it would be run one by one.
+        for name in ["MULTI", "EXEC"] {
+            link.request(name, Duration::from_nanos(options.reply_timeout_ns), |out| {
+                Command::new(out, 1).arg(name);
+            })?;
+        }
+        let mut sink = Self {
+            link,
+            options,
+            building: Commands::with_capacity(options.batch_bytes_max),
+            flying: Commands::with_capacity(options.batch_bytes_max),
+            flight: Flight::None,
+            written: 0,
+            answered: 0,
+            entries: 0,
+            sent_ns: 0,
+            refused: None,
+        };
+        sink.begin();
+        Ok(sink)
+    }
+
+    fn begin(&mut self) {
+        self.building.clear();
+        self.building.command(1).arg("MULTI");
+    }
+
+    /// The batch being built, for the encoders; check [`RedisSink::has_room`] before.
+    #[inline]
+    pub fn batch(&mut self) -> &mut Commands {
+        &mut self.building
+    }
+
+    /// Whether the batch being built takes another command; where not, commit it, and wait while one is in flight.
+    #[inline]
+    #[must_use]
+    pub fn has_room(&self) -> bool {
+        self.building.bytes().len() < self.options.batch_bytes_max
+    }
+
+    /// Commands in the batch being built.
+    #[inline]
+    #[must_use]
+    pub fn pending(&self) -> u32 {
+        self.building.count().saturating_sub(1)
+    }
+
+    /// The link, for its descriptor, and for requests while nothing is in flight.
+    pub fn link(&mut self) -> &mut Link {
+        &mut self.link
+    }
+
+    /// Closes the batch with the position, `HSET position_key` of these fields (at least one), and hands it to
+    /// [`RedisSink::poll`], which sends it; false, and nothing done, while another is in flight or held.
+    #[must_use]
+    pub fn commit(&mut self, position_key: &str, position: &[(&[u8], &[u8])], now_ns: u64) -> bool {
+        if self.flight != Flight::None {
+            return false;
+        }
+        self.entries = self.pending();
+        if !position.is_empty() {
+            let mut command = self.building.command(2 + 2 * position.len());
+            command.arg("HSET").arg(position_key);
+            for (name, value) in position {
+                command.arg(name).arg(value);
+            }
+        }
+        self.building.command(1).arg("EXEC");
+        std::mem::swap(&mut self.building, &mut self.flying);
+        self.begin();
+        self.resend(now_ns);
+        true
+    }
+
+    /// Sends the held batch again, from its start: after a refusal on the same link, after a loss on a new one
+    /// ([`RedisSink::replace_link`]) once its position is known not to have been written.
+    pub fn resend(&mut self, now_ns: u64) {
+        self.flight = Flight::Flying;
+        self.written = 0;
+        self.answered = 0;
+        self.refused = None;
+        self.sent_ns = now_ns;
+    }
+
+    /// Drops the held batch, because its position turned out to have been written or nobody wants it any more; returns
+    /// the number of its commands.
+    pub fn forget(&mut self) -> u32 {
+        self.flight = Flight::None;
+        self.entries
+    }
+
+    /// Goes on over a new link, what was in flight being held; the old link is closed.
+    pub fn replace_link(&mut self, link: Link) {
+        self.link = link;
+        if self.flight == Flight::Flying {
+            self.flight = Flight::Held;
+        }
+    }
+
+    /// Sends and receives what the socket takes and has, `now_ns` on the clock of [`RedisSink::commit`].
+    ///
+    /// # Errors
+    ///
+    /// [`SinkError`]; the batch is held then, but for one that was committed in part. After a lost link or a malformed
+    /// reply the link must be replaced.
+    #[inline]
+    pub fn poll(&mut self, now_ns: u64) -> Result<SinkState, SinkError> {
+        match self.flight {
+            Flight::None => Ok(SinkState::Idle),
+            Flight::Held => Ok(SinkState::Held),
+            Flight::Flying => self.advance(now_ns).inspect_err(|error| {
+                let done = matches!(error, SinkError::Partly { .. });
+                self.flight = if done { Flight::None } else { Flight::Held };
+            }),
+        }
+    }
+
+    fn advance(&mut self, now_ns: u64) -> Result<SinkState, SinkError> {
+        loop {
+            let sent = self.send()?;
+            let received = self.link.fill().map_err(|e| self.lost(e))?;
+            while let Some(len) = self.link.reply().map_err(|e| SinkError::protocol(&self.link, e))? {
+                let done = self.answer(len);
+                self.link.consume(len);
+                if done? {
+                    self.flight = Flight::None;
+                    return Ok(SinkState::Committed { entries: self.entries });
+                }
+            }
+            if sent == 0 && received == 0 {
+                break;
+            }
+        }
+        if now_ns.saturating_sub(self.sent_ns) > self.options.reply_timeout_ns {
+            return Err(self.lost(io::Error::from(io::ErrorKind::TimedOut)));
+        }
+        Ok(SinkState::InFlight)
+    }
+
+    /// Sends what the socket takes: the number of bytes.
+    #[inline]
+    fn send(&mut self) -> Result<usize, SinkError> {
+        let rest = &self.flying.bytes()[self.written..];
+        if rest.is_empty() {
+            return Ok(0);
+        }
+        match self.link.write(rest) {
+            Ok(len) => {
+                self.written += len;
+                Ok(len)
+            }
+            Err(error) => Err(self.lost(error)),
+        }
+    }
+
+    /// Takes the next answer, the first `len` bytes received; true where it completes the transaction.
+    fn answer(&mut self, len: usize) -> Result<bool, SinkError> {
+        let reply = &self.link.received()[..len];
+        let index = self.answered;
+        self.answered += 1;
+        let shape = || SinkError::shape(&self.link);
+        let Some((element, next)) = token(reply, 0, &Limits::NONE).unwrap_or(None) else { return Err(shape()) };
+        if index + 1 < self.flying.count() {
+            match element {
+                Token::Simple(_) => {}
+                Token::Error(text) if index == 0 => {
+                    return Err(SinkError::no_transaction(&self.link, text));
+                }
+                Token::Error(text) => {
+                    let kind = ServerErrorKind::of(text);
+                    let words = || String::from_utf8_lossy(text).into_owned();
+                    self.refused.get_or_insert_with(|| (index - 1, kind, words()));
+                }
+                _ => return Err(shape()),
+            }
+            return Ok(false);
+        }
+        match element {
+            Token::Array(results) if results + 2 == self.flying.count() as usize => match first_error(reply, next) {
+                None => Ok(true),
+                Some((command, failed, text)) => Err(SinkError::partly(&self.link, command, failed, text)),
+            },
+            Token::Error(text) => {
+                let kind = ServerErrorKind::of(text);
+                let words = String::from_utf8_lossy(text).into_owned();
+                let (command, kind, text) = self.refused.take().unwrap_or((index - 1, kind, words));
+                Err(SinkError::Refused { address: self.link.address().to_owned(), command, kind, text })
+            }
+            _ => Err(shape()),
+        }
+    }
+
+    fn lost(&self, source: io::Error) -> SinkError {
+        SinkError::Lost { address: self.link.address().to_owned(), source }
+    }
+}
+
+/// The first error among the results that begin at `pos`: its index, the number of errors, and its text.
+///
+/// The results of the commands that are published are single elements.
+fn first_error(reply: &[u8], mut pos: usize) -> Option<(u32, u32, &[u8])> {
+    let (mut index, mut failed, mut first) = (0, 0, None);
+    while let Ok(Some((element, next))) = token(reply, pos, &Limits::NONE) {
+        if let Token::Error(text) = element {
+            first.get_or_insert((index, text));
+            failed += 1;
+        }
+        index += 1;
+        pos = next;
+    }
+    first.map(|(index, text)| (index, failed, text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::redis_io::testing::Server;
+    use ::redis::Commands as _;
+
+    const POSITION: &[(&[u8], &[u8])] = &[(b"market_data_1s", b"5-0"), (b"seq", b"7")];
+
+    fn sink(server: &Server) -> RedisSink {
+        RedisSink::start(server.link(), RedisSinkOptions::default()).unwrap()
+    }
+
+    fn xadd(sink: &mut RedisSink, stream: &str, value: &[u8]) {
+        sink.batch().command(5).arg("XADD").arg(stream).arg("*").arg("v").arg(value);
+    }
+
+    /// Polls until something is decided.
+    fn decide(sink: &mut RedisSink) -> Result<SinkState, SinkError> {
+        for _ in 0..100_000 {
+            match sink.poll(1)? {
+                SinkState::InFlight => std::thread::sleep(Duration::from_micros(100)),
+                state => return Ok(state),
+            }
+        }
+        panic!("nothing is decided");
+    }
+
+    #[test]
+    fn a_batch_and_its_position_are_committed_together() {
+        let server = Server::start(&[]);
+        let mut sink = sink(&server);
+        assert_eq!(sink.poll(0).unwrap(), SinkState::Idle);
+        for i in 0..100u8 {
+            xadd(&mut sink, "signals", &[i]);
+        }
+        assert_eq!(sink.pending(), 100);
+        assert!(sink.commit("position", POSITION, 0));
+        xadd(&mut sink, "signals", b"next");
+        assert!(!sink.commit("position", POSITION, 0));
+        assert_eq!(decide(&mut sink).unwrap(), SinkState::Committed { entries: 100 });
+        assert_eq!(sink.poll(1).unwrap(), SinkState::Idle);
+        let mut oracle = server.oracle();
+        assert_eq!(oracle.xlen::<_, u32>("signals").unwrap(), 100);
+        let position: Vec<(String, String)> = oracle.hgetall("position").unwrap();
+        assert_eq!(position, [("market_data_1s".into(), "5-0".into()), ("seq".into(), "7".into())]);
+        assert!(sink.commit("position", POSITION, 0));
+        assert_eq!(decide(&mut sink).unwrap(), SinkState::Committed { entries: 1 });
+        assert_eq!(oracle.xlen::<_, u32>("signals").unwrap(), 101);
+    }
+
+    #[test]
+    fn a_batch_larger_than_the_sockets_buffers_goes_through() {
+        let server = Server::start(&[]);
+        let mut sink = sink(&server);
+        for _ in 0..64 {
+            xadd(&mut sink, "signals", &vec![b'x'; 200_000]);
+        }
+        assert!(!sink.has_room());
+        assert!(sink.commit("position", POSITION, 0));
+        assert_eq!(decide(&mut sink).unwrap(), SinkState::Committed { entries: 64 });
+    }
+
+    #[test]
+    fn a_refused_batch_changes_nothing_and_can_be_sent_again() {
+        let server = Server::start(&[]);
+        let mut sink = sink(&server);
+        let mut oracle = server.oracle();
+        let mut limit =
+            |bytes: u64| ::redis::cmd("CONFIG").arg("SET").arg("maxmemory").arg(bytes).exec(&mut oracle).unwrap();
+        limit(1);
+        xadd(&mut sink, "signals", b"x");
+        assert!(sink.commit("position", POSITION, 0));
+        let error = decide(&mut sink).unwrap_err();
+        let SinkError::Refused { command: 0, kind: ServerErrorKind::OutOfMemory, .. } = error else {
+            panic!("{error}")
+        };
+        assert!(ServerErrorKind::OutOfMemory.is_transient() && !error.needs_new_link());
+        assert_eq!(sink.poll(1).unwrap(), SinkState::Held);
+        assert!(!sink.commit("position", POSITION, 0));
+        limit(0);
+        sink.resend(1);
+        assert_eq!(decide(&mut sink).unwrap(), SinkState::Committed { entries: 1 });
+        assert_eq!(oracle.xlen::<_, u32>("signals").unwrap(), 1);
+    }
+
+    #[test]
+    fn a_key_of_another_type_is_named_by_its_command() {
+        let server = Server::start(&[]);
+        let mut sink = sink(&server);
+        let mut oracle = server.oracle();
+        oracle.set::<_, _, ()>("signals", "not a stream").unwrap();
+        xadd(&mut sink, "other", b"x");
+        xadd(&mut sink, "signals", b"x");
+        xadd(&mut sink, "signals", b"x");
+        assert!(sink.commit("position", POSITION, 0));
+        let error = decide(&mut sink).unwrap_err();
+        let SinkError::Partly { command: 1, failed: 2, kind: ServerErrorKind::WrongType, .. } = error else {
+            panic!("{error}")
+        };
+        assert_eq!(sink.poll(1).unwrap(), SinkState::Idle);
+        xadd(&mut sink, "other", b"y");
+        assert!(sink.commit("position", POSITION, 0));
+        assert_eq!(decide(&mut sink).unwrap(), SinkState::Committed { entries: 1 });
+    }
+
+    #[test]
+    fn a_batch_survives_the_loss_of_its_server() {
+        let mut first = Server::start(&[]);
+        let mut sink = sink(&first);
+        xadd(&mut sink, "signals", b"x");
+        first.kill();
+        assert!(sink.commit("position", POSITION, 0));
+        let error = decide(&mut sink).unwrap_err();
+        assert!(error.needs_new_link(), "{error}");
+        let second = Server::start(&[]);
+        sink.replace_link(second.link());
+        assert_eq!(sink.poll(1).unwrap(), SinkState::Held);
+        sink.resend(1);
+        assert_eq!(decide(&mut sink).unwrap(), SinkState::Committed { entries: 1 });
+    }
+
+    #[test]
+    fn silence_is_a_loss() {
+        let server = Server::start(&[]);
+        let mut sink = sink(&server);
+        ::redis::cmd("CLIENT").arg("PAUSE").arg(300).exec(&mut server.oracle()).unwrap();
+        xadd(&mut sink, "signals", b"x");
+        assert!(sink.commit("position", POSITION, 1_000));
+        assert_eq!(sink.poll(5_000_001_000).unwrap(), SinkState::InFlight);
+        let error = sink.poll(5_000_001_001).unwrap_err();
+        assert!(
+            matches!(&error, SinkError::Lost { source, .. } if source.kind() == io::ErrorKind::TimedOut),
+            "{error}"
+        );
+        assert_eq!(sink.forget(), 1);
+        assert_eq!(sink.poll(1).unwrap(), SinkState::Idle);
+    }
+
+    #[test]
+    fn an_account_without_transactions_is_refused_at_start() {
+        let server = Server::start(&["--user", "w", "on", ">pw", "~*", "+@all", "-multi"]);
+        let address = server.url("?user=w&pass=pw").parse().unwrap();
+        let link = Link::connect(&address, &crate::redis_io::LinkOptions::default()).unwrap();
+        let error = RedisSink::start(link, RedisSinkOptions::default()).unwrap_err().to_string();
+        assert!(error.contains("MULTI: NOPERM"), "{error}");
+    }
+}

@@ -1,0 +1,95 @@
+//! Why a batch was not committed, and what that means for it.
+
+use crate::redis_io::{Link, ProtocolError, ServerErrorKind, words};
+use std::io;
+
+/// Why a batch was not, or not wholly, committed. Commands are numbered from 0, the transaction's own not counted; the
+/// last is the position.
+#[derive(Debug, thiserror::Error)]
+pub enum SinkError {
+    /// The connection was lost, or the server was silent for too long: the batch may have been committed or not, which
+    /// the position tells.
+    #[error("{address}: {}", words(.source))]
+    Lost {
+        /// The server, without its password.
+        address: String,
+        /// The system's error; [`io::ErrorKind::TimedOut`] for silence.
+        source: io::Error,
+    },
+    /// The bytes received are no reply: as after a lost connection.
+    #[error("{address}: {source}")]
+    Protocol {
+        /// The server, without its password.
+        address: String,
+        /// What is wrong with them.
+        source: ProtocolError,
+    },
+    /// Nothing of the batch was committed; the link is in order and the batch can be sent again.
+    #[error("{address}: command {command} of a batch was refused, so none was run: {text}{}", .kind.advice())]
+    Refused {
+        /// The server, without its password.
+        address: String,
+        /// Number of the first command that was refused.
+        command: u32,
+        /// What the code of its error says.
+        kind: ServerErrorKind,
+        /// The server's words.
+        text: String,
+    },
+    /// The batch was committed, its position included, but for some commands, which are lost: another program uses
+    /// their keys for something else.
+    #[error("{address}: {failed} commands of a batch failed, first command {command}: {text}{}", .kind.advice())]
+    Partly {
+        /// The server, without its password.
+        address: String,
+        /// Number of the first command that failed.
+        command: u32,
+        /// Commands that failed.
+        failed: u32,
+        /// What the code of the first error says.
+        kind: ServerErrorKind,
+        /// The server's words.
+        text: String,
+    },
+    /// The server refused to open a transaction and has run the commands one by one, or refused each: as after a lost
+    /// connection.
+    #[error("{address}: MULTI was refused: {text}{}", .kind.advice())]
+    NoTransaction {
+        /// The server, without its password.
+        address: String,
+        /// What the code of its error says.
+        kind: ServerErrorKind,
+        /// The server's words.
+        text: String,
+    },
+}
+
+impl SinkError {
+    /// Whether the link must be replaced before the sink can go on.
+    #[must_use]
+    pub const fn needs_new_link(&self) -> bool {
+        matches!(self, Self::Lost { .. } | Self::Protocol { .. } | Self::NoTransaction { .. })
+    }
+
+    pub(super) fn protocol(link: &Link, source: ProtocolError) -> Self {
+        Self::Protocol { address: link.address().to_owned(), source }
+    }
+
+    pub(super) fn shape(link: &Link) -> Self {
+        Self::protocol(link, ProtocolError::Shape)
+    }
+
+    pub(super) fn no_transaction(link: &Link, text: &[u8]) -> Self {
+        let kind = ServerErrorKind::of(text);
+        Self::NoTransaction {
+            address: link.address().to_owned(),
+            kind,
+            text: String::from_utf8_lossy(text).into_owned(),
+        }
+    }
+
+    pub(super) fn partly(link: &Link, command: u32, failed: u32, text: &[u8]) -> Self {
+        let (kind, text) = (ServerErrorKind::of(text), String::from_utf8_lossy(text).into_owned());
+        Self::Partly { address: link.address().to_owned(), command, failed, kind, text }
+    }
+}

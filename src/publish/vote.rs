@@ -1,0 +1,111 @@
+//! The one opinion on a symbol that the composite signal of events and caches states.
+
+use crate::model::{Composite, MAX_TIMEFRAMES, Side, Strategy};
+
+/// What the active signals of a symbol say together, as of one group of signals.
+///
+/// The *leader* is the group's signal with the highest composite confidence, of equals the first in the order of
+/// publication. The *votes* are the leader, the active signals of the other timeframes that support and oppose it, and
+/// the group's other signals on the leader's timeframe; each weighs its confidence. A timeframe (a strategy) *agrees*
+/// where its votes for the leader's side outweigh those against.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Vote {
+    /// The leader's side: `buy` or `sell`; `hold` where its composite confidence is 0.
+    pub direction: &'static str,
+    /// The leader's composite confidence, in [0, 1].
+    pub confidence: f64,
+    /// `strong` from 0.7, `moderate` from 0.4, else `weak`.
+    pub strength: &'static str,
+    /// Timeframes with a vote.
+    pub timeframes: u32,
+    /// Strategies with a vote.
+    pub strategies: u32,
+    /// Votes on the leader's side, its own included.
+    pub contributing: u32,
+    /// Share of those timeframes that agree, in [0, 1].
+    pub timeframe_alignment: f64,
+    /// Share of those strategies that agree, in [0, 1].
+    pub strategy_alignment: f64,
+}
+
+/// Sums of votes by timeframe or strategy.
+struct Tally<const N: usize>([Option<f64>; N]);
+
+impl<const N: usize> Tally<N> {
+    fn add(&mut self, index: usize, weight: f64) {
+        if let Some(sum) = self.0.get_mut(index) {
+            *sum = Some(sum.unwrap_or(0.0) + weight);
+        }
+    }
+
+    fn voters(&self) -> u32 {
+        self.0.iter().flatten().count() as u32
+    }
+
+    fn alignment(&self) -> f64 {
+        let agreeing = self.0.iter().flatten().filter(|&&sum| sum > 0.0).count();
+        agreeing as f64 / f64::from(self.voters().max(1))
+    }
+}
+
+impl Vote {
+    /// The opinion as of a group of signals of one symbol; `None` of an empty group.
+    #[must_use]
+    pub fn of(group: &[Composite<'_>]) -> Option<Self> {
+        let leader = strongest(group, |composite| composite.composite_confidence)?;
+        let mut timeframes = Tally([None; MAX_TIMEFRAMES]);
+        let mut strategies = Tally([None; Strategy::COUNT]);
+        let mut contributing = 0;
+        let mut vote = |timeframe: usize, strategy: Strategy, agrees: bool, confidence: f64| {
+            let weight = if agrees { confidence } else { -confidence };
+            timeframes.add(timeframe, weight);
+            strategies.add(strategy.index(), weight);
+            contributing += u32::from(agrees);
+        };
+        let side = leader.signal.candidate.side;
+        for signal in group.iter().map(|composite| composite.signal) {
+            if signal.timeframe == leader.signal.timeframe {
+                let agrees = signal.candidate.side == side;
+                vote(signal.timeframe.index(), signal.strategy, agrees, signal.candidate.confidence);
+            }
+        }
+        let supporting = leader.supporting.iter().map(|peer| (peer, true));
+        for (peer, agrees) in supporting.chain(leader.opposing.iter().map(|peer| (peer, false))) {
+            vote(peer.timeframe.index(), peer.strategy, agrees, peer.confidence);
+        }
+        let confidence = leader.composite_confidence;
+        Some(Self {
+            direction: direction(side, confidence),
+            confidence,
+            strength: strength(confidence),
+            timeframes: timeframes.voters(),
+            strategies: strategies.voters(),
+            contributing,
+            timeframe_alignment: timeframes.alignment(),
+            strategy_alignment: strategies.alignment(),
+        })
+    }
+}
+
+/// The first of those with the highest measure.
+pub(super) fn strongest<'a, 'b>(
+    group: impl IntoIterator<Item = &'a Composite<'b>>,
+    measure: impl Fn(&Composite<'b>) -> f64,
+) -> Option<&'a Composite<'b>>
+where
+    'b: 'a,
+{
+    group.into_iter().reduce(|best, next| if measure(next) > measure(best) { next } else { best })
+}
+
+fn direction(side: Side, confidence: f64) -> &'static str {
+    if confidence > 0.0 { side.name() } else { "hold" }
+}
+
+fn strength(confidence: f64) -> &'static str {
+    match confidence {
+        0.7.. => "strong",
+        0.4.. => "moderate",
+        _ => "weak",
+    }
+}

@@ -1,0 +1,328 @@
+//! A connection to a server: non-blocking, polled by the agent that owns it, buffers reused.
+//!
+//! [`Link::connect`] and [`Link::request`] block, up to their timeouts; nothing else does.
+
+use super::command::Command;
+use super::inbox::Inbox;
+use super::link_error::{LinkError, ServerErrorKind};
+use super::reply::OwnedReply;
+use super::scan::Scanner;
+use super::socket::Socket;
+use super::token::{Limits, ProtocolError};
+use super::url::Address;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::time::{Duration, Instant};
+
+/// How a link is made, and its bounds.
+#[derive(Debug, Clone)]
+pub struct LinkOptions {
+    /// Name under which the server lists the connection.
+    pub name: String,
+    /// Longest wait for the connection, per address of the host.
+    pub connect_timeout: Duration,
+    /// Longest wait for each reply while logging in.
+    pub reply_timeout: Duration,
+    /// Bound of the receive buffer, bytes: no reply can be larger.
+    pub receive_bytes_max: usize,
+    /// Bounds within a reply.
+    pub limits: Limits,
+}
+
+impl Default for LinkOptions {
+    fn default() -> Self {
+        Self {
+            name: "wagehood-engine".to_owned(),
+            connect_timeout: Duration::from_secs(5),
+            reply_timeout: Duration::from_secs(5),
+            receive_bytes_max: 80 << 20,
+            limits: Limits::default(),
+        }
+    }
+}
+
+/// A connection to a server, logged in.
+#[derive(Debug)]
+pub struct Link {
+    address: String,
+    socket: Socket,
+    inbox: Inbox,
+    scanner: Scanner,
+    outbox: Vec<u8>,
+    written: usize,
+}
+
+impl Link {
+    /// Connects, logs in, selects the database, and makes the link non-blocking.
+    ///
+    /// # Errors
+    ///
+    /// [`LinkError`] names the address, the step and what to do about it.
+    pub fn connect(address: &Address, options: &LinkOptions) -> Result<Self, LinkError> {
+        let socket = Socket::connect(&address.endpoint, options.connect_timeout)
+            .map_err(|source| LinkError::Connect { address: address.to_string(), source })?;
+        let mut link = Self {
+            address: address.to_string(),
+            socket,
+            inbox: Inbox::new(options.receive_bytes_max),
+            scanner: Scanner::new(options.limits),
+            outbox: Vec::with_capacity(1 << 12),
+            written: 0,
+        };
+        link.log_in(address, options)?;
+        Ok(link)
+    }
+
+    fn log_in(&mut self, address: &Address, options: &LinkOptions) -> Result<(), LinkError> {
+        let timeout = options.reply_timeout;
+        let password = address.password.as_deref().unwrap_or_default();
+        match &address.user {
+            Some(user) => self.request("AUTH", timeout, |out| {
+                Command::new(out, 3).arg("AUTH").arg(user).arg(password);
+            })?,
+            None if address.password.is_some() => self.request("AUTH", timeout, |out| {
+                Command::new(out, 2).arg("AUTH").arg(password);
+            })?,
+            None => OwnedReply::Nil,
+        };
+        if address.db != 0 {
+            self.request("SELECT", timeout, |out| {
+                Command::new(out, 2).arg("SELECT").uint(address.db.into());
+            })?;
+        }
+        let name: String = options.name.chars().map(|c| if c.is_ascii_graphic() { c } else { '_' }).collect();
+        self.request("CLIENT SETNAME", timeout, |out| {
+            Command::new(out, 3).arg("CLIENT").arg("SETNAME").arg(&name);
+        })?;
+        // Refused while the server loads its data, unlike everything before.
+        self.request("PING", timeout, |out| {
+            Command::new(out, 1).arg("PING");
+        })?;
+        Ok(())
+    }
+
+    /// The address as it is printed, without its password.
+    #[must_use]
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// Reads what has arrived, as far as one read takes it: the number of bytes, 0 where nothing has.
+    ///
+    /// # Errors
+    ///
+    /// [`io::ErrorKind::UnexpectedEof`] where the server has closed the connection, [`io::ErrorKind::InvalidData`]
+    /// where a reply outgrows the receive buffer, and the socket's own errors. The link is of no further use.
+    #[inline]
+    pub fn fill(&mut self) -> io::Result<usize> {
+        match self.socket.read(self.inbox.room()?) {
+            Ok(0) => Err(io::Error::from(io::ErrorKind::UnexpectedEof)),
+            Ok(len) => {
+                self.inbox.filled(len);
+                Ok(len)
+            }
+            Err(error) if later(&error) => Ok(0),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The bytes received and not consumed yet.
+    #[inline]
+    #[must_use]
+    pub fn received(&self) -> &[u8] {
+        self.inbox.received()
+    }
+
+    /// Length of the reply that [`Link::received`] begins with, once it is complete.
+    ///
+    /// # Errors
+    ///
+    /// [`ProtocolError`] where the bytes are no reply; the link is of no further use.
+    #[inline]
+    pub fn reply(&mut self) -> Result<Option<usize>, ProtocolError> {
+        Ok(self.scanner.scan(self.inbox.received())?.complete())
+    }
+
+    /// Forgets the first bytes received: the reply that [`Link::reply`] found.
+    #[inline]
+    pub fn consume(&mut self, len: usize) {
+        self.inbox.consume(len);
+    }
+
+    /// The send buffer: commands are appended here and sent by [`Link::write_pending`].
+    #[inline]
+    pub fn outbox(&mut self) -> &mut Vec<u8> {
+        &mut self.outbox
+    }
+
+    /// Sends what the send buffer holds, as far as the socket takes it; true once all of it is sent.
+    ///
+    /// # Errors
+    ///
+    /// The socket's own; the link is of no further use.
+    #[inline]
+    pub fn write_pending(&mut self) -> io::Result<bool> {
+        while self.written < self.outbox.len() {
+            match self.socket.write(&self.outbox[self.written..]) {
+                Ok(len) => self.written += len,
+                Err(error) if later(&error) => return Ok(false),
+                Err(error) => return Err(error),
+            }
+        }
+        self.outbox.clear();
+        self.written = 0;
+        Ok(true)
+    }
+
+    /// Sends bytes of the caller's, as far as the socket takes them: the number sent, 0 where it takes none now.
+    ///
+    /// # Errors
+    ///
+    /// The socket's own; the link is of no further use.
+    #[inline]
+    pub fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self.socket.write(bytes) {
+            Err(error) if later(&error) => Ok(0),
+            result => result,
+        }
+    }
+
+    /// Sends one command and waits for its reply: blocks, for the start and for administration.
+    ///
+    /// `what` names the command in errors.
+    ///
+    /// # Errors
+    ///
+    /// [`LinkError`]: busy where commands sent before have not been answered, the server's error reply, a timeout, or
+    /// the connection's loss; after the last two the link is of no further use.
+    pub fn request(
+        &mut self,
+        what: &'static str,
+        timeout: Duration,
+        encode: impl FnOnce(&mut Vec<u8>),
+    ) -> Result<OwnedReply, LinkError> {
+        if !self.outbox.is_empty() || !self.inbox.received().is_empty() {
+            return Err(LinkError::Busy { address: self.address.clone(), what });
+        }
+        encode(&mut self.outbox);
+        let deadline = Instant::now() + timeout;
+        let failed = |link: &Self, source| LinkError::Io { address: link.address.clone(), what, source };
+        while !self.write_pending().map_err(|e| failed(self, e))? {
+            self.wait(PollFlags::OUT, deadline).map_err(|e| failed(self, e))?;
+        }
+        loop {
+            if self.fill().map_err(|e| failed(self, e))? == 0 {
+                self.wait(PollFlags::IN, deadline).map_err(|e| failed(self, e))?;
+                continue;
+            }
+            let protocol = |source| LinkError::Protocol { address: self.address.clone(), what, source };
+            let Some(len) = self.scanner.scan(self.inbox.received()).map_err(protocol)?.complete() else { continue };
+            let reply = OwnedReply::parse(&self.inbox.received()[..len]).map_err(protocol)?;
+            self.inbox.consume(len);
+            let OwnedReply::Error(text) = reply else { return Ok(reply) };
+            let kind = ServerErrorKind::of(text.as_bytes());
+            return Err(LinkError::Server { address: self.address.clone(), what, kind, text });
+        }
+    }
+
+    /// Waits until the socket is ready; an error at the deadline.
+    fn wait(&self, flags: PollFlags, deadline: Instant) -> io::Result<()> {
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Err(io::Error::from(io::ErrorKind::TimedOut));
+        }
+        let left = Timespec { tv_sec: left.as_secs().cast_signed(), tv_nsec: left.subsec_nanos().into() };
+        match poll(&mut [PollFd::new(&self.socket, flags)], Some(&left)) {
+            Ok(_) | Err(rustix::io::Errno::INTR) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+impl AsFd for Link {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+}
+
+/// Whether a socket's error only says that it is not ready.
+fn later(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::Server;
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn connect(url: &str) -> Result<Link, LinkError> {
+        Link::connect(&url.parse().unwrap(), &LinkOptions { reply_timeout: SECOND, ..LinkOptions::default() })
+    }
+
+    #[test]
+    fn it_logs_in_selects_and_introduces_itself() {
+        let server = Server::start(&["--requirepass", "s3cret"]);
+        let mut link = connect(&server.url("?db=3&pass=s3cret")).unwrap();
+        let info = link.request("CLIENT LIST", SECOND, |out| {
+            Command::new(out, 2).arg("CLIENT").arg("LIST");
+        });
+        let info = info.unwrap().text().unwrap().to_owned();
+        assert!(info.contains("name=wagehood-engine") && info.contains("db=3"), "{info}");
+    }
+
+    #[test]
+    fn refusals_say_what_to_do_and_not_the_password() {
+        let server =
+            Server::start(&["--requirepass", "s3cret", "--user", "reader", "on", ">pw", "~*", "+auth", "+client"]);
+        for (url, kind, words) in [
+            (server.url(""), ServerErrorKind::NoAuth, "wants a password"),
+            (server.url("?pass=wr0ng"), ServerErrorKind::WrongPass, "check user and password"),
+            (server.url("?user=reader&pass=wr0ng"), ServerErrorKind::WrongPass, "check user and password"),
+            (server.url("?user=reader&pass=pw"), ServerErrorKind::NoPerm, "lacks a permission"),
+        ] {
+            let error = connect(&url).unwrap_err();
+            let text = error.to_string();
+            assert!(matches!(error, LinkError::Server { kind: k, .. } if k == kind), "{text}");
+            assert!(text.contains(words) && !text.contains("wr0ng"), "{text}");
+        }
+        let absent = connect("redis+unix:///nowhere/redis.sock").unwrap_err().to_string();
+        assert!(
+            absent.starts_with("cannot connect to redis+unix:///nowhere/redis.sock?db=0: No such file"),
+            "{absent}"
+        );
+        let refused = connect("redis://127.0.0.1:1").unwrap_err().to_string();
+        assert!(refused.contains("refused"), "{refused}");
+    }
+
+    #[test]
+    fn a_server_that_stalls_or_dies_is_noticed() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("redis://{}", listener.local_addr().unwrap());
+        let options = LinkOptions { reply_timeout: Duration::from_millis(20), ..LinkOptions::default() };
+        let error = Link::connect(&url.parse().unwrap(), &options).unwrap_err().to_string();
+        assert!(error.contains("did not answer in time"), "{error}");
+        let mut server = Server::start(&[]);
+        let mut link = server.link();
+        assert_eq!(link.fill().unwrap(), 0);
+        server.kill();
+        assert_eq!(link.fill().unwrap_err().kind(), io::ErrorKind::UnexpectedEof);
+    }
+
+    #[test]
+    fn large_values_go_both_ways_in_pieces() {
+        let server = Server::start(&[]);
+        let mut link = server.link();
+        let value: Vec<u8> = (0..10_000_000u32).map(|i| (i % 251) as u8).collect();
+        let set = link.request("SET", 5 * SECOND, |out| {
+            Command::new(out, 3).arg("SET").arg("k").arg(&value);
+        });
+        assert_eq!(set.unwrap(), OwnedReply::Simple("OK".into()));
+        let get = link.request("GET", 5 * SECOND, |out| {
+            Command::new(out, 2).arg("GET").arg("k");
+        });
+        assert!(get.unwrap().bytes() == Some(&value[..]));
+    }
+}

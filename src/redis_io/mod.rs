@@ -1,0 +1,29 @@
+//! Redis without a client library in the hot path: a link, an encoder of commands and a scanner of replies.
+//!
+//! After the start everything here is non-blocking and polled by the agent that owns the [`Link`]; buffers are reused
+//! and grow to configured bounds only. [`Link::request`] is the exception: it blocks, and serves administration.
+
+mod command;
+mod inbox;
+mod link;
+mod link_error;
+mod reply;
+mod scan;
+mod socket;
+mod stream_id;
+#[cfg(test)]
+pub(crate) mod testing;
+mod token;
+mod url;
+mod xread;
+
+pub use command::{Command, Commands};
+pub use link::{Link, LinkOptions};
+pub(crate) use link_error::words;
+pub use link_error::{LinkError, ServerErrorKind};
+pub use reply::OwnedReply;
+pub use scan::{Progress, Scanner};
+pub use stream_id::{StreamId, StreamIdError};
+pub use token::{Limits, ProtocolError, Token, token};
+pub use url::{Address, AddressError, Endpoint};
+pub use xread::{Entry, FieldIter, XreadCursor, XreadItem, encode_xread};

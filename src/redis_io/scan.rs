@@ -1,0 +1,224 @@
+//! Finds where a reply ends, as its bytes arrive: in place, resumable, each element visited once, nothing allocated.
+
+use super::token::{Limits, ProtocolError, Token, token};
+
+/// Deepest nesting of arrays: the deepest reply in use, `XINFO STREAM … FULL`, has 7.
+pub(super) const DEPTH_MAX: usize = 16;
+
+/// How far a reply has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Progress {
+    /// Bytes are missing.
+    Incomplete,
+    /// The reply is complete and this many bytes long.
+    Complete(usize),
+}
+
+impl Progress {
+    /// Length of a complete reply.
+    #[inline]
+    #[must_use]
+    pub const fn complete(self) -> Option<usize> {
+        match self {
+            Self::Complete(len) => Some(len),
+            Self::Incomplete => None,
+        }
+    }
+}
+
+/// State of the scan of one reply, kept while its bytes arrive.
+///
+/// A bulk string that is still arriving costs the parse of its length, whatever has arrived of it, so a reply of any
+/// size in pieces of any size is scanned in time proportional to its elements and pieces.
+#[derive(Debug, Clone, Default)]
+pub struct Scanner {
+    limits: Limits,
+    pos: usize,
+    depth: usize,
+    missing: [usize; DEPTH_MAX],
+}
+
+impl Scanner {
+    /// A scanner at the start of a reply.
+    #[must_use]
+    pub fn new(limits: Limits) -> Self {
+        Self { limits, ..Self::default() }
+    }
+
+    /// Goes on with the reply that begins at the start of `buf`, of which earlier calls have seen a shorter prefix.
+    ///
+    /// Once the reply is complete the scanner stands at the start of the next one.
+    ///
+    /// # Errors
+    ///
+    /// [`ProtocolError`] where the bytes cannot become a reply; the scanner is of no further use.
+    #[inline]
+    pub fn scan(&mut self, buf: &[u8]) -> Result<Progress, ProtocolError> {
+        while let Some((element, next)) = token(buf, self.pos, &self.limits)? {
+            self.pos = next;
+            if let Token::Array(count @ 1..) = element {
+                *self.missing.get_mut(self.depth).ok_or(ProtocolError::TooDeep)? = count;
+                self.depth += 1;
+            } else if self.close() {
+                return Ok(Progress::Complete(std::mem::take(&mut self.pos)));
+            }
+        }
+        Ok(Progress::Incomplete)
+    }
+
+    /// Starts over, at the start of a reply.
+    pub fn reset(&mut self) {
+        *self = Self::new(self.limits);
+    }
+
+    /// Counts a complete element and the arrays it completes; true where that is the whole reply.
+    #[inline]
+    fn close(&mut self) -> bool {
+        while let Some(level) = self.depth.checked_sub(1) {
+            self.missing[level] -= 1;
+            if self.missing[level] > 0 {
+                return false;
+            }
+            self.depth = level;
+        }
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::reply::OwnedReply;
+    use super::*;
+    use proptest::prelude::*;
+
+    fn encode(reply: &OwnedReply, out: &mut Vec<u8>) {
+        match reply {
+            OwnedReply::Simple(text) => out.extend(format!("+{text}\r\n").bytes()),
+            OwnedReply::Error(text) => out.extend(format!("-{text}\r\n").bytes()),
+            OwnedReply::Int(value) => out.extend(format!(":{value}\r\n").bytes()),
+            OwnedReply::Nil => out.extend(b"$-1\r\n"),
+            OwnedReply::Bulk(bytes) => {
+                out.extend(format!("${}\r\n", bytes.len()).bytes());
+                out.extend(bytes);
+                out.extend(b"\r\n");
+            }
+            OwnedReply::Array(elements) => {
+                out.extend(format!("*{}\r\n", elements.len()).bytes());
+                elements.iter().for_each(|element| encode(element, out));
+            }
+        }
+    }
+
+    fn same(ours: &OwnedReply, theirs: &redis::Value) -> bool {
+        match (ours, theirs) {
+            (OwnedReply::Simple(text), redis::Value::Okay) => text == "OK",
+            (OwnedReply::Simple(text), redis::Value::SimpleString(other)) => text == other,
+            (OwnedReply::Error(_), redis::Value::ServerError(_)) | (OwnedReply::Nil, redis::Value::Nil) => true,
+            (OwnedReply::Int(value), redis::Value::Int(other)) => value == other,
+            (OwnedReply::Bulk(bytes), redis::Value::BulkString(other)) => bytes == other,
+            (OwnedReply::Array(elements), redis::Value::Array(others)) => {
+                elements.len() == others.len() && elements.iter().zip(others).all(|(a, b)| same(a, b))
+            }
+            _ => false,
+        }
+    }
+
+    fn reply() -> impl Strategy<Value = OwnedReply> {
+        let leaf = prop_oneof![
+            "[ -~]{0,12}".prop_map(OwnedReply::Simple),
+            "[A-Z]{1,9} [ -~]{0,12}".prop_map(OwnedReply::Error),
+            any::<i64>().prop_map(OwnedReply::Int),
+            prop::collection::vec(any::<u8>(), 0..40).prop_map(OwnedReply::Bulk),
+            Just(OwnedReply::Nil),
+        ];
+        leaf.prop_recursive(5, 40, 6, |inner| prop::collection::vec(inner, 0..6).prop_map(OwnedReply::Array))
+    }
+
+    proptest! {
+        #[test]
+        fn replies_cut_at_every_byte_are_found_whole(replies in prop::collection::vec(reply(), 1..4)) {
+            let mut bytes = Vec::new();
+            replies.iter().for_each(|reply| encode(reply, &mut bytes));
+            let (mut scanner, mut start) = (Scanner::default(), 0);
+            let mut found = Vec::new();
+            for end in 0..=bytes.len() {
+                while let Progress::Complete(len) = scanner.scan(&bytes[start..end]).unwrap() {
+                    let whole = &bytes[start..start + len];
+                    let reply = OwnedReply::parse(whole).unwrap();
+                    prop_assert!(same(&reply, &redis::parse_redis_value(whole).unwrap()), "{reply:?}");
+                    found.push(reply);
+                    start += len;
+                }
+            }
+            prop_assert_eq!(start, bytes.len());
+            prop_assert_eq!(found, replies);
+        }
+
+        #[test]
+        fn noise_is_refused_or_what_the_redis_crate_reads(noise in prop::collection::vec(
+            prop_oneof![prop::sample::select(b"$*:+-0123459\r\n".to_vec()), any::<u8>()], 0..64)) {
+            let whole = Scanner::default().scan(&noise);
+            let mut piecewise = Scanner::default();
+            let stepwise = (0..=noise.len()).map(|end| piecewise.scan(&noise[..end]))
+                .find(|step| *step != Ok(Progress::Incomplete)).unwrap_or(Ok(Progress::Incomplete));
+            prop_assert_eq!(whole, stepwise);
+            if let Ok(Progress::Complete(len)) = whole {
+                let ours = OwnedReply::parse(&noise[..len]).unwrap();
+                match redis::parse_redis_value(&noise[..len]) {
+                    Ok(theirs) => prop_assert!(same(&ours, &theirs), "{ours:?} {theirs:?}"),
+                    // The redis crate insists on UTF-8 in lines; the scanner leaves that to whoever reads them.
+                    Err(_) => prop_assert!(std::str::from_utf8(&noise[..len]).is_err(), "{ours:?}"),
+                }
+            }
+        }
+
+        #[test]
+        fn mutilated_replies_do_no_harm(reply in reply(), at: prop::sample::Index, byte: u8) {
+            let mut bytes = Vec::new();
+            encode(&reply, &mut bytes);
+            let at = at.index(bytes.len());
+            bytes[at] = byte;
+            if let Ok(Progress::Complete(len)) = Scanner::default().scan(&bytes) {
+                prop_assert!(OwnedReply::parse(&bytes[..len]).is_ok());
+            }
+        }
+    }
+
+    #[test]
+    fn limits_hold() {
+        let limits = Limits { bulk_bytes_max: 4, elements_max: 2, line_bytes_max: 4 };
+        for (bytes, error) in [
+            (&b"$5\r\n"[..], ProtocolError::TooLong(5)),
+            (b"*3\r\n", ProtocolError::TooLong(3)),
+            (b"+12345\r\n", ProtocolError::TooLong(5)),
+            (b"-123456", ProtocolError::TooLong(6)),
+            (b"$-2\r\n", ProtocolError::BadNumber),
+            (b"$99999999999999999999\r\n", ProtocolError::BadNumber),
+            (b"*\r\n", ProtocolError::BadNumber),
+            (b"$2\r\nabc", ProtocolError::BadEnd),
+            (b"HTTP/1.1 400", ProtocolError::UnknownType(b'H')),
+            (b"%1\r\n", ProtocolError::UnknownType(b'%')),
+        ] {
+            assert_eq!(Scanner::new(limits).scan(bytes), Err(error), "{}", bytes.escape_ascii());
+        }
+        let deep = b"*1\r\n".repeat(DEPTH_MAX + 1);
+        assert_eq!(Scanner::default().scan(&deep), Err(ProtocolError::TooDeep));
+    }
+
+    #[test]
+    fn a_large_entry_in_small_pieces_is_not_scanned_again_and_again() {
+        let mut bytes = Vec::new();
+        encode(&OwnedReply::Array(vec![OwnedReply::Bulk(vec![b'x'; 1]); 200_000]), &mut bytes);
+        encode(&OwnedReply::Bulk(vec![b'x'; 10 << 20]), &mut bytes);
+        let mut scanner = Scanner::default();
+        let mut steps = 0;
+        let mut start = 0;
+        for end in (0..bytes.len()).step_by(16).chain([bytes.len()]) {
+            if let Progress::Complete(len) = scanner.scan(&bytes[start..end]).unwrap() {
+                start += len;
+                steps += 1;
+            }
+        }
+        assert_eq!((steps, start), (2, bytes.len())); // quadratic, this would take hours
+    }
+}

@@ -1,0 +1,70 @@
+//! The two kinds of socket: connected blocking with a timeout, non-blocking from then on.
+
+use super::url::Endpoint;
+use std::io::{self, Read, Write};
+use std::net::{TcpStream, ToSocketAddrs};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::net::UnixStream;
+use std::time::Duration;
+
+#[derive(Debug)]
+pub(super) enum Socket {
+    Tcp(TcpStream),
+    Unix(UnixStream),
+}
+
+impl Socket {
+    pub(super) fn connect(endpoint: &Endpoint, timeout: Duration) -> io::Result<Self> {
+        Ok(match endpoint {
+            Endpoint::Tcp { host, port } => {
+                let stream = connect_tcp(host, *port, timeout)?;
+                stream.set_nodelay(true)?;
+                rustix::net::sockopt::set_socket_keepalive(&stream, true)?; // a host that vanished answers no FIN
+                stream.set_nonblocking(true)?;
+                Self::Tcp(stream)
+            }
+            Endpoint::Unix { path } => {
+                let stream = UnixStream::connect(path)?;
+                stream.set_nonblocking(true)?;
+                Self::Unix(stream)
+            }
+        })
+    }
+
+    #[inline]
+    pub(super) fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Tcp(stream) => stream.read(room),
+            Self::Unix(stream) => stream.read(room),
+        }
+    }
+
+    #[inline]
+    pub(super) fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::Tcp(stream) => stream.write(bytes),
+            Self::Unix(stream) => stream.write(bytes),
+        }
+    }
+}
+
+impl AsFd for Socket {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match self {
+            Self::Tcp(stream) => stream.as_fd(),
+            Self::Unix(stream) => stream.as_fd(),
+        }
+    }
+}
+
+/// Connects to the first address of the host that answers.
+fn connect_tcp(host: &str, port: u16, timeout: Duration) -> io::Result<TcpStream> {
+    let mut last = io::Error::new(io::ErrorKind::NotFound, "the host has no address");
+    for address in (host, port).to_socket_addrs()? {
+        match TcpStream::connect_timeout(&address, timeout) {
+            Ok(stream) => return Ok(stream),
+            Err(error) => last = error,
+        }
+    }
+    Err(last)
+}

@@ -1,0 +1,94 @@
+//! Identities of stream entries.
+
+use crate::text::push_u64;
+use std::{fmt, str::FromStr};
+
+/// Identity of a stream entry; identities are ordered as the entries are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct StreamId {
+    /// Time of the entry, Unix ms on the server's clock.
+    pub ms: u64,
+    /// Number of the entry within its millisecond.
+    pub seq: u64,
+}
+
+/// A text is not the identity of a stream entry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not the id of a stream entry; it has the form <milliseconds>-<number>, such as 1751985000000-0")]
+pub struct StreamIdError;
+
+impl StreamId {
+    /// Reads `<ms>-<seq>`, or `<ms>` alone for its first entry; nothing is allocated.
+    #[inline]
+    #[must_use]
+    pub fn parse(text: &[u8]) -> Option<Self> {
+        let (ms, rest) = digits(text)?;
+        let seq = match rest {
+            [] => 0,
+            [b'-', rest @ ..] => match digits(rest)? {
+                (seq, []) => seq,
+                _ => return None,
+            },
+            _ => return None,
+        };
+        Some(Self { ms, seq })
+    }
+
+    /// Appends `<ms>-<seq>`.
+    #[inline]
+    pub fn push(self, out: &mut Vec<u8>) {
+        push_u64(out, self.ms);
+        out.push(b'-');
+        push_u64(out, self.seq);
+    }
+}
+
+#[inline]
+fn digits(text: &[u8]) -> Option<(u64, &[u8])> {
+    let mut value: u64 = 0;
+    let mut len = 0;
+    for digit in text.iter().map(|byte| byte.wrapping_sub(b'0')).take_while(|&digit| digit <= 9) {
+        value = value.checked_mul(10)?.checked_add(u64::from(digit))?;
+        len += 1;
+    }
+    (len > 0).then(|| (value, &text[len..]))
+}
+
+impl FromStr for StreamId {
+    type Err = StreamIdError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::parse(text.as_bytes()).ok_or(StreamIdError)
+    }
+}
+
+impl fmt::Display for StreamId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{}", self.ms, self.seq)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn identities_read_back_as_printed() {
+        for id in
+            [StreamId { ms: 1_751_985_000_000, seq: 7 }, StreamId { ms: u64::MAX, seq: u64::MAX }, StreamId::default()]
+        {
+            let mut text = Vec::new();
+            id.push(&mut text);
+            assert_eq!(StreamId::parse(&text), Some(id));
+            assert_eq!(id.to_string().into_bytes(), text);
+        }
+        assert_eq!("5".parse(), Ok(StreamId { ms: 5, seq: 0 }));
+    }
+
+    #[test]
+    fn anything_else_is_refused() {
+        for text in ["", "-", "1-", "-1", "1-2-3", "1 - 2", "$", "*", "+1-0", "18446744073709551616-0"] {
+            assert!(text.parse::<StreamId>().is_err(), "{text:?}");
+        }
+    }
+}

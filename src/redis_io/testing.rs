@@ -1,0 +1,63 @@
+//! A Redis server of a test's own, on a unix socket in a temporary folder, ended when the guard is dropped.
+
+use super::{Address, Link, LinkOptions};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// A running server.
+pub(crate) struct Server {
+    child: Child,
+    dir: tempfile::TempDir,
+}
+
+impl Server {
+    /// Starts a server with these options besides.
+    pub(crate) fn start(options: &[&str]) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let child = Command::new("redis-server")
+            .args(["--port", "0", "--save", "", "--appendonly", "no", "--unixsocket"])
+            .arg(dir.path().join("redis.sock"))
+            .arg("--dir")
+            .arg(dir.path())
+            .args(options)
+            .stdout(Stdio::null())
+            .spawn()
+            .expect("redis-server is installed");
+        let server = Self { child, dir };
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while std::os::unix::net::UnixStream::connect(server.dir.path().join("redis.sock")).is_err() {
+            assert!(Instant::now() < deadline, "redis-server does not come up");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        server
+    }
+
+    /// URL of the server with these parameters, such as `?db=1`.
+    pub(crate) fn url(&self, parameters: &str) -> String {
+        format!("redis+unix://{}{parameters}", self.dir.path().join("redis.sock").display())
+    }
+
+    /// A new link to the server.
+    pub(crate) fn link(&self) -> Link {
+        let address: Address = self.url("").parse().unwrap();
+        Link::connect(&address, &LinkOptions::default()).unwrap()
+    }
+
+    /// A connection of the redis crate, the tests' oracle.
+    pub(crate) fn oracle(&self) -> redis::Connection {
+        redis::Client::open(self.url("")).unwrap().get_connection().unwrap()
+    }
+
+    /// Ends the server at once.
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
