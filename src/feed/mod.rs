@@ -1,15 +1,21 @@
 //! Bytes in, records out.
 
+mod csv;
 mod decode;
 mod frame;
+mod lines;
+mod merge;
 pub mod number;
 mod record;
 mod refusal;
 pub mod timestamp;
 mod validate;
 
+pub use csv::{CsvError, CsvSource, Line};
 pub use decode::{Entry, decode_entry};
 pub use frame::{FRAME_SYMBOL_LEN, FrameError, FrameRecord, FrameView, MAX_FRAME_LEN, MAX_FRAME_RECORDS, encode_frame};
+pub use lines::MAX_LINE_LEN;
+pub use merge::{MergedLine, MergedSource};
 pub use record::Record;
 pub use refusal::Refusal;
 pub use validate::{MAX_SYMBOL_LEN, validate, validate_price, validate_symbol};
