@@ -30,7 +30,7 @@ pub enum Refusal {
     Duplicate,
     /// The record is further in the future of its entry id than is allowed.
     Future,
-    /// A text is not UTF-8, or too long.
+    /// A text is too long or not what it should be: a symbol, JSON, a line of a file.
     BadText,
     /// A frame has a wrong version, length or checksum.
     BadFrame,

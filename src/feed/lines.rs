@@ -1,0 +1,186 @@
+//! Lines out of a reader, through one large buffer.
+//!
+//! Allocates the buffer once and nothing per line; blocks where its reader does.
+
+use std::io::{self, Read};
+use std::ops::Range;
+
+/// Bytes read at a time; holds several lines of the greatest length.
+const BUFFER_LEN: usize = 512 * 1024;
+/// Longest line, bytes, without its end.
+pub const MAX_LINE_LEN: usize = 64 * 1024;
+
+/// Where the next line lies.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Span {
+    /// A line without its end, `\n` or `\r\n`; see [`Lines::bytes`].
+    Line(Range<usize>),
+    /// A line longer than [`MAX_LINE_LEN`], which was skipped.
+    TooLong,
+}
+
+/// Splits what a reader gives into lines.
+#[derive(Debug)]
+pub(super) struct Lines<R> {
+    reader: R,
+    buffer: Box<[u8]>,
+    /// First byte that has not been given out.
+    start: usize,
+    /// End of the bytes read.
+    end: usize,
+    number: u64,
+    ended: bool,
+}
+
+impl<R: Read> Lines<R> {
+    pub fn new(reader: R) -> Self {
+        Self { reader, buffer: vec![0; BUFFER_LEN].into(), start: 0, end: 0, number: 0, ended: false }
+    }
+
+    pub fn reader(&self) -> &R {
+        &self.reader
+    }
+
+    /// Number of the last line, from 1.
+    pub fn number(&self) -> u64 {
+        self.number
+    }
+
+    /// The bytes of the last line; valid until the next call of [`next_span`](Self::next_span).
+    #[inline]
+    pub fn bytes(&self, span: Range<usize>) -> &[u8] {
+        &self.buffer[span]
+    }
+
+    /// Goes to the next line; none at the end. The last line needs no end.
+    #[inline]
+    pub fn next_span(&mut self) -> io::Result<Option<Span>> {
+        match memchr::memchr(b'\n', &self.buffer[self.start..self.end]) {
+            Some(length) => Ok(Some(self.take(length, 1))),
+            None => self.read_span(),
+        }
+    }
+
+    /// Gives out `length` bytes, behind which are `gap` bytes of line end.
+    #[inline]
+    fn take(&mut self, length: usize, gap: usize) -> Span {
+        let span = self.start..self.start + length;
+        self.start = span.end + gap;
+        self.number += 1;
+        let cut = usize::from(self.buffer[span.clone()].last() == Some(&b'\r'));
+        if length - cut > MAX_LINE_LEN { Span::TooLong } else { Span::Line(span.start..span.end - cut) }
+    }
+
+    /// The same where the buffer does not hold the end of the line.
+    #[cold]
+    fn read_span(&mut self) -> io::Result<Option<Span>> {
+        let mut skipping = false;
+        loop {
+            let seen = self.end - self.start;
+            if !self.fill()? {
+                if !skipping && seen == 0 {
+                    return Ok(None);
+                }
+                let span = self.take(seen, 0);
+                return Ok(Some(if skipping { Span::TooLong } else { span }));
+            }
+            if let Some(length) = memchr::memchr(b'\n', &self.buffer[self.start + seen..self.end]) {
+                let span = self.take(seen + length, 1);
+                return Ok(Some(if skipping { Span::TooLong } else { span }));
+            }
+            if self.end - self.start > MAX_LINE_LEN + 1 {
+                // Too long already: forget what is here and look for the end of it.
+                (self.start, self.end, skipping) = (0, 0, true);
+            }
+        }
+    }
+
+    /// Reads more behind what is left, which moves to the front; false at the end.
+    fn fill(&mut self) -> io::Result<bool> {
+        if self.ended {
+            return Ok(false);
+        }
+        self.buffer.copy_within(self.start..self.end, 0);
+        (self.start, self.end) = (0, self.end - self.start);
+        loop {
+            match self.reader.read(&mut self.buffer[self.end..]) {
+                Ok(0) => {
+                    self.ended = true;
+                    return Ok(false);
+                }
+                Ok(count) => {
+                    self.end += count;
+                    return Ok(true);
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use proptest::prelude::*;
+
+    /// Gives at most so many bytes a read.
+    struct Trickle<'a>(&'a [u8], usize);
+
+    impl Read for Trickle<'_> {
+        fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+            let count = self.1.min(out.len());
+            (&mut self.0).take(count as u64).read(out)
+        }
+    }
+
+    fn split(bytes: &[u8], step: usize) -> Vec<Option<Vec<u8>>> {
+        let mut lines = Lines::new(Trickle(bytes, step));
+        let mut found = Vec::new();
+        while let Some(span) = lines.next_span().unwrap() {
+            found.push(match span {
+                Span::Line(span) => Some(lines.bytes(span).to_vec()),
+                Span::TooLong => None,
+            });
+            assert_eq!(lines.number(), found.len() as u64);
+        }
+        assert_eq!(lines.next_span().unwrap(), None);
+        found
+    }
+
+    fn oracle(bytes: &[u8]) -> Vec<Option<Vec<u8>>> {
+        let mut parts: Vec<_> = bytes.split(|&b| b == b'\n').collect();
+        if parts.last().is_some_and(|last| last.is_empty()) {
+            parts.pop();
+        }
+        parts
+            .iter()
+            .map(|line| line.strip_suffix(b"\r").unwrap_or(line))
+            .map(|line| (line.len() <= MAX_LINE_LEN).then(|| line.to_vec()))
+            .collect()
+    }
+
+    #[test]
+    fn the_limit_is_exact_wherever_the_buffer_ends() {
+        for length in
+            [MAX_LINE_LEN - 1, MAX_LINE_LEN, MAX_LINE_LEN + 1, MAX_LINE_LEN + 2, 2 * BUFFER_LEN, 3 * BUFFER_LEN + 7]
+        {
+            for end in ["", "\n", "\r\n", "\nlast", "\r\n\n\nlast\n"] {
+                for lead in ["", "first\n"] {
+                    let text = format!("{lead}{}{end}", "x".repeat(length));
+                    for step in [7_777, BUFFER_LEN, usize::MAX] {
+                        assert_eq!(split(text.as_bytes(), step), oracle(text.as_bytes()), "{length} {end:?} {step}");
+                    }
+                }
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn splits_like_the_standard_library(text in "[ab\r\n]{0,40}", step in 1usize..10) {
+            prop_assert_eq!(split(text.as_bytes(), step), oracle(text.as_bytes()));
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! The rules every record must keep before anything else looks at it.
+//!
+//! Runs once per record on the reader's thread; allocates nothing and does not block.
+
+use super::{Record, Refusal};
+
+/// Longest name of a symbol, bytes.
+pub const MAX_SYMBOL_LEN: usize = 32;
+
+/// Checks that a name is 1 to [`MAX_SYMBOL_LEN`] bytes of printable ASCII without blanks.
+///
+/// # Errors
+/// [`Refusal::BadText`] otherwise.
+#[inline]
+pub fn validate_symbol(symbol: &[u8]) -> Result<(), Refusal> {
+    let fits = !symbol.is_empty() && symbol.len() <= MAX_SYMBOL_LEN;
+    if fits && symbol.iter().all(u8::is_ascii_graphic) { Ok(()) } else { Err(Refusal::BadText) }
+}
+
+/// Checks a price: finite and above zero.
+///
+/// # Errors
+/// [`Refusal::NotFinite`] or [`Refusal::PriceNotPositive`].
+#[inline]
+pub fn validate_price(price: f64) -> Result<(), Refusal> {
+    if !price.is_finite() {
+        Err(Refusal::NotFinite)
+    } else if price <= 0.0 {
+        Err(Refusal::PriceNotPositive)
+    } else {
+        Ok(())
+    }
+}
+
+/// Checks a record by itself, without knowledge of others: symbol, prices, volume, bounds, vwap.
+///
+/// `low ≤ open, close ≤ high` is exact. A vwap (NaN: none) must be a price but need not lie between low and high:
+/// vendors count trades into it that they keep out of high and low, and it is rounded.
+///
+/// # Errors
+/// [`Refusal::BadText`] for the symbol, [`Refusal::NotFinite`], [`Refusal::PriceNotPositive`],
+/// [`Refusal::VolumeNegative`], [`Refusal::HighLowBounds`]; the first that applies, in this order.
+#[inline]
+pub fn validate(record: &Record<'_>) -> Result<(), Refusal> {
+    validate_symbol(record.symbol)?;
+    let Record { open, high, low, close, volume, vwap, .. } = *record;
+    // One pass for the good case: ordered bounds and a positive low make all four prices positive.
+    let ordered = low <= open && low <= close && open <= high && close <= high;
+    let vwap_good = vwap.is_nan() || (vwap > 0.0 && vwap < f64::INFINITY);
+    if ordered && low > 0.0 && high < f64::INFINITY && volume >= 0.0 && volume < f64::INFINITY && vwap_good {
+        return Ok(());
+    }
+    Err(reason(record))
+}
+
+/// Why a record that broke a rule did.
+#[cold]
+fn reason(record: &Record<'_>) -> Refusal {
+    let prices = [record.open, record.high, record.low, record.close];
+    let vwap = if record.vwap.is_nan() { 1.0 } else { record.vwap };
+    if prices.iter().chain([&record.volume, &vwap]).any(|number| !number.is_finite()) {
+        Refusal::NotFinite
+    } else if prices.iter().chain([&vwap]).any(|&price| price <= 0.0) {
+        Refusal::PriceNotPositive
+    } else if record.volume < 0.0 {
+        Refusal::VolumeNegative
+    } else {
+        Refusal::HighLowBounds
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::model::Timeframe;
+    use proptest::prelude::*;
+
+    fn record(prices: [f64; 4], volume: f64, vwap: f64) -> Record<'static> {
+        let interval: Timeframe = "1m".parse().unwrap();
+        let [open, high, low, close] = prices;
+        Record { symbol: b"SPY", ts: 0, interval, open, high, low, close, volume, vwap, trades: 0, ingest_ns: 0 }
+    }
+
+    #[test]
+    fn names_the_first_broken_rule() {
+        let good = [10.0, 11.0, 9.0, 10.5];
+        let nan = f64::NAN;
+        assert_eq!(validate(&record(good, 0.0, nan)), Ok(()));
+        assert_eq!(validate(&record([10.0; 4], -0.0, 12.0)), Ok(()));
+        for (prices, volume, vwap, refusal) in [
+            ([nan, 11.0, 9.0, 10.5], 1.0, nan, Refusal::NotFinite),
+            ([10.0, f64::INFINITY, 9.0, 10.5], 1.0, nan, Refusal::NotFinite),
+            (good, nan, nan, Refusal::NotFinite),
+            (good, f64::INFINITY, nan, Refusal::NotFinite),
+            (good, 1.0, f64::INFINITY, Refusal::NotFinite),
+            (good, 1.0, 0.0, Refusal::PriceNotPositive),
+            ([0.0, 11.0, 0.0, 10.5], 1.0, nan, Refusal::PriceNotPositive),
+            ([-1.0; 4], -1.0, nan, Refusal::PriceNotPositive),
+            (good, -1e-9, nan, Refusal::VolumeNegative),
+            ([10.0, 10.2, 9.0, 10.5], 1.0, nan, Refusal::HighLowBounds),
+            ([8.9, 11.0, 9.0, 10.5], 1.0, nan, Refusal::HighLowBounds),
+            ([10.0, 9.0, 11.0, 10.0], 1.0, nan, Refusal::HighLowBounds),
+        ] {
+            assert_eq!(validate(&record(prices, volume, vwap)), Err(refusal), "{prices:?} {volume} {vwap}");
+        }
+    }
+
+    #[test]
+    fn symbols_are_short_printable_ascii() {
+        for symbol in ["A", "BRK.B", "BTC/USD", "EUR=X", "^GSPC", "0123456789abcdef0123456789abcdef"] {
+            assert_eq!(validate_symbol(symbol.as_bytes()), Ok(()), "{symbol}");
+        }
+        for symbol in ["", " ", "A B", "A\n", "Ä", "A\0", "0123456789abcdef0123456789abcdefX"] {
+            assert_eq!(validate_symbol(symbol.as_bytes()), Err(Refusal::BadText), "{symbol:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn accepts_exactly_the_good(o in value(), h in value(), l in value(), c in value(), v in value(), w in value()) {
+            let prices_good = [o, h, l, c].iter().all(|&x| validate_price(x).is_ok());
+            let good = prices_good && l <= o && l <= c && h >= o && h >= c && v.is_finite() && v >= 0.0
+                && (w.is_nan() || validate_price(w).is_ok());
+            prop_assert_eq!(validate(&record([o, h, l, c], v, w)).is_ok(), good);
+        }
+    }
+
+    fn value() -> impl Strategy<Value = f64> {
+        prop_oneof![6 => 1.0..4.0f64, 1 => Just(2.0), 1 => prop::sample::select(vec![0.0, -1.0, f64::NAN, f64::INFINITY])]
+    }
+}
