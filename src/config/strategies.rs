@@ -20,6 +20,45 @@ pub struct StrategyParams {
     pub sr_breakout: SrParams,
 }
 
+/// Looks at parameters one by one: how the configuration reads and checks them without naming each twice.
+pub(super) trait ParamVisitor {
+    /// A number of bars or touches.
+    fn count(&mut self, name: &'static str, value: &mut usize);
+    /// Any other number.
+    fn real(&mut self, name: &'static str, value: &mut f64);
+    /// A switch.
+    fn flag(&mut self, name: &'static str, value: &mut bool);
+}
+
+/// The parameters of one strategy, as a table of names.
+pub(super) trait ParamTable {
+    /// Shows every parameter to the visitor, in the order of the fields.
+    fn visit(&mut self, visitor: &mut dyn ParamVisitor);
+}
+
+/// Type of a parameter.
+trait Param {
+    fn offer(&mut self, name: &'static str, visitor: &mut dyn ParamVisitor);
+}
+
+impl Param for usize {
+    fn offer(&mut self, name: &'static str, visitor: &mut dyn ParamVisitor) {
+        visitor.count(name, self);
+    }
+}
+
+impl Param for f64 {
+    fn offer(&mut self, name: &'static str, visitor: &mut dyn ParamVisitor) {
+        visitor.real(name, self);
+    }
+}
+
+impl Param for bool {
+    fn offer(&mut self, name: &'static str, visitor: &mut dyn ParamVisitor) {
+        visitor.flag(name, self);
+    }
+}
+
 macro_rules! params {
     ($(#[$meta:meta])* $name:ident { $($(#[$fmeta:meta])* $field:ident : $ty:ty = $default:expr),* $(,)? }) => {
         $(#[$meta])*
@@ -28,6 +67,11 @@ macro_rules! params {
         pub struct $name { $($(#[$fmeta])* pub $field: $ty),* }
         impl Default for $name {
             fn default() -> Self { Self { $($field: $default),* } }
+        }
+        impl ParamTable for $name {
+            fn visit(&mut self, visitor: &mut dyn ParamVisitor) {
+                $(self.$field.offer(stringify!($field), visitor);)*
+            }
         }
     };
 }

@@ -1,0 +1,83 @@
+//! Other names of the same keys, brought to one name before layers are laid on each other.
+
+use super::{
+    fault::Fault,
+    node::{Node, Table},
+    params::TABLES,
+};
+use crate::model::Timeframe;
+
+/// Suffix of the strategies' names in the existing system.
+const SUFFIX: &str = "_strategy";
+
+/// The name of a section of the strategies by any of its names.
+pub(super) fn strategy(name: &str) -> Option<&'static str> {
+    let name = name.strip_suffix(SUFFIX).unwrap_or(name);
+    TABLES.iter().map(|&(known, _)| known).find(|&known| known == name)
+}
+
+/// The name of a parameter in the existing system -> its name here.
+pub(super) fn parameter(strategy: &str, name: &str) -> Option<&'static str> {
+    Some(match (strategy, name) {
+        ("macd_rsi", "fast" | "fast_period") => "macd_fast",
+        ("macd_rsi", "slow" | "slow_period") => "macd_slow",
+        ("macd_rsi", "signal" | "signal_period") => "macd_signal",
+        ("ma_crossover", "short_period" | "fast_ma_period") => "fast_period",
+        ("ma_crossover", "long_period" | "slow_ma_period") => "slow_period",
+        ("rsi_trend", "rsi_main_period") => "rsi_period",
+        ("rsi_trend", "rsi_trend_period") => "trend_rsi_period",
+        ("bollinger_breakout", "bb_period") => "period",
+        ("bollinger_breakout", "bb_std_dev" | "bb_std") => "std_dev",
+        ("sr_breakout", "lookback_period" | "lookback_periods") => "lookback",
+        ("sr_breakout", "touch_tolerance") => "tolerance",
+        ("bollinger_breakout" | "sr_breakout", "consolidation_period" | "consolidation_periods") => {
+            "consolidation_bars"
+        }
+        _ => return None,
+    })
+}
+
+/// Brings the keys of a layer to their one name.
+pub(super) fn normalise(root: &mut Node, faults: &mut Vec<Fault>) {
+    let Some(root) = root.table_mut() else { return };
+    if let Some(table) = root.get_mut("timeframes").and_then(Node::table_mut) {
+        rename(table, "timeframes", timeframe, faults);
+    }
+    let Some(strategies) = root.get_mut("strategies").and_then(Node::table_mut) else { return };
+    rename(strategies, "strategies", |name| strategy(name).map(str::to_owned), faults);
+    for (name, _) in TABLES {
+        let Some(table) = strategies.get_mut(name).and_then(Node::table_mut) else { continue };
+        let to_known = |key: &str| parameter(name, key).map(str::to_owned);
+        let path = format!("strategies.{name}");
+        rename(table, &path, to_known, faults);
+        let Some(timeframes) = table.get_mut("timeframes").and_then(Node::table_mut) else { continue };
+        let path = format!("{path}.timeframes");
+        rename(timeframes, &path, timeframe, faults);
+        for (key, node) in timeframes {
+            if let Some(table) = node.table_mut() {
+                rename(table, &format!("{path}.{key}"), to_known, faults);
+            }
+        }
+    }
+}
+
+/// The one spelling of a timeframe.
+fn timeframe(key: &str) -> Option<String> {
+    key.parse::<Timeframe>().ok().map(|timeframe| timeframe.to_string())
+}
+
+/// Renames keys; two keys that become one are a fault, and the one spelt as here stays.
+fn rename(table: &mut Table, path: &str, name_of: impl Fn(&str) -> Option<String>, faults: &mut Vec<Fault>) {
+    let renamed = |key: &String| name_of(key).filter(|name| name != key).map(|name| (key.clone(), name));
+    let changes: Vec<(String, String)> = table.keys().filter_map(renamed).collect();
+    for (key, name) in changes {
+        let Some(node) = table.remove(&key) else { continue };
+        if table.contains_key(&name) {
+            let problem = format!("is another name of `{name}`, which is there too; keep one of them");
+            let key = format!("{path}.{}", key.escape_debug());
+            faults.push(Fault { origin: node.origin, key, problem });
+        } else {
+            table.insert(name, node);
+        }
+    }
+}

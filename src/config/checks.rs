@@ -1,0 +1,160 @@
+//! What single values cannot show: whether they go together.
+
+use super::{
+    Config, Feed,
+    fault::Fault,
+    input::StreamConfig,
+    node::Node,
+    resolve::{MAX_STREAMS, symbols, timeframes},
+};
+use crate::model::{MAX_TIMEFRAMES, Timeframe};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Finds where a key was written, and reports it.
+struct Checks<'a> {
+    tree: &'a Node,
+    faults: &'a mut Vec<Fault>,
+}
+
+impl Checks<'_> {
+    fn fault(&mut self, path: &[&str], problem: String) {
+        let origin = self.tree.nearest(path).origin.clone();
+        let mut key = String::new();
+        for part in path {
+            if part.parse::<usize>().is_ok() {
+                key = format!("{key}[{part}]");
+            } else if key.is_empty() {
+                key = (*part).to_owned();
+            } else {
+                key = format!("{key}.{part}");
+            }
+        }
+        self.faults.push(Fault { origin, key, problem });
+    }
+
+    fn require(&mut self, good: bool, path: &[&str], problem: impl FnOnce() -> String) {
+        if !good {
+            self.fault(path, problem());
+        }
+    }
+}
+
+/// Checks a configuration whose single values are all allowed.
+pub(super) fn check(config: &Config, tree: &Node, faults: &mut Vec<Fault>) {
+    let mut checks = Checks { tree, faults };
+    engine(config, &mut checks);
+    streams(config, &mut checks);
+    watchlist(config, &mut checks);
+    intervals(config, &mut checks);
+    let limits = &config.limits;
+    checks.require(limits.read_buffer_bytes <= limits.read_buffer_max_bytes, &["limits", "read_buffer_bytes"], || {
+        format!("found {}; allowed: at most read_buffer_max_bytes", limits.read_buffer_bytes)
+    });
+    checks.require(limits.max_entry_bytes <= limits.read_buffer_max_bytes, &["limits", "max_entry_bytes"], || {
+        format!("found {}; allowed: at most read_buffer_max_bytes", limits.max_entry_bytes)
+    });
+    checks.require(config.input.block_ms < config.redis.timeout_ms, &["input", "block_ms"], || {
+        let (block, timeout) = (config.input.block_ms, config.redis.timeout_ms);
+        format!("found {block}; allowed: less than redis.timeout_ms, which is {timeout}, or a quiet stream looks dead")
+    });
+}
+
+fn engine(config: &Config, checks: &mut Checks<'_>) {
+    let engine = &config.engine;
+    let pinned = engine.cores.workers.len();
+    checks.require(
+        engine.workers == 0 || pinned == 0 || pinned == engine.workers,
+        &["engine", "cores", "workers"],
+        || format!("has {pinned} cores; allowed: one for each of the {} workers, or none", engine.workers),
+    );
+    let cores = &engine.cores;
+    let single = [cores.reader, cores.aggregator, cores.publisher, cores.telemetry];
+    let mut seen = BTreeSet::new();
+    for core in single.into_iter().flatten().chain(cores.workers.iter().copied()) {
+        checks.require(seen.insert(core), &["engine", "cores"], || format!("core {core} is given to two agents"));
+    }
+}
+
+fn streams(config: &Config, checks: &mut Checks<'_>) {
+    let streams = &config.input.streams;
+    let path = ["input", "streams"];
+    checks.require(!streams.is_empty(), &path, || {
+        "is empty; allowed: one stream or more, each name and timeframe (the mock makes bars of these timeframes)"
+            .into()
+    });
+    checks.require(streams.len() <= MAX_STREAMS, &path, || {
+        format!("has {}; allowed: at most {MAX_STREAMS} streams", streams.len())
+    });
+    let mut seen: BTreeMap<&str, usize> = BTreeMap::new();
+    for (i, StreamConfig { name, .. }) in streams.iter().enumerate() {
+        if let Some(first) = seen.insert(name, i) {
+            let text = format!("{:?} is input.streams[{first}] already", name);
+            checks.fault(&["input", "streams", &i.to_string(), "name"], text);
+        }
+    }
+}
+
+fn watchlist(config: &Config, checks: &mut Checks<'_>) {
+    let limits = &config.limits;
+    let mut seen: BTreeMap<&str, usize> = BTreeMap::new();
+    for (i, asset) in config.watchlist.iter().enumerate() {
+        let index = i.to_string();
+        let path = ["watchlist", &index, "symbol"];
+        let symbol = asset.symbol.as_str();
+        if let Some(first) = seen.insert(symbol, i) {
+            checks.fault(&path, format!("{symbol:?} is watchlist[{first}] already"));
+        }
+        checks.require(symbol.len() <= limits.max_symbol_bytes, &path, || {
+            format!(
+                "is {} bytes long; allowed: at most limits.max_symbol_bytes, {}",
+                symbol.len(),
+                limits.max_symbol_bytes
+            )
+        });
+        checks.require(!symbol.chars().any(|c| c.is_whitespace() || c.is_control()), &path, || {
+            format!("found {symbol:?}; allowed: no spaces or control characters")
+        });
+        if let Some(timeframes) = &asset.timeframes {
+            let some = timeframes.values().any(|timeframe| timeframe.enabled);
+            checks.require(some || !asset.enabled, &["watchlist", &index, "timeframes"], || {
+                "enables no timeframe; leave the key away for all of them, or set enabled = false for the symbol".into()
+            });
+        }
+    }
+    let count = symbols(config);
+    checks.require(count <= limits.max_symbols, &["limits", "max_symbols"], || {
+        format!("found {}; allowed: {count} or more, so many symbols are enabled", limits.max_symbols)
+    });
+    checks.require(config.input.feed == Feed::Mock || count > 0, &["watchlist"], || {
+        "no symbol is enabled, so every record would be refused; write one [[watchlist]] table for each, \
+         such as [[watchlist]] symbol = \"SPY\", or set redis.config_from_redis = true"
+            .into()
+    });
+}
+
+/// Whether the timeframes can be made of the streams' bars.
+fn intervals(config: &Config, checks: &mut Checks<'_>) {
+    let enabled = timeframes(config);
+    checks.require(!enabled.is_empty(), &["timeframes", "list"], || "no timeframe is enabled".into());
+    let bases: BTreeSet<Timeframe> = config.input.streams.iter().map(|stream| stream.timeframe).collect();
+    for &timeframe in &enabled {
+        checks.require(makeable(timeframe, &bases), &["timeframes", &timeframe.to_string()], || {
+            cannot(timeframe, &bases)
+        });
+    }
+    let all = enabled.union(&bases).count();
+    checks.require(all <= MAX_TIMEFRAMES, &["timeframes", "list"], || {
+        format!("there are {all} timeframes with the streams' own; allowed: at most {MAX_TIMEFRAMES}")
+    });
+}
+
+/// Whether a timeframe can be made of whole bars of one of the bases.
+pub(super) fn makeable(timeframe: Timeframe, bases: &BTreeSet<Timeframe>) -> bool {
+    bases.iter().any(|&base| timeframe.is_multiple_of(base))
+}
+
+/// What is wrong with a timeframe that cannot be made.
+pub(super) fn cannot(timeframe: Timeframe, bases: &BTreeSet<Timeframe>) -> String {
+    let bases = bases.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    format!("{timeframe} cannot be made of whole bars of any input; allowed: multiples of {bases}")
+}

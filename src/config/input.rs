@@ -1,0 +1,118 @@
+//! `[input]`, `[mock]` and `[redis]`: where bars come from.
+
+use super::{
+    rules::{Flag, Scalar as _, TimeframeText, Url, above_zero, choice, choice_enum, int, text},
+    section::{Section, Tables, section},
+    url::RedisUrl,
+};
+use crate::model::Timeframe;
+
+choice_enum! {
+    /// Where bars come from.
+    Feed {
+        /// Made up by the engine itself.
+        Mock = "mock",
+        /// Redis streams.
+        Redis = "redis",
+    }
+}
+
+choice_enum! {
+    /// Where reading starts when there is no position to resume from.
+    Start {
+        /// With the oldest entry the stream still has.
+        Oldest = "oldest",
+        /// With what arrives from now on.
+        Newest = "newest",
+    }
+}
+
+section! {
+    /// Where bars come from.
+    InputConfig {
+        /// Kind of feed.
+        feed: Feed = choice(),
+        /// Entries read per stream and read.
+        read_count: usize = int(1, 100_000),
+        /// How long a read waits for an entry, ms; 0 does not wait.
+        block_ms: u64 = int(0, 60_000),
+        /// Where reading starts when there is no position to resume from.
+        start: Start = choice(),
+        /// The streams.
+        streams: Vec<StreamConfig> = Tables(StreamConfig::read),
+    }
+}
+
+/// One input stream.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StreamConfig {
+    /// Name of the stream.
+    pub name: String,
+    /// Interval of its bars: a base.
+    pub timeframe: Timeframe,
+}
+
+impl StreamConfig {
+    fn read(section: &mut Section<'_, '_>) -> Option<Self> {
+        let name = section.get("name", text());
+        let Some(node) = section.node("timeframe") else {
+            section.missing("timeframe", &TimeframeText.allowed());
+            return None;
+        };
+        let timeframe = TimeframeText.read(node);
+        if timeframe.is_none() {
+            let key = section.key("timeframe");
+            section.refuse(node, key, &TimeframeText.allowed());
+        }
+        Some(Self { name, timeframe: timeframe? })
+    }
+}
+
+section! {
+    /// The made-up market.
+    MockConfig {
+        /// Symbols made up where the watchlist is empty.
+        symbols: usize = int(1, 65_535),
+        /// Seed of the random walk; the same seed gives the same bars.
+        seed: u64 = int(0, i64::MAX),
+        /// Whether bars of the past come first, at full speed, so that long windows are ready at once.
+        history: bool = Flag,
+        /// Base bars of the past per symbol.
+        history_bars: usize = int(1, 10_000_000),
+        /// Volatility of the walk: standard deviation of the return of a day.
+        daily_volatility: f64 = above_zero(10.0),
+        /// Time between two bursts, s; 0 makes none.
+        burst_every_s: u64 = int(0, 86_400),
+        /// Bars per symbol that a burst gives at once.
+        burst_bars: usize = int(1, 100_000),
+    }
+}
+
+section! {
+    /// The Redis server.
+    RedisConfig {
+        /// Its address.
+        url: RedisUrl = Url,
+        /// Longest wait for a connection, ms.
+        connect_timeout_ms: u64 = int(1, 600_000),
+        /// Longest wait for a reply, ms.
+        timeout_ms: u64 = int(1, 600_000),
+        /// Longest pause between two attempts to connect again, ms.
+        reconnect_max_ms: u64 = int(1, 600_000),
+        /// Whether the documents of the configuration in Redis are a layer of it.
+        config_from_redis: bool = Flag,
+        /// Prefix of the keys of these documents.
+        config_prefix: String = text(),
+    }
+}
+
+impl RedisConfig {
+    /// Names of the documents of a configuration in Redis.
+    pub const DOCUMENTS: [&'static str; 4] = ["watchlist", "strategies", "indicators", "system"];
+
+    /// Keys of the documents of a configuration in Redis.
+    #[must_use]
+    pub fn document_keys(&self) -> [String; 4] {
+        Self::DOCUMENTS.map(|name| format!("{}{name}", self.config_prefix))
+    }
+}

@@ -1,0 +1,169 @@
+//! The layers of a configuration: what lies on what.
+
+use super::{
+    Config, Effective,
+    aliases::normalise,
+    checks, documents,
+    fault::{Fault, Faults},
+    node::{Data, Node, Table},
+    origin::Origin,
+    parse,
+    section::{FromSection as _, Section},
+};
+use std::path::Path;
+
+/// The operator's manual, which is the lowest layer.
+pub const DEFAULT_TOML: &str = include_str!("../../config/default.toml");
+
+/// Largest file read, bytes.
+const MAX_FILE_BYTES: u64 = 64 << 20;
+
+/// A layer over the defaults. Files lie under documents, documents under overrides; within a kind later ones lie on
+/// earlier ones.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Layer {
+    /// A TOML file.
+    File {
+        /// Its name, for people.
+        name: String,
+        /// Its bytes, whatever they are.
+        bytes: Vec<u8>,
+    },
+    /// A document of the configuration in Redis.
+    Document {
+        /// Its key, which ends with its kind: `watchlist`, `strategies`, `indicators` or `system`.
+        key: String,
+        /// Its value, whatever it is.
+        bytes: Vec<u8>,
+    },
+    /// One key from the command line.
+    Override(Override),
+}
+
+/// One key from the command line.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Override {
+    /// Dotted key, such as `engine.workers`.
+    pub key: String,
+    /// Its value.
+    pub value: toml::Value,
+}
+
+impl Override {
+    /// An override of a key.
+    #[must_use]
+    pub fn new(key: &str, value: impl Into<toml::Value>) -> Self {
+        Self { key: key.to_owned(), value: value.into() }
+    }
+
+    /// `key=value` as a user types it; a value that is not TOML is a text. `None` without a key or an `=`.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let (key, value) = text.split_once('=')?;
+        let (key, value) = (key.trim(), value.trim());
+        if key.is_empty() {
+            return None;
+        }
+        let parsed = toml::from_str::<toml::Table>(&format!("v = {value}"));
+        let only = parsed.ok().filter(|table| table.len() == 1).and_then(|mut table| table.remove("v"));
+        Some(Self::new(key, only.unwrap_or_else(|| toml::Value::String(value.to_owned()))))
+    }
+}
+
+impl Layer {
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// A fault with the file's name where it cannot be read.
+    pub fn open(path: &Path) -> Result<Self, Faults> {
+        let name = path.display().to_string();
+        let fault = |problem: String| {
+            let origin = Origin::File { name: name.as_str().into(), line: 0 };
+            Faults::from(Fault { origin, key: String::new(), problem })
+        };
+        let size = std::fs::metadata(path).map_err(|error| fault(format!("cannot be read: {error}")))?.len();
+        if size > MAX_FILE_BYTES {
+            return Err(fault(format!("is {size} bytes long; allowed: at most {MAX_FILE_BYTES}")));
+        }
+        let bytes = std::fs::read(path).map_err(|error| fault(format!("cannot be read: {error}")))?;
+        Ok(Self::File { name, bytes })
+    }
+
+    const fn height(&self) -> u8 {
+        match self {
+            Self::File { .. } => 1,
+            Self::Document { .. } => 2,
+            Self::Override(_) => 3,
+        }
+    }
+
+    fn tree(&self, faults: &mut Vec<Fault>, notes: &mut Vec<String>) -> Node {
+        match self {
+            Self::File { name, bytes } => {
+                let name: std::sync::Arc<str> = name.as_str().into();
+                let (tree, found) = parse::toml_file(bytes, &|line| Origin::File { name: name.clone(), line });
+                faults.extend(found);
+                tree
+            }
+            Self::Document { key, bytes } => match documents::read(key, bytes) {
+                Ok(document) => {
+                    notes.extend(document.notes);
+                    document.tree
+                }
+                Err(fault) => {
+                    faults.push(fault);
+                    empty()
+                }
+            },
+            Self::Override(Override { key, value }) => {
+                let mut tree = empty();
+                tree.origin = Origin::CommandLine;
+                tree.put(key, parse::toml_value(value, &Origin::CommandLine));
+                tree
+            }
+        }
+    }
+}
+
+/// A configuration that holds, with where it came from.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Loaded {
+    /// The configuration.
+    pub config: Config,
+    /// Its values with their origins.
+    pub effective: Effective,
+    /// What was read and is not used, for people.
+    pub notes: Vec<String>,
+}
+
+const fn empty() -> Node {
+    Node::new(Data::Table(Table::new()), Origin::Program)
+}
+
+/// The defaults with these layers on them: always a configuration, and all that is wrong with it.
+pub(super) fn load(layers: &[Layer]) -> (Loaded, Vec<Fault>) {
+    let (mut tree, mut faults) = parse::toml_file(DEFAULT_TOML.as_bytes(), &|line| Origin::Default { line });
+    let mut notes = Vec::new();
+    let mut sorted: Vec<&Layer> = layers.iter().collect();
+    sorted.sort_by_key(|layer| layer.height());
+    for (i, layer) in sorted.into_iter().enumerate() {
+        let mut over = layer.tree(&mut faults, &mut notes);
+        normalise(&mut over, &mut faults);
+        over.raise((i as u64 + 1) << 40);
+        tree.overlay(over);
+    }
+    let broken: Vec<Origin> = faults.iter().map(|fault| fault.origin.clone()).collect();
+    let config = {
+        let mut found = Vec::new();
+        let mut section = Section::new(String::new(), &tree, &mut found);
+        let config = Config::read(&mut section);
+        section.finish();
+        if found.is_empty() && faults.is_empty() {
+            checks::check(&config, &tree, &mut found);
+        }
+        // Where the syntax is broken, what was made of the line is not worth a word.
+        faults.extend(found.into_iter().filter(|fault| !broken.contains(&fault.origin)));
+        config
+    };
+    (Loaded { config, effective: Effective::new(tree), notes }, faults)
+}

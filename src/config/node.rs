@@ -1,0 +1,121 @@
+//! The configuration as a tree whose every value knows where it came from.
+
+use super::{origin::Origin, url::redact};
+use std::collections::BTreeMap;
+
+/// A value with its origin.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Node {
+    /// The value.
+    pub data: Data,
+    /// Where it was written.
+    pub origin: Origin,
+    /// Place among its neighbours where the tree is shown.
+    pub rank: u64,
+}
+
+/// A value.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Data {
+    Flag(bool),
+    Int(i64),
+    Real(f64),
+    Text(String),
+    /// Something that no key takes: a date, a number out of range. Kept as it was written.
+    Other(String),
+    List(Vec<Node>),
+    Table(Table),
+}
+
+/// A table by key.
+pub(super) type Table = BTreeMap<String, Node>;
+
+impl Node {
+    /// A value whose rank does not matter.
+    pub(super) const fn new(data: Data, origin: Origin) -> Self {
+        Self { data, origin, rank: 0 }
+    }
+
+    /// The table, where it is one.
+    pub(super) const fn table(&self) -> Option<&Table> {
+        if let Data::Table(table) = &self.data { Some(table) } else { None }
+    }
+
+    /// The table to change, where it is one.
+    pub(super) const fn table_mut(&mut self) -> Option<&mut Table> {
+        if let Data::Table(table) = &mut self.data { Some(table) } else { None }
+    }
+
+    /// Lays another tree over this one: tables merge key by key, everything else is replaced.
+    pub(super) fn overlay(&mut self, over: Self) {
+        match (&mut self.data, over.data) {
+            (Data::Table(base), Data::Table(table)) => {
+                for (key, node) in table {
+                    match base.get_mut(&key) {
+                        Some(below) => below.overlay(node),
+                        None => {
+                            base.insert(key, node);
+                        }
+                    }
+                }
+            }
+            (data, over) => *data = over,
+        }
+        self.origin = over.origin;
+    }
+
+    /// Puts a value at a dotted key, making the tables on the way.
+    pub(super) fn put(&mut self, key: &str, node: Self) {
+        let (first, rest) = key.split_once('.').map_or((key, None), |(first, rest)| (first, Some(rest)));
+        if !matches!(self.data, Data::Table(_)) {
+            self.data = Data::Table(Table::new());
+        }
+        let Some(table) = self.table_mut() else { return };
+        match rest {
+            None => {
+                table.insert(first.to_owned(), node);
+            }
+            Some(rest) => {
+                let origin = node.origin.clone();
+                let empty = || Self { data: Data::Table(Table::new()), origin, rank: node.rank };
+                table.entry(first.to_owned()).or_insert_with(empty).put(rest, node);
+            }
+        }
+    }
+
+    /// The node at a path, or the deepest one on the way to it.
+    pub(super) fn nearest(&self, path: &[&str]) -> &Self {
+        let Some((first, rest)) = path.split_first() else { return self };
+        let next = match &self.data {
+            Data::Table(table) => table.get(*first),
+            Data::List(list) => first.parse().ok().and_then(|i: usize| list.get(i)),
+            _ => None,
+        };
+        next.map_or(self, |node| node.nearest(rest))
+    }
+
+    /// Adds to the rank of every value, so that trees of later layers come after earlier ones.
+    pub(super) fn raise(&mut self, by: u64) {
+        self.rank = self.rank.saturating_add(by);
+        match &mut self.data {
+            Data::List(list) => list.iter_mut().for_each(|n| n.raise(by)),
+            Data::Table(table) => table.values_mut().for_each(|n| n.raise(by)),
+            _ => {}
+        }
+    }
+
+    /// The value as a fault tells it: short, on one line, without passwords.
+    pub(super) fn found(&self) -> String {
+        const LONGEST: usize = 60;
+        let text = match &self.data {
+            Data::Flag(flag) => flag.to_string(),
+            Data::Int(int) => int.to_string(),
+            Data::Real(real) => format!("{real:?}"),
+            Data::Text(text) => format!("{:?}", redact(text)),
+            Data::Other(text) => redact(text),
+            Data::List(list) => format!("a list of {}", list.len()),
+            Data::Table(_) => "a table".to_owned(),
+        };
+        if text.chars().count() > LONGEST { text.chars().take(LONGEST).chain("…".chars()).collect() } else { text }
+    }
+}

@@ -1,0 +1,168 @@
+//! The configuration resolved to the dense tables the stages use.
+
+use super::{
+    Asset, AssetConfig, AssetTimeframe, CellSpec, Config, Feed, Plan, PriceMethod, StrategyParams,
+    checks::{cannot, makeable},
+    fault::{Fault, Faults},
+    origin::Origin,
+};
+use crate::model::{MAX_TIMEFRAMES, Timeframe};
+use std::collections::BTreeSet;
+
+/// Input streams one process can carry: an input's index is one byte.
+pub(super) const MAX_STREAMS: usize = 255;
+/// Longest window of the published indicators, bars: `sma_200`.
+const PUBLISHED_WINDOW: usize = 200;
+/// Bars kept beyond the longest window.
+const SPARE: usize = 2;
+
+/// Number of symbols that are enabled, or made up.
+pub(super) fn symbols(config: &Config) -> usize {
+    if makes_up(config) { config.mock.symbols } else { config.watchlist.iter().filter(|asset| asset.enabled).count() }
+}
+
+/// Timeframes that some symbol has.
+pub(super) fn timeframes(config: &Config) -> BTreeSet<Timeframe> {
+    let listed = config.timeframes.table.iter().filter(|(_, settings)| settings.enabled).map(|(&t, _)| t);
+    let own = config.watchlist.iter().filter(|asset| asset.enabled).filter_map(|asset| asset.timeframes.as_ref());
+    let own = own.flatten().filter(|(_, settings)| settings.enabled).map(|(&t, _)| t);
+    listed.chain(own).collect()
+}
+
+/// Whether the mock makes up its symbols.
+fn makes_up(config: &Config) -> bool {
+    config.input.feed == Feed::Mock && config.watchlist.is_empty()
+}
+
+impl Config {
+    /// The symbols as they are: the watchlist's, or those the mock makes up where it is empty.
+    #[must_use]
+    pub fn assets(&self) -> Vec<AssetConfig> {
+        if makes_up(self) {
+            let digits = self.mock.symbols.to_string().len().max(3);
+            return (1..=self.mock.symbols).map(|i| AssetConfig::named(format!("S{i:0digits$}"))).collect();
+        }
+        self.watchlist.iter().filter(|asset| asset.enabled).cloned().collect()
+    }
+
+    /// The dense tables of the stages.
+    #[must_use]
+    pub fn plan(&self) -> Plan {
+        let bases = self.input.streams.iter().map(|stream| stream.timeframe);
+        let all: BTreeSet<Timeframe> = timeframes(self).into_iter().chain(bases).collect();
+        let timeframes: Vec<Timeframe> = all.into_iter().take(MAX_TIMEFRAMES).collect();
+        let assets = self.assets().iter().map(|asset| self.asset(asset, &timeframes)).collect();
+        let default_asset = self.asset(&AssetConfig::named(String::new()), &timeframes);
+        self.plan_of(timeframes, assets, default_asset, false)
+    }
+
+    /// The tables of a replay: the given timeframes and no others, any symbol, everything else as configured.
+    ///
+    /// `base` is the interval of the bars replayed; without a method each timeframe has its configured one.
+    ///
+    /// # Errors
+    /// Timeframes that cannot be made of whole bars of the base, or too many of them.
+    pub fn replay_plan(
+        &self,
+        base: Timeframe,
+        timeframes: &[Timeframe],
+        method: Option<PriceMethod>,
+    ) -> Result<Plan, Faults> {
+        let bases = BTreeSet::from([base]);
+        let wanted: BTreeSet<Timeframe> = timeframes.iter().copied().collect();
+        let all: Vec<Timeframe> = wanted.union(&bases).copied().collect();
+        let fault = |problem: String| Fault { origin: Origin::Program, key: "timeframes".to_owned(), problem };
+        let mut faults: Vec<Fault> =
+            wanted.iter().filter(|&&t| !makeable(t, &bases)).map(|&t| fault(cannot(t, &bases))).collect();
+        if wanted.is_empty() {
+            faults.push(fault("no timeframe is asked for".to_owned()));
+        }
+        if all.len() > MAX_TIMEFRAMES {
+            faults.push(fault(format!("{} with the base; allowed: at most {MAX_TIMEFRAMES}", all.len())));
+        }
+        if !faults.is_empty() {
+            return Err(Faults::sorted(faults));
+        }
+        let cell = |&timeframe: &Timeframe| {
+            let mut cell = self.cell(timeframe, None);
+            cell.enabled = wanted.contains(&timeframe);
+            cell.method = method.unwrap_or(cell.method);
+            cell
+        };
+        let mut default_asset = self.asset(&AssetConfig::named(String::new()), &[]);
+        default_asset.cells = all.iter().map(cell).collect();
+        Ok(self.plan_of(all, Vec::new(), default_asset, true))
+    }
+
+    fn plan_of(&self, timeframes: Vec<Timeframe>, assets: Vec<Asset>, default_asset: Asset, open: bool) -> Plan {
+        Plan {
+            params: timeframes.iter().map(|&timeframe| self.strategies.of(timeframe).clone()).collect(),
+            timeframes,
+            assets,
+            default_asset,
+            open_watchlist: open,
+            max_symbols: self.limits.max_symbols,
+            allowed_lateness_ms: self.time.allowed_lateness_ms,
+            max_future_ms: self.time.max_future_ms,
+            active_bars: self.correlation.active_bars,
+            alert_confidence: self.correlation.alert_confidence,
+            styles: self.styles.table(),
+        }
+    }
+
+    fn asset(&self, asset: &AssetConfig, timeframes: &[Timeframe]) -> Asset {
+        let off = AssetTimeframe { enabled: false, ..AssetTimeframe::default() };
+        let own = |timeframe: &Timeframe| asset.timeframes.as_ref().map(|own| own.get(timeframe).unwrap_or(&off));
+        Asset {
+            symbol: asset.symbol.clone(),
+            priority: asset.priority,
+            asset_type: asset.asset_type,
+            data_provider: asset.data_provider.clone(),
+            cells: timeframes.iter().map(|timeframe| self.cell(*timeframe, own(timeframe))).collect(),
+        }
+    }
+
+    /// A timeframe's settings, with those of an asset on them.
+    fn cell(&self, timeframe: Timeframe, own: Option<&AssetTimeframe>) -> CellSpec {
+        let settings = self.timeframes.settings(timeframe);
+        let default = AssetTimeframe { enabled: settings.enabled, ..AssetTimeframe::default() };
+        let own = own.unwrap_or(&default);
+        let asked = own.buffer_size.unwrap_or(settings.buffer_size);
+        let needed = longest_window(self.strategies.of(timeframe)) + SPARE;
+        CellSpec {
+            enabled: own.enabled,
+            style: own.trading_style.unwrap_or(settings.trading_style),
+            method: own.method.unwrap_or(settings.method),
+            price_scale: own.price_scale.unwrap_or(settings.price_scale),
+            buffer_size: asked.max(needed).next_power_of_two(),
+            weight: own.correlation_weight.unwrap_or(settings.correlation_weight),
+        }
+    }
+}
+
+/// Longest stretch of bars that any indicator or strategy looks back over.
+fn longest_window(p: &StrategyParams) -> usize {
+    let (macd, ma, rsi, bb, sr) = (&p.macd_rsi, &p.ma_crossover, &p.rsi_trend, &p.bollinger_breakout, &p.sr_breakout);
+    let windows = [
+        PUBLISHED_WINDOW,
+        p.common.volume_period,
+        p.common.swing_lookback + 2,
+        macd.macd_slow + macd.macd_signal,
+        macd.rsi_period + 1,
+        macd.momentum_bars + 1,
+        ma.fast_period,
+        ma.slow_period,
+        ma.trend_bars + 1,
+        rsi.rsi_period + 1,
+        rsi.trend_rsi_period + 1,
+        rsi.trend_bars + 1,
+        rsi.momentum_bars + 1,
+        bb.period,
+        bb.consolidation_bars + 1,
+        bb.momentum_bars + 1,
+        sr.lookback + 3,
+        sr.consolidation_bars + 1,
+        sr.hold_bars + 1,
+    ];
+    windows.into_iter().max().unwrap_or(PUBLISHED_WINDOW)
+}

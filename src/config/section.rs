@@ -1,0 +1,245 @@
+//! Reading a tree into typed values: every fault is collected, none stops the reading.
+
+use super::{
+    fault::{Fault, nearest},
+    node::{Data, Node, Table},
+    origin::Origin,
+};
+
+/// A table while it is read: knows its path, and which keys were asked for.
+pub(super) struct Section<'t, 'f> {
+    pub path: String,
+    /// `None` where the table itself is at fault: then nothing in it is missed.
+    table: Option<&'t Table>,
+    origin: &'t Origin,
+    known: Vec<&'static str>,
+    faults: &'f mut Vec<Fault>,
+}
+
+/// How a key of a section becomes a field.
+pub(super) trait Field {
+    type Out;
+    /// Takes the key out of the section; always gives a value, and a fault with it where the text gave none.
+    fn take(&self, section: &mut Section<'_, '_>, key: &'static str) -> Self::Out;
+}
+
+/// A table with a type of its own.
+pub(super) trait FromSection: Sized {
+    /// Reads the keys.
+    fn read(section: &mut Section<'_, '_>) -> Self;
+}
+
+impl<'t, 'f> Section<'t, 'f> {
+    /// The section of a node, which must be a table.
+    pub(super) fn new(path: String, node: &'t Node, faults: &'f mut Vec<Fault>) -> Self {
+        if node.table().is_none() {
+            let problem = format!("found {}; allowed: a table of keys", node.found());
+            faults.push(Fault { origin: node.origin.clone(), key: path.clone(), problem });
+        }
+        Self { path, table: node.table(), origin: &node.origin, known: Vec::new(), faults }
+    }
+
+    /// The value of a key, which counts as known from here on.
+    pub(super) fn node(&mut self, key: &'static str) -> Option<&'t Node> {
+        self.known.push(key);
+        self.table.and_then(|table| table.get(key))
+    }
+
+    /// Reads a field.
+    pub(super) fn get<F: Field>(&mut self, key: &'static str, field: F) -> F::Out {
+        field.take(self, key)
+    }
+
+    /// The entries that nobody asked for by name, for tables whose keys are names; all of them count as known.
+    pub(super) fn rest(&mut self) -> Vec<(&'t str, &'t Node)> {
+        let Some(table) = self.table.take() else { return Vec::new() };
+        table.iter().map(|(k, v)| (k.as_str(), v)).filter(|(k, _)| !self.known.contains(k)).collect()
+    }
+
+    /// Whether a key is there.
+    pub(super) fn has(&self, key: &str) -> bool {
+        self.table.is_some_and(|table| table.contains_key(key))
+    }
+
+    /// The keys asked for so far.
+    pub(super) fn known(&self) -> Vec<&'static str> {
+        self.known.clone()
+    }
+
+    /// A section below this one.
+    pub(super) fn below<'s>(&'s mut self, key: &str, node: &'t Node) -> Section<'t, 's> {
+        Section::new(self.key(key), node, self.faults)
+    }
+
+    /// Reports what is wrong with a key's value.
+    pub(super) fn fault(&mut self, key: &str, problem: String) {
+        let origin = self.table.and_then(|t| t.get(key)).map_or(self.origin, |node| &node.origin).clone();
+        self.faults.push(Fault { origin, key: self.key(key), problem });
+    }
+
+    /// Reports what is wrong with a value anywhere.
+    pub(super) fn fault_at(&mut self, node: &Node, key: String, problem: String) {
+        self.faults.push(Fault { origin: node.origin.clone(), key, problem });
+    }
+
+    /// Reports a value that is not allowed.
+    pub(super) fn refuse(&mut self, node: &Node, key: String, allowed: &str) {
+        self.fault_at(node, key, format!("found {}; allowed: {allowed}", node.found()));
+    }
+
+    /// Reports a key that must be there and is not.
+    pub(super) fn missing(&mut self, key: &str, allowed: &str) {
+        if self.table.is_some() {
+            self.fault(key, format!("is missing; allowed: {allowed}"));
+        }
+    }
+
+    /// Dotted path of a key of this section.
+    pub(super) fn key(&self, key: &str) -> String {
+        if self.path.is_empty() { key.to_owned() } else { format!("{}.{key}", self.path) }
+    }
+
+    /// Reports the keys that nobody asked for.
+    pub(super) fn finish(mut self) {
+        for (key, node) in self.rest() {
+            let hint = match nearest(key, self.known.iter().copied()) {
+                Some(word) => format!("unknown key; did you mean `{word}`?"),
+                None => format!("unknown key; known here: {}", self.known.join(", ")),
+            };
+            let origin = node.origin.clone();
+            self.faults.push(Fault { origin, key: self.key(&key.escape_debug().to_string()), problem: hint });
+        }
+    }
+}
+
+/// A single value with a rule.
+pub(super) trait Scalar {
+    type Out;
+    /// The value, where the rule allows it.
+    fn read(&self, node: &Node) -> Option<Self::Out>;
+    /// What the rule allows, for people.
+    fn allowed(&self) -> String;
+}
+
+/// A single value that has something to stand in for it once it is at fault.
+impl<S: Scalar<Out: Default>> Field for S {
+    type Out = S::Out;
+    fn take(&self, section: &mut Section<'_, '_>, key: &'static str) -> S::Out {
+        let present = section.has(key);
+        let value = Optional(self).take(section, key);
+        if !present {
+            section.missing(key, &self.allowed());
+        }
+        value.unwrap_or_default()
+    }
+}
+
+/// A value that may be absent.
+pub(super) struct Optional<S>(pub S);
+
+impl<S: std::ops::Deref<Target: Scalar>> Field for Optional<S> {
+    type Out = Option<<S::Target as Scalar>::Out>;
+    fn take(&self, section: &mut Section<'_, '_>, key: &'static str) -> Self::Out {
+        let node = section.node(key)?;
+        let value = self.0.read(node);
+        if value.is_none() {
+            let path = section.key(key);
+            section.refuse(node, path, &self.0.allowed());
+        }
+        value
+    }
+}
+
+/// A value that may be absent, and what it is then.
+pub(super) struct Or<S: Scalar>(pub S, pub S::Out);
+
+impl<S: Scalar<Out: Clone>> Field for Or<S> {
+    type Out = S::Out;
+    fn take(&self, section: &mut Section<'_, '_>, key: &'static str) -> S::Out {
+        Optional(&self.0).take(section, key).unwrap_or_else(|| self.1.clone())
+    }
+}
+
+/// A list of single values.
+pub(super) struct List<S>(pub S);
+
+impl<S: Scalar> Field for List<S> {
+    type Out = Vec<S::Out>;
+    fn take(&self, section: &mut Section<'_, '_>, key: &'static str) -> Self::Out {
+        let Some(node) = section.node(key) else {
+            section.missing(key, &format!("a list; each: {}", self.0.allowed()));
+            return Vec::new();
+        };
+        let path = section.key(key);
+        let Data::List(list) = &node.data else {
+            section.refuse(node, path, &format!("a list; each: {}", self.0.allowed()));
+            return Vec::new();
+        };
+        let mut values = Vec::with_capacity(list.len());
+        for (i, item) in list.iter().enumerate() {
+            match self.0.read(item) {
+                Some(value) => values.push(value),
+                None => section.refuse(item, format!("{path}[{i}]"), &self.0.allowed()),
+            }
+        }
+        values
+    }
+}
+
+/// A table with a type of its own.
+pub(super) struct Nested<T>(std::marker::PhantomData<T>);
+
+/// A table with a type of its own.
+pub(super) const fn nested<T>() -> Nested<T> {
+    Nested(std::marker::PhantomData)
+}
+
+impl<T: FromSection> Field for Nested<T> {
+    type Out = T;
+    fn take(&self, section: &mut Section<'_, '_>, key: &'static str) -> T {
+        let empty = Node::new(Data::Table(Table::new()), Origin::Program);
+        let path = section.key(key);
+        let node = section.node(key).unwrap_or(&empty);
+        let mut inner = Section::new(path, node, section.faults);
+        let value = T::read(&mut inner);
+        inner.finish();
+        value
+    }
+}
+
+/// A list of tables; those that cannot be read are left out.
+pub(super) struct Tables<T>(pub fn(&mut Section<'_, '_>) -> Option<T>);
+
+impl<T> Field for Tables<T> {
+    type Out = Vec<T>;
+    fn take(&self, section: &mut Section<'_, '_>, key: &'static str) -> Vec<T> {
+        let path = section.key(key);
+        let Some(node) = section.node(key) else { return Vec::new() };
+        let Data::List(list) = &node.data else {
+            section.refuse(node, path, "a list of tables");
+            return Vec::new();
+        };
+        let mut values = Vec::with_capacity(list.len());
+        for (i, item) in list.iter().enumerate() {
+            let mut inner = Section::new(format!("{path}[{i}]"), item, section.faults);
+            values.extend((self.0)(&mut inner));
+            inner.finish();
+        }
+        values
+    }
+}
+
+/// Declares a section: a struct whose every field has its rule.
+macro_rules! section {
+    ($(#[$meta:meta])* $name:ident { $($(#[$fmeta:meta])* $field:ident : $ty:ty = $rule:expr),* $(,)? }) => {
+        $(#[$meta])*
+        #[derive(Debug, Clone, PartialEq)]
+        pub struct $name { $($(#[$fmeta])* pub $field: $ty),* }
+        impl $crate::config::section::FromSection for $name {
+            fn read(section: &mut $crate::config::section::Section<'_, '_>) -> Self {
+                Self { $($field: section.get(stringify!($field), $rule)),* }
+            }
+        }
+    };
+}
+pub(super) use section;

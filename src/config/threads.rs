@@ -1,0 +1,155 @@
+//! `[engine]`, `[time]`, `[limits]` and `[telemetry]`: the program itself.
+
+use super::{
+    rules::{Flag, Text, choice, choice_enum, int, text},
+    section::{List, Optional, nested, section},
+};
+use crate::model::MAX_SYMBOLS;
+
+choice_enum! {
+    /// How the agents are spread over threads.
+    Threading {
+        /// Dedicated where there are cores enough, else shared.
+        Auto = "auto",
+        /// One thread an agent.
+        Dedicated = "dedicated",
+        /// All agents on one thread, in turn.
+        Shared = "shared",
+    }
+}
+
+choice_enum! {
+    /// What a thread does that has nothing to do.
+    Idle {
+        /// Spins, then yields, then parks for longer and longer.
+        Backoff = "backoff",
+        /// Spins: lowest latency, and a whole core of its own.
+        BusySpin = "busy-spin",
+        /// Gives the core to whoever wants it.
+        Yield = "yield",
+        /// Sleeps.
+        Sleep = "sleep",
+    }
+}
+
+section! {
+    /// The agents, their threads and rings.
+    EngineConfig {
+        /// Name of this engine: part of the keys it keeps its position and status in.
+        name: String = text(),
+        /// How the agents are spread over threads.
+        threading: Threading = choice(),
+        /// Strategy workers; 0 lets the engine choose.
+        workers: usize = int(0, EngineConfig::MAX_WORKERS),
+        /// Slots of each ring, messages.
+        ring_size: usize = int(2, 1_048_576),
+        /// Records an agent takes in one duty cycle.
+        batch_records: usize = int(1, 65_536),
+        /// Whether the wall clock closes bars of symbols that have gone quiet.
+        clock_events: bool = Flag,
+        /// What an idle thread does.
+        idle: Idle = choice(),
+        /// Spins before a backing-off thread yields.
+        idle_spins: u32 = int(0, 1_000_000),
+        /// Yields before a backing-off thread parks.
+        idle_yields: u32 = int(0, 1_000_000),
+        /// Longest park of a backing-off thread, µs.
+        idle_park_us: u64 = int(1, 1_000_000),
+        /// Sleep of a sleeping thread, µs.
+        idle_sleep_us: u64 = int(1, 1_000_000),
+        /// Whether threads are pinned to the cores below.
+        pin: bool = Flag,
+        /// Which core each agent is pinned to.
+        cores: CoresConfig = nested(),
+    }
+}
+
+section! {
+    /// Core numbers by agent; an agent without one is not pinned.
+    CoresConfig {
+        /// Core of the reader.
+        reader: Option<usize> = Optional(&int(0, 1_023)),
+        /// Core of the aggregator.
+        aggregator: Option<usize> = Optional(&int(0, 1_023)),
+        /// Cores of the workers, one each; empty pins none.
+        workers: Vec<usize> = List(int(0, 1_023)),
+        /// Core of the publisher.
+        publisher: Option<usize> = Optional(&int(0, 1_023)),
+        /// Core of the telemetry.
+        telemetry: Option<usize> = Optional(&int(0, 1_023)),
+    }
+}
+
+/// The threads an engine runs with, once it is known how many cores there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Threads {
+    /// Whether all agents share one thread.
+    pub shared: bool,
+    /// Strategy workers.
+    pub workers: usize,
+}
+
+impl EngineConfig {
+    const MAX_WORKERS: i64 = 64;
+    /// Cores from which on `auto` gives each agent a thread: reader, aggregator, three workers, publisher.
+    pub const DEDICATED_FROM: usize = 6;
+
+    /// Resolves `auto` and 0 for a machine with so many cores.
+    #[must_use]
+    pub fn threads(&self, available_cores: usize) -> Threads {
+        let shared = match self.threading {
+            Threading::Auto => available_cores < Self::DEDICATED_FROM,
+            Threading::Dedicated => false,
+            Threading::Shared => true,
+        };
+        let workers = match (self.workers, self.cores.workers.len(), shared) {
+            (0, 0, true) => 1,
+            (0, 0, false) => 3,
+            (0, pinned, _) => pinned,
+            (workers, _, _) => workers,
+        };
+        Threads { shared, workers }
+    }
+}
+
+section! {
+    /// Event time.
+    TimeConfig {
+        /// How long after a bar's end event time closes it, ms.
+        allowed_lateness_ms: i64 = int(0, 86_400_000),
+        /// How far after its entry id's time a record may lie, ms.
+        max_future_ms: i64 = int(0, 604_800_000),
+    }
+}
+
+section! {
+    /// Limits, all preallocated against.
+    LimitsConfig {
+        /// Symbols, on the watchlist or added.
+        max_symbols: usize = int(1, MAX_SYMBOLS as i64),
+        /// Longest symbol, bytes.
+        max_symbol_bytes: usize = int(1, 255),
+        /// Longest entry of a stream, bytes; longer ones are refused.
+        max_entry_bytes: usize = int(256, 67_108_864),
+        /// Bars of one frame.
+        max_frame_bars: usize = int(1, 1_024),
+        /// First size of the buffer replies are read into, bytes.
+        read_buffer_bytes: usize = int(4_096, 1_073_741_824),
+        /// Size up to which it may grow, bytes.
+        read_buffer_max_bytes: usize = int(4_096, 1_073_741_824),
+        /// Size up to which the buffer of one batch of output may grow, bytes.
+        write_buffer_max_bytes: usize = int(4_096, 1_073_741_824),
+    }
+}
+
+section! {
+    /// Counters and histograms.
+    TelemetryConfig {
+        /// Time between two reports, s; 0 gives none but the last.
+        report_interval_s: u64 = int(0, 86_400),
+        /// Time between two writes of the status, ms; 0 writes none.
+        status_interval_ms: u64 = int(0, 3_600_000),
+        /// Directory that histograms are written to at the end; empty writes none.
+        histograms_dir: String = Text { empty: true },
+    }
+}

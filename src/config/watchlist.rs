@@ -1,0 +1,152 @@
+//! `[[watchlist]]`: the symbols.
+
+use super::{
+    PriceMethod,
+    node::Data,
+    rules::{Flag, Scalar as _, Text, TimeframeText, above_zero, choice, int, not_negative, text},
+    section::{Field, Optional, Or, Section},
+    timeframes::{BUFFER, each_timeframe},
+};
+use crate::model::{AssetType, Timeframe, TradingStyle};
+use std::collections::BTreeMap;
+
+/// One symbol of the watchlist.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AssetConfig {
+    /// Name as the streams have it.
+    pub symbol: String,
+    /// Whether it is calculated; where not, its records are refused.
+    pub enabled: bool,
+    /// Factor of the priority of its signals.
+    pub priority: f64,
+    /// Kind of asset.
+    pub asset_type: AssetType,
+    /// Who provides its data; informative.
+    pub data_provider: String,
+    /// Its timeframes, where they are not the enabled ones of `[timeframes]`.
+    pub timeframes: Option<BTreeMap<Timeframe, AssetTimeframe>>,
+}
+
+/// One timeframe of one symbol; what is absent is the timeframe's.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AssetTimeframe {
+    /// Whether it is calculated.
+    pub enabled: bool,
+    /// Style of its signals.
+    pub trading_style: Option<TradingStyle>,
+    /// Closed bars kept, as asked for; the plan rounds it up.
+    pub buffer_size: Option<usize>,
+    /// Price series of indicators and strategies.
+    pub method: Option<PriceMethod>,
+    /// Price scale `s`, in (0, 1].
+    pub price_scale: Option<f64>,
+    /// Weight of its signals in the composite.
+    pub correlation_weight: Option<f64>,
+    /// How often the existing system calculates it, s; informative.
+    pub update_frequency_seconds: Option<f64>,
+}
+
+impl Default for AssetTimeframe {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            trading_style: None,
+            buffer_size: None,
+            method: None,
+            price_scale: None,
+            correlation_weight: None,
+            update_frequency_seconds: None,
+        }
+    }
+}
+
+impl AssetConfig {
+    /// A symbol without anything of its own.
+    #[must_use]
+    pub fn named(symbol: String) -> Self {
+        Self {
+            symbol,
+            enabled: true,
+            priority: 1.0,
+            asset_type: AssetType::default(),
+            data_provider: String::new(),
+            timeframes: None,
+        }
+    }
+
+    /// Keys of an asset.
+    pub(super) const KEYS: [&'static str; 7] =
+        ["symbol", "enabled", "priority", "asset_type", "data_provider", "timeframes", "last_updated"];
+
+    pub(super) fn read(section: &mut Section<'_, '_>) -> Option<Self> {
+        let asset = Self {
+            symbol: section.get("symbol", text()),
+            enabled: section.get("enabled", Or(Flag, true)),
+            priority: section.get("priority", Or(not_negative(), 1.0)),
+            asset_type: section.get("asset_type", Or(choice(), AssetType::default())),
+            data_provider: section.get("data_provider", Or(Text { empty: true }, String::new())),
+            timeframes: section.get("timeframes", AssetTimeframes),
+        };
+        section.get("last_updated", Optional(&Text { empty: true }));
+        Some(asset)
+    }
+}
+
+/// A list of names, or a table by name.
+struct AssetTimeframes;
+
+impl Field for AssetTimeframes {
+    type Out = Option<BTreeMap<Timeframe, AssetTimeframe>>;
+    fn take(&self, section: &mut Section<'_, '_>, key: &'static str) -> Self::Out {
+        let node = section.node(key)?;
+        let path = section.key(key);
+        let mut timeframes = BTreeMap::new();
+        match &node.data {
+            Data::List(list) => {
+                for (i, item) in list.iter().enumerate() {
+                    let path = format!("{path}[{i}]");
+                    match TimeframeText.read(item) {
+                        None => section.refuse(item, path, &TimeframeText.allowed()),
+                        Some(timeframe) => {
+                            if timeframes.insert(timeframe, AssetTimeframe::default()).is_some() {
+                                section.fault_at(item, path, format!("{timeframe} is there twice"));
+                            }
+                        }
+                    }
+                }
+            }
+            Data::Table(_) => each_timeframe(&mut section.below(key, node), |timeframe, inner| {
+                timeframes.insert(timeframe, AssetTimeframe::read(inner));
+            }),
+            _ => section.refuse(node, path, "a list of timeframes, or a table timeframe -> settings"),
+        }
+        Some(timeframes)
+    }
+}
+
+impl AssetTimeframe {
+    /// Keys of an asset's timeframe.
+    pub(super) const KEYS: [&'static str; 8] = [
+        "name",
+        "enabled",
+        "trading_style",
+        "buffer_size",
+        "method",
+        "price_scale",
+        "correlation_weight",
+        "update_frequency_seconds",
+    ];
+
+    fn read(section: &mut Section<'_, '_>) -> Self {
+        section.get("name", Optional(&text()));
+        Self {
+            enabled: section.get("enabled", Or(Flag, true)),
+            trading_style: section.get("trading_style", Optional(&choice())),
+            buffer_size: section.get("buffer_size", Optional(&int(BUFFER.0, BUFFER.1))),
+            method: section.get("method", Optional(&choice())),
+            price_scale: section.get("price_scale", Optional(&above_zero(1.0))),
+            correlation_weight: section.get("correlation_weight", Optional(&not_negative())),
+            update_frequency_seconds: section.get("update_frequency_seconds", Optional(&not_negative())),
+        }
+    }
+}
