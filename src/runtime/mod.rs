@@ -1,1 +1,25 @@
 //! Agents, runners, idle strategies, rings, clocks, affinity: threads that do not know what they carry.
+//!
+//! An [`Agent`] is a state machine with a duty cycle; a [`Seat`] is the place of one thread that drives it, alone or
+//! with others in a [`Composite`]. Agents talk through rings ([`Outlet`] to [`Inlet`]), which wake the thread at the
+//! other end where it is parked. A [`Halt`] stops all threads, and keeps the first failure.
+
+mod affinity;
+mod agent;
+mod clock;
+mod composite;
+mod halt;
+mod idle;
+mod ring;
+mod runner;
+mod waker;
+
+pub use affinity::{PinError, available_cores, current_core, current_mask, pin_current_thread};
+pub use agent::{Agent, AgentError, AgentFailure, FailureKind, Work};
+pub use clock::{Clock, MockHandle, Now};
+pub use composite::Composite;
+pub use halt::Halt;
+pub use idle::{IdleStep, IdleStrategy, Idler};
+pub use ring::{Inlet, Outlet, ring};
+pub use runner::{Placement, Seat, ThreadHandle};
+pub use waker::{Interests, Parker, Waker};

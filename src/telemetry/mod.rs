@@ -1,1 +1,17 @@
-//! Counters, histograms, reports.
+//! Counters, histograms, reports: how the engine is doing. Counting and recording are hot and say so; the rest is not.
+
+mod counter;
+mod counters;
+mod engine;
+mod hgrm;
+mod histogram;
+mod memory;
+mod table;
+
+pub use counter::{Counter, Readout};
+pub use counters::*;
+pub use engine::{EngineCounters, EngineSnapshot};
+pub use hgrm::{HgrmUnit, format_hgrm, write_hgrm};
+pub use histogram::{Collector, HIGHEST_NS, HistogramSet, Latency, LatencySummary, Recorder, Stage, recorder};
+pub use memory::ProcessUsage;
+pub use table::{Table, human_bytes, human_count, human_ns};

@@ -1,0 +1,297 @@
+//! The ring between two agents. Hot: no lock, no allocation after [`ring`], and a full ring never blocks the sender.
+//!
+//! A single-producer single-consumer ring (rtrb) with three things around it: a *spill* at the sending end, so that
+//! one work item's messages are never half sent; wake-ups in both directions, so that either end may park; counters.
+//!
+//! Back-pressure is a rule of two lines: an agent takes a new work item only while its outlets are clear, and first
+//! thing in a duty cycle it flushes them. A full ring so stops its sender, and the sender's sender after it. A sender
+//! that found no room is woken when the receiver has emptied half the ring.
+
+use super::waker::Waker;
+use crate::telemetry::RingCounters;
+use crossbeam_utils::CachePadded;
+use rtrb::{Consumer, Producer, PushError, RingBuffer};
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering, fence};
+
+/// A ring of `capacity` messages with a spill for `spill_capacity` at its sending end.
+///
+/// Everything is allocated here. `sender` and `receiver` wake the threads of the two ends: the sender where it waits
+/// for room, the receiver where it waits for messages.
+#[must_use]
+pub fn ring<T>(capacity: usize, spill_capacity: usize, sender: Waker, receiver: Waker) -> (Outlet<T>, Inlet<T>) {
+    let (producer, consumer) = RingBuffer::new(capacity);
+    let shared = Arc::new(Shared {
+        starved: CachePadded::default(),
+        counters: Arc::new(RingCounters { capacity, ..RingCounters::default() }),
+    });
+    let outlet = Outlet {
+        ring: producer,
+        spill: VecDeque::with_capacity(spill_capacity),
+        unannounced: 0,
+        shared: Arc::clone(&shared),
+        receiver: Alarm(receiver),
+    };
+    let inlet = Inlet { ring: consumer, taken: false, half: capacity / 2, shared, sender: Alarm(sender) };
+    (outlet, inlet)
+}
+
+#[derive(Debug)]
+struct Shared {
+    /// Whether the sender found no room and waits to be told of some.
+    starved: CachePadded<AtomicBool>,
+    counters: Arc<RingCounters>,
+}
+
+/// Wakes the other end; also when dropped, as the last field of an end: the other end has been abandoned by then.
+#[derive(Debug)]
+struct Alarm(Waker);
+
+impl Drop for Alarm {
+    fn drop(&mut self) {
+        self.0.wake();
+    }
+}
+
+/// The sending end.
+#[derive(Debug)]
+pub struct Outlet<T> {
+    ring: Producer<T>,
+    spill: VecDeque<T>,
+    unannounced: u64,
+    shared: Arc<Shared>,
+    receiver: Alarm,
+}
+
+impl<T> Outlet<T> {
+    /// Sends a message: into the ring where there is room and nothing waits before it, else into the spill.
+    ///
+    /// A receiver that spins sees it at once; one that is parked sees it after [`publish`](Self::publish). The spill
+    /// holds one work item's messages; beyond that it allocates, which is counted.
+    #[inline]
+    pub fn send(&mut self, message: T) {
+        self.unannounced += 1;
+        if !self.spill.is_empty() {
+            return self.keep(message);
+        }
+        if let Err(PushError::Full(message)) = self.ring.push(message) {
+            self.keep(message);
+        }
+    }
+
+    #[cold]
+    fn keep(&mut self, message: T) {
+        let counters = &self.shared.counters.outlet;
+        counters.blocked.bump();
+        if self.spill.len() == self.spill.capacity() {
+            counters.overflowed.bump();
+        }
+        self.spill.push_back(message);
+    }
+
+    /// Announces what was sent, once per batch: wakes the receiver where it is parked.
+    #[inline]
+    pub fn publish(&mut self) {
+        if self.unannounced > 0 {
+            self.shared.counters.outlet.sent.add(self.unannounced);
+            self.unannounced = 0;
+            self.receiver.0.wake();
+        }
+    }
+
+    /// Moves what was spilled into the ring and announces it; true where nothing is left.
+    ///
+    /// Where it returns false the agent has nothing to do: its thread is woken when there is room.
+    #[inline]
+    pub fn flush(&mut self) -> bool {
+        if self.spill.is_empty() {
+            self.publish();
+            return true;
+        }
+        self.unspill()
+    }
+
+    #[cold]
+    fn unspill(&mut self) -> bool {
+        let mut moved = self.move_chunk();
+        if !self.spill.is_empty() {
+            // As in parking: announce the want of room, fence, look once more.
+            self.shared.starved.store(true, Ordering::Relaxed);
+            fence(Ordering::SeqCst);
+            moved |= self.move_chunk();
+            if self.spill.is_empty() {
+                self.shared.starved.store(false, Ordering::Relaxed);
+            }
+        }
+        if self.unannounced > 0 {
+            self.publish();
+        } else if moved {
+            self.receiver.0.wake();
+        }
+        self.spill.is_empty()
+    }
+
+    /// Moves as much as there is room for; true where that is something.
+    fn move_chunk(&mut self) -> bool {
+        let count = self.ring.slots().min(self.spill.len());
+        let Ok(chunk) = self.ring.write_chunk_uninit(count) else { return false };
+        chunk.fill_from_iter(self.spill.drain(..count)) > 0
+    }
+
+    /// Whether nothing waits in the spill: a new work item may be taken.
+    #[inline]
+    #[must_use]
+    pub fn is_clear(&self) -> bool {
+        self.spill.is_empty()
+    }
+
+    /// Whether the receiver is gone: what is sent from now on is never read.
+    #[inline]
+    #[must_use]
+    pub fn is_abandoned(&self) -> bool {
+        self.ring.is_abandoned()
+    }
+
+    /// The counters of both ends.
+    #[must_use]
+    pub fn counters(&self) -> Arc<RingCounters> {
+        Arc::clone(&self.shared.counters)
+    }
+}
+
+/// The receiving end.
+#[derive(Debug)]
+pub struct Inlet<T> {
+    ring: Consumer<T>,
+    /// Whether something was taken since the sender's want of room was last looked at.
+    taken: bool,
+    half: usize,
+    shared: Arc<Shared>,
+    sender: Alarm,
+}
+
+impl<T> Inlet<T> {
+    /// Takes the oldest message.
+    #[inline]
+    pub fn pop(&mut self) -> Option<T> {
+        let refresh = self.ring.cached_slots() == 0;
+        match self.ring.pop() {
+            Ok(message) => {
+                let waiting = self.ring.cached_slots();
+                if refresh {
+                    self.shared.counters.inlet.waiting_max.raise(waiting as u64 + 1);
+                }
+                self.took(1, waiting);
+                Some(message)
+            }
+            Err(_) => {
+                self.settle();
+                None
+            }
+        }
+    }
+
+    /// Takes at most `max` messages, in order; returns how many.
+    ///
+    /// Their slots are free for the sender when the last one has been handled.
+    #[inline]
+    pub fn drain(&mut self, max: usize, mut handle: impl FnMut(T)) -> usize {
+        self.drain_while(max, |message| {
+            handle(message);
+            true
+        })
+    }
+
+    /// Takes at most `max` messages, in order, until `handle` returns false for one; returns how many were taken.
+    #[inline]
+    pub fn drain_while(&mut self, max: usize, mut handle: impl FnMut(T) -> bool) -> usize {
+        let waiting = self.ring.slots();
+        let count = waiting.min(max);
+        if count == 0 {
+            self.settle();
+            return 0;
+        }
+        self.shared.counters.inlet.waiting_max.raise(waiting as u64);
+        let Ok(chunk) = self.ring.read_chunk(count) else { return 0 };
+        let mut taken = 0;
+        for message in chunk {
+            taken += 1;
+            if !handle(message) {
+                break;
+            }
+        }
+        self.took(taken, waiting - taken);
+        taken
+    }
+
+    /// Accounts what was taken, and tells a sender that waits for room once there is plenty.
+    #[inline]
+    fn took(&mut self, count: usize, waiting: usize) {
+        self.taken = true;
+        self.shared.counters.inlet.received.add(count as u64);
+        if waiting <= self.half && self.shared.starved.load(Ordering::Relaxed) {
+            self.relieve();
+        }
+    }
+
+    /// The look at the sender's want of room that no reordering can miss: with a fence, once per emptied ring.
+    ///
+    /// Enough to lose no wake-up: a sender that waits has filled the ring, so that something is taken and the ring
+    /// found empty after its announcement.
+    #[inline]
+    fn settle(&mut self) {
+        if self.taken {
+            self.taken = false;
+            fence(Ordering::SeqCst);
+            if self.shared.starved.load(Ordering::Relaxed) {
+                self.relieve();
+            }
+        }
+    }
+
+    #[cold]
+    fn relieve(&self) {
+        if self.shared.starved.swap(false, Ordering::AcqRel) {
+            self.sender.0.wake();
+        }
+    }
+
+    /// The oldest message, left where it is.
+    #[inline]
+    pub fn peek(&mut self) -> Option<&T> {
+        if self.is_empty() {
+            return None;
+        }
+        self.ring.peek().ok()
+    }
+
+    /// Whether nothing waits.
+    #[inline]
+    pub fn is_empty(&mut self) -> bool {
+        let empty = self.ring.is_empty();
+        if empty {
+            self.settle();
+        }
+        empty
+    }
+
+    /// Whether nothing waits and nothing will ever come: the sender is gone.
+    ///
+    /// A sender that failed is gone, too: where that matters, the last message must say that it is the last.
+    #[inline]
+    pub fn is_finished(&mut self) -> bool {
+        // In this order: what a sender sent before it went is seen by the look that follows.
+        let abandoned = self.ring.is_abandoned();
+        abandoned && self.is_empty()
+    }
+
+    /// The counters of both ends.
+    #[must_use]
+    pub fn counters(&self) -> Arc<RingCounters> {
+        Arc::clone(&self.shared.counters)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,364 @@
+//! Latency histograms. Recording is hot: about 3 ns, no allocation, no lock; handing over is a swap of two boxes.
+//!
+//! The recording thread owns a set of histograms. The reporter sends it an empty set through a ring; at its next
+//! [`Recorder::hand_over`] the thread swaps the two and sends the filled one back. Two sets so go round for ever, the
+//! reporter does all adding and clearing, and the thread pays one load per duty cycle while nobody asks.
+
+use crate::model::TradingStyle;
+use hdrhistogram::Histogram;
+use rtrb::{Consumer, Producer, RingBuffer};
+
+/// Longest time told apart, ns; longer ones count as this one. The longest is also kept exactly.
+pub const HIGHEST_NS: u64 = 60_000_000_000;
+/// Significant decimal digits of a recorded time.
+const DIGITS: u8 = 3;
+
+/// A stage of the pipeline.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stage {
+    /// Bytes to a decoded record.
+    Read,
+    /// A base bar to the bars it closes.
+    Aggregate,
+    /// A closed bar to its indicators and signals.
+    Evaluate,
+    /// A group of signals to composites.
+    Correlate,
+    /// Composites to acknowledged bytes.
+    Publish,
+}
+
+/// What a histogram is of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Latency {
+    /// Time spent in a stage.
+    Stage(Stage),
+    /// Time from the arrival of the record that closed the bar to the acknowledged write of its signal.
+    Style(TradingStyle),
+}
+
+impl Latency {
+    /// Number of histograms.
+    pub const COUNT: usize = 8;
+    /// All of them, in the order of reports.
+    pub const ALL: [Self; Self::COUNT] = [
+        Self::Stage(Stage::Read),
+        Self::Stage(Stage::Aggregate),
+        Self::Stage(Stage::Evaluate),
+        Self::Stage(Stage::Correlate),
+        Self::Stage(Stage::Publish),
+        Self::Style(TradingStyle::Day),
+        Self::Style(TradingStyle::Swing),
+        Self::Style(TradingStyle::Position),
+    ];
+    /// The end-to-end latencies.
+    pub const STYLES: [Self; 3] =
+        [Self::Style(TradingStyle::Day), Self::Style(TradingStyle::Swing), Self::Style(TradingStyle::Position)];
+
+    /// Index into tables of histograms.
+    #[inline]
+    #[must_use]
+    pub const fn index(self) -> usize {
+        match self {
+            Self::Stage(stage) => stage as usize,
+            Self::Style(style) => 5 + style.index(),
+        }
+    }
+
+    /// Name in reports and of files.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Stage(Stage::Read) => "read",
+            Self::Stage(Stage::Aggregate) => "aggregate",
+            Self::Stage(Stage::Evaluate) => "evaluate",
+            Self::Stage(Stage::Correlate) => "correlate",
+            Self::Stage(Stage::Publish) => "publish",
+            Self::Style(style) => style.name(),
+        }
+    }
+}
+
+/// One latency's histogram, about 220 kB, with its exact maximum.
+#[derive(Debug, Clone)]
+struct Track {
+    histogram: Histogram<u64>,
+    max_ns: u64,
+}
+
+/// Histograms of some latencies, filled by one thread or the sum over several.
+#[derive(Debug, Clone)]
+pub struct HistogramSet {
+    tracks: [Option<Box<Track>>; Latency::COUNT],
+}
+
+impl HistogramSet {
+    /// Empty histograms of these latencies; everything is allocated here.
+    ///
+    /// # Errors
+    /// Never: the bounds are constants that the library accepts.
+    pub fn new(latencies: &[Latency]) -> Result<Self, hdrhistogram::CreationError> {
+        let mut set = Self { tracks: Default::default() };
+        for latency in latencies {
+            let histogram = Histogram::new_with_bounds(1, HIGHEST_NS, DIGITS)?;
+            set.tracks[latency.index()] = Some(Box::new(Track { histogram, max_ns: 0 }));
+        }
+        Ok(set)
+    }
+
+    /// Records one time, ns; nothing for a latency that the set was not made for.
+    #[inline]
+    pub fn record(&mut self, latency: Latency, ns: u64) {
+        if let Some(track) = &mut self.tracks[latency.index()] {
+            track.histogram.saturating_record(ns);
+            track.max_ns = track.max_ns.max(ns);
+        }
+    }
+
+    /// Adds what another set recorded, for the latencies that this one has.
+    pub fn add(&mut self, more: &Self) {
+        for (sum, more) in self.tracks.iter_mut().zip(&more.tracks) {
+            if let (Some(sum), Some(more)) = (sum, more) {
+                // Fails only for bounds that differ, and they are the same constants everywhere.
+                let _ = sum.histogram.add(&more.histogram);
+                sum.max_ns = sum.max_ns.max(more.max_ns);
+            }
+        }
+    }
+
+    /// Forgets everything, keeping the memory.
+    pub fn clear(&mut self) {
+        for track in self.tracks.iter_mut().flatten() {
+            track.histogram.reset();
+            track.max_ns = 0;
+        }
+    }
+
+    /// The histogram of a latency, ns, if the set has it.
+    #[must_use]
+    pub fn histogram(&self, latency: Latency) -> Option<&Histogram<u64>> {
+        self.tracks[latency.index()].as_ref().map(|track| &track.histogram)
+    }
+
+    /// The figures of a latency; zeros where nothing was recorded.
+    #[must_use]
+    pub fn summary(&self, latency: Latency) -> LatencySummary {
+        let Some(track) = &self.tracks[latency.index()] else { return LatencySummary::default() };
+        let at = |quantile| track.histogram.value_at_quantile(quantile).min(track.max_ns);
+        LatencySummary {
+            count: track.histogram.len(),
+            mean_ns: track.histogram.mean() as u64,
+            p50_ns: at(0.5),
+            p90_ns: at(0.9),
+            p99_ns: at(0.99),
+            p999_ns: at(0.999),
+            max_ns: track.max_ns,
+        }
+    }
+
+    /// Bytes held by the histograms.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        let tracks = self.tracks.iter().flatten();
+        tracks.map(|track| track.histogram.distinct_values() * size_of::<u64>() + size_of::<Track>()).sum()
+    }
+}
+
+/// The figures of one latency.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct LatencySummary {
+    /// Times recorded.
+    pub count: u64,
+    /// Mean, ns.
+    pub mean_ns: u64,
+    /// Median, ns.
+    pub p50_ns: u64,
+    /// 90th percentile, ns.
+    pub p90_ns: u64,
+    /// 99th percentile, ns.
+    pub p99_ns: u64,
+    /// 99.9th percentile, ns.
+    pub p999_ns: u64,
+    /// Longest, ns, exactly.
+    pub max_ns: u64,
+}
+
+/// The recording end, owned by one thread.
+#[derive(Debug)]
+pub struct Recorder {
+    /// Present but in the moment of a swap; boxed, so that a swap moves a pointer.
+    active: Option<Box<HistogramSet>>,
+    empty: Consumer<Box<HistogramSet>>,
+    full: Producer<Box<HistogramSet>>,
+}
+
+/// The reporting end: asks for what was recorded, and adds it up.
+#[derive(Debug)]
+pub struct Collector {
+    total: HistogramSet,
+    interval: HistogramSet,
+    spare: Option<Box<HistogramSet>>,
+    empty: Producer<Box<HistogramSet>>,
+    full: Consumer<Box<HistogramSet>>,
+}
+
+/// Both ends for one thread that records these latencies; everything is allocated here.
+///
+/// # Errors
+/// Never, as for [`HistogramSet::new`].
+pub fn recorder(latencies: &[Latency]) -> Result<(Recorder, Collector), hdrhistogram::CreationError> {
+    let set = HistogramSet::new(latencies)?;
+    let (empty_in, empty) = RingBuffer::new(1);
+    let (full, full_out) = RingBuffer::new(2);
+    let recorder = Recorder { active: Some(Box::new(set.clone())), empty, full };
+    let spare = Some(Box::new(set.clone()));
+    Ok((recorder, Collector { total: set.clone(), interval: set, spare, empty: empty_in, full: full_out }))
+}
+
+impl Recorder {
+    /// Records one time, ns.
+    #[inline]
+    pub fn record(&mut self, latency: Latency, ns: u64) {
+        if let Some(active) = &mut self.active {
+            active.record(latency, ns);
+        }
+    }
+
+    /// Hands over what was recorded, where the reporter has asked for it. Once per duty cycle.
+    #[inline]
+    pub fn hand_over(&mut self) {
+        if !self.empty.is_empty() {
+            self.swap();
+        }
+    }
+
+    #[cold]
+    fn swap(&mut self) {
+        if let Ok(empty) = self.empty.pop()
+            && let Some(filled) = self.active.replace(empty)
+        {
+            // There are two sets, and the ring has room for both.
+            let _ = self.full.push(filled);
+        }
+    }
+}
+
+impl Drop for Recorder {
+    /// Hands over what was recorded last.
+    fn drop(&mut self) {
+        if let Some(filled) = self.active.take() {
+            let _ = self.full.push(filled);
+        }
+    }
+}
+
+impl Collector {
+    /// Asks the recording thread for what it has recorded since it last handed over.
+    pub fn request(&mut self) {
+        if let Some(spare) = self.spare.take()
+            && let Err(rtrb::PushError::Full(spare)) = self.empty.push(spare)
+        {
+            self.spare = Some(spare);
+        }
+    }
+
+    /// Takes in what has arrived since; whether anything has.
+    ///
+    /// What arrived is also kept by itself, until something newer does: see [`interval`](Self::interval).
+    pub fn collect(&mut self) -> bool {
+        let mut arrived = false;
+        while let Ok(mut filled) = self.full.pop() {
+            if !arrived {
+                self.interval.clear();
+            }
+            arrived = true;
+            self.total.add(&filled);
+            self.interval.add(&filled);
+            filled.clear();
+            self.spare = Some(filled);
+        }
+        arrived
+    }
+
+    /// Everything since the start, as far as it has been collected.
+    #[must_use]
+    pub const fn total(&self) -> &HistogramSet {
+        &self.total
+    }
+
+    /// What the newest [`collect`](Self::collect) that found something brought in.
+    #[must_use]
+    pub const fn interval(&self) -> &HistogramSet {
+        &self.interval
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const READ: Latency = Latency::Stage(Stage::Read);
+    const DAY: Latency = Latency::Style(TradingStyle::Day);
+
+    #[test]
+    fn indices_are_the_places_in_the_list() {
+        for (index, latency) in Latency::ALL.iter().enumerate() {
+            assert_eq!(latency.index(), index);
+        }
+    }
+
+    #[test]
+    fn quantiles_are_near_and_the_maximum_is_exact() {
+        let mut set = HistogramSet::new(&Latency::ALL).unwrap();
+        (1..=100_000).for_each(|us| set.record(DAY, us * 1_000));
+        set.record(DAY, 2 * HIGHEST_NS);
+        let summary = set.summary(DAY);
+        assert_eq!((summary.count, summary.max_ns), (100_001, 2 * HIGHEST_NS));
+        for (got, want) in [(summary.p50_ns, 50_000_000), (summary.p99_ns, 99_000_000), (summary.p999_ns, 99_900_000)] {
+            assert!(got.abs_diff(want) < want / 500, "{got} for {want}");
+        }
+        assert_eq!(set.summary(READ), LatencySummary::default());
+        assert!(set.bytes() < 3_000_000);
+    }
+
+    #[test]
+    fn requests_hand_over_and_nothing_is_lost_at_the_end() {
+        let (mut recorder, mut collector) = recorder(&[READ]).unwrap();
+        recorder.record(READ, 10);
+        recorder.record(DAY, 10);
+        recorder.hand_over();
+        assert!(!collector.collect(), "nobody asked");
+        for round in 1..=5 {
+            collector.request();
+            collector.request();
+            recorder.hand_over();
+            recorder.record(READ, 20);
+            assert!(collector.collect());
+            assert_eq!(collector.total().summary(READ).count, round);
+            assert_eq!(collector.interval().summary(READ).count, 1);
+        }
+        collector.request();
+        drop(recorder);
+        assert!(collector.collect());
+        assert_eq!(collector.total().summary(READ).count, 6);
+        assert_eq!(collector.total().summary(READ).max_ns, 20);
+    }
+
+    #[test]
+    fn two_threads_agree_on_the_count() {
+        let (mut recorder, mut collector) = recorder(&[READ]).unwrap();
+        let thread = std::thread::spawn(move || {
+            for ns in 0..200_000 {
+                recorder.record(READ, ns);
+                recorder.hand_over();
+            }
+        });
+        while !thread.is_finished() {
+            collector.request();
+            collector.collect();
+        }
+        thread.join().unwrap();
+        collector.collect();
+        assert_eq!(collector.total().summary(READ).count, 200_000);
+    }
+}
