@@ -6,7 +6,7 @@ use crate::{
     engine::{BarOutlet, Routes},
     model::{Bar, BarMessage, Control, Head, SourceId, SymbolId, TimeframeId},
     runtime::{Agent, AgentError, Inlet, Now, Outlet, Work},
-    telemetry::{AggregatorCounters, StageRecorder},
+    telemetry::{AggregatorCounters, Recorder},
 };
 use crossbeam_utils::CachePadded;
 use std::sync::Arc;
@@ -22,7 +22,7 @@ pub struct AggregatorAgent {
     inlet: Inlet<BarMessage>,
     branches: Vec<BarOutlet>,
     counters: Arc<CachePadded<AggregatorCounters>>,
-    stage: StageRecorder,
+    recorder: Recorder,
     /// The run of records that the reader's last head has opened.
     run: Head,
     /// Sequence of the last record taken, and the last one that all workers have been told of.
@@ -41,7 +41,7 @@ impl AggregatorAgent {
         inlet: Inlet<BarMessage>,
         outlets: Vec<Outlet<BarMessage>>,
         counters: Arc<CachePadded<AggregatorCounters>>,
-        stage: StageRecorder,
+        recorder: Recorder,
         batch: usize,
     ) -> Self {
         let mut agent = Self {
@@ -56,7 +56,7 @@ impl AggregatorAgent {
             routes,
             inlet,
             counters,
-            stage,
+            recorder,
             batch,
         };
         for symbol in 0..agent.plan.assets.len() {
@@ -171,7 +171,7 @@ impl Agent for AggregatorAgent {
             clear = self.branches.iter().all(|branch| branch.ring.is_clear());
         }
         if count > 0 {
-            self.stage.record(now.ns.saturating_sub(self.run.arrival_ns));
+            self.recorder.since(Stage::Aggregate, now, self.run.arrival_ns);
             self.tell();
         }
         if !self.ended && self.inlet.is_finished() {

@@ -9,7 +9,7 @@ use crate::{
     },
     runtime::{Agent, AgentError, Inlet, Now, Outlet, Work},
     strategies::{Cell, CellLayout},
-    telemetry::{StageRecorder, WorkerCounters},
+    telemetry::{Recorder, WorkerCounters},
 };
 use crossbeam_utils::CachePadded;
 use std::sync::Arc;
@@ -67,7 +67,7 @@ pub struct WorkerAgent {
     inlet: Inlet<BarMessage>,
     outlet: Outlet<WorkerMessage>,
     counters: Arc<CachePadded<WorkerCounters>>,
-    stage: StageRecorder,
+    recorder: Recorder,
     head: Head,
     batch: usize,
     ended: bool,
@@ -83,7 +83,7 @@ pub struct WorkerWiring {
     /// Its counters.
     pub counters: Arc<CachePadded<WorkerCounters>>,
     /// Its histogram.
-    pub stage: StageRecorder,
+    pub recorder: Recorder,
 }
 
 impl WorkerAgent {
@@ -108,7 +108,7 @@ impl WorkerAgent {
             inlet: wiring.inlet,
             outlet: wiring.outlet,
             counters: wiring.counters,
-            stage: wiring.stage,
+            recorder: wiring.recorder,
             head: Head { seq: 0, event_ts: i64::MIN, arrival_ns: 0, source: SourceId::default() },
             batch,
             ended: false,
@@ -238,7 +238,7 @@ impl Agent for WorkerAgent {
             clear = self.outlet.is_clear();
         }
         if bars > 0 {
-            self.stage.record(now.ns.saturating_sub(self.head.arrival_ns));
+            self.recorder.since(Stage::Evaluate, now, self.head.arrival_ns);
         }
         if !self.ended && self.inlet.is_finished() {
             self.end();
