@@ -6,6 +6,7 @@ mod engine;
 mod hgrm;
 mod histogram;
 mod memory;
+mod report;
 mod table;
 
 pub use counter::{Counter, Readout};
@@ -14,4 +15,5 @@ pub use engine::{EngineCounters, EngineSnapshot};
 pub use hgrm::{HgrmUnit, format_hgrm, write_hgrm};
 pub use histogram::{Collector, HIGHEST_NS, HistogramSet, Latency, LatencySummary, Recorder, Stage, recorder};
 pub use memory::ProcessUsage;
+pub use report::{LatencyRow, Report, StatusLine};
 pub use table::{Table, human_bytes, human_count, human_ns};

@@ -1,0 +1,338 @@
+//! The report of a run as text, a hundred columns wide. Plain numbers come in, so that it needs no threads. Not hot.
+
+use super::engine::EngineSnapshot;
+use super::histogram::{Latency, LatencySummary};
+use super::memory::ProcessUsage;
+use super::table::{Table, human_bytes, human_count, human_ns};
+use super::{AgentSnapshot, FlushCause, HeldBack};
+use crate::feed::Refusal;
+use crate::model::{MAX_TIMEFRAMES, Strategy};
+use std::fmt;
+
+/// One latency and what it may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LatencyRow {
+    /// What was measured.
+    pub latency: Latency,
+    /// Its figures.
+    pub summary: LatencySummary,
+    /// The longest it may be, ns; stages have no budget.
+    pub budget_ns: Option<u64>,
+}
+
+/// Everything a report says.
+#[derive(Debug, Default, Clone)]
+pub struct Report {
+    /// Time the counters cover, ns.
+    pub elapsed_ns: u64,
+    /// Latencies of styles and stages, in the order of the report.
+    pub latencies: Vec<LatencyRow>,
+    /// All counters.
+    pub counters: EngineSnapshot,
+    /// Names of the timeframes, by index.
+    pub timeframes: Vec<String>,
+    /// Bytes held by component.
+    pub memory: Vec<(String, u64)>,
+    /// The process as the kernel accounts it.
+    pub process: ProcessUsage,
+}
+
+impl LatencyRow {
+    /// Whether the longest is within the budget; `None` without a budget, or without a measurement to judge.
+    #[must_use]
+    pub fn passes(&self) -> Option<bool> {
+        let budget_ns = self.budget_ns.filter(|_| self.summary.count > 0)?;
+        Some(self.summary.max_ns <= budget_ns)
+    }
+
+    fn cells(&self) -> Vec<String> {
+        let s = &self.summary;
+        let mut cells = vec![self.latency.name().to_owned(), human_count(s.count)];
+        match s.count {
+            0 => cells.extend((0..5).map(|_| "–".to_owned())),
+            _ => cells.extend([s.p50_ns, s.p90_ns, s.p99_ns, s.p999_ns, s.max_ns].map(human_ns)),
+        }
+        if let Some(budget_ns) = self.budget_ns {
+            let verdict = self.passes().map_or("–", |passes| if passes { "PASS" } else { "FAIL" });
+            cells.extend([human_ns(budget_ns), verdict.to_owned()]);
+        }
+        cells
+    }
+}
+
+impl Report {
+    /// Whether no latency is over its budget.
+    #[must_use]
+    pub fn passes(&self) -> bool {
+        self.latencies.iter().all(|row| row.passes() != Some(false))
+    }
+
+    fn throughput(&self) -> Table {
+        let c = &self.counters;
+        let rate = |count: u64| {
+            let seconds = self.elapsed_ns.max(1) as f64 / 1e9;
+            vec![human_count(count), format!("{}/s", human_count((count as f64 / seconds) as u64))]
+        };
+        let title = format!("Throughput over {}", human_ns(self.elapsed_ns));
+        let mut table = Table::new(&title, &["what", "count", "rate"]);
+        let mut row = |name: &str, count| table.row([name.to_owned()].into_iter().chain(rate(count)));
+        row("records in", c.reader.records_in);
+        row("records accepted", c.reader.accepted);
+        row("records refused", c.refused());
+        row("bytes read", c.reader.bytes);
+        row("bars closed", c.closed());
+        row("bars evaluated", c.worker.bars);
+        row("signals found", c.signals());
+        row("signals published", c.published());
+        row("alerts", c.publisher.alerts);
+        row("batches written", c.publisher.batches);
+        row("bytes written", c.publisher.bytes);
+        row("dead letters", c.publisher.dead_letters);
+        table
+    }
+
+    fn latency_tables(&self) -> [Table; 2] {
+        let heads = ["style", "count", "p50", "p90", "p99", "p99.9", "max", "budget", "verdict"];
+        let mut styles = Table::new("Latency, arrival to acknowledged write", &heads);
+        let mut stages = Table::new("Latency by stage", &["stage", "count", "p50", "p90", "p99", "p99.9", "max"]);
+        for row in &self.latencies {
+            if row.budget_ns.is_some() { styles.row(row.cells()) } else { stages.row(row.cells()) }
+        }
+        [styles, stages]
+    }
+
+    fn duty(&self, title: &str, of: &[(String, AgentSnapshot)]) -> Table {
+        let mut table = Table::new(title, &["name", "cycles", "busy cycles", "work", "busy", "longest", "parks"]);
+        for (name, agent) in of {
+            table.row([
+                name.clone(),
+                human_count(agent.duty_cycles),
+                human_count(agent.busy_cycles),
+                human_count(agent.work),
+                percent(agent.busy_ns, self.elapsed_ns),
+                human_ns(agent.duty_ns_max),
+                human_count(agent.parks),
+            ]);
+        }
+        table
+    }
+
+    fn rings(&self) -> Table {
+        let mut table = Table::new(
+            "Rings",
+            &["from→to", "capacity", "high water", "full", "sent", "backlog", "blocked", "overflowed"],
+        );
+        for ring in &self.counters.rings {
+            table.row([
+                ring.name.clone(),
+                ring.capacity.to_string(),
+                ring.inlet.waiting_max.to_string(),
+                percent(ring.inlet.waiting_max, ring.capacity as u64),
+                human_count(ring.outlet.sent),
+                human_count(ring.backlog()),
+                human_count(ring.outlet.blocked),
+                human_count(ring.outlet.overflowed),
+            ]);
+        }
+        table
+    }
+
+    fn memory(&self) -> Table {
+        let p = &self.process;
+        let mut table = Table::new("Memory and scheduling", &["what", "amount"]);
+        for (name, bytes) in &self.memory {
+            table.row([name.clone(), human_bytes(*bytes)]);
+        }
+        table.row(["resident".to_owned(), human_bytes(p.rss_bytes)]);
+        table.row(["resident, peak".to_owned(), human_bytes(p.rss_bytes_max)]);
+        table.row(["page faults, minor".to_owned(), human_count(p.minor_faults)]);
+        table.row(["page faults, major".to_owned(), human_count(p.major_faults)]);
+        table.row(["context switches, involuntary".to_owned(), human_count(p.involuntary_switches)]);
+        table
+    }
+
+    /// The timeframes with anything to say, by index.
+    fn used_timeframes(&self) -> Vec<usize> {
+        let used = |&tf: &usize| {
+            let found = self.counters.worker.signals.iter().any(|by_timeframe| by_timeframe[tf] > 0);
+            found || self.counters.aggregator.closed[tf] > 0 || tf < self.timeframes.len()
+        };
+        (0..MAX_TIMEFRAMES).filter(used).collect()
+    }
+
+    /// Counts with a row per timeframe, of which there may be many, and a column per strategy.
+    fn by_timeframe(&self, title: &str, counts: &[[u64; MAX_TIMEFRAMES]; Strategy::COUNT], bars: bool) -> Table {
+        let lead: &[&str] = if bars { &["timeframe", "bars"] } else { &["timeframe"] };
+        let strategies = Strategy::ALL.map(Strategy::name);
+        let heads: Vec<&str> = lead.iter().copied().chain(strategies).chain(["total"]).collect();
+        let mut table = Table::new(title, &heads);
+        for tf in self.used_timeframes() {
+            let name = self.timeframes.get(tf).map_or("?", String::as_str);
+            let closed = bars.then_some(self.counters.aggregator.closed[tf]);
+            let found = counts.iter().map(|by_timeframe| by_timeframe[tf]);
+            let total = found.clone().sum();
+            let cells = closed.into_iter().chain(found).chain([total]).map(human_count);
+            table.row([name.to_owned()].into_iter().chain(cells));
+        }
+        table
+    }
+
+    /// Refused, held back, flushed: what happened, by its reason; only what did happen.
+    fn reasons(&self) -> Table {
+        let c = &self.counters;
+        let mut table = Table::new("Reasons", &["what: why", "count"]);
+        let refused = Refusal::ALL.iter().map(|reason| (reason.name(), c.reader.refused[reason.index()]));
+        let held = HeldBack::NAMES.into_iter().zip(c.publisher.held_back);
+        let flushed = FlushCause::NAMES.into_iter().zip(c.publisher.flushes);
+        let refused = refused.map(|(name, count)| ("record refused", name, count));
+        let all = refused
+            .chain(held.map(|(name, count)| ("signal held back", name, count)))
+            .chain(flushed.map(|(name, count)| ("batch flushed", name, count)));
+        for (what, name, count) in all.filter(|&(_, _, count)| count > 0) {
+            table.row([format!("{what}: {name}"), human_count(count)]);
+        }
+        table
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [styles, stages] = self.latency_tables();
+        let c = &self.counters;
+        let tables = [
+            styles,
+            stages,
+            self.throughput(),
+            self.by_timeframe("Bars closed and signals found by timeframe and strategy", &c.worker.signals, true),
+            self.by_timeframe("Signals published by timeframe and strategy", &c.publisher.published, false),
+            self.reasons(),
+            self.duty("Agents", &c.agents),
+            self.duty("Threads", &c.threads),
+            self.rings(),
+            self.memory(),
+        ];
+        let mut first = true;
+        for table in tables.iter().filter(|table| !table.is_empty()) {
+            if !first {
+                writeln!(f)?;
+            }
+            first = false;
+            write!(f, "{table}")?;
+        }
+        Ok(())
+    }
+}
+
+/// A share, such as `12.5%`.
+fn percent(part: u64, whole: u64) -> String {
+    if whole == 0 { "–".to_owned() } else { format!("{:.1}%", 100.0 * part as f64 / whole as f64) }
+}
+
+/// How a running engine is doing, in one line.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct StatusLine {
+    /// Bars closed since the start.
+    pub bars: u64,
+    /// Bars closed in a second of the last interval.
+    pub bars_per_s: u64,
+    /// Signals published since the start.
+    pub signals: u64,
+    /// Median latency of the last interval, ns.
+    pub p50_ns: u64,
+    /// 99th percentile of the latency of the last interval, ns.
+    pub p99_ns: u64,
+    /// Messages waiting in the rings.
+    pub backlog: u64,
+}
+
+impl fmt::Display for StatusLine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "bars {:>6} ({:>6}/s)  signals {:>6}  p50 {:>7}  p99 {:>7}  backlog {:>5}",
+            human_count(self.bars),
+            human_count(self.bars_per_s),
+            human_count(self.signals),
+            human_ns(self.p50_ns),
+            human_ns(self.p99_ns),
+            human_count(self.backlog),
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::TradingStyle;
+    use crate::telemetry::{RingSnapshot, Stage};
+
+    fn row(latency: Latency, max_ns: u64, budget_ns: Option<u64>) -> LatencyRow {
+        let summary = LatencySummary {
+            count: 12_345,
+            mean_ns: max_ns / 8,
+            p50_ns: max_ns / 16,
+            p90_ns: max_ns / 8,
+            p99_ns: max_ns / 4,
+            p999_ns: max_ns / 2,
+            max_ns,
+        };
+        LatencyRow { latency, summary, budget_ns }
+    }
+
+    fn report() -> Report {
+        let mut counters = EngineSnapshot::default();
+        counters.reader.records_in = 1_000_000;
+        counters.reader.refused[Refusal::Late.index()] = 42;
+        counters.aggregator.closed[1] = 200_000;
+        counters.worker.signals[0][1] = 77;
+        let agent =
+            AgentSnapshot { duty_cycles: 5_000, busy_ns: 500_000_000, duty_ns_max: 123_456, ..Default::default() };
+        counters.agents = vec![("reader".to_owned(), agent)];
+        let mut ring = RingSnapshot { name: "reader→worker 0".to_owned(), capacity: 1_024, ..Default::default() };
+        ring.inlet.waiting_max = 512;
+        counters.rings = vec![ring];
+        let timeframes = (0..MAX_TIMEFRAMES).map(|n| format!("{}m", n + 1)).collect();
+        Report {
+            elapsed_ns: 2_000_000_000,
+            latencies: vec![
+                row(Latency::Style(TradingStyle::Day), 99_000_000, Some(100_000_000)),
+                row(Latency::Style(TradingStyle::Swing), 500_000_001, Some(500_000_000)),
+                LatencyRow { summary: LatencySummary::default(), ..row(Latency::STYLES[2], 0, Some(1_000_000_000)) },
+                row(Latency::Stage(Stage::Read), 1_600, None),
+            ],
+            counters,
+            timeframes,
+            memory: vec![("cells".to_owned(), 3 << 20)],
+            process: ProcessUsage { rss_bytes: 100 << 20, ..ProcessUsage::default() },
+        }
+    }
+
+    #[test]
+    fn budgets_are_judged_by_the_longest() {
+        let report = report();
+        let verdicts: Vec<_> = report.latencies.iter().map(LatencyRow::passes).collect();
+        assert_eq!(verdicts, [Some(true), Some(false), None, None]);
+        assert!(!report.passes() && Report::default().passes());
+    }
+
+    #[test]
+    fn says_everything_within_a_hundred_columns() {
+        let text = report().to_string();
+        for part in
+            ["PASS", "FAIL", "500K/s", "record refused: late", "50.0%", "25.0%", "3.00 MiB", "macd_rsi", "123 µs"]
+        {
+            assert!(text.contains(part), "{part} is not in\n{text}");
+        }
+        assert!(text.lines().all(|line| line.chars().count() <= 100 && line.trim_end() == line), "{text}");
+        assert!(!text.contains("held back"), "what did not happen is not listed");
+    }
+
+    #[test]
+    fn the_status_is_one_line_of_steady_width() {
+        let status =
+            StatusLine { bars: 1_234_567, bars_per_s: 45_600, signals: 89, p50_ns: 12_300, p99_ns: 1, backlog: 0 };
+        let text = status.to_string();
+        assert_eq!(text, "bars  1.23M ( 45.6K/s)  signals     89  p50 12.3 µs  p99    1 ns  backlog     0");
+        assert_eq!(text.chars().count(), StatusLine::default().to_string().chars().count());
+    }
+}
