@@ -22,7 +22,7 @@ fn sample(i: usize) -> FrameRecord {
         low: p - 1.0,
         close: p + 0.5,
         volume: 10.0,
-        vwap: if i % 2 == 0 { f64::NAN } else { p },
+        vwap: if i.is_multiple_of(2) { f64::NAN } else { p },
         trades: 3,
         reserved: 0,
     }
@@ -132,6 +132,30 @@ fn long_symbols_do_not_fit() {
     assert_eq!(FrameRecord::new(&record).map(|r| r.symbol), Some(*b"0123456789abcdef"));
     record.symbol = b"0123456789abcdefg";
     assert!(FrameRecord::new(&record).is_none());
+}
+
+/// `cargo test --lib frame_speed -- --ignored --nocapture`, optimised.
+#[test]
+#[ignore = "a measurement"]
+#[allow(clippy::print_stderr)]
+fn frame_speed() {
+    let records: Vec<_> = (0..MAX_FRAME_RECORDS).map(sample).collect();
+    let (bytes, base, rounds) = (frame(MAX_FRAME_RECORDS), tf("1s"), 500);
+    let per_bar = |begin: std::time::Instant| begin.elapsed().as_nanos() as f64 / (rounds * MAX_FRAME_RECORDS) as f64;
+    let begin = std::time::Instant::now();
+    let mut good = 0;
+    for _ in 0..rounds {
+        let view = FrameView::parse(std::hint::black_box(&bytes), base).unwrap();
+        good += view.records().filter(|record| validate(record).is_ok()).count();
+    }
+    let decode = per_bar(begin);
+    let mut out = Vec::new();
+    let begin = std::time::Instant::now();
+    for _ in 0..rounds {
+        out.clear();
+        encode_frame(base, 1, std::hint::black_box(&records), &mut out).unwrap();
+    }
+    eprintln!("decode and validate {decode} ns a bar ({good}), encode {} ns a bar", per_bar(begin));
 }
 
 proptest! {

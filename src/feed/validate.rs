@@ -46,8 +46,9 @@ pub fn validate(record: &Record<'_>) -> Result<(), Refusal> {
     let Record { open, high, low, close, volume, vwap, .. } = *record;
     // One pass for the good case: ordered bounds and a positive low make all four prices positive.
     let ordered = low <= open && low <= close && open <= high && close <= high;
+    let volume_good = (0.0..f64::INFINITY).contains(&volume);
     let vwap_good = vwap.is_nan() || (vwap > 0.0 && vwap < f64::INFINITY);
-    if ordered && low > 0.0 && high < f64::INFINITY && volume >= 0.0 && volume < f64::INFINITY && vwap_good {
+    if ordered && low > 0.0 && high < f64::INFINITY && volume_good && vwap_good {
         return Ok(());
     }
     Err(reason(record))

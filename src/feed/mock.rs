@@ -1,0 +1,224 @@
+//! A market that is made up: seeded, deterministic, restless enough that strategies fire.
+//!
+//! Allocates when it is made and nothing per record; does not block and reads no clock.
+//!
+//! Time is the caller's. First comes a history at full speed, in parts from the coarsest timeframe to the base, which
+//! leaves every indicator warm on every timeframe; then one base bar per symbol and interval as they become due.
+
+use super::walk::{Candle, Walk};
+use super::{Record, validate_symbol};
+use crate::model::Timeframe;
+
+/// Bars of each timeframe in the history: more than the 200 of the slowest indicator.
+const WARM_BARS: i64 = 300;
+/// The same for the coarsest: a year of trading days.
+const COARSEST_BARS: i64 = 260;
+/// Least length of the history in base bars: one session of 6.5 hours.
+const SESSION_MS: i64 = 23_400_000;
+/// What the symbols' steady offsets are spread over.
+const SPREAD_MS: i64 = 1_000;
+
+/// What the market is made of.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MockConfig {
+    /// The same seed, symbols, timeframes and start give the same market.
+    pub seed: u64,
+    /// Names of the symbols.
+    pub symbols: Vec<String>,
+    /// Timeframes to warm up, in any order; the shortest is the base, in which the market lives.
+    pub timeframes: Vec<Timeframe>,
+    /// When the history ends and life begins, Unix ms; floored to the base.
+    pub now_ms: i64,
+    /// Every so many seconds all symbols are due in the same instant; 0: never.
+    pub burst_every_s: u32,
+}
+
+/// Why a market cannot be made.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum MockError {
+    /// There is nothing to trade.
+    #[error("the mock market needs a symbol and a timeframe")]
+    Empty,
+    /// A name is no symbol.
+    #[error("{0:?} is not a symbol: 1 to 32 printable ASCII characters without blanks")]
+    Symbol(String),
+    /// A name occurs twice.
+    #[error("the symbol {0:?} is given twice")]
+    RepeatedSymbol(String),
+    /// The history would begin before 1970.
+    #[error("the mock market's history of {0} bars does not fit between 1970 and its start")]
+    TooEarly(Timeframe),
+}
+
+/// A part of the history: bars of one timeframe.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Part {
+    /// Timeframe of its bars.
+    pub timeframe: Timeframe,
+    /// Start of its first bar, Unix ms.
+    pub start_ms: i64,
+    /// End of its last bar, Unix ms: where the next part starts.
+    pub end_ms: i64,
+}
+
+/// One bar to come: whose, and when it starts.
+#[derive(Debug, Clone, Copy)]
+struct Cursor {
+    symbol: usize,
+    start_ms: i64,
+}
+
+/// A made-up market: see [`next_history`](Self::next_history) and [`due`](Self::due).
+#[derive(Debug)]
+pub struct MockMarket {
+    symbols: Box<[Box<[u8]>]>,
+    walks: Box<[Walk]>,
+    base: Timeframe,
+    burst_every_ms: i64,
+    parts: Vec<Part>,
+    /// Index of the current part.
+    part: usize,
+    past: Cursor,
+    live: Cursor,
+}
+
+impl MockMarket {
+    /// Makes a market.
+    ///
+    /// Of the timeframes those take part in the history that are multiples of the next finer one that does, the base
+    /// first; another (`5m` beside `2m`) is warmed only by the base bars it is made of.
+    ///
+    /// # Errors
+    /// [`MockError`].
+    pub fn new(config: &MockConfig) -> Result<Self, MockError> {
+        let base = config.timeframes.iter().min().copied().ok_or(MockError::Empty)?;
+        if config.symbols.is_empty() {
+            return Err(MockError::Empty);
+        }
+        for (i, symbol) in config.symbols.iter().enumerate() {
+            validate_symbol(symbol.as_bytes()).map_err(|_| MockError::Symbol(symbol.clone()))?;
+            if config.symbols[..i].contains(symbol) {
+                return Err(MockError::RepeatedSymbol(symbol.clone()));
+            }
+        }
+        let end_ms = base.floor(config.now_ms);
+        let parts = plan(&chain(&config.timeframes, base), end_ms);
+        if parts[0].start_ms < 0 {
+            return Err(MockError::TooEarly(parts[0].timeframe));
+        }
+        Ok(Self {
+            symbols: config.symbols.iter().map(|symbol| symbol.as_bytes().into()).collect(),
+            walks: (0..config.symbols.len()).map(|i| Walk::new(config.seed, i as u64)).collect(),
+            base,
+            burst_every_ms: i64::from(config.burst_every_s) * 1_000,
+            past: Cursor { symbol: 0, start_ms: parts[0].start_ms },
+            live: Cursor { symbol: 0, start_ms: end_ms },
+            part: 0,
+            parts,
+        })
+    }
+
+    /// The parts of the history, coarsest first: each ends where the next starts.
+    #[must_use]
+    pub fn parts(&self) -> &[Part] {
+        &self.parts
+    }
+
+    /// Records in the whole history.
+    #[must_use]
+    pub fn history_len(&self) -> u64 {
+        let bars = |part: &Part| ((part.end_ms - part.start_ms) / part.timeframe.interval_ms()).unsigned_abs();
+        self.parts.iter().map(bars).sum::<u64>() * self.symbols.len() as u64
+    }
+
+    /// The timeframe in which the market lives.
+    #[must_use]
+    pub fn base(&self) -> Timeframe {
+        self.base
+    }
+
+    /// Gives the next record of the history, ordered by (end, symbol); none when it is told.
+    ///
+    /// Each carries the interval of its part. The market may go on living without its history, only from other prices.
+    #[inline]
+    pub fn next_history(&mut self) -> Option<Record<'_>> {
+        let part = *self.parts.get(self.part)?;
+        let Cursor { symbol, start_ms } = self.past;
+        self.past.symbol += 1;
+        if self.past.symbol == self.symbols.len() {
+            self.past = Cursor { symbol: 0, start_ms: start_ms + part.timeframe.interval_ms() };
+            // The next part starts here.
+            self.part += usize::from(self.past.start_ms >= part.end_ms);
+        }
+        Some(self.bar(symbol, start_ms, part.timeframe, 0))
+    }
+
+    /// When the next live bar is due, Unix ms: its end, and its symbol's own offset within the second unless all come at once.
+    #[inline]
+    #[must_use]
+    pub fn next_due_ms(&self) -> i64 {
+        let end_ms = self.live.start_ms + self.base.interval_ms();
+        if self.burst_every_ms > 0 && end_ms % self.burst_every_ms == 0 {
+            return end_ms;
+        }
+        end_ms + self.live.symbol as i64 * SPREAD_MS / self.symbols.len() as i64
+    }
+
+    /// Gives the next live bar that is due at `now_ms` (Unix ms), oldest first; none where there is no more.
+    ///
+    /// Whoever calls late gets all that has been missed, call by call. Its `ingest_ns` is `now_ms`.
+    #[inline]
+    pub fn due(&mut self, now_ms: i64) -> Option<Record<'_>> {
+        if self.next_due_ms() > now_ms {
+            return None;
+        }
+        let Cursor { symbol, start_ms } = self.live;
+        self.live.symbol += 1;
+        if self.live.symbol == self.symbols.len() {
+            self.live = Cursor { symbol: 0, start_ms: start_ms + self.base.interval_ms() };
+        }
+        Some(self.bar(symbol, start_ms, self.base, now_ms.unsigned_abs() * 1_000_000))
+    }
+
+    #[inline]
+    fn bar(&mut self, symbol: usize, ts: i64, interval: Timeframe, ingest_ns: u64) -> Record<'_> {
+        let Candle { open, high, low, close, volume, vwap, trades } =
+            self.walks[symbol].step(ts, interval.interval_ms());
+        Record { symbol: &self.symbols[symbol], ts, interval, open, high, low, close, volume, vwap, trades, ingest_ns }
+    }
+}
+
+/// The base and every timeframe that is a multiple of the one before it, shortest first.
+fn chain(timeframes: &[Timeframe], base: Timeframe) -> Vec<Timeframe> {
+    let mut sorted = timeframes.to_vec();
+    sorted.sort_unstable();
+    let mut chain = vec![base];
+    for timeframe in sorted {
+        let last = chain[chain.len() - 1];
+        if timeframe != last && timeframe.is_multiple_of(last) {
+            chain.push(timeframe);
+        }
+    }
+    chain
+}
+
+/// Lays the parts out backwards from the end, each starting at a boundary of the next coarser timeframe.
+fn plan(chain: &[Timeframe], end_ms: i64) -> Vec<Part> {
+    let mut end_ms = end_ms;
+    let mut parts = Vec::with_capacity(chain.len());
+    for (i, &timeframe) in chain.iter().enumerate() {
+        let coarser = chain.get(i + 1).copied();
+        let bars = if coarser.is_some() || i == 0 { WARM_BARS } else { COARSEST_BARS };
+        let least_ms = if i == 0 { SESSION_MS } else { 0 };
+        let length_ms = (bars * timeframe.interval_ms()).max(least_ms);
+        let start_ms = coarser.unwrap_or(timeframe).floor(end_ms - length_ms);
+        parts.push(Part { timeframe, start_ms, end_ms });
+        end_ms = start_ms;
+    }
+    parts.reverse();
+    parts
+}
+
+#[cfg(test)]
+#[path = "mock_tests.rs"]
+mod tests;
