@@ -1,10 +1,10 @@
 //! What single values may be.
 
+pub(super) use super::section::Scalar;
 use super::{
     node::{Data, Node},
     url::RedisUrl,
 };
-pub(super) use super::section::Scalar;
 use crate::model::{AssetType, Timeframe, TradingStyle};
 use std::marker::PhantomData;
 

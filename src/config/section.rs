@@ -67,7 +67,7 @@ impl<'t, 'f> Section<'t, 'f> {
     }
 
     /// A section below this one.
-    pub(super) fn below<'s>(&'s mut self, key: &str, node: &'t Node) -> Section<'t, 's> {
+    pub(super) fn below<'n, 's>(&'s mut self, key: &str, node: &'n Node) -> Section<'n, 's> {
         Section::new(self.key(key), node, self.faults)
     }
 
