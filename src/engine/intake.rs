@@ -58,6 +58,8 @@ pub struct Intake {
     refusals: Arc<RefusalLog>,
     /// The interval of the last record and its identity: nearly always that of the next.
     last_interval: Option<(Timeframe, TimeframeId)>,
+    /// Time of arrival of the last entry, ns; 0 for one that only rebuilds state.
+    arrival_ns: u64,
 }
 
 impl Intake {
@@ -80,6 +82,7 @@ impl Intake {
             counters: wiring.counters,
             refusals: wiring.refusals,
             last_interval: None,
+            arrival_ns: 0,
             plan,
         }
     }
@@ -102,6 +105,13 @@ impl Intake {
     #[must_use]
     pub fn counters(&self) -> &ReaderCounters {
         &self.counters
+    }
+
+    /// Time of arrival of the last entry, ns; 0 for one that only rebuilds state.
+    #[inline]
+    #[must_use]
+    pub fn arrival_ns(&self) -> u64 {
+        self.arrival_ns
     }
 
     /// Bytes held.
@@ -184,6 +194,7 @@ impl Intake {
     #[inline]
     pub fn entry_done(&mut self, origin: &Origin) {
         self.counters.entries.bump();
+        self.arrival_ns = origin.arrival_ns;
         if let Some(notes) = &mut self.notes {
             let seq = self.admission.seq();
             notes.send(Note::Mark(Mark { seq, source: origin.source, replayed: origin.replayed }));

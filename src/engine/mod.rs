@@ -1,5 +1,23 @@
 //! The table of agents, cores and rings; start, halt, drain.
 
+mod agents;
+mod bar_outlet;
+mod intake;
 mod merge;
+mod notes;
+mod output;
+mod refusals;
+mod routes;
+mod sources;
 
+pub use agents::{
+    AggregatorAgent, BatchRules, PublisherAgent, PublisherWiring, ReaderAgent, RowsWanted, WorkerAgent, WorkerWiring,
+};
+pub use bar_outlet::BarOutlet;
+pub use intake::{Intake, IntakeWiring, Origin};
 pub use merge::{Item, Merge};
+pub use notes::{DeadLetter, Mark, Note};
+pub use output::{CalculationEvents, FileOutput, FileOutputOptions, Latest, Output, RedisOutput, RedisOutputOptions, Written};
+pub use refusals::{RefusalLog, Sample};
+pub use routes::Routes;
+pub use sources::{FilesSource, MarketSource, Pace, Polled, RedisSource, RedisSourceOptions, Source};

@@ -224,6 +224,14 @@ impl Recorder {
         }
     }
 
+    /// Records the time from an arrival to `now_ns`; nothing for an arrival of 0, which stands for none.
+    #[inline]
+    pub fn since(&mut self, latency: Latency, now_ns: u64, arrival_ns: u64) {
+        if arrival_ns != 0 {
+            self.record(latency, now_ns.saturating_sub(arrival_ns));
+        }
+    }
+
     /// Hands over what was recorded, where the reporter has asked for it. Once per duty cycle.
     #[inline]
     pub fn hand_over(&mut self) {

@@ -5,8 +5,8 @@ use crate::{
     config::Plan,
     engine::{BarOutlet, Routes},
     model::{Bar, BarMessage, Control, Head, SourceId, SymbolId, TimeframeId},
-    runtime::{Agent, AgentError, Inlet, Now, Outlet, Work},
-    telemetry::{AggregatorCounters, Recorder},
+    runtime::{Agent, AgentError, Clock, Inlet, Now, Outlet, Work},
+    telemetry::{AggregatorCounters, Latency, Recorder, Stage},
 };
 use crossbeam_utils::CachePadded;
 use std::sync::Arc;
@@ -23,6 +23,7 @@ pub struct AggregatorAgent {
     branches: Vec<BarOutlet>,
     counters: Arc<CachePadded<AggregatorCounters>>,
     recorder: Recorder,
+    clock: Clock,
     /// The run of records that the reader's last head has opened.
     run: Head,
     /// Sequence of the last record taken, and the last one that all workers have been told of.
@@ -42,6 +43,7 @@ impl AggregatorAgent {
         outlets: Vec<Outlet<BarMessage>>,
         counters: Arc<CachePadded<AggregatorCounters>>,
         recorder: Recorder,
+    clock: Clock,
         batch: usize,
     ) -> Self {
         let mut agent = Self {
@@ -57,6 +59,7 @@ impl AggregatorAgent {
             inlet,
             counters,
             recorder,
+            clock,
             batch,
         };
         for symbol in 0..agent.plan.assets.len() {
@@ -162,6 +165,7 @@ impl Agent for AggregatorAgent {
 
     #[inline]
     fn do_work(&mut self, now: Now) -> Result<Work, AgentError> {
+        self.recorder.hand_over();
         let mut count = 0;
         let mut clear = self.branches.iter_mut().fold(true, |clear, branch| branch.ring.flush() && clear);
         while clear && count < self.batch && !self.ended {
@@ -171,7 +175,7 @@ impl Agent for AggregatorAgent {
             clear = self.branches.iter().all(|branch| branch.ring.is_clear());
         }
         if count > 0 {
-            self.recorder.since(Stage::Aggregate, now, self.run.arrival_ns);
+            self.recorder.since(Latency::Stage(Stage::Aggregate), self.clock.ns(), self.run.arrival_ns);
             self.tell();
         }
         if !self.ended && self.inlet.is_finished() {

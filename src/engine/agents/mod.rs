@@ -14,6 +14,6 @@ mod worker;
 
 
 pub use aggregator::AggregatorAgent;
-pub use publisher::{BatchRules, PublisherAgent, PublisherStages, PublisherWiring};
+pub use publisher::{BatchRules, PublisherAgent, PublisherWiring};
 pub use reader::ReaderAgent;
 pub use worker::{RowsWanted, WorkerAgent, WorkerWiring};

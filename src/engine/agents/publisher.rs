@@ -10,7 +10,7 @@ use crate::{
     },
     model::{IndicatorRow, Signal, SymbolId, TradingStyle, WorkerMessage},
     runtime::{Agent, AgentError, Clock, Inlet, Interests, Now, Work},
-    telemetry::{FlushCause, PublisherCounters, StageRecorder},
+    telemetry::{FlushCause, Latency, PublisherCounters, Recorder, Stage},
 };
 use crossbeam_utils::CachePadded;
 use std::sync::Arc;
@@ -26,17 +26,6 @@ pub struct BatchRules {
     pub messages: usize,
 }
 
-/// The publisher's histograms.
-#[derive(Debug)]
-pub struct PublisherStages {
-    /// Arrival of the record to its signals' composite.
-    pub correlate: StageRecorder,
-    /// A batch handed to its outputs to its acknowledgement.
-    pub publish: StageRecorder,
-    /// By trading style: arrival of the record to the acknowledged write of its signal.
-    pub styles: [StageRecorder; TradingStyle::ALL.len()],
-}
-
 /// What the publisher is wired to.
 #[derive(Debug)]
 pub struct PublisherWiring {
@@ -47,7 +36,7 @@ pub struct PublisherWiring {
     /// Its counters.
     pub counters: Arc<CachePadded<PublisherCounters>>,
     /// Its histograms.
-    pub stages: PublisherStages,
+    pub recorder: Recorder,
     /// For the time of an acknowledgement.
     pub clock: Clock,
 }
@@ -80,7 +69,7 @@ pub struct PublisherAgent {
     inlets: Vec<Inlet<WorkerMessage>>,
     notes: Option<Inlet<Note>>,
     counters: Arc<CachePadded<PublisherCounters>>,
-    stages: PublisherStages,
+    recorder: Recorder,
     clock: Clock,
     rules: BatchRules,
     batch: Batch,
@@ -105,7 +94,7 @@ impl PublisherAgent {
             inlets: wiring.inlets,
             notes: wiring.notes,
             counters: wiring.counters,
-            stages: wiring.stages,
+            recorder: wiring.recorder,
             clock: wiring.clock,
             batch: Batch { signals: Vec::with_capacity(rules.entries + group), ..Batch::default() },
             sent: Vec::with_capacity(rules.entries + group),
@@ -216,8 +205,8 @@ impl PublisherAgent {
         for row in &self.group_rows {
             self.output.row(row, replayed);
         }
-        let (output, batch, counters, stages) =
-            (&mut self.output, &mut self.batch, &self.counters, &mut self.stages);
+        let (output, batch, counters, recorder) =
+            (&mut self.output, &mut self.batch, &self.counters, &mut self.recorder);
         self.correlator.on_group(&mut self.group_signals, |verdict| match verdict {
             Verdict::Publish(composite) => {
                 let signal = composite.signal;
@@ -225,7 +214,7 @@ impl PublisherAgent {
                 if !replayed {
                     counters.published[signal.strategy.index()][signal.timeframe.index()].bump();
                     counters.alerts.add(u64::from(alert));
-                    stages.correlate.record(now.ns.saturating_sub(signal.arrival_ns));
+                    recorder.since(Latency::Stage(Stage::Correlate), now.ns, signal.arrival_ns);
                     batch.signals.push(Awaiting { style: composite.style, arrival_ns: signal.arrival_ns });
                     batch.entries += 1;
                 }
@@ -290,9 +279,9 @@ impl PublisherAgent {
 
     fn acknowledged(&mut self) {
         let ns = self.clock.ns();
-        self.stages.publish.record(ns.saturating_sub(self.sent_ns));
+        self.recorder.since(Latency::Stage(Stage::Publish), ns, self.sent_ns);
         for signal in self.sent.drain(..) {
-            self.stages.styles[signal.style.index()].record(ns.saturating_sub(signal.arrival_ns));
+            self.recorder.since(Latency::Style(signal.style), ns, signal.arrival_ns);
         }
         self.counters.bytes.set(self.output.written_bytes());
     }
@@ -305,6 +294,7 @@ impl Agent for PublisherAgent {
 
     #[inline]
     fn do_work(&mut self, now: Now) -> Result<Work, AgentError> {
+        self.recorder.hand_over();
         let mut count = 0;
         if self.output.is_in_flight() && self.output.poll()? == Written::All {
             self.acknowledged();

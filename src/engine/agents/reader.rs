@@ -2,8 +2,8 @@
 
 use crate::{
     engine::{Intake, Polled, Source},
-    runtime::{Agent, AgentError, Halt, Interests, Now, Work},
-    telemetry::StageRecorder,
+    runtime::{Agent, AgentError, Clock, Halt, Interests, Now, Work},
+    telemetry::{Latency, Recorder, Stage},
 };
 
 /// Drives a [`Source`] into an [`Intake`]. Stops when the source ends or when it is asked to drain.
@@ -13,7 +13,8 @@ pub struct ReaderAgent {
     intake: Intake,
     /// Asks for the end of the reading: what has been taken flows on to its end.
     drain: Halt,
-    stage: StageRecorder,
+    recorder: Recorder,
+    clock: Clock,
     /// Whether the wall clock may close bars.
     clock_events: bool,
     batch: usize,
@@ -27,12 +28,13 @@ impl ReaderAgent {
         source: Source,
         intake: Intake,
         drain: Halt,
-        stage: StageRecorder,
+        recorder: Recorder,
+        clock: Clock,
         clock_events: bool,
         batch: usize,
     ) -> Self {
         let clock_events = clock_events && source.is_live();
-        Self { source, intake, drain, stage, clock_events, batch, ended: false }
+        Self { source, intake, drain, recorder, clock, clock_events, batch, ended: false }
     }
 
     /// Bytes held by the stage.
@@ -54,6 +56,7 @@ impl Agent for ReaderAgent {
 
     #[inline]
     fn do_work(&mut self, now: Now) -> Result<Work, AgentError> {
+        self.recorder.hand_over();
         let mut count = 0;
         let mut clear = self.intake.flush();
         if clear && !self.ended && self.drain.is_raised() {
@@ -75,6 +78,7 @@ impl Agent for ReaderAgent {
         }
         if count > 0 {
             self.intake.counters().reads.bump();
+            self.recorder.since(Latency::Stage(Stage::Read), self.clock.ns(), self.intake.arrival_ns());
         }
         let clear = self.intake.flush();
         Ok(if self.ended && clear { Work::Done } else { Work::of(count) })

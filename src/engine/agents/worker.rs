@@ -7,9 +7,9 @@ use crate::{
         Bar, BarMessage, Control, Head, IndicatorRow, Indicators, Signal, SourceId, Strategy, SymbolId,
         TimeframeId, WorkerMessage,
     },
-    runtime::{Agent, AgentError, Inlet, Now, Outlet, Work},
+    runtime::{Agent, AgentError, Clock, Inlet, Now, Outlet, Work},
     strategies::{Cell, CellLayout},
-    telemetry::{Recorder, WorkerCounters},
+    telemetry::{Latency, Recorder, Stage, WorkerCounters},
 };
 use crossbeam_utils::CachePadded;
 use std::sync::Arc;
@@ -68,6 +68,7 @@ pub struct WorkerAgent {
     outlet: Outlet<WorkerMessage>,
     counters: Arc<CachePadded<WorkerCounters>>,
     recorder: Recorder,
+    clock: Clock,
     head: Head,
     batch: usize,
     ended: bool,
@@ -84,6 +85,8 @@ pub struct WorkerWiring {
     pub counters: Arc<CachePadded<WorkerCounters>>,
     /// Its histogram.
     pub recorder: Recorder,
+    /// For the time at the end of a duty cycle.
+    pub clock: Clock,
 }
 
 impl WorkerAgent {
@@ -109,6 +112,7 @@ impl WorkerAgent {
             outlet: wiring.outlet,
             counters: wiring.counters,
             recorder: wiring.recorder,
+            clock: wiring.clock,
             head: Head { seq: 0, event_ts: i64::MIN, arrival_ns: 0, source: SourceId::default() },
             batch,
             ended: false,
@@ -219,6 +223,7 @@ impl Agent for WorkerAgent {
 
     #[inline]
     fn do_work(&mut self, now: Now) -> Result<Work, AgentError> {
+        self.recorder.hand_over();
         let mut count = 0;
         let mut bars = 0;
         let mut clear = self.outlet.flush();
@@ -238,7 +243,7 @@ impl Agent for WorkerAgent {
             clear = self.outlet.is_clear();
         }
         if bars > 0 {
-            self.recorder.since(Stage::Evaluate, now, self.head.arrival_ns);
+            self.recorder.since(Latency::Stage(Stage::Evaluate), self.clock.ns(), self.head.arrival_ns);
         }
         if !self.ended && self.inlet.is_finished() {
             self.end();
