@@ -11,7 +11,7 @@ use std::io::{self, Write};
 /// # Errors
 /// Those of the writer.
 pub fn show(layers: &[Layer], out: &mut impl Write) -> io::Result<bool> {
-    match Config::load(layers) {
+    match load(layers) {
         Ok(loaded) => {
             out.write_all(loaded.effective.to_toml().as_bytes())?;
             Ok(true)
@@ -27,7 +27,7 @@ pub fn show(layers: &[Layer], out: &mut impl Write) -> io::Result<bool> {
 /// # Errors
 /// Those of the writer.
 pub fn check(layers: &[Layer], available_cores: usize, out: &mut impl Write) -> io::Result<bool> {
-    match Config::load(layers) {
+    match load(layers) {
         Ok(loaded) => {
             writeln!(out, "{}", summary(&loaded, available_cores))?;
             for note in &loaded.notes {
@@ -36,6 +36,15 @@ pub fn check(layers: &[Layer], available_cores: usize, out: &mut impl Write) -> 
             Ok(true)
         }
         Err(faults) => write_faults(&faults, out),
+    }
+}
+
+/// Without a document among the layers nobody has asked Redis for them.
+fn load(layers: &[Layer]) -> Result<Loaded, Faults> {
+    if layers.iter().any(|layer| matches!(layer, Layer::Document { .. })) {
+        Config::load(layers)
+    } else {
+        Config::load_offline(layers)
     }
 }
 

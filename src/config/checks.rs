@@ -39,12 +39,12 @@ impl Checks<'_> {
     }
 }
 
-/// Checks a configuration whose single values are all allowed.
-pub(super) fn check(config: &Config, tree: &Node, faults: &mut Vec<Fault>) {
+/// Checks a configuration whose single values are all allowed; `offline` as in [`Config::load_offline`].
+pub(super) fn check(config: &Config, tree: &Node, offline: bool, faults: &mut Vec<Fault>) {
     let mut checks = Checks { tree, faults };
     engine(config, &mut checks);
     streams(config, &mut checks);
-    watchlist(config, &mut checks);
+    watchlist(config, offline, &mut checks);
     intervals(config, &mut checks);
     let limits = &config.limits;
     checks.require(limits.read_buffer_bytes <= limits.read_buffer_max_bytes, &["limits", "read_buffer_bytes"], || {
@@ -94,7 +94,7 @@ fn streams(config: &Config, checks: &mut Checks<'_>) {
     }
 }
 
-fn watchlist(config: &Config, checks: &mut Checks<'_>) {
+fn watchlist(config: &Config, offline: bool, checks: &mut Checks<'_>) {
     let limits = &config.limits;
     let mut seen: BTreeMap<&str, usize> = BTreeMap::new();
     for (i, asset) in config.watchlist.iter().enumerate() {
@@ -125,9 +125,11 @@ fn watchlist(config: &Config, checks: &mut Checks<'_>) {
     checks.require(count <= limits.max_symbols, &["limits", "max_symbols"], || {
         format!("found {}; allowed: {count} or more, so many symbols are enabled", limits.max_symbols)
     });
-    checks.require(config.input.feed == Feed::Mock || count > 0, &["watchlist"], || {
-        "no symbol is enabled, so every record would be refused; write one [[watchlist]] table for each, \
-         such as [[watchlist]] symbol = \"SPY\", or set redis.config_from_redis = true"
+    let brought = offline && config.redis.config_from_redis;
+    let path: &[&str] = if config.watchlist.is_empty() { &["input", "feed"] } else { &["watchlist"] };
+    checks.require(config.input.feed == Feed::Mock || count > 0 || brought, path, || {
+        "the feed is redis and no symbol is enabled, so every record would be refused; write a [[watchlist]] table with \
+         symbol = \"SPY\" for each symbol, or set redis.config_from_redis = true"
             .into()
     });
 }
@@ -137,10 +139,11 @@ fn intervals(config: &Config, checks: &mut Checks<'_>) {
     let enabled = timeframes(config);
     checks.require(!enabled.is_empty(), &["timeframes", "list"], || "no timeframe is enabled".into());
     let bases: BTreeSet<Timeframe> = config.input.streams.iter().map(|stream| stream.timeframe).collect();
-    for &timeframe in &enabled {
-        checks.require(makeable(timeframe, &bases), &["timeframes", &timeframe.to_string()], || {
-            cannot(timeframe, &bases)
-        });
+    for &timeframe in enabled.iter().filter(|_| !bases.is_empty()) {
+        let name = timeframe.to_string();
+        let own = checks.tree.nearest(&["timeframes"]).table().is_some_and(|table| table.contains_key(&name));
+        let path = ["timeframes", if own { &name } else { "list" }];
+        checks.require(makeable(timeframe, &bases), &path, || cannot(timeframe, &bases));
     }
     let all = enabled.union(&bases).count();
     checks.require(all <= MAX_TIMEFRAMES, &["timeframes", "list"], || {

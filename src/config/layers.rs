@@ -141,7 +141,7 @@ const fn empty() -> Node {
 }
 
 /// The defaults with these layers on them: always a configuration, and all that is wrong with it.
-pub(super) fn load(layers: &[Layer]) -> (Loaded, Vec<Fault>) {
+pub(super) fn load(layers: &[Layer], offline: bool) -> (Loaded, Vec<Fault>) {
     let (mut tree, mut faults) = parse::toml_file(DEFAULT_TOML.as_bytes(), &|line| Origin::Default { line });
     let mut notes = Vec::new();
     let mut sorted: Vec<&Layer> = layers.iter().collect();
@@ -159,7 +159,7 @@ pub(super) fn load(layers: &[Layer]) -> (Loaded, Vec<Fault>) {
         let config = Config::read(&mut section);
         section.finish();
         if found.is_empty() && faults.is_empty() {
-            checks::check(&config, &tree, &mut found);
+            checks::check(&config, &tree, offline, &mut found);
         }
         // Where the syntax is broken, what was made of the line is not worth a word.
         faults.extend(found.into_iter().filter(|fault| !broken.contains(&fault.origin)));

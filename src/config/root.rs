@@ -83,7 +83,7 @@ impl StylesConfig {
 impl Default for Config {
     /// The embedded file. That it is without fault is a test, not a question at run time.
     fn default() -> Self {
-        layers::load(&[]).0.config
+        layers::load(&[], false).0.config
     }
 }
 
@@ -93,7 +93,20 @@ impl Config {
     /// # Errors
     /// All faults of all layers at once.
     pub fn load(layers: &[Layer]) -> Result<Loaded, Faults> {
-        let (loaded, faults) = layers::load(layers);
+        Self::checked(layers, false)
+    }
+
+    /// As [`Config::load`], but an empty watchlist is no fault where `redis.config_from_redis` will bring one: what to
+    /// connect with before the documents are there, and what can be checked without a server.
+    ///
+    /// # Errors
+    /// All faults of all layers at once.
+    pub fn load_offline(layers: &[Layer]) -> Result<Loaded, Faults> {
+        Self::checked(layers, true)
+    }
+
+    fn checked(layers: &[Layer], offline: bool) -> Result<Loaded, Faults> {
+        let (loaded, faults) = layers::load(layers, offline);
         if faults.is_empty() { Ok(loaded) } else { Err(Faults::sorted(faults)) }
     }
 }

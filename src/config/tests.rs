@@ -179,7 +179,7 @@ fn broken_syntax_is_reported_with_its_lines_and_hides_no_other_fault() {
 #[test]
 fn values_that_do_not_go_together_are_reported() {
     let cases = [
-        ("[input]\nfeed = \"redis\"", "my.toml:2: watchlist: no symbol is enabled"),
+        ("[input]\nfeed = \"redis\"", "my.toml:2: input.feed: the feed is redis and no symbol is enabled"),
         (
             "[timeframes]\nlist = [\"5m\", \"90s\"]\n[input]\nstreams = [{name=\"a\",timeframe=\"1m\"}]",
             "90s cannot be made",
@@ -208,6 +208,8 @@ fn values_that_do_not_go_together_are_reported() {
         let found = faults(text);
         assert!(found.len() == 1 && found[0].contains(expected), "{text}: {found:?}");
     }
+    let from_redis = [file("[input]\nfeed = \"redis\"\n[redis]\nconfig_from_redis = true")];
+    assert!(Config::load(&from_redis).is_err() && Config::load_offline(&from_redis).is_ok());
     let many: Vec<String> = (1..=17).map(|i| format!("\"{i}m\"")).collect();
     let found = faults(&format!("[timeframes]\nlist = [{}]", many.join(",")));
     assert!(found[0].contains("at most 16"), "{found:?}");
@@ -342,7 +344,7 @@ fn overrides_are_toml_or_text() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(ProptestConfig::with_cases(256))]
 
     #[test]
     fn no_bytes_panic(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
