@@ -8,6 +8,8 @@ use crossbeam_utils::CachePadded;
 use std::sync::Arc;
 
 struct Member<A> {
+    /// Kept for the report of a failure after the agent is gone.
+    name: String,
     agent: Option<A>,
     counters: Arc<CachePadded<AgentCounters>>,
 }
@@ -34,7 +36,8 @@ impl<A: Agent> Composite<A> {
     /// Adds an agent after the others; returns its counters.
     pub fn add(&mut self, agent: A) -> Arc<CachePadded<AgentCounters>> {
         let counters = AgentCounters::shared();
-        self.members.push(Member { agent: Some(agent), counters: Arc::clone(&counters) });
+        let name = agent.name().to_owned();
+        self.members.push(Member { name, agent: Some(agent), counters: Arc::clone(&counters) });
         self.live += 1;
         counters
     }
@@ -116,8 +119,8 @@ impl<A: Agent> Agent for Composite<A> {
     }
 
     fn culprit(&self) -> &str {
-        let member = self.members.get(self.current);
-        member.and_then(|member| member.agent.as_ref()).map_or(&self.name, |agent| agent.culprit())
+        let Some(member) = self.members.get(self.current) else { return &self.name };
+        member.agent.as_ref().map_or(&member.name, |agent| agent.culprit())
     }
 }
 

@@ -129,9 +129,9 @@ fn a_panic_is_reported_with_the_member_that_panicked() {
     let halt = Halt::new();
     let mut both = Composite::new("both".to_owned(), Clock::new());
     both.add(Stage::Alarm(u64::MAX, Arc::default()));
-    both.add(Stage::Call(Box::new(|now| panic!("at {}", now.ns.min(0)))));
+    both.add(Stage::Call(Box::new(|now| panic!("at {} ns", now.wall_ns.signum()))));
     let failure = seat("shared", &halt).spawn(both).unwrap().join().unwrap_err();
-    assert_eq!(failure.to_string(), "call on thread shared panicked: at 0");
+    assert_eq!(failure.to_string(), "call on thread shared panicked: at 1 ns");
     assert!(halt.is_raised());
     let made = seat("made", &halt).spawn_with(|| -> Stage { panic!("not even started") }).unwrap();
     assert_eq!(made.join().unwrap_err().message, "not even started");
