@@ -1,13 +1,17 @@
 //! The table of agents, cores and rings; start, halt, drain.
 
 mod agents;
+mod any_agent;
 mod bar_outlet;
 mod intake;
+mod memory;
 mod merge;
 mod notes;
 mod output;
 mod refusals;
 mod routes;
+mod running;
+mod setup;
 mod sources;
 
 pub use agents::{
@@ -15,9 +19,12 @@ pub use agents::{
 };
 pub use bar_outlet::BarOutlet;
 pub use intake::{Intake, IntakeWiring, Origin};
+pub use memory::Memory;
 pub use merge::{Item, Merge};
 pub use notes::{DeadLetter, Mark, Note};
 pub use output::{CalculationEvents, FileOutput, FileOutputOptions, Latest, Output, RedisOutput, RedisOutputOptions, Written};
 pub use refusals::{RefusalLog, Sample};
 pub use routes::Routes;
+pub use running::{Engine, StartError};
+pub use setup::{Outputs, Setup, Topology};
 pub use sources::{FilesSource, MarketSource, Pace, Polled, RedisSource, RedisSourceOptions, Source};

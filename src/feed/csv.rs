@@ -56,6 +56,8 @@ pub enum CsvError {
 pub struct Line<'a> {
     /// Number of the line in the file, from 1; the header has one too.
     pub number: u64,
+    /// The line as it is, without its end; empty where it is too long.
+    pub text: &'a [u8],
     /// The bar, validated.
     pub result: Result<Record<'a>, Refusal>,
 }
@@ -64,6 +66,7 @@ pub struct Line<'a> {
 #[derive(Debug, Clone)]
 struct Pending {
     number: u64,
+    line: Range<usize>,
     symbol: Range<usize>,
     result: Result<Record<'static>, Refusal>,
 }
@@ -137,7 +140,7 @@ impl CsvSource {
             };
             let number = self.lines.number();
             let pending = match span {
-                Span::TooLong => Pending { number, symbol: 0..0, result: Err(Refusal::BadText) },
+                Span::TooLong => Pending { number, line: 0..0, symbol: 0..0, result: Err(Refusal::BadText) },
                 Span::Line(span) => {
                     let line = self.lines.bytes(span.clone());
                     if line.is_empty() || line.trim_ascii().is_empty() {
@@ -147,7 +150,7 @@ impl CsvSource {
                         Ok((symbol, record)) => (span.start + symbol.start..span.start + symbol.end, Ok(record)),
                         Err(refusal) => (0..0, Err(refusal)),
                     };
-                    Pending { number, symbol, result }
+                    Pending { number, line: span, symbol, result }
                 }
             };
             self.pending = Some(pending);
@@ -162,7 +165,7 @@ impl CsvSource {
         let pending = self.pending.as_ref()?;
         let symbol = self.lines.bytes(pending.symbol.clone());
         let result = pending.result.map(|record| Record { symbol, ..record });
-        Some(Line { number: pending.number, result })
+        Some(Line { number: pending.number, text: self.lines.bytes(pending.line.clone()), result })
     }
 
     /// The file, `-` for standard input.

@@ -51,9 +51,16 @@ impl MergedSource {
         if self.given {
             self.replace_top()?;
         }
-        let Some(&Reverse((_, input))) = self.waiting.peek() else { return Ok(None) };
         self.given = true;
-        Ok(self.sources[input].current().map(|line| MergedLine { input, line }))
+        Ok(self.current())
+    }
+
+    /// The line that [`next`](Self::next) gave last; none behind the end of the last file.
+    #[inline]
+    #[must_use]
+    pub fn current(&self) -> Option<MergedLine<'_>> {
+        let &Reverse((_, input)) = self.waiting.peek()?;
+        self.sources[input].current().map(|line| MergedLine { input, line })
     }
 
     /// The files, for what they say of their progress.

@@ -7,7 +7,7 @@ use super::json::Object;
 use super::names::OutputNames;
 use super::signal::{fill_factors, push_quoted};
 use super::vote::{Vote, strongest};
-use crate::model::{Bar, Directory, IndicatorRow, Strategy, TimeframeId};
+use crate::model::{Bar, Directory, IndicatorRow, Strategy, SymbolId, TimeframeId};
 use crate::redis_io::Commands;
 use crate::text::push_iso8601;
 
@@ -78,16 +78,16 @@ pub fn set_timeframe_indicators(
     names.timeframe_indicators.set(commands, rest, |out| push_indicators(out, row));
 }
 
-/// Appends a `SET` of `<SYM>_composite_signal`, the [`Vote`] as of the group; nothing without a signal, so that the
-/// last one stays until it expires.
+/// Appends a `SET` of `<SYM>_composite_signal`: the [`Vote`] as of a group and its event time, Unix ms.
 pub fn set_composite_signal(
     commands: &mut Commands,
     names: &OutputNames,
-    results: &SymbolResults<'_>,
+    symbol: SymbolId,
+    vote: &Vote,
+    event_ts: i64,
     directory: &Directory,
 ) {
-    let Some(vote) = Vote::of(results.signals) else { return };
-    let symbol = directory.symbol(results.symbol);
+    let symbol = directory.symbol(symbol);
     names.composite_signals.set(commands, [symbol, "_composite_signal", ""], |out| {
         let mut object = Object::open(out);
         object.text("symbol", symbol).text("direction", vote.direction).float("confidence", vote.confidence);
@@ -95,7 +95,7 @@ pub fn set_composite_signal(
         object.int("strategies_analyzed", vote.strategies.into()).int("contributing_signals", vote.contributing.into());
         object.float("timeframe_alignment", vote.timeframe_alignment);
         object.float("strategy_alignment", vote.strategy_alignment);
-        object.text_with("timestamp", |out| push_iso8601(out, results.event_ts));
+        object.text_with("timestamp", |out| push_iso8601(out, event_ts));
         object.close();
     });
 }

@@ -6,6 +6,7 @@
 use super::sink_error::SinkError;
 use crate::redis_io::{Command, Commands, Limits, Link, LinkError, ServerErrorKind, Token, token};
 use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
 
 /// Bounds of a sink.
@@ -122,6 +123,18 @@ impl RedisSink {
     /// The link, for its descriptor, and for requests while nothing is in flight.
     pub fn link(&mut self) -> &mut Link {
         &mut self.link
+    }
+
+    /// The socket, to wait for the answer; and, while [`RedisSink::wants_write`], for room.
+    #[must_use]
+    pub fn as_fd(&self) -> BorrowedFd<'_> {
+        self.link.as_fd()
+    }
+
+    /// Whether part of the batch in flight has not been taken by the socket yet.
+    #[must_use]
+    pub fn wants_write(&self) -> bool {
+        self.flight == Flight::Flying && self.written < self.flying.bytes().len()
     }
 
     /// Closes the batch with the position, `HSET position_key` of these fields (at least one), and hands it to

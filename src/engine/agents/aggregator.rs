@@ -3,7 +3,7 @@
 use crate::{
     aggregate::TimeBarAggregator,
     config::Plan,
-    engine::{BarOutlet, Routes},
+    engine::{BarOutlet, Memory, Routes},
     model::{Bar, BarMessage, Control, Head, SourceId, SymbolId, TimeframeId},
     runtime::{Agent, AgentError, Clock, Inlet, Now, Outlet, Work},
     telemetry::{AggregatorCounters, Latency, Recorder, Stage},
@@ -31,11 +31,13 @@ pub struct AggregatorAgent {
     told: u64,
     batch: usize,
     ended: bool,
+    memory: Arc<Memory>,
 }
 
 impl AggregatorAgent {
     /// An aggregator between the reader's ring and one ring per worker; `batch` messages a duty cycle.
     #[must_use]
+    #[allow(clippy::too_many_arguments)] // each is something else
     pub fn new(
         plan: Arc<Plan>,
         routes: Routes,
@@ -43,8 +45,9 @@ impl AggregatorAgent {
         outlets: Vec<Outlet<BarMessage>>,
         counters: Arc<CachePadded<AggregatorCounters>>,
         recorder: Recorder,
-    clock: Clock,
+        clock: Clock,
         batch: usize,
+        memory: Arc<Memory>,
     ) -> Self {
         let mut agent = Self {
             aggregator: TimeBarAggregator::new(&plan),
@@ -61,16 +64,16 @@ impl AggregatorAgent {
             recorder,
             clock,
             batch,
+            memory,
         };
         for symbol in 0..agent.plan.assets.len() {
             agent.add_owners(symbol);
         }
+        agent.memory.aggregator.set(agent.bytes() as u64);
         agent
     }
 
-    /// Bytes held by the stage.
-    #[must_use]
-    pub fn bytes(&self) -> usize {
+    fn bytes(&self) -> usize {
         self.aggregator.bytes() + self.owners.capacity()
     }
 
@@ -91,6 +94,7 @@ impl AggregatorAgent {
             self.aggregator.add_symbol(self.plan.asset(SymbolId(next as u16)));
             self.add_owners(next);
         }
+        self.memory.aggregator.set(self.bytes() as u64);
     }
 
     #[inline]
@@ -164,7 +168,7 @@ impl Agent for AggregatorAgent {
     }
 
     #[inline]
-    fn do_work(&mut self, now: Now) -> Result<Work, AgentError> {
+    fn do_work(&mut self, _: Now) -> Result<Work, AgentError> {
         self.recorder.hand_over();
         let mut count = 0;
         let mut clear = self.branches.iter_mut().fold(true, |clear, branch| branch.ring.flush() && clear);

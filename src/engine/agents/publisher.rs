@@ -4,7 +4,7 @@ use crate::{
     config::Plan,
     correlate::{Correlator, Verdict},
     engine::{
-        Item, Merge,
+        Item, Memory, Merge,
         notes::{Mark, Note},
         output::{Output, Written},
     },
@@ -39,6 +39,8 @@ pub struct PublisherWiring {
     pub recorder: Recorder,
     /// For the time of an acknowledgement.
     pub clock: Clock,
+    /// For what it holds.
+    pub memory: Arc<Memory>,
 }
 
 /// A signal that waits for the acknowledgement of its batch.
@@ -80,6 +82,7 @@ pub struct PublisherAgent {
     group_signals: Vec<Signal>,
     /// Symbols that the correlator and the output know.
     symbols: usize,
+    memory: Arc<Memory>,
 }
 
 impl PublisherAgent {
@@ -102,6 +105,7 @@ impl PublisherAgent {
             group_rows: Vec::with_capacity(plan.timeframes.len() * 2),
             group_signals: Vec::with_capacity(group),
             symbols: 0,
+            memory: wiring.memory,
             output,
             rules,
             plan,
@@ -110,13 +114,14 @@ impl PublisherAgent {
             agent.output.add_symbol(asset);
         }
         agent.symbols = agent.plan.assets.len();
+        agent.tell_memory();
         agent
     }
 
-    /// Bytes held: by the queues of the merge, by the correlator, by the outputs.
-    #[must_use]
-    pub fn bytes(&self) -> [usize; 3] {
-        [self.merge.bytes(), self.correlator.bytes(), self.output.bytes()]
+    fn tell_memory(&self) {
+        self.memory.merge.set(self.merge.bytes() as u64);
+        self.memory.correlator.set(self.correlator.bytes() as u64);
+        self.memory.output.set(self.output.bytes() as u64);
     }
 
     /// Makes room for the symbols that the reader has let in since the last.
@@ -128,6 +133,7 @@ impl PublisherAgent {
             self.output.add_symbol(asset);
             self.symbols += 1;
         }
+        self.tell_memory();
     }
 
     fn receive(&mut self) -> usize {

@@ -37,12 +37,6 @@ impl ReaderAgent {
         Self { source, intake, drain, recorder, clock, clock_events, batch, ended: false }
     }
 
-    /// Bytes held by the stage.
-    #[must_use]
-    pub fn bytes(&self) -> usize {
-        self.intake.bytes()
-    }
-
     fn end(&mut self) {
         self.ended = true;
         self.intake.end();

@@ -2,7 +2,7 @@
 
 use crate::{
     config::Plan,
-    engine::Routes,
+    engine::{Memory, Routes},
     model::{
         Bar, BarMessage, Control, Head, IndicatorRow, Indicators, Signal, SourceId, Strategy, SymbolId,
         TimeframeId, WorkerMessage,
@@ -72,6 +72,7 @@ pub struct WorkerAgent {
     head: Head,
     batch: usize,
     ended: bool,
+    memory: Arc<Memory>,
 }
 
 /// What a worker is wired to.
@@ -87,6 +88,8 @@ pub struct WorkerWiring {
     pub recorder: Recorder,
     /// For the time at the end of a duty cycle.
     pub clock: Clock,
+    /// For what it holds.
+    pub memory: Arc<Memory>,
 }
 
 impl WorkerAgent {
@@ -116,6 +119,7 @@ impl WorkerAgent {
             head: Head { seq: 0, event_ts: i64::MIN, arrival_ns: 0, source: SourceId::default() },
             batch,
             ended: false,
+            memory: wiring.memory,
             plan,
             routes,
             wanted,
@@ -124,13 +128,15 @@ impl WorkerAgent {
         for symbol in 0..agent.plan.assets.len() {
             agent.add_symbol(symbol);
         }
+        agent.tell_memory();
         agent
     }
 
-    /// Bytes held by the cells.
-    #[must_use]
-    pub fn bytes(&self) -> usize {
-        self.slots.iter().map(|slot| slot.cell.bytes()).sum::<usize>() + self.index_of.capacity() * size_of::<u32>()
+    fn tell_memory(&self) {
+        let cells: usize = self.slots.iter().map(|slot| slot.cell.bytes()).sum();
+        if let Some(gauge) = self.memory.cells.get(self.index) {
+            gauge.set((cells + self.index_of.capacity() * size_of::<u32>()) as u64);
+        }
     }
 
     fn add_symbol(&mut self, symbol: usize) {
@@ -161,6 +167,7 @@ impl WorkerAgent {
         while self.index_of.len() <= symbol * columns {
             self.add_symbol(self.index_of.len() / columns);
         }
+        self.tell_memory();
     }
 
     #[inline]
@@ -222,7 +229,7 @@ impl Agent for WorkerAgent {
     }
 
     #[inline]
-    fn do_work(&mut self, now: Now) -> Result<Work, AgentError> {
+    fn do_work(&mut self, _: Now) -> Result<Work, AgentError> {
         self.recorder.hand_over();
         let mut count = 0;
         let mut bars = 0;

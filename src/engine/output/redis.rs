@@ -64,13 +64,23 @@ pub struct RedisOutput {
     clock: Clock,
     group: Vec<Kept>,
     peers: Vec<Peer>,
+    /// Empty: the memory of the group's composites.
+    composites: Vec<Composite<'static>>,
     group_has_rows: bool,
     /// By input: the last entry whose effects have been given.
     position: Vec<StreamId>,
     position_seq: u64,
     moved: bool,
+    in_flight: bool,
     written_bytes: u64,
     text: Vec<u8>,
+}
+
+/// An empty list of another lifetime in the memory of this one.
+fn recycled<'b>(mut list: Vec<Composite<'_>>) -> Vec<Composite<'b>> {
+    list.clear();
+    // Collecting in place keeps the allocation; there is nothing to convert.
+    list.into_iter().filter_map(|_| None).collect()
 }
 
 impl RedisOutput {
@@ -81,8 +91,10 @@ impl RedisOutput {
             position: vec![StreamId::default(); options.inputs.len()],
             position_seq: 0,
             moved: false,
+            in_flight: false,
             group: Vec::with_capacity(64),
             peers: Vec::with_capacity(1_024),
+            composites: Vec::with_capacity(64),
             group_has_rows: false,
             written_bytes: 0,
             text: Vec::with_capacity(64 * options.inputs.len().max(1)),
@@ -149,19 +161,16 @@ impl RedisOutput {
     /// Ends a group: the symbol's calculation event, where it makes one.
     pub fn group_done(&mut self, symbol: SymbolId, seq: u64, event_ts: i64, replayed: bool, directory: &Directory) {
         let peers = &self.peers;
-        let composites: Vec<Composite<'_>> = self
-            .group
-            .iter()
-            .map(|kept| Composite {
-                signal: &kept.signal,
-                style: kept.style,
-                composite_confidence: kept.composite_confidence,
-                correlation_strength: kept.correlation_strength,
-                priority: kept.priority,
-                supporting: &peers[kept.from..kept.middle],
-                opposing: &peers[kept.middle..kept.to],
-            })
-            .collect();
+        let mut composites = recycled(std::mem::take(&mut self.composites));
+        composites.extend(self.group.iter().map(|kept| Composite {
+            signal: &kept.signal,
+            style: kept.style,
+            composite_confidence: kept.composite_confidence,
+            correlation_strength: kept.correlation_strength,
+            priority: kept.priority,
+            supporting: &peers[kept.from..kept.middle],
+            opposing: &peers[kept.middle..kept.to],
+        }));
         let vote = Vote::of(&composites);
         let wanted = match self.options.calculation_events {
             CalculationEvents::Off => false,
@@ -173,7 +182,7 @@ impl RedisOutput {
             let results = SymbolResults { symbol, seq, event_ts, rows, signals: &composites };
             xadd_calculation_event(self.sink.batch(), &self.options.names, &results, directory);
         }
-        drop(composites);
+        self.composites = recycled(composites);
         self.group.clear();
         self.peers.clear();
         self.group_has_rows = false;
@@ -190,7 +199,7 @@ impl RedisOutput {
         let letter = publish::DeadLetter {
             reason: letter.reason.name(),
             source_stream: stream,
-            source_id: std::str::from_utf8(&self.text).unwrap_or_default(),
+            source_id: &self.text,
             fields: letter.fields.iter().map(|(name, value)| (&**name, &**value)),
         };
         xadd_dead_letter(self.sink.batch(), &self.options.names, &letter, &DeadLetterLimits::default());
@@ -221,6 +230,57 @@ impl RedisOutput {
     #[must_use]
     pub fn is_in_flight(&self) -> bool {
         self.in_flight
+    }
+
+    /// Moves the batch in flight on.
+    ///
+    /// # Errors
+    /// A server that is gone or refuses.
+    #[inline]
+    pub fn poll(&mut self) -> Result<Written, AgentError> {
+        match self.sink.poll(self.clock.ns())? {
+            SinkState::InFlight => Ok(Written::Pending),
+            SinkState::Idle | SinkState::Committed { .. } => {
+                self.in_flight = false;
+                Ok(Written::All)
+            }
+            SinkState::Held => Err("a batch is held although nobody asked for it".into()),
+        }
+    }
+
+    /// Closes the transaction with the position and hands it to the socket.
+    fn commit(&mut self) -> Result<(), AgentError> {
+        if let Some(key) = &self.options.position_key {
+            let stamp = &self.options.stamp;
+            let pairs = self.options.inputs.len() + 1 + stamp.len();
+            let mut command = self.sink.batch().command(2 + 2 * pairs);
+            command.arg("HSET").arg(key);
+            for (name, id) in self.options.inputs.iter().zip(&self.position) {
+                command.arg(name).arg_with(|out| id.push(out));
+            }
+            command.arg("seq").uint(self.position_seq);
+            for (name, value) in stamp {
+                command.arg(name).arg(value);
+            }
+        }
+        self.written_bytes += self.sink.batch().bytes().len() as u64;
+        if !self.sink.commit("", &[], self.clock.ns()) {
+            return Err("a batch was closed while another is on its way".into());
+        }
+        self.moved = false;
+        self.in_flight = true;
+        Ok(())
+    }
+
+    /// Waits for the server's answer, and for room in the socket.
+    pub fn interests<'a>(&'a self, set: &mut Interests<'a>) {
+        if self.in_flight {
+            if self.sink.wants_write() {
+                set.readable_or_writable(self.sink.as_fd());
+            } else {
+                set.readable(self.sink.as_fd());
+            }
+        }
     }
 
     /// Closes the batch and sends it.

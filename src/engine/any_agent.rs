@@ -1,0 +1,58 @@
+//! Any of the agents, so that one thread can drive them all.
+
+use super::{AggregatorAgent, PublisherAgent, ReaderAgent, WorkerAgent};
+use crate::runtime::{Agent, AgentError, Interests, Now, Work};
+
+/// One of the pipeline's agents.
+#[allow(clippy::large_enum_variant)] // a handful per engine
+pub(super) enum AnyAgent {
+    Reader(ReaderAgent),
+    Aggregator(AggregatorAgent),
+    Worker(WorkerAgent),
+    Publisher(PublisherAgent),
+}
+
+macro_rules! each {
+    ($self:ident, $agent:ident => $call:expr) => {
+        match $self {
+            Self::Reader($agent) => $call,
+            Self::Aggregator($agent) => $call,
+            Self::Worker($agent) => $call,
+            Self::Publisher($agent) => $call,
+        }
+    };
+}
+
+impl AnyAgent {
+    /// Name, kept by whoever reports.
+    pub(super) fn label(&self) -> String {
+        self.name().to_owned()
+    }
+}
+
+impl Agent for AnyAgent {
+    fn name(&self) -> &str {
+        each!(self, agent => agent.name())
+    }
+
+    fn on_start(&mut self, now: Now) -> Result<(), AgentError> {
+        each!(self, agent => agent.on_start(now))
+    }
+
+    #[inline]
+    fn do_work(&mut self, now: Now) -> Result<Work, AgentError> {
+        each!(self, agent => agent.do_work(now))
+    }
+
+    fn deadline_ns(&self) -> Option<u64> {
+        each!(self, agent => agent.deadline_ns())
+    }
+
+    fn interests<'a>(&'a self, set: &mut Interests<'a>) {
+        each!(self, agent => agent.interests(set));
+    }
+
+    fn on_close(&mut self) -> Result<(), AgentError> {
+        each!(self, agent => agent.on_close())
+    }
+}
