@@ -312,6 +312,18 @@ mod tests {
     }
 
     #[test]
+    fn tcp_sockets_send_at_once() {
+        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let _server = Server::start(&["--port", &port.to_string()]);
+        let mut link = connect(&format!("redis://127.0.0.1:{port}/1")).unwrap();
+        assert!(rustix::net::sockopt::tcp_nodelay(&link).unwrap());
+        let ping = link.request("PING", SECOND, |out| {
+            Command::new(out, 1).arg("PING");
+        });
+        assert_eq!(ping.unwrap(), OwnedReply::Simple("PONG".into()));
+    }
+
+    #[test]
     fn large_values_go_both_ways_in_pieces() {
         let server = Server::start(&[]);
         let mut link = server.link();

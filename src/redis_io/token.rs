@@ -118,8 +118,8 @@ fn number(buf: &[u8], pos: usize) -> Result<Option<(i64, usize)>, ProtocolError>
     loop {
         let Some(&byte) = buf.get(at) else { return Ok(None) };
         let digit = byte.wrapping_sub(b'0');
-        if digit > 9 {
-            break;
+        if digit > 9 || at - first > 20 {
+            break; // no number is longer, whatever zeros it begins with
         }
         let shifted = value.checked_mul(10);
         let digit = i64::from(digit);
