@@ -111,7 +111,11 @@ impl Node {
             Data::Flag(flag) => flag.to_string(),
             Data::Int(int) => int.to_string(),
             Data::Real(real) => format!("{real:?}"),
-            Data::Text(text) => format!("{:?}", redact(text)),
+            // An address that is not one may still hold a password.
+            Data::Text(text) => match text.rsplit_once('@') {
+                Some((_, host)) if !text.contains("://") => format!("{:?}", format!("***@{host}")),
+                _ => format!("{:?}", redact(text)),
+            },
             Data::Other(text) => redact(text),
             Data::List(list) => format!("a list of {}", list.len()),
             Data::Table(_) => "a table".to_owned(),
