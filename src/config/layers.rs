@@ -18,6 +18,9 @@ pub const DEFAULT_TOML: &str = include_str!("../../config/default.toml");
 /// Largest file read, bytes.
 const MAX_FILE_BYTES: u64 = 64 << 20;
 
+/// Deepest key of an override.
+const MAX_DEPTH: usize = 16;
+
 /// A layer over the defaults. Files lie under documents, documents under overrides; within a kind later ones lie on
 /// earlier ones.
 ///
@@ -136,7 +139,8 @@ impl Layer {
             Self::Override(Override { key, value }) => {
                 let mut tree = empty();
                 tree.origin = Origin::CommandLine;
-                tree.put(key, parse::toml_value(value, &Origin::CommandLine));
+                let path: Vec<&str> = key.splitn(MAX_DEPTH, '.').collect();
+                tree.put(&path, parse::toml_value(value, &Origin::CommandLine));
                 tree
             }
         }

@@ -346,6 +346,27 @@ fn overrides_are_toml_or_text() {
     assert_eq!(faults, "command line: engine.worker: unknown key; did you mean `workers`?");
 }
 
+#[test]
+fn deep_nesting_is_refused() {
+    let deep = "a.".repeat(200_000);
+    for text in [
+        format!("{deep}a = 1"),
+        format!("[{deep}a]"),
+        format!("a = {}", "[".repeat(200_000)),
+        format!("a = {}", "{a=".repeat(200_000)),
+        format!("a = {{{deep}a = 1}}"),
+    ] {
+        assert!(!faults(&text).is_empty());
+    }
+    let list = format!("JSON:{}", "[".repeat(200_000));
+    let key = format!(r#"JSON:[{{"name":"macd_rsi","timeframe_parameters":{{"{deep}":{{"rsi_period":3}}}}}}]"#);
+    for text in [list, key] {
+        assert!(Config::load(&[document("strategies", &text)]).is_err());
+    }
+    assert!(Config::load(&[Layer::Override(Override::new(&deep, 1))]).is_err());
+    assert!(Override::parse(&format!("{deep}={}", "[".repeat(200_000))).is_some());
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(256))]
 
