@@ -77,6 +77,7 @@ fn write_faults(faults: &Faults, out: &mut impl Write) -> io::Result<bool> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

@@ -6,6 +6,7 @@ use super::{
     params::TABLES,
 };
 use crate::model::Timeframe;
+use std::collections::btree_map::Entry;
 
 /// Suffix of the strategies' names in the existing system.
 const SUFFIX: &str = "_strategy";
@@ -72,12 +73,15 @@ fn rename(table: &mut Table, path: &str, name_of: impl Fn(&str) -> Option<String
     let changes: Vec<(String, String)> = table.keys().filter_map(renamed).collect();
     for (key, name) in changes {
         let Some(node) = table.remove(&key) else { continue };
-        if table.contains_key(&name) {
-            let problem = format!("is another name of `{name}`, which is there too; keep one of them");
-            let key = format!("{path}.{}", key.escape_debug());
-            faults.push(Fault { origin: node.origin, key, problem });
-        } else {
-            table.insert(name, node);
+        match table.entry(name) {
+            Entry::Vacant(place) => {
+                place.insert(node);
+            }
+            Entry::Occupied(taken) => {
+                let problem = format!("is another name of `{}`, which is there too; keep one of them", taken.key());
+                let key = format!("{path}.{}", key.escape_debug());
+                faults.push(Fault { origin: node.origin, key, problem });
+            }
         }
     }
 }

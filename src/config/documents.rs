@@ -39,7 +39,7 @@ pub(super) fn read(key: &str, bytes: &[u8]) -> Result<Document, Fault> {
     let mut reader = Reader { key, origin: origin.clone(), unused: BTreeMap::new(), notes: Vec::new() };
     let mut tree = Node::new(Data::Table(Table::new()), origin.clone());
     match key.rsplit(':').next().unwrap_or_default() {
-        "watchlist" => tree.put("watchlist", reader.watchlist(node)?),
+        "watchlist" => tree.put(&["watchlist"], reader.watchlist(node)?),
         "strategies" => reader.strategies(node, &mut tree)?,
         "indicators" => reader.notes.push(format!("{key}: not used; the published indicators are fixed")),
         "system" => reader.system(node, &mut tree)?,
@@ -123,9 +123,9 @@ impl Reader<'_> {
                 continue;
             };
             self.strip(table, &["enabled", "parameters", "timeframe_parameters"]);
-            let path = format!("strategies.{strategy}");
+            let path = ["strategies", strategy];
             if let Some(enabled) = table.remove("enabled") {
-                tree.put(&format!("{path}.enabled"), enabled);
+                tree.put(&[path[0], path[1], "enabled"], enabled);
             }
             if let Some(Node { data: Data::Table(parameters), .. }) = table.remove("parameters") {
                 self.parameters(strategy, &path, parameters, tree);
@@ -133,7 +133,8 @@ impl Reader<'_> {
             if let Some(Node { data: Data::Table(timeframes), .. }) = table.remove("timeframe_parameters") {
                 for (timeframe, node) in timeframes {
                     if let Data::Table(parameters) = node.data {
-                        self.parameters(strategy, &format!("{path}.timeframes.{timeframe}"), parameters, tree);
+                        let path = [path[0], path[1], "timeframes", &timeframe];
+                        self.parameters(strategy, &path, parameters, tree);
                     }
                 }
             }
@@ -142,13 +143,13 @@ impl Reader<'_> {
     }
 
     /// Puts the parameters there are here into the tree, by the names they have here.
-    fn parameters(&mut self, strategy: &str, path: &str, parameters: Table, tree: &mut Node) {
+    fn parameters(&mut self, strategy: &str, path: &[&str], parameters: Table, tree: &mut Node) {
         let known =
             TABLES.iter().find(|(name, _)| *name == strategy).map_or(Vec::new(), |&(_, pick)| param_names(pick));
         for (name, node) in parameters {
             let here = aliases::parameter(strategy, &name).unwrap_or(&name);
             if known.contains(&here) {
-                tree.put(&format!("{path}.{here}"), node);
+                tree.put(&[path, &[here]].concat(), node);
             } else {
                 *self.unused.entry(format!("{strategy}.{}", name.escape_debug())).or_default() += 1;
             }
@@ -161,8 +162,8 @@ impl Reader<'_> {
         };
         for (name, node) in table {
             match name.as_str() {
-                "redis_streams_maxlen" => tree.put("output.streams.signals_maxlen", node),
-                "enable_alerts" => tree.put("output.alerts", node),
+                "redis_streams_maxlen" => tree.put(&["output", "streams", "signals_maxlen"], node),
+                "enable_alerts" => tree.put(&["output", "alerts"], node),
                 _ => *self.unused.entry(name.escape_debug().to_string()).or_default() += 1,
             }
         }

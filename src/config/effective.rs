@@ -6,8 +6,8 @@ use super::{
     url::redact,
 };
 
-/// All values of a configuration with their origins.
-#[derive(Debug, Clone, PartialEq)]
+/// All values of a configuration with their origins. `Debug` hides passwords as [`Effective::to_toml`] does.
+#[derive(Clone, PartialEq)]
 pub struct Effective {
     root: Node,
 }
@@ -32,6 +32,12 @@ impl Effective {
             write_table(&mut out, "", table);
         }
         out
+    }
+}
+
+impl std::fmt::Debug for Effective {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Effective({:?})", self.to_toml())
     }
 }
 

@@ -10,7 +10,7 @@ use super::{
     parse,
     section::{FromSection as _, Section},
 };
-use std::path::Path;
+use std::{fmt, path::Path};
 
 /// The operator's manual, which is the lowest layer.
 pub const DEFAULT_TOML: &str = include_str!("../../config/default.toml");
@@ -18,9 +18,14 @@ pub const DEFAULT_TOML: &str = include_str!("../../config/default.toml");
 /// Largest file read, bytes.
 const MAX_FILE_BYTES: u64 = 64 << 20;
 
+/// Deepest key of an override.
+const MAX_DEPTH: usize = 16;
+
 /// A layer over the defaults. Files lie under documents, documents under overrides; within a kind later ones lie on
 /// earlier ones.
-#[derive(Debug, Clone, PartialEq)]
+///
+/// `Debug` shows names and keys only: the rest may hold a password.
+#[derive(Clone, PartialEq)]
 pub enum Layer {
     /// A TOML file.
     File {
@@ -40,13 +45,29 @@ pub enum Layer {
     Override(Override),
 }
 
-/// One key from the command line.
-#[derive(Debug, Clone, PartialEq)]
+/// One key from the command line. `Debug` leaves the value away, which may hold a password.
+#[derive(Clone, PartialEq)]
 pub struct Override {
     /// Dotted key, such as `engine.workers`.
     pub key: String,
     /// Its value.
     pub value: toml::Value,
+}
+
+impl fmt::Debug for Override {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Override").field("key", &self.key).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Layer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File { name, .. } => f.debug_struct("File").field("name", name).finish_non_exhaustive(),
+            Self::Document { key, .. } => f.debug_struct("Document").field("key", key).finish_non_exhaustive(),
+            Self::Override(over) => over.fmt(f),
+        }
+    }
 }
 
 impl Override {
@@ -118,7 +139,8 @@ impl Layer {
             Self::Override(Override { key, value }) => {
                 let mut tree = empty();
                 tree.origin = Origin::CommandLine;
-                tree.put(key, parse::toml_value(value, &Origin::CommandLine));
+                let path: Vec<&str> = key.splitn(MAX_DEPTH, '.').collect();
+                tree.put(&path, parse::toml_value(value, &Origin::CommandLine));
                 tree
             }
         }

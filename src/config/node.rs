@@ -64,22 +64,19 @@ impl Node {
         self.origin = over.origin;
     }
 
-    /// Puts a value at a dotted key, making the tables on the way.
-    pub(super) fn put(&mut self, key: &str, node: Self) {
-        let (first, rest) = key.split_once('.').map_or((key, None), |(first, rest)| (first, Some(rest)));
+    /// Puts a value at a path, making the tables on the way.
+    pub(super) fn put(&mut self, path: &[&str], node: Self) {
+        let Some((first, rest)) = path.split_first() else { return };
         if !matches!(self.data, Data::Table(_)) {
             self.data = Data::Table(Table::new());
         }
         let Some(table) = self.table_mut() else { return };
-        match rest {
-            None => {
-                table.insert(first.to_owned(), node);
-            }
-            Some(rest) => {
-                let origin = node.origin.clone();
-                let empty = || Self { data: Data::Table(Table::new()), origin, rank: node.rank };
-                table.entry(first.to_owned()).or_insert_with(empty).put(rest, node);
-            }
+        if rest.is_empty() {
+            table.insert((*first).to_owned(), node);
+        } else {
+            let origin = node.origin.clone();
+            let empty = || Self { data: Data::Table(Table::new()), origin, rank: node.rank };
+            table.entry((*first).to_owned()).or_insert_with(empty).put(rest, node);
         }
     }
 
@@ -111,7 +108,11 @@ impl Node {
             Data::Flag(flag) => flag.to_string(),
             Data::Int(int) => int.to_string(),
             Data::Real(real) => format!("{real:?}"),
-            Data::Text(text) => format!("{:?}", redact(text)),
+            // An address that is not one may still hold a password.
+            Data::Text(text) => match text.rsplit_once('@') {
+                Some((_, host)) if !text.contains("://") => format!("{:?}", format!("***@{host}")),
+                _ => format!("{:?}", redact(text)),
+            },
             Data::Other(text) => redact(text),
             Data::List(list) => format!("a list of {}", list.len()),
             Data::Table(_) => "a table".to_owned(),

@@ -1,5 +1,7 @@
 //! The configuration from outside: files in, values, plans and faults out.
 
+#![allow(clippy::unwrap_used, clippy::panic)]
+
 use super::*;
 use crate::model::{Timeframe, TradingStyle};
 use proptest::prelude::*;
@@ -74,7 +76,8 @@ fn layers_lie_on_each_other_and_values_know_where_they_came_from() {
     let shown = loaded.effective.to_toml();
     assert!(shown.contains("workers = 4  # command line\n"), "{shown}");
     assert!(shown.contains("ring_size = 8192  # default\n"), "{shown}");
-    assert!(!shown.contains("secret") && !format!("{:?}", loaded.config).contains("secret"), "{shown}");
+    assert!(!format!("{shown}{loaded:?}{layers:?}").contains("secret"), "{shown}");
+    assert!(!faults("[redis]\nurl = \"redis:secret@h\"").join("").contains("secret"));
 }
 
 #[test]
@@ -341,6 +344,27 @@ fn overrides_are_toml_or_text() {
     assert_eq!(value("=1").or(value("a")), None);
     let faults = Config::load(&[Layer::Override(Override::new("engine.worker", 1))]).unwrap_err().to_string();
     assert_eq!(faults, "command line: engine.worker: unknown key; did you mean `workers`?");
+}
+
+#[test]
+fn deep_nesting_is_refused() {
+    let deep = "a.".repeat(200_000);
+    for text in [
+        format!("{deep}a = 1"),
+        format!("[{deep}a]"),
+        format!("a = {}", "[".repeat(200_000)),
+        format!("a = {}", "{a=".repeat(200_000)),
+        format!("a = {{{deep}a = 1}}"),
+    ] {
+        assert!(!faults(&text).is_empty());
+    }
+    let list = format!("JSON:{}", "[".repeat(200_000));
+    let key = format!(r#"JSON:[{{"name":"macd_rsi","timeframe_parameters":{{"{deep}":{{"rsi_period":3}}}}}}]"#);
+    for text in [list, key] {
+        assert!(Config::load(&[document("strategies", &text)]).is_err());
+    }
+    assert!(Config::load(&[Layer::Override(Override::new(&deep, 1))]).is_err());
+    assert!(Override::parse(&format!("{deep}={}", "[".repeat(200_000))).is_some());
 }
 
 proptest! {

@@ -135,6 +135,7 @@ pub(super) fn default_weight(timeframe: Timeframe) -> f64 {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 
