@@ -1,3 +1,11 @@
 //! One file per command.
 
+pub mod args;
 pub mod config;
+mod redis;
+mod replay;
+mod run;
+mod session;
+
+pub use replay::replay;
+pub use run::run;

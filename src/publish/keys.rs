@@ -20,7 +20,7 @@ pub fn set_calculations(
     results: &SymbolResults<'_>,
     directory: &Directory,
 ) {
-    names.calculations.set(commands, [directory.symbol(results.symbol), "_complete", ""], |out| {
+    names.calculations.set(commands, [directory.symbol(results.symbol), ""], |out| {
         let mut object = Object::open(out);
         if let Some(row) = results.base() {
             fill_indicators(&mut object, &row.indicators);
@@ -74,8 +74,8 @@ pub fn set_timeframe_indicators(
     row: &IndicatorRow,
     directory: &Directory,
 ) {
-    let rest = [directory.symbol(row.bar.symbol), "_", directory.timeframe_name(row.bar.timeframe)];
-    names.timeframe_indicators.set(commands, rest, |out| push_indicators(out, row));
+    let labels = [directory.symbol(row.bar.symbol), directory.timeframe_name(row.bar.timeframe)];
+    names.timeframe_indicators.set(commands, labels, |out| push_indicators(out, row));
 }
 
 /// Appends a `SET` of `<SYM>_composite_signal`: the [`Vote`] as of a group and its event time, Unix ms.
@@ -88,7 +88,7 @@ pub fn set_composite_signal(
     directory: &Directory,
 ) {
     let symbol = directory.symbol(symbol);
-    names.composite_signals.set(commands, [symbol, "_composite_signal", ""], |out| {
+    names.composite_signals.set(commands, [symbol, ""], |out| {
         let mut object = Object::open(out);
         object.text("symbol", symbol).text("direction", vote.direction).float("confidence", vote.confidence);
         object.text("strength", vote.strength).int("timeframes_analyzed", vote.timeframes.into());
@@ -103,7 +103,7 @@ pub fn set_composite_signal(
 /// Appends a `SET` of the symbol's latest bar.
 pub fn set_latest_price(commands: &mut Commands, names: &OutputNames, bar: &Bar, directory: &Directory) {
     let symbol = directory.symbol(bar.symbol);
-    names.latest_price.set(commands, [symbol, "", ""], |out| {
+    names.latest_price.set(commands, [symbol, ""], |out| {
         let mut object = Object::open(out);
         object.value("event_id", |out| push_quoted(out, |out| push_bar_id(out, bar, directory)));
         object.text("symbol", symbol).text_with("timestamp", |out| push_iso8601(out, bar.ts));

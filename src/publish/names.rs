@@ -16,10 +16,10 @@ pub struct StreamSpec {
 /// A family of keys that hold latest values.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeySpec {
-    /// Prefix of the keys, up to the symbol.
-    pub prefix: String,
+    /// What stands before the symbol, between it and the timeframe (or the end), and behind the timeframe.
+    parts: [String; 3],
     /// Time after which an unrefreshed value expires, seconds; 0 keeps it for ever.
-    pub ttl_s: u64,
+    ttl_s: u64,
 }
 
 /// Names, lengths and lifetimes of everything that is published.
@@ -35,30 +35,30 @@ pub struct OutputNames {
     pub alerts: StreamSpec,
     /// Refused records.
     pub dead_letter: StreamSpec,
-    /// Latest results: `<prefix><SYM>_complete`.
+    /// Latest results of a symbol.
     pub calculations: KeySpec,
-    /// Latest indicators of a timeframe: `<prefix><SYM>_<tf>`.
+    /// Latest indicators of a symbol on a timeframe.
     pub timeframe_indicators: KeySpec,
-    /// Latest composite signal: `<prefix><SYM>_composite_signal`.
+    /// Latest composite signal of a symbol.
     pub composite_signals: KeySpec,
-    /// Latest bar: `<prefix><SYM>`.
+    /// Latest bar of a symbol.
     pub latest_price: KeySpec,
 }
 
 impl Default for OutputNames {
     fn default() -> Self {
         let stream = |name: &str, maxlen| StreamSpec { name: name.to_owned(), maxlen };
-        let key = |prefix: &str, ttl_s| KeySpec { prefix: prefix.to_owned(), ttl_s };
+        let key = KeySpec::new;
         Self {
             signals: stream("signals", 10_000),
             bars: stream("market_data_", 10_000),
             calculation_events: stream("calculation_events_stream", 5_000),
             alerts: stream("alert_stream", 1_000),
             dead_letter: stream("market_data_dead_letter", 10_000),
-            calculations: key("wagehood:calculations:", 300),
-            timeframe_indicators: key("wagehood:timeframe_indicators:", 300),
-            composite_signals: key("wagehood:composite_signals:", 600),
-            latest_price: key("wagehood:market_data:latest_price_", 60),
+            calculations: key("wagehood:calculations:{symbol}_complete", 300),
+            timeframe_indicators: key("wagehood:timeframe_indicators:{symbol}_{timeframe}", 300),
+            composite_signals: key("wagehood:composite_signals:{symbol}_composite_signal", 600),
+            latest_price: key("wagehood:market_data:latest_price_{symbol}", 60),
         }
     }
 }
@@ -74,13 +74,25 @@ impl StreamSpec {
 }
 
 impl KeySpec {
-    /// Appends a `SET` of the key `<prefix><symbol><suffix…>` to what `write` appends, with the family's lifetime.
+    /// Keys made by filling in `{symbol}` and, behind it, `{timeframe}` where the template has it; their values live
+    /// for `ttl_s` seconds, or for ever where that is 0.
+    #[must_use]
+    pub fn new(template: &str, ttl_s: u64) -> Self {
+        let (before, rest) = template.split_once("{symbol}").unwrap_or((template, ""));
+        let (between, after) = rest.split_once("{timeframe}").unwrap_or((rest, ""));
+        Self { parts: [before, between, after].map(str::to_owned), ttl_s }
+    }
+
+    /// Appends a `SET` of the key of a symbol (and timeframe, else empty) to what `write` appends, with the family's
+    /// lifetime.
     #[inline]
-    pub(super) fn set(&self, commands: &mut Commands, rest: [&str; 3], write: impl FnOnce(&mut Vec<u8>)) {
+    pub(super) fn set(&self, commands: &mut Commands, labels: [&str; 2], write: impl FnOnce(&mut Vec<u8>)) {
         let mut command = commands.command(if self.ttl_s == 0 { 3 } else { 5 });
         command.arg("SET").arg_with(|out| {
-            out.extend_from_slice(self.prefix.as_bytes());
-            rest.iter().for_each(|part| out.extend_from_slice(part.as_bytes()));
+            for (part, label) in self.parts.iter().zip(labels.iter().chain([&""])) {
+                out.extend_from_slice(part.as_bytes());
+                out.extend_from_slice(label.as_bytes());
+            }
         });
         command.arg_with(|out| {
             out.extend_from_slice(b"JSON:");

@@ -37,6 +37,8 @@ pub struct RedisOutputOptions {
     pub position_key: Option<String>,
     /// Bars for which a signal stays active.
     pub active_bars: i64,
+    /// By input: the last entry whose effects have been written already.
+    pub position: Vec<StreamId>,
     /// Further fields of the position: what tells one configuration from another.
     pub stamp: Vec<(String, String)>,
 }
@@ -88,7 +90,7 @@ impl RedisOutput {
     #[must_use]
     pub fn new(sink: RedisSink, options: RedisOutputOptions, latest: Latest, clock: Clock) -> Self {
         Self {
-            position: vec![StreamId::default(); options.inputs.len()],
+            position: options.position.clone(),
             position_seq: 0,
             moved: false,
             in_flight: false,
@@ -213,8 +215,10 @@ impl RedisOutput {
             return;
         }
         if let Some(id) = self.position.get_mut(usize::from(mark.source.input)) {
-            *id = StreamId { ms: mark.source.major, seq: mark.source.minor };
-            self.moved |= !mark.replayed;
+            if !mark.replayed {
+                *id = StreamId { ms: mark.source.major, seq: mark.source.minor };
+                self.moved = true;
+            }
         }
     }
 

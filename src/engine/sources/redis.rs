@@ -20,6 +20,8 @@ pub struct RedisSourceOptions {
     pub streams: Vec<(String, Timeframe)>,
     /// By stream: the last entry whose effects have been published; what comes up to it only rebuilds state.
     pub published: Vec<StreamId>,
+    /// By stream: the entry after which reading starts.
+    pub start: Vec<StreamId>,
     /// Entries per stream and read.
     pub count: u64,
     /// How long the server may hold a read open, ms.
@@ -111,13 +113,9 @@ impl RedisSource {
     /// A source on a connection of its own.
     #[must_use]
     pub fn new(link: Link, options: RedisSourceOptions) -> Self {
-        let streams = options.streams.into_iter().zip(options.published);
-        let streams = streams.map(|((name, timeframe), published)| Stream {
-            name,
-            timeframe,
-            last: StreamId::default(),
-            published,
-        });
+        let streams = options.streams.into_iter().zip(options.published).zip(options.start);
+        let streams =
+            streams.map(|(((name, timeframe), published), last)| Stream { name, timeframe, last, published });
         Self {
             link,
             streams: streams.collect(),

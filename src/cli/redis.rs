@@ -1,0 +1,197 @@
+//! Connecting to the Redis server of a configuration: the position read, the sink and the source made. Blocks.
+
+use crate::{
+    config::{CalculationEvents as Events, Config, Layer, Start},
+    engine::{CalculationEvents, RedisOutputOptions, RedisSource, RedisSourceOptions},
+    model::Directory,
+    publish::{KeySpec, OutputNames, RedisSink, RedisSinkOptions, StreamSpec, check_outputs},
+    redis_io::{Address, Command, Link, LinkOptions, StreamId},
+};
+use anyhow::{Context, Result};
+use std::time::Duration;
+
+/// The server of a configuration.
+pub struct Server<'a> {
+    config: &'a Config,
+    address: Address,
+}
+
+/// Where an engine stands in its inputs: by stream the last entry whose effects are committed.
+#[derive(Debug)]
+pub struct Position {
+    /// By stream; the zero id where nothing was committed.
+    pub published: Vec<StreamId>,
+    /// By stream: where reading starts.
+    pub start: Vec<StreamId>,
+    /// Whether there was a position at all.
+    pub found: bool,
+}
+
+impl<'a> Server<'a> {
+    /// The server that the configuration names.
+    ///
+    /// # Errors
+    /// An address that is none.
+    pub fn new(config: &'a Config) -> Result<Self> {
+        let address = config.redis.url.expose().parse::<Address>().context("redis.url")?;
+        Ok(Self { config, address })
+    }
+
+    /// A new connection.
+    ///
+    /// # Errors
+    /// A server that is not there or refuses.
+    pub fn connect(&self, role: &str) -> Result<Link> {
+        let options = LinkOptions {
+            name: format!("wagehood-engine:{}:{role}", self.config.engine.name),
+            connect_timeout: Duration::from_millis(self.config.redis.connect_timeout_ms),
+            reply_timeout: self.timeout(),
+            receive_bytes_max: self.config.limits.read_buffer_max_bytes,
+            ..LinkOptions::default()
+        };
+        Ok(Link::connect(&self.address, &options)?)
+    }
+
+    /// The address, without its password.
+    pub fn address(&self) -> String {
+        self.address.to_string()
+    }
+
+    fn timeout(&self) -> Duration {
+        Duration::from_millis(self.config.redis.timeout_ms)
+    }
+
+    /// The key of the position.
+    pub fn position_key(&self) -> String {
+        self.config.output.keys.position_key(&self.config.engine.name)
+    }
+
+    /// The documents of the configuration that the server holds, as layers.
+    ///
+    /// # Errors
+    /// A server that refuses.
+    pub fn documents(&self, link: &mut Link) -> Result<Vec<Layer>> {
+        let mut layers = Vec::new();
+        for key in self.config.redis.document_keys() {
+            let reply = link.request("GET", self.timeout(), |out| {
+                Command::new(out, 2).arg("GET").arg(&key);
+            })?;
+            if let Some(bytes) = reply.bytes() {
+                layers.push(Layer::Document { key, bytes: bytes.to_vec() });
+            }
+        }
+        Ok(layers)
+    }
+
+    /// Reads where the engine stands.
+    ///
+    /// # Errors
+    /// A server that refuses, or a position that is none.
+    pub fn position(&self, link: &mut Link) -> Result<Position> {
+        let key = self.position_key();
+        let reply = link.request("HGETALL", self.timeout(), |out| {
+            Command::new(out, 2).arg("HGETALL").arg(&key);
+        })?;
+        let mut position = Position { published: Vec::new(), start: Vec::new(), found: !reply.elements().is_empty() };
+        for stream in &self.config.input.streams {
+            let pair = reply.elements().chunks_exact(2).find(|pair| pair[0].text() == Some(&stream.name));
+            let published = match pair.and_then(|pair| pair[1].bytes()) {
+                Some(text) => StreamId::parse(text).with_context(|| {
+                    format!("{key} holds {:?} for the stream {}, which is no entry id", text.escape_ascii().to_string(), stream.name)
+                })?,
+                None => StreamId::default(),
+            };
+            let fresh = published == StreamId::default();
+            let start = match self.config.input.start {
+                Start::Newest if fresh => self.last_id(link, &stream.name)?,
+                _ => StreamId::default(),
+            };
+            position.published.push(published);
+            position.start.push(start);
+        }
+        Ok(position)
+    }
+
+    /// The newest entry of a stream, the zero id where there is none.
+    fn last_id(&self, link: &mut Link, stream: &str) -> Result<StreamId> {
+        let reply = link.request("XREVRANGE", self.timeout(), |out| {
+            Command::new(out, 6).arg("XREVRANGE").arg(stream).arg("+").arg("-").arg("COUNT").arg("1");
+        })?;
+        let id = reply.elements().first().and_then(|entry| entry.elements().first()).and_then(|id| id.bytes());
+        Ok(id.and_then(StreamId::parse).unwrap_or_default())
+    }
+
+    /// The source of the input streams.
+    ///
+    /// # Errors
+    /// A server that is not there.
+    pub fn source(&self, position: &Position) -> Result<RedisSource> {
+        let input = &self.config.input;
+        let options = RedisSourceOptions {
+            streams: input.streams.iter().map(|s| (s.name.clone(), s.timeframe)).collect(),
+            published: position.published.clone(),
+            start: position.start.clone(),
+            count: input.read_count as u64,
+            block_ms: input.block_ms,
+            timeout_ms: self.config.redis.timeout_ms,
+        };
+        Ok(RedisSource::new(self.connect("reader")?, options))
+    }
+
+    /// The sink of the output, after a look at the keys that it will write; the position is kept where one is given.
+    ///
+    /// # Errors
+    /// A server that is not there or refuses, a key of another type.
+    pub fn output(
+        &self,
+        directory: &Directory,
+        bases: u32,
+        position: Option<&Position>,
+    ) -> Result<(RedisSink, RedisOutputOptions)> {
+        let mut link = self.connect("publisher")?;
+        let names = self.names();
+        let key = self.position_key();
+        check_outputs(&mut link, &names, directory, &key, self.timeout())?;
+        let limits = RedisSinkOptions {
+            batch_bytes_max: self.config.limits.write_buffer_max_bytes.min(1 << 20),
+            reply_timeout_ns: self.config.redis.timeout_ms * 1_000_000,
+        };
+        let output = &self.config.output;
+        let inputs: Vec<String> = self.config.input.streams.iter().map(|s| s.name.clone()).collect();
+        let options = RedisOutputOptions {
+            names,
+            calculation_events: match output.calculation_events {
+                Events::Bars => CalculationEvents::Bars,
+                Events::Signals => CalculationEvents::Signals,
+                Events::Off => CalculationEvents::Off,
+            },
+            bars: output.bars,
+            alerts: output.alerts,
+            latest_values: output.latest_values,
+            bases,
+            position: position.map_or_else(Vec::new, |p| p.published.clone()),
+            position_key: position.map(|_| key),
+            inputs,
+            active_bars: self.config.correlation.active_bars,
+            stamp: vec![("version".to_owned(), env!("CARGO_PKG_VERSION").to_owned())],
+        };
+        Ok((RedisSink::start(link, limits)?, options))
+    }
+
+    fn names(&self) -> OutputNames {
+        let (s, k) = (&self.config.output.streams, &self.config.output.keys);
+        let stream = |name: &str, maxlen| StreamSpec { name: name.to_owned(), maxlen };
+        let key = |template: &str, ttl_s| KeySpec::new(&format!("{}{template}", k.prefix), ttl_s);
+        OutputNames {
+            signals: stream(&s.signals, s.signals_maxlen),
+            bars: stream(&s.market_data_prefix, s.market_data_maxlen),
+            calculation_events: stream(&s.calculation_events, s.calculation_events_maxlen),
+            alerts: stream(&s.alerts, s.alerts_maxlen),
+            dead_letter: stream(&s.dead_letter, s.dead_letter_maxlen),
+            calculations: key(&k.calculations, k.calculations_ttl_s),
+            timeframe_indicators: key(&k.timeframe_indicators, k.timeframe_indicators_ttl_s),
+            composite_signals: key(&k.composite, k.composite_ttl_s),
+            latest_price: key(&k.latest_price, k.latest_price_ttl_s),
+        }
+    }
+}
