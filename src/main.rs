@@ -1,2 +1,31 @@
 //! The wagehood-engine binary: arguments in, a command run.
-fn main() {}
+
+use clap::Parser;
+use std::{io::Write, process::ExitCode};
+use wagehood_engine::cli::{
+    args::{Cli, Command, ConfigCommand},
+    config_command, replay, run,
+};
+
+#[cfg(feature = "mimalloc")]
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let result = match &cli.command {
+        Command::Run(args) => run(args).map(|()| true),
+        Command::Replay(args) => replay(args).map(|()| true),
+        Command::Config(ConfigCommand::Show(args)) => config_command(args, true),
+        Command::Config(ConfigCommand::Check(args)) => config_command(args, false),
+    };
+    match result {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            // Nobody is left to tell where even that cannot be written.
+            let _ = writeln!(std::io::stderr(), "error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

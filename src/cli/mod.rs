@@ -7,5 +7,6 @@ mod replay;
 mod run;
 mod session;
 
+pub use config::config_command;
 pub use replay::replay;
 pub use run::run;

@@ -97,7 +97,11 @@ impl<'a> Server<'a> {
             let pair = reply.elements().chunks_exact(2).find(|pair| pair[0].text() == Some(&stream.name));
             let published = match pair.and_then(|pair| pair[1].bytes()) {
                 Some(text) => StreamId::parse(text).with_context(|| {
-                    format!("{key} holds {:?} for the stream {}, which is no entry id", text.escape_ascii().to_string(), stream.name)
+                    format!(
+                        "{key} holds {:?} for the stream {}, which is no entry id",
+                        text.escape_ascii().to_string(),
+                        stream.name
+                    )
                 })?,
                 None => StreamId::default(),
             };

@@ -22,7 +22,9 @@ pub use intake::{Intake, IntakeWiring, Origin};
 pub use memory::Memory;
 pub use merge::{Item, Merge};
 pub use notes::{DeadLetter, Mark, Note};
-pub use output::{CalculationEvents, FileOutput, FileOutputOptions, Latest, Output, RedisOutput, RedisOutputOptions, Written};
+pub use output::{
+    CalculationEvents, FileOutput, FileOutputOptions, Latest, Output, RedisOutput, RedisOutputOptions, Written,
+};
 pub use refusals::{RefusalLog, Sample};
 pub use routes::Routes;
 pub use running::{Engine, StartError};

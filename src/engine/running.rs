@@ -9,12 +9,10 @@ use crate::{
     config::Plan,
     model::{BarMessage, Directory, MAX_TIMEFRAMES, TradingStyle, WorkerMessage},
     publish::FileError,
-    runtime::{
-        AgentFailure, Clock, Composite, Halt, Inlet, Outlet, Placement, Seat, ThreadHandle, Waker, ring,
-    },
+    runtime::{AgentFailure, Clock, Composite, Halt, Inlet, Outlet, Placement, Seat, ThreadHandle, Waker, ring},
     telemetry::{
-        AggregatorCounters, Collector, EngineCounters, EngineSnapshot, HistogramSet, Latency, LatencyRow,
-        ProcessUsage, PublisherCounters, ReaderCounters, Recorder, Report, Stage, WorkerCounters, recorder,
+        AggregatorCounters, Collector, EngineCounters, EngineSnapshot, HistogramSet, Latency, LatencyRow, ProcessUsage,
+        PublisherCounters, ReaderCounters, Recorder, Report, Stage, WorkerCounters, recorder,
     },
 };
 use std::{io, sync::Arc, time::Duration};
@@ -70,10 +68,8 @@ impl Seats {
             let core = cores.and_then(|c| c.reader);
             return Ok(Self { seats: vec![seat("pipeline", core)?], shared: true });
         }
-        let mut seats = vec![
-            seat("reader", cores.and_then(|c| c.reader))?,
-            seat("aggregator", cores.and_then(|c| c.aggregator))?,
-        ];
+        let mut seats =
+            vec![seat("reader", cores.and_then(|c| c.reader))?, seat("aggregator", cores.and_then(|c| c.aggregator))?];
         for worker in 0..topology.workers {
             let core = cores.and_then(|c| c.workers.get(worker).copied());
             seats.push(seat(&format!("worker {worker}"), core)?);
@@ -106,8 +102,7 @@ impl Rings {
         let (reader, aggregator, publisher) = (0, 1, 2 + workers);
         let symbols = if setup.plan.open_watchlist { EXPECTED_SYMBOLS } else { setup.plan.assets.len() };
         let cells = symbols * setup.plan.timeframes.len();
-        let (base_out, base_in) =
-            ring(ring_size, ENTRY_MESSAGES, seats.waker(reader), seats.waker(aggregator));
+        let (base_out, base_in) = ring(ring_size, ENTRY_MESSAGES, seats.waker(reader), seats.waker(aggregator));
         counters.rings.push(("reader→aggregator".to_owned(), base_in.counters()));
         let mut rings = Self {
             base_out,
@@ -177,19 +172,7 @@ impl Engine {
         let threads = spawn(agents, seats, &clock, &mut counters)?;
         let started_ns = clock.ns();
         let collectors = recorders.0;
-        Ok(Self {
-            plan,
-            directory,
-            refusals,
-            counters,
-            collectors,
-            memory,
-            threads,
-            halt,
-            drain,
-            clock,
-            started_ns,
-        })
+        Ok(Self { plan, directory, refusals, counters, collectors, memory, threads, halt, drain, clock, started_ns })
     }
 
     /// Asks the engine to end: what has been read is finished and written. Returns at once.
@@ -346,8 +329,15 @@ fn assemble(
     let intake = Intake::new(Arc::clone(&plan), wiring);
     shared.memory.intake.set(intake.bytes() as u64);
     let read = recorders.make(&[Latency::Stage(Stage::Read)])?;
-    let reader =
-        ReaderAgent::new(source, intake, shared.drain.clone(), read, shared.clock.clone(), topology.clock_events, batch);
+    let reader = ReaderAgent::new(
+        source,
+        intake,
+        shared.drain.clone(),
+        read,
+        shared.clock.clone(),
+        topology.clock_events,
+        batch,
+    );
     agents.push(AnyAgent::Reader(reader));
 
     let aggregator_counters = AggregatorCounters::shared();

@@ -9,10 +9,6 @@ mod publisher;
 mod reader;
 mod worker;
 
-
-
-
-
 pub use aggregator::AggregatorAgent;
 pub use publisher::{BatchRules, PublisherAgent, PublisherWiring};
 pub use reader::ReaderAgent;

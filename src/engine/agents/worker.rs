@@ -4,8 +4,8 @@ use crate::{
     config::Plan,
     engine::{Memory, Routes},
     model::{
-        Bar, BarMessage, Control, Head, IndicatorRow, Indicators, Signal, SourceId, Strategy, SymbolId,
-        TimeframeId, WorkerMessage,
+        Bar, BarMessage, Control, Head, IndicatorRow, Indicators, Signal, SourceId, Strategy, SymbolId, TimeframeId,
+        WorkerMessage,
     },
     runtime::{Agent, AgentError, Clock, Inlet, Now, Outlet, Work},
     strategies::{Cell, CellLayout},

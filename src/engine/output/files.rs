@@ -2,7 +2,9 @@
 
 use crate::{
     model::{Composite, Directory, IndicatorRow, TimeframeId},
-    publish::{BAR_CSV_HEADER, FileError, FileSink, INDICATOR_CSV_HEADER, Labels, bar_csv, indicator_csv, signal_json_line},
+    publish::{
+        BAR_CSV_HEADER, FileError, FileSink, INDICATOR_CSV_HEADER, Labels, bar_csv, indicator_csv, signal_json_line,
+    },
 };
 use std::path::PathBuf;
 

@@ -2,7 +2,6 @@
 
 use super::Polled;
 use crate::{
-    config::Plan,
     engine::{Intake, Origin},
     feed::{MergedSource, Record},
     model::SourceId,
@@ -51,7 +50,7 @@ const PROGRESS_LINES: u32 = 1_024;
 impl FilesSource {
     /// Replays these files at this pace.
     #[must_use]
-    pub fn new(lines: MergedSource, pace: Pace, interval_ms: i64, _plan: &Plan) -> Self {
+    pub fn new(lines: MergedSource, pace: Pace, interval_ms: i64) -> Self {
         let progress = Arc::new(AtomicU64::new(0));
         Self { lines, pace, anchor: None, due_ns: None, progress, bytes: 0, countdown: 0, interval_ms }
     }

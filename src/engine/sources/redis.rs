@@ -50,7 +50,9 @@ pub enum RedisSourceError {
         source: ProtocolError,
     },
     /// The server refused.
-    #[error("{address} refused to read the input streams: {text}; WRONGTYPE means that a key of that name is no stream")]
+    #[error(
+        "{address} refused to read the input streams: {text}; WRONGTYPE means that a key of that name is no stream"
+    )]
     Refused {
         /// Where the server is.
         address: String,
@@ -114,8 +116,7 @@ impl RedisSource {
     #[must_use]
     pub fn new(link: Link, options: RedisSourceOptions) -> Self {
         let streams = options.streams.into_iter().zip(options.published).zip(options.start);
-        let streams =
-            streams.map(|(((name, timeframe), published), last)| Stream { name, timeframe, last, published });
+        let streams = streams.map(|(((name, timeframe), published), last)| Stream { name, timeframe, last, published });
         Self {
             link,
             streams: streams.collect(),
@@ -176,10 +177,10 @@ impl RedisSource {
         self.link.write_pending().map_err(|e| lost(&self.link, e))?;
         let bytes = self.link.fill().map_err(|e| lost(&self.link, e))?;
         intake.counters().bytes.add(bytes as u64);
-        let reply = self.link.reply().map_err(|source| RedisSourceError::Protocol {
-            address: self.link.address().to_owned(),
-            source,
-        })?;
+        let reply = self
+            .link
+            .reply()
+            .map_err(|source| RedisSourceError::Protocol { address: self.link.address().to_owned(), source })?;
         if let Some(len) = reply {
             let cursor = XreadCursor::default();
             self.state = State::Reply { len, cursor, stream: 0, arrival_ns: now.ns, entries: 0 };
@@ -197,10 +198,9 @@ impl RedisSource {
         let State::Reply { len, cursor, stream, arrival_ns, entries } = &mut self.state else { return Ok(false) };
         let reply = &self.link.received()[..*len];
         loop {
-            let item = cursor.next(reply).map_err(|source| RedisSourceError::Protocol {
-                address: self.link.address().to_owned(),
-                source,
-            })?;
+            let item = cursor
+                .next(reply)
+                .map_err(|source| RedisSourceError::Protocol { address: self.link.address().to_owned(), source })?;
             match item {
                 Some(XreadItem::Stream(name)) => {
                     *stream = self.streams.iter().position(|s| s.name.as_bytes() == name).unwrap_or(usize::MAX);

@@ -1,0 +1,117 @@
+//! `replay`: recorded bars from files through the same agents and rings.
+
+use super::{
+    args::{ReplayArgs, Speed},
+    redis::Server,
+    run::threads,
+    session::{Session, SessionOptions, common_layers, layers, note, stop_flag},
+};
+use crate::{
+    config::{Config, Layer, Loaded, Override, Plan},
+    engine::{Engine, FileOutputOptions, FilesSource, Outputs, Pace, RowsWanted, Setup, Source, Topology},
+    feed::{CsvSource, MergedSource},
+    model::{Directory, TimeframeId},
+    publish::{Source as Input, Sources},
+    runtime::{Clock, available_cores},
+};
+use anyhow::{Context, Result, bail};
+use std::{path::PathBuf, sync::Arc};
+
+/// Replays files to their end.
+///
+/// # Errors
+/// Everything that keeps it from starting, and whatever stops it before the end.
+pub fn replay(args: &ReplayArgs) -> Result<()> {
+    let stop = stop_flag()?;
+    let mut layers = layers(args.config.as_deref(), &args.common.set)?;
+    if let Some(url) = &args.redis {
+        layers.push(Layer::Override(Override::new("redis.url", url.as_str())));
+    }
+    common_layers(&args.common, &mut layers);
+    let Loaded { config, notes, .. } = Config::load(&layers)?;
+    if !args.common.quiet {
+        notes.iter().for_each(|line| note(&format!("note: {line}")));
+    }
+    let plan = Arc::new(config.replay_plan(args.base, &args.timeframes, args.method.map(Into::into))?);
+    let cells = cells(&args.cells, &plan)?;
+    let files = args.input.iter().map(|path| CsvSource::open(path, args.base)).collect::<Result<Vec<_>, _>>()?;
+    let files = MergedSource::new(files);
+    let total = files.total_bytes();
+    let pace = match args.speed {
+        Speed::Max => Pace::Max,
+        Speed::Times(factor) => Pace::Times(factor),
+    };
+    let source = FilesSource::new(files, pace, args.base.interval_ms());
+    let progress = source.progress();
+
+    let directory = Arc::new(Directory::new(plan.max_symbols, &plan.timeframes));
+    let sources = Arc::new(Sources::new(args.input.iter().map(|path| Input::File { name: file_name(path) }).collect()));
+    let bases = plan.timeframe_id(args.base).map_or(0, |id| 1 << id.index());
+    let redis = match &args.redis {
+        Some(_) => Some(Server::new(&config)?.output(&directory, bases, None)?),
+        None => None,
+    };
+    let rows = RowsWanted {
+        all: redis.is_some(),
+        aggregated: args.bars.is_some(),
+        cells: if args.indicators.is_some() { cells.clone() } else { Vec::new() },
+    };
+    let topology = Topology::new(&config, available_cores().len());
+    if !args.common.quiet {
+        note(&format!("replaying {} file(s), {}", args.input.len(), threads(&topology)));
+    }
+    let setup = Setup {
+        outputs: Outputs {
+            files: FileOutputOptions {
+                signals: args.signals.clone(),
+                bars: args.bars.clone(),
+                indicators: args.indicators.clone(),
+                cells,
+                bases,
+            },
+            redis,
+        },
+        source: Source::Files(source),
+        sources: Arc::clone(&sources),
+        marks: false,
+        plan,
+        topology,
+        directory,
+        rows,
+    };
+    let engine = Engine::start(setup, Clock::new())?;
+    let histograms = &config.telemetry.histograms_dir;
+    let options = SessionOptions {
+        duration: None,
+        progress: Some((progress, total)),
+        history: 0,
+        report_every: None,
+        histograms: (!histograms.is_empty()).then(|| PathBuf::from(histograms)),
+        quiet: args.common.quiet,
+        sources,
+    };
+    Session::new(engine, options, stop)?.run()?;
+    Ok(())
+}
+
+/// The cells that the user named.
+fn cells(names: &[String], plan: &Plan) -> Result<Vec<(String, TimeframeId)>> {
+    let known = || plan.timeframes.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    let mut cells = Vec::new();
+    for name in names {
+        let (symbol, timeframe) = name
+            .rsplit_once(':')
+            .with_context(|| format!("--cells {name}: write SYMBOL:TIMEFRAME, such as BTCUSD:1h"))?;
+        let timeframe = timeframe.parse().with_context(|| format!("--cells {name}"))?;
+        let Some(id) = plan.timeframe_id(timeframe) else {
+            bail!("--cells {name}: {timeframe} is not among the timeframes of this replay ({})", known());
+        };
+        cells.push((symbol.to_owned(), id));
+    }
+    Ok(cells)
+}
+
+/// Name of a file without its folder.
+fn file_name(path: &std::path::Path) -> String {
+    path.file_name().map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into_owned())
+}

@@ -1,0 +1,274 @@
+//! What `run` and `replay` have in common: layers of the configuration, signals of the system, the status line, the
+//! report.
+
+use super::args::CommonArgs;
+use crate::{
+    config::{Layer, Override},
+    engine::{Engine, Sample},
+    model::SourceId,
+    publish::Sources,
+    telemetry::{HgrmUnit, HistogramSet, Latency, Report, StatusLine, write_hgrm},
+};
+use anyhow::{Context, Result, bail};
+use indicatif::{ProgressBar, ProgressStyle};
+use std::{
+    io::{IsTerminal, Write},
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+/// Time between two looks at the engine.
+const TICK: Duration = Duration::from_millis(100);
+/// Time between two status lines where there is no terminal that they could stay on.
+const LOG_EVERY: Duration = Duration::from_secs(5);
+
+/// The layers that the command line asks for.
+///
+/// # Errors
+/// A file that cannot be read, a `--set` that is none.
+pub fn layers(config: Option<&Path>, set: &[String]) -> Result<Vec<Layer>> {
+    let mut layers = Vec::new();
+    if let Some(path) = config {
+        layers.push(Layer::open(path)?);
+    }
+    for text in set {
+        let Some(one) = Override::parse(text) else { bail!("--set {text}: write KEY=VALUE, such as engine.workers=3") };
+        layers.push(Layer::Override(one));
+    }
+    Ok(layers)
+}
+
+/// The layers of the arguments that `run` and `replay` share.
+pub fn common_layers(args: &CommonArgs, layers: &mut Vec<Layer>) {
+    let mut over = |key: &str, value: toml::Value| layers.push(Layer::Override(Override::new(key, value)));
+    if let Some(workers) = args.workers {
+        over("engine.workers", i64::from(workers).into());
+    }
+    if let Some(threading) = &args.threading {
+        over("engine.threading", threading.clone().into());
+    }
+    if let Some(dir) = &args.histograms {
+        over("telemetry.histograms_dir", dir.display().to_string().into());
+    }
+}
+
+/// Raised by Ctrl-C and SIGTERM; a second one ends the process at once.
+///
+/// # Errors
+/// Where the system takes no handler.
+pub fn stop_flag() -> Result<Arc<AtomicBool>> {
+    let stop = Arc::new(AtomicBool::new(false));
+    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
+        // In this order: the first signal finds the flag down and only raises it.
+        signal_hook::flag::register_conditional_shutdown(signal, 130, Arc::clone(&stop))?;
+        signal_hook::flag::register(signal, Arc::clone(&stop))?;
+    }
+    Ok(stop)
+}
+
+/// How long a session lasts and what it shows.
+#[derive(Debug)]
+pub struct SessionOptions {
+    /// Ends after this time.
+    pub duration: Option<Duration>,
+    /// Bytes read and bytes in all, for a progress bar.
+    pub progress: Option<(Arc<AtomicU64>, Option<u64>)>,
+    /// Records before the live ones, while which the engine only warms up.
+    pub history: u64,
+    /// Time between two reports on the way, if any.
+    pub report_every: Option<Duration>,
+    /// Folder for the histograms.
+    pub histograms: Option<PathBuf>,
+    /// No status and no report.
+    pub quiet: bool,
+    /// Names of the inputs.
+    pub sources: Arc<Sources>,
+}
+
+/// Watches an engine until it ends, then reports.
+pub struct Session {
+    engine: Engine,
+    options: SessionOptions,
+    stop: Arc<AtomicBool>,
+    bar: ProgressBar,
+    /// Whether the status stays on its line.
+    live: bool,
+    started: Instant,
+    last_log: Instant,
+    last_report: Instant,
+    last_status: (Instant, u64),
+    warm: bool,
+    samples: usize,
+}
+
+impl Session {
+    /// A session with a started engine.
+    ///
+    /// # Errors
+    /// Where the system takes no signal handler.
+    pub fn new(engine: Engine, options: SessionOptions, stop: Arc<AtomicBool>) -> Result<Self> {
+        let live = std::io::stderr().is_terminal() && !options.quiet;
+        let bar = match &options.progress {
+            _ if !live => ProgressBar::hidden(),
+            Some((_, Some(total))) => ProgressBar::new(*total),
+            _ => ProgressBar::new_spinner(),
+        };
+        let template = match &options.progress {
+            Some((_, Some(_))) => "{wide_bar} {percent:>3}%  eta {eta}  {msg}",
+            _ => "{spinner} {elapsed_precise}  {msg}",
+        };
+        bar.set_style(ProgressStyle::with_template(template)?);
+        let now = Instant::now();
+        let warm = options.history == 0;
+        Ok(Self {
+            engine,
+            options,
+            stop,
+            bar,
+            live,
+            started: now,
+            last_log: now,
+            last_report: now,
+            last_status: (now, 0),
+            warm,
+            samples: 0,
+        })
+    }
+
+    /// Runs to the end: that of the input, of the time, of the user's patience, or a failure.
+    ///
+    /// # Errors
+    /// The engine's failure, after the report.
+    pub fn run(mut self) -> Result<Report> {
+        let mut draining = false;
+        let mut until = self.options.duration.map(|duration| self.started + duration);
+        while !self.engine.wait(TICK) {
+            let now = Instant::now();
+            if !self.warm && self.engine.snapshot().reader.accepted >= self.options.history {
+                self.warm = true;
+                self.say(&format!("warm after {:.1} s", self.started.elapsed().as_secs_f64()));
+                until = self.options.duration.map(|duration| now + duration);
+            }
+            let over = self.warm && until.is_some_and(|until| now >= until);
+            if !draining && (over || self.stop.load(Ordering::Relaxed)) {
+                draining = true;
+                self.say("stopping: finishing what has been read");
+                self.engine.drain();
+            }
+            self.tick(now);
+        }
+        let failure = self.engine.join().err();
+        self.tell_refusals();
+        self.bar.finish_and_clear();
+        let report = self.engine.report()?;
+        if let Some(dir) = &self.options.histograms {
+            write_histograms(dir, &self.engine.histograms(false)?)?;
+        }
+        if !self.options.quiet {
+            let mut out = std::io::stdout().lock();
+            writeln!(out, "{report}")?;
+        }
+        match failure {
+            Some(failure) => Err(failure.into()),
+            None => Ok(report),
+        }
+    }
+
+    /// Shows how things are going.
+    fn tick(&mut self, now: Instant) {
+        self.engine.collect();
+        self.tell_refusals();
+        if let Some((read, _)) = &self.options.progress {
+            self.bar.set_position(read.load(Ordering::Relaxed));
+        }
+        let since_log = now.duration_since(self.last_log);
+        let due = if self.live { since_log >= Duration::from_millis(500) } else { since_log >= LOG_EVERY };
+        if due && !self.options.quiet {
+            self.last_log = now;
+            let line = self.status(now);
+            if self.live { self.bar.set_message(line) } else { self.say(&line) }
+        }
+        if let Some(every) = self.options.report_every
+            && now.duration_since(self.last_report) >= every
+            && !self.options.quiet
+        {
+            self.last_report = now;
+            if let Ok(report) = self.engine.report() {
+                self.say(&report.to_string());
+            }
+        }
+        self.engine.request();
+    }
+
+    /// The status in one line.
+    fn status(&mut self, now: Instant) -> String {
+        let snapshot = self.engine.snapshot();
+        if !self.warm {
+            let (done, all) = (snapshot.reader.accepted, self.options.history);
+            return format!("warming up on recorded history: {} % of {all} bars", done * 100 / all.max(1));
+        }
+        let (before, bars) = self.last_status;
+        let closed = snapshot.closed();
+        let rate = (closed.saturating_sub(bars)) as f64 / now.duration_since(before).as_secs_f64().max(1e-9);
+        self.last_status = (now, closed);
+        let styles = self.engine.histograms(true).ok();
+        let worst = |quantile: fn(&crate::telemetry::LatencySummary) -> u64| {
+            let summary = |latency: &Latency| styles.as_ref().map_or(0, |set| quantile(&set.summary(*latency)));
+            Latency::STYLES.iter().map(summary).max().unwrap_or(0)
+        };
+        StatusLine {
+            bars: closed,
+            bars_per_s: rate as u64,
+            signals: snapshot.published(),
+            p50_ns: worst(|summary| summary.p50_ns),
+            p99_ns: worst(|summary| summary.p99_ns),
+            backlog: snapshot.backlog(),
+        }
+        .to_string()
+    }
+
+    /// Names the first refused records of each reason.
+    fn tell_refusals(&mut self) {
+        let samples = self.engine.refusals().since(self.samples);
+        self.samples += samples.len();
+        for Sample { reason, source, text } in samples {
+            let mut name = Vec::new();
+            self.options.sources.push_id(&mut name, source);
+            let _: SourceId = source;
+            self.say(&format!("refused ({}) {}: {text}", reason.name(), String::from_utf8_lossy(&name)));
+        }
+    }
+
+    /// A line for people, beside the results.
+    fn say(&self, line: &str) {
+        if self.options.quiet {
+            return;
+        }
+        if self.live {
+            self.bar.suspend(|| note(line));
+        } else {
+            note(line);
+        }
+    }
+}
+
+/// Writes a line to standard error, where the results are not.
+pub fn note(line: &str) {
+    // Nobody is left to tell where even that cannot be written.
+    let _ = writeln!(std::io::stderr().lock(), "{line}");
+}
+
+/// Writes every histogram that has something in it.
+fn write_histograms(dir: &Path, histograms: &HistogramSet) -> Result<()> {
+    std::fs::create_dir_all(dir).with_context(|| format!("cannot create {}", dir.display()))?;
+    for latency in Latency::ALL {
+        let Some(histogram) = histograms.histogram(latency).filter(|h| !h.is_empty()) else { continue };
+        let path = dir.join(format!("{}.hgrm", latency.name()));
+        write_hgrm(&path, histogram, HgrmUnit::Micros).with_context(|| format!("cannot write {}", path.display()))?;
+    }
+    Ok(())
+}
