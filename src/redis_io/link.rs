@@ -165,6 +165,7 @@ impl Link {
     pub fn write_pending(&mut self) -> io::Result<bool> {
         while self.written < self.outbox.len() {
             match self.socket.write(&self.outbox[self.written..]) {
+                Ok(0) => return Err(io::Error::from(io::ErrorKind::WriteZero)),
                 Ok(len) => self.written += len,
                 Err(error) if later(&error) => return Ok(false),
                 Err(error) => return Err(error),

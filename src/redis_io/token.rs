@@ -109,8 +109,21 @@ fn bulk<'a>(buf: &'a [u8], pos: usize, limits: &Limits) -> Result<Option<(Token<
 }
 
 /// A decimal number up to CR LF, and where the next line begins.
-#[inline]
+#[inline(always)]
 fn number(buf: &[u8], pos: usize) -> Result<Option<(i64, usize)>, ProtocolError> {
+    // A length of one or two digits: nearly every element of a stream's reply.
+    match buf.get(pos..pos + 4) {
+        Some(&[ones @ b'0'..=b'9', b'\r', b'\n', _]) => Ok(Some((i64::from(ones - b'0'), pos + 3))),
+        Some(&[tens @ b'0'..=b'9', ones @ b'0'..=b'9', b'\r', b'\n']) => {
+            Ok(Some((i64::from(tens - b'0') * 10 + i64::from(ones - b'0'), pos + 4)))
+        }
+        _ => any_number(buf, pos),
+    }
+}
+
+/// A number of any length and sign.
+#[inline(never)]
+fn any_number(buf: &[u8], pos: usize) -> Result<Option<(i64, usize)>, ProtocolError> {
     let negative = buf.get(pos) == Some(&b'-');
     let first = pos + usize::from(negative);
     let mut at = first;
