@@ -45,8 +45,10 @@ impl Walk {
 
     fn jump(&mut self) {
         // Straight from the largest price to the smallest, and by any other way as well.
-        self.level = if self.level == 1e9 { 1e-3 } else { [100.0, 1e9, 1e9, 0.37, 54_321.0][(self.unit() * 5.0) as usize] };
-        self.volume_level = if self.volume_level == 1e12 { 0.0 } else { [1.0, 1e12, 1e3][(self.unit() * 3.0) as usize] };
+        self.level =
+            if self.level == 1e9 { 1e-3 } else { [100.0, 1e9, 1e9, 0.37, 54_321.0][(self.unit() * 5.0) as usize] };
+        self.volume_level =
+            if self.volume_level == 1e12 { 0.0 } else { [1.0, 1e12, 1e3][(self.unit() * 3.0) as usize] };
         self.price = self.level;
         self.since = 0;
         // Long and short stretches alike, some shorter than the windows.

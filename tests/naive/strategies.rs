@@ -50,12 +50,15 @@ fn pick(s: f64, buy: &'static str, sell: &'static str) -> &'static str {
     if s > 0.0 { buy } else { sell }
 }
 
-/// Of the candidates that are sure enough the surest, of equals the first.
+/// Of the candidates that are sure enough the surest, of equals the first. Two that are equal to the last bit were made
+/// of the same numbers in the same way, which rounding does not part.
 fn best(candidates: Vec<Expected>, min_confidence: f64, doubt: &Doubt) -> Option<Expected> {
     let mut found: Option<Expected> = None;
     for c in candidates {
         if doubt.at_least(c.confidence, min_confidence, 1.0)
-            && found.as_ref().is_none_or(|f| doubt.above(c.confidence, f.confidence, 1.0))
+            && found
+                .as_ref()
+                .is_none_or(|f| c.confidence != f.confidence && doubt.above(c.confidence, f.confidence, 1.0))
         {
             found = Some(c);
         }
@@ -191,11 +194,13 @@ impl Market {
         let x = &self.params.macd_rsi;
         let (was, now) = (self.macd[i.checked_sub(1)?]?, self.macd[i]?);
         let size = self.p[i].max(self.p[i - 1]);
-        let crosses = doubt.at_least(s * was.signal, s * was.line, size) && doubt.above(s * now.line, s * now.signal, size);
+        let crosses =
+            doubt.at_least(s * was.signal, s * was.line, size) && doubt.above(s * now.line, s * now.signal, size);
         let rsi = self.macd_rsi[i]?;
         let extreme = if s > 0.0 { x.rsi_oversold } else { x.rsi_overbought };
-        let leaves_extreme = self.macd_rsi[i - 1]
-            .is_some_and(|before| doubt.at_least(s * extreme, s * before, 100.0) && doubt.above(s * rsi, s * extreme, 100.0));
+        let leaves_extreme = self.macd_rsi[i - 1].is_some_and(|before| {
+            doubt.at_least(s * extreme, s * before, 100.0) && doubt.above(s * rsi, s * extreme, 100.0)
+        });
         if !crosses || !(leaves_extreme || doubt.above(s * rsi, s * x.rsi_midline, 100.0)) {
             return None;
         }
@@ -390,10 +395,8 @@ impl Market {
         let reach = if s > 0.0 { &self.high } else { &self.low };
         let is_pivot =
             |j: usize| [j - 2, j - 1, j + 1, j + 2].into_iter().all(|neighbour| s * reach[neighbour] < s * reach[j]);
-        let mut pivots: Vec<(f64, usize)> = (2..i)
-            .filter(|&j| j + x.lookback >= i && j + 2 < i && is_pivot(j))
-            .map(|j| (reach[j], j))
-            .collect();
+        let mut pivots: Vec<(f64, usize)> =
+            (2..i).filter(|&j| j + x.lookback >= i && j + 2 < i && is_pivot(j)).map(|j| (reach[j], j)).collect();
         pivots.sort_by(|a, b| a.partial_cmp(b).unwrap());
         let mut groups: Vec<Vec<(f64, usize)>> = Vec::new();
         for pivot in pivots {
@@ -429,7 +432,8 @@ impl Market {
 
     fn sr_breakout(&self, i: usize, doubt: &Doubt) -> Option<Expected> {
         let x = &self.params.sr_breakout;
-        if i < x.consolidation_bars || i == 0 || !self.volume_gate(x.volume_confirmation, x.volume_threshold, i, doubt) {
+        if i < x.consolidation_bars || i == 0 || !self.volume_gate(x.volume_confirmation, x.volume_threshold, i, doubt)
+        {
             return None;
         }
         let (was, p) = (self.p[i - 1], self.p[i]);

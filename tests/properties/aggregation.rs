@@ -93,9 +93,8 @@ impl Market {
 }
 
 fn market() -> impl Strategy<Value = Market> {
-    let symbol = prop_oneof![Just(0usize), Just(MINUTE)].prop_flat_map(|base| {
-        (Just(base), prop_oneof![Just(u32::MAX), any::<u32>()])
-    });
+    let symbol = prop_oneof![Just(0usize), Just(MINUTE)]
+        .prop_flat_map(|base| (Just(base), prop_oneof![Just(u32::MAX), any::<u32>()]));
     let start = prop_oneof![Just(1_514_764_800_000i64), -3_000_000_000..3_000_000_000_000i64];
     (
         any::<u64>(),
@@ -104,7 +103,13 @@ fn market() -> impl Strategy<Value = Market> {
         1..600usize,
         prop::collection::vec(symbol, 1..5),
     )
-        .prop_map(|(seed, start, lateness_ms, inputs, symbols)| Market { seed, start, lateness_ms, inputs, symbols })
+        .prop_map(|(seed, start, lateness_ms, inputs, symbols)| Market {
+            seed,
+            start,
+            lateness_ms,
+            inputs,
+            symbols,
+        })
 }
 
 /// The bars differ at most in the last bits of the vwap.
@@ -154,9 +159,7 @@ fn compare(market: &Market, early: &Cell<u64>) -> Result<(), TestCaseError> {
 #[test]
 fn bars_and_the_sequence_of_their_closing_are_those_of_the_definition() {
     let early = Cell::new(0);
-    TestRunner::new(cases(300))
-        .run(&market(), |market| compare(&market, &early))
-        .unwrap_or_else(|e| panic!("{e}"));
+    TestRunner::new(cases(500)).run(&market(), |market| compare(&market, &early)).unwrap_or_else(|e| panic!("{e}"));
     eprintln!("bars closed by another symbol's record: {}", early.get());
     assert!(early.get() > 100);
 }

@@ -6,7 +6,7 @@ use crate::{
         indicators as ind,
         strategies::{Expected, Market},
     },
-    series::{Recipe, Rng, Shape, Stretch, Volume, price_series, recipe},
+    series::{Params, Recipe, Rng, Shape, Stretch, Volume, price_series, recipe},
 };
 use proptest::{prelude::*, test_runner::TestRunner};
 use std::{cell::RefCell, collections::BTreeMap};
@@ -92,9 +92,11 @@ fn same(got: &Candidate, want: &Expected) -> bool {
         && got.side.name() == want.side
         && close(got.confidence, want.confidence, 1e3)
         && names.len() == want.factors.len()
-        && names.iter().zip(got.factors).zip(&want.factors).all(|((name, value), (want_name, want_value))| {
-            name == want_name && close(value, *want_value, size)
-        })
+        && names
+            .iter()
+            .zip(got.factors)
+            .zip(&want.factors)
+            .all(|((name, value), (want_name, want_value))| name == want_name && close(value, *want_value, size))
         && got.factors[names.len()..].iter().all(|&f| f == 0.0)
 }
 
@@ -142,7 +144,7 @@ fn compare(recipe: &Recipe, tally: &mut Tally) -> Result<(), TestCaseError> {
 #[test]
 fn indicators_and_signals_are_those_of_the_definition() {
     let tally = RefCell::new(Tally::default());
-    TestRunner::new(cases(200))
+    TestRunner::new(cases(600))
         .run(&recipe(12), |recipe| compare(&recipe, &mut tally.borrow_mut()))
         .unwrap_or_else(|e| panic!("{e}"));
     let tally = tally.into_inner();
@@ -173,7 +175,7 @@ fn varied_recipe(seed: u64) -> Recipe {
         tick: [0.0, 1e-4, 1e-3][rng.count(0, 2)],
         timeframe: ["1s", "1m", "1h", "1d"][rng.count(0, 3)],
         method: [PriceMethod::Ohlc, PriceMethod::Vwap, PriceMethod::Typical][rng.count(0, 2)],
-        params: None,
+        params: Params::Default,
         stretches,
     }
 }
@@ -189,4 +191,33 @@ fn the_generated_series_make_every_kind_of_signal() {
     assert_eq!(tally.kinds.len(), KINDS, "{:?}", tally.kinds);
     assert!(tally.kinds.values().all(|&n| n >= 5), "{:?}", tally.kinds);
     assert!(tally.exempt_share() < 1e-3, "{tally:?}");
+}
+
+/// Where averages, indices and their thresholds are equal to the last bit, rounding excuses nothing.
+#[test]
+fn what_is_exactly_equal_counts_as_the_definition_says() {
+    let mut tally = Tally::default();
+    for (seed, timeframe) in (0..8).flat_map(|seed| ["1s", "1h", "1d"].map(|tf| (seed, tf))) {
+        for flat in [30, 60, 199, 200, 201, 260] {
+            for volume in [Volume::Zero, Volume::Steady] {
+                let stretch = |shape, bars| Stretch { shape, volume, bars, volatility: 1.0 };
+                let rise = if seed % 2 == 0 { 1.25 } else { 0.75 };
+                let recipe = Recipe {
+                    seed,
+                    magnitude: 128.0,
+                    tick: 1.0 / 1024.0,
+                    timeframe,
+                    method: PriceMethod::Ohlc,
+                    params: Params::Default,
+                    stretches: vec![stretch(Shape::Flat, flat), stretch(Shape::Step(rise), 4)],
+                };
+                compare(&recipe, &mut tally).unwrap_or_else(|e| panic!("{recipe:?}: {e}"));
+            }
+        }
+    }
+    eprintln!("{tally:?}");
+    assert_eq!(tally.exempt, 0, "{tally:?}");
+    for kind in ["golden_cross", "death_cross", "macd_rsi_bullish", "macd_rsi_bearish"] {
+        assert!(tally.kinds.get(kind).is_some_and(|&n| n > 0), "{kind}: {tally:?}");
+    }
 }

@@ -92,6 +92,11 @@ impl Market {
                 3..=6 => rng.between(0.0, 300_000.0) as i64,
                 _ => rng.count(0, 5_000) as i64,
             };
+            if rng.chance(0.5) {
+                // Where bars end, and with them what is active.
+                let timeframe = plan.timeframes[rng.count(0, TIMEFRAMES.len() - 1)];
+                event_ts = timeframe.floor(event_ts) + timeframe.interval_ms();
+            }
             let symbol = rng.count(0, plan.assets.len() - 1);
             let mut group = Vec::new();
             for (k, timeframe) in plan.timeframes.iter().enumerate() {

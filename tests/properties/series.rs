@@ -78,6 +78,14 @@ pub struct Stretch {
     pub volatility: f64,
 }
 
+#[derive(Debug, Clone, Copy)]
+pub enum Params {
+    Default,
+    Random(u64),
+    /// Random, but every candidate of a strategy is equally sure, so that the order of preference decides.
+    Tied(u64),
+}
+
 #[derive(Debug, Clone)]
 pub struct Recipe {
     pub seed: u64,
@@ -87,8 +95,7 @@ pub struct Recipe {
     pub tick: f64,
     pub timeframe: &'static str,
     pub method: PriceMethod,
-    /// `None` for the default parameters.
-    pub params: Option<u64>,
+    pub params: Params,
     pub stretches: Vec<Stretch>,
 }
 
@@ -109,7 +116,11 @@ impl Recipe {
     }
 
     pub fn strategy_params(&self) -> StrategyParams {
-        self.params.map_or_else(StrategyParams::default, random_params)
+        match self.params {
+            Params::Default => StrategyParams::default(),
+            Params::Random(seed) => random_params(seed),
+            Params::Tied(seed) => tied_params(seed),
+        }
     }
 
     pub fn bars(&self) -> Vec<Bar> {
@@ -273,6 +284,26 @@ pub fn random_params(seed: u64) -> StrategyParams {
     x
 }
 
+/// Random parameters with which all candidates have a confidence of exactly one half.
+fn tied_params(seed: u64) -> StrategyParams {
+    let mut x = random_params(seed);
+    let m = &mut x.macd_rsi;
+    (m.weight_cross_velocity, m.weight_rsi_position, m.weight_histogram, m.weight_momentum) = (0.0, 0.0, 0.0, 0.0);
+    (m.weight_volume, m.volume_confirmation, m.divergences) = (0.5, false, true);
+    (m.divergence_confidence, m.min_confidence) = (0.5, 0.25);
+    let b = &mut x.bollinger_breakout;
+    (b.weight_breakout_strength, b.weight_band_width, b.weight_momentum) = (0.0, 0.0, 0.0);
+    (b.weight_volume, b.volume_confirmation) = (0.5, false);
+    (b.squeeze_confidence, b.min_confidence) = (0.5, 0.25);
+    let s = &mut x.sr_breakout;
+    (s.weight_level_strength, s.weight_breakout_strength, s.weight_touch_count) = (0.0, 0.0, 0.0);
+    (s.weight_volume, s.volume_confirmation, s.min_confidence) = (0.5, false, 0.25);
+    // Many levels, close together.
+    (s.lookback, s.min_touches, s.tolerance) = (120, 1, 0.004);
+    s.consolidation_min_bars = 1;
+    x
+}
+
 fn shape() -> impl Strategy<Value = Shape> {
     prop_oneof![
         3 => (-0.6..0.6f64).prop_map(Shape::Walk),
@@ -307,7 +338,11 @@ pub fn recipe(stretches: usize) -> impl Strategy<Value = Recipe> {
         prop_oneof![Just(0.0), Just(1e-4), Just(1e-3), Just(1e-2)],
         prop_oneof![Just("1s"), Just("1m"), Just("1h"), Just("1d")],
         prop_oneof![2 => Just(PriceMethod::Ohlc), 1 => Just(PriceMethod::Vwap), 1 => Just(PriceMethod::Typical)],
-        prop_oneof![Just(None), any::<u64>().prop_map(Some)],
+        prop_oneof![
+            4 => Just(Params::Default),
+            4 => any::<u64>().prop_map(Params::Random),
+            1 => any::<u64>().prop_map(Params::Tied),
+        ],
         prop::collection::vec(stretch(), 1..stretches),
     )
         .prop_map(|(seed, magnitude, tick, timeframe, method, params, stretches)| Recipe {
