@@ -298,7 +298,7 @@ fn no_mean_drifts_whatever_its_length() {
         let stretch = length as u64 * 4 + 5_000;
         for n in 0..BARS / 5 {
             let mut bar = walk.next();
-            if n / stretch % 2 == 0 {
+            if (n / stretch).is_multiple_of(2) {
                 bar.close = f64::from(1u32 << 30) + (walk.unit() * 1024.0).floor() * 2f64.powi(-20);
             }
             past.push(&bar);

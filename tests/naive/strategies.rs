@@ -37,7 +37,7 @@ pub struct Market {
 }
 
 fn clamp(x: f64) -> f64 {
-    x.max(0.0).min(1.0)
+    x.clamp(0.0, 1.0)
 }
 
 const SIDES: [f64; 2] = [1.0, -1.0];
