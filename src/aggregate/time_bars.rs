@@ -84,10 +84,6 @@ impl TimeBarAggregator {
         self.event_ts = self.event_ts.max(bar.ts + self.timeframes[base].interval_ms());
         if self.event_ts < self.next_deadline {
             self.add(bar, on_closed);
-            // The record itself may have opened a bar that event time has passed already.
-            if self.event_ts >= self.next_deadline {
-                self.close_due(bar.symbol.index()..bar.symbol.index() + 1, on_closed);
-            }
         } else {
             let (own, all) = (bar.symbol.index(), self.symbols());
             self.next_deadline = i64::MAX;
@@ -130,10 +126,12 @@ impl TimeBarAggregator {
                 let timeframe = self.timeframes[index];
                 builder.start(timeframe.floor(bar.ts), timeframe.interval_ms(), bar);
             }
-            if builder.end() == end {
+            // A record that lags behind may open a bar that event time has passed already.
+            let deadline = builder.end() + self.allowed_lateness_ms;
+            if builder.end() == end || self.event_ts >= deadline {
                 on_closed(builder.close(bar.symbol, id));
             } else {
-                self.next_deadline = self.next_deadline.min(builder.end() + self.allowed_lateness_ms);
+                self.next_deadline = self.next_deadline.min(deadline);
             }
         }
     }

@@ -1,0 +1,207 @@
+//! Bars of the higher timeframes: which, when, in which order, and that nothing gets lost.
+
+use crate::{
+    cases,
+    naive::aggregate::{Aggregation, Frame, Input},
+    plan::plan,
+    series::Rng,
+};
+use proptest::{prelude::*, test_runner::TestRunner};
+use std::cell::Cell;
+use wagehood_engine::{
+    aggregate::TimeBarAggregator,
+    model::{Bar, SymbolId, TimeframeId},
+};
+
+const TIMEFRAMES: [&str; 10] = ["1s", "5s", "1m", "7m", "15m", "1h", "1d", "7d", "1w", "2w"];
+const MINUTE: usize = 2;
+const DAY_MS: i64 = 86_400_000;
+
+fn frame(text: &str) -> Frame {
+    let (count, unit) = text.split_at(text.len() - 1);
+    let unit_ms = match unit {
+        "s" => 1_000,
+        "m" => 60_000,
+        "h" => 3_600_000,
+        "d" => DAY_MS,
+        _ => 7 * DAY_MS,
+    };
+    Frame { interval_ms: count.parse::<i64>().unwrap() * unit_ms, weekly: unit == "w" }
+}
+
+#[derive(Debug, Clone)]
+struct Market {
+    seed: u64,
+    start: i64,
+    lateness_ms: i64,
+    inputs: usize,
+    /// By symbol: the index of its base timeframe and which timeframes are enabled.
+    symbols: Vec<(usize, u32)>,
+}
+
+impl Market {
+    fn enabled(&self) -> Vec<Vec<bool>> {
+        self.symbols.iter().map(|&(_, bits)| (0..TIMEFRAMES.len()).map(|k| bits >> k & 1 == 1).collect()).collect()
+    }
+
+    /// Ragged records: some symbols sleep, some lag behind, and a clock runs now and then.
+    fn inputs(&self) -> Vec<Input> {
+        let mut rng = Rng(self.seed);
+        let base_ms = |symbol: usize| frame(TIMEFRAMES[self.symbols[symbol].0]).interval_ms;
+        let mut now = self.start;
+        let mut inputs = Vec::new();
+        let mut last: Vec<i64> = vec![i64::MIN; self.symbols.len()];
+        while inputs.len() < self.inputs {
+            // Mostly small steps, now and then a gap of minutes, hours or weeks.
+            now += match rng.count(0, 199) {
+                0 => rng.between(0.0, 20.0 * DAY_MS as f64) as i64,
+                1..=4 => rng.between(0.0, 7_200_000.0) as i64,
+                5..=30 => rng.between(0.0, 120_000.0) as i64,
+                31..=100 => 1_000,
+                _ => 0,
+            };
+            if rng.chance(0.05) {
+                inputs.push(Input::Clock(now - rng.count(0, 3_000) as i64));
+                continue;
+            }
+            let symbol = rng.count(0, self.symbols.len() - 1);
+            let interval = base_ms(symbol);
+            let lag = if rng.chance(0.2) { rng.between(0.0, 90_000.0) as i64 } else { 0 };
+            let mut ts = (now - lag).div_euclid(interval) * interval;
+            if ts <= last[symbol] && rng.chance(0.9) {
+                ts = last[symbol] + interval;
+            }
+            last[symbol] = last[symbol].max(ts);
+            let (a, b, c, d) = (rng.between(1.0, 9.0), rng.unit(), rng.unit(), rng.unit());
+            let volume = if rng.chance(0.2) { 0.0 } else { rng.count(1, 1_000) as f64 };
+            inputs.push(Input::Record(Bar {
+                ts,
+                open: a + b,
+                high: a + 1.0,
+                low: a,
+                close: a + c,
+                volume,
+                vwap: a + d,
+                trades: rng.count(0, 50) as u32,
+                symbol: SymbolId(symbol as u16),
+                seq_delta: 0,
+                timeframe: TimeframeId::new(self.symbols[symbol].0),
+            }));
+        }
+        inputs
+    }
+}
+
+fn market() -> impl Strategy<Value = Market> {
+    let symbol = prop_oneof![Just(0usize), Just(MINUTE)]
+        .prop_flat_map(|base| (Just(base), prop_oneof![Just(u32::MAX), any::<u32>()]));
+    let start = prop_oneof![Just(1_514_764_800_000i64), -3_000_000_000..3_000_000_000_000i64];
+    (
+        any::<u64>(),
+        start,
+        prop_oneof![Just(0i64), Just(2_000), 0..100_000i64],
+        1..600usize,
+        prop::collection::vec(symbol, 1..5),
+    )
+        .prop_map(|(seed, start, lateness_ms, inputs, symbols)| Market {
+            seed,
+            start,
+            lateness_ms,
+            inputs,
+            symbols,
+        })
+}
+
+/// The bars differ at most in the last bits of the vwap.
+fn same(got: &Bar, want: &Bar) -> bool {
+    (got.vwap - want.vwap).abs() <= 1e-12 * want.vwap && Bar { vwap: want.vwap, ..*got } == *want
+}
+
+fn compare(market: &Market, early: &Cell<u64>) -> Result<(), TestCaseError> {
+    let bits: Vec<u32> = market.symbols.iter().map(|s| s.1).collect();
+    let mut plan = plan(&TIMEFRAMES, &bits);
+    plan.allowed_lateness_ms = market.lateness_ms;
+    let mut aggregator = TimeBarAggregator::new(&plan);
+    let mut naive = Aggregation::new(TIMEFRAMES.map(frame).to_vec(), market.enabled(), market.lateness_ms);
+    let cells = market.symbols.len() * TIMEFRAMES.len();
+    let (mut taken, mut given) = (vec![0.0; cells], vec![0.0; cells]);
+
+    for (n, input) in market.inputs().iter().chain([&Input::Clock(i64::MAX / 4)]).enumerate() {
+        let mut closed = Vec::new();
+        match input {
+            Input::Record(record) if naive.refuses(record) => continue,
+            Input::Record(record) => aggregator.on_bar(record, &mut |bar| closed.push(bar)),
+            Input::Clock(ts) => aggregator.on_clock(*ts, &mut |bar| closed.push(bar)),
+        }
+        let want = naive.on_input(input);
+        prop_assert_eq!(aggregator.event_ts(), naive.event_ts);
+        prop_assert_eq!(closed.len(), want.len(), "input {}: {:?} closes {:?}, not {:?}", n, input, closed, want);
+        for (got, group) in closed.iter().zip(&want) {
+            let bar = group.bar();
+            prop_assert!(same(got, &bar), "input {n}: {input:?} closes {got:?}, not {bar:?}");
+            given[group.symbol * TIMEFRAMES.len() + group.frame] += got.volume;
+            for r in &group.records {
+                taken[group.symbol * TIMEFRAMES.len() + group.frame] += r.volume;
+                prop_assert!(got.low <= r.low && r.high <= got.high);
+                let end = got.ts + naive.frames[group.frame].interval_ms;
+                prop_assert!(got.ts <= r.ts && r.ts < end, "a record outside of its bar");
+            }
+            if matches!(input, Input::Record(r) if r.symbol != got.symbol) {
+                early.set(early.get() + 1);
+            }
+        }
+    }
+    prop_assert!(naive.open.is_empty());
+    prop_assert_eq!(taken, given);
+    Ok(())
+}
+
+#[test]
+fn bars_and_the_sequence_of_their_closing_are_those_of_the_definition() {
+    let early = Cell::new(0);
+    TestRunner::new(cases(500)).run(&market(), |market| compare(&market, &early)).unwrap_or_else(|e| panic!("{e}"));
+    eprintln!("bars closed by another symbol's record: {}", early.get());
+    assert!(early.get() > 100);
+}
+
+/// Conservation against the inputs themselves: every accepted record is in exactly one bar of each of its timeframes.
+#[test]
+fn every_volume_comes_out_once_on_every_timeframe() {
+    TestRunner::new(cases(100))
+        .run(&market(), |mut market| {
+            market.symbols.iter_mut().for_each(|s| s.1 = u32::MAX);
+            let mut plan = plan(&TIMEFRAMES, &vec![u32::MAX; market.symbols.len()]);
+            plan.allowed_lateness_ms = market.lateness_ms;
+            let mut aggregator = TimeBarAggregator::new(&plan);
+            let mut naive = Aggregation::new(TIMEFRAMES.map(frame).to_vec(), market.enabled(), market.lateness_ms);
+            let mut sums = vec![[0.0; TIMEFRAMES.len()]; market.symbols.len()];
+            let mut trades = sums.clone();
+            let mut inputs = vec![(0.0, 0.0); market.symbols.len()];
+            let mut count = |bar: Bar| {
+                sums[bar.symbol.index()][bar.timeframe.index()] += bar.volume;
+                trades[bar.symbol.index()][bar.timeframe.index()] += f64::from(bar.trades);
+            };
+            for input in market.inputs() {
+                match &input {
+                    Input::Record(record) if naive.refuses(record) => continue,
+                    Input::Record(record) => {
+                        inputs[record.symbol.index()].0 += record.volume;
+                        inputs[record.symbol.index()].1 += f64::from(record.trades);
+                        aggregator.on_bar(record, &mut count);
+                    }
+                    Input::Clock(ts) => aggregator.on_clock(*ts, &mut count),
+                }
+                naive.on_input(&input);
+            }
+            aggregator.on_clock(i64::MAX / 4, &mut count);
+            for (symbol, &(base, _)) in market.symbols.iter().enumerate() {
+                // 7m bars, like all here from one minute on, are made of either base; 1s and 5s of the shorter alone.
+                let from = if base == 0 { 0 } else { MINUTE };
+                for k in from..TIMEFRAMES.len() {
+                    prop_assert_eq!((sums[symbol][k], trades[symbol][k]), inputs[symbol]);
+                }
+            }
+            Ok(())
+        })
+        .unwrap_or_else(|e| panic!("{e}"));
+}

@@ -1,0 +1,117 @@
+//! Laws that follow from the definition whatever its numbers are.
+
+use crate::{
+    cases,
+    cells::run_cell,
+    plan::plan,
+    series::{Recipe, Rng, recipe},
+};
+use proptest::{prelude::*, test_runner::TestRunner};
+use wagehood_engine::{
+    aggregate::TimeBarAggregator,
+    model::{Bar, Candidate, Strategy, SymbolId, TimeframeId},
+    strategies::{Cell, CellLayout},
+};
+
+#[test]
+fn what_comes_later_changes_nothing() {
+    TestRunner::new(cases(40))
+        .run(&(recipe(8), recipe(4), any::<prop::sample::Index>()), |(recipe, other, cut)| {
+            let bars = recipe.bars();
+            let cut = cut.index(bars.len());
+            let (whole, whole_values) = run_cell(&recipe, &bars);
+            // Another future: the bars of another series from the cut on.
+            let mut changed = bars[..cut].to_vec();
+            changed.extend(other.bars());
+            let (rows, values) = run_cell(&recipe, &changed);
+            prop_assert_eq!(&rows[..cut], &whole[..cut]);
+            for (a, b) in values[..cut].iter().zip(&whole_values) {
+                prop_assert_eq!(a.map(f64::to_bits), b.map(f64::to_bits));
+            }
+            Ok(())
+        })
+        .unwrap_or_else(|e| panic!("{e}"));
+}
+
+/// Thresholds are relative and a power of two scales every float exactly, so the signals are the same to the last bit.
+#[test]
+fn scaling_all_prices_by_a_power_of_two_changes_no_signal() {
+    let signals = std::cell::Cell::new(0);
+    TestRunner::new(cases(60))
+        .run(&(recipe(8), -40..40i32), |(recipe, power)| {
+            let factor = 2.0f64.powi(power);
+            let bars = recipe.bars();
+            let scaled: Vec<Bar> = bars
+                .iter()
+                .map(|b| Bar {
+                    open: b.open * factor,
+                    high: b.high * factor,
+                    low: b.low * factor,
+                    close: b.close * factor,
+                    vwap: b.vwap * factor,
+                    ..*b
+                })
+                .collect();
+            let (plain, _) = run_cell(&recipe, &bars);
+            let (rows, _) = run_cell(&recipe, &scaled);
+            prop_assert_eq!(&rows, &plain);
+            signals.set(signals.get() + plain.iter().flatten().flatten().count());
+            Ok(())
+        })
+        .unwrap_or_else(|e| panic!("{e}"));
+    assert!(signals.get() > 1_000, "only {} signals", signals.get());
+}
+
+/// Runs symbols through one aggregator and their cells; gives bars and signals by symbol and timeframe.
+#[allow(clippy::type_complexity)] // by symbol and timeframe: bars with their signals
+fn pipeline(recipe: &Recipe, symbols: usize, records: &[Bar]) -> Vec<Vec<Vec<(Bar, Vec<(Strategy, Candidate)>)>>> {
+    const TIMEFRAMES: [&str; 3] = ["1m", "5m", "1h"];
+    let mut plan = plan(&TIMEFRAMES, &vec![u32::MAX; symbols]);
+    // Larger than any gap between the symbols: a bar closes by its own symbol's records or at the end.
+    plan.allowed_lateness_ms = 100 * 86_400_000;
+    let layout = CellLayout::new(recipe.strategy_params(), false);
+    let cell = |k: usize| Cell::new(&layout, recipe.method, plan.timeframes[k].price_scale(), 0);
+    let mut cells: Vec<Vec<Cell>> = (0..symbols).map(|_| (0..TIMEFRAMES.len()).map(cell).collect()).collect();
+    let mut out = vec![vec![Vec::new(); TIMEFRAMES.len()]; symbols];
+    let mut on_closed = |bar: Bar| {
+        let (symbol, timeframe) = (bar.symbol.index(), bar.timeframe.index());
+        let mut signals = Vec::new();
+        cells[symbol][timeframe].on_bar(&layout, &bar, |strategy, candidate| signals.push((strategy, candidate)));
+        out[symbol][timeframe].push((Bar { symbol: SymbolId(0), ..bar }, signals));
+    };
+    let mut aggregator = TimeBarAggregator::new(&plan);
+    for record in records {
+        aggregator.on_bar(record, &mut on_closed);
+    }
+    aggregator.on_clock(i64::MAX / 4, &mut on_closed);
+    out
+}
+
+#[test]
+fn symbols_do_not_see_each_other() {
+    TestRunner::new(cases(40))
+        .run(&(recipe(10), recipe(10), any::<u64>()), |(mut a, b, seed)| {
+            a.timeframe = "1m";
+            let mut rng = Rng(seed);
+            let mut ragged = |bars: Vec<Bar>, symbol: u16| -> Vec<Bar> {
+                let mut ts = 0;
+                let mut place = |bar: Bar| {
+                    ts += 60_000 * if rng.chance(0.1) { rng.count(1, 90) as i64 } else { 1 };
+                    Bar { ts, symbol: SymbolId(symbol), timeframe: TimeframeId::new(0), ..bar }
+                };
+                bars.into_iter().map(&mut place).collect()
+            };
+            let (one, two) = (ragged(a.bars(), 0), ragged(b.bars(), 1));
+            let mut both: Vec<Bar> = one.iter().chain(&two).copied().collect();
+            both.sort_by_key(|bar| bar.ts);
+            let alone = |bars: &[Bar]| {
+                let bars: Vec<Bar> = bars.iter().map(|bar| Bar { symbol: SymbolId(0), ..*bar }).collect();
+                pipeline(&a, 1, &bars)
+            };
+            let together = pipeline(&a, 2, &both);
+            prop_assert_eq!(&together[0], &alone(&one)[0]);
+            prop_assert_eq!(&together[1], &alone(&two)[0]);
+            Ok(())
+        })
+        .unwrap_or_else(|e| panic!("{e}"));
+}

@@ -1,0 +1,22 @@
+//! The engine's stages against the naive reading of the definition, on generated inputs; and laws that follow from it.
+//!
+//! `PROPTEST_CASES` sets the number of cases of every property.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr, missing_docs)]
+
+#[path = "../naive/mod.rs"]
+mod naive;
+
+mod aggregation;
+mod cells;
+mod correlation;
+mod laws;
+mod plan;
+mod series;
+
+use proptest::test_runner::Config;
+
+/// So many cases, unless the environment asks for another number; no files are left behind.
+pub fn cases(n: u32) -> Config {
+    let cases = std::env::var("PROPTEST_CASES").ok().and_then(|text| text.parse().ok()).unwrap_or(n);
+    Config { cases, failure_persistence: None, max_shrink_iters: 2_000, ..Config::default() }
+}

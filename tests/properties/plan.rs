@@ -1,0 +1,48 @@
+//! Plans for the tests: timeframes, and symbols with the cells they have enabled.
+
+use wagehood_engine::{
+    config::{Asset, CellSpec, Plan, PriceMethod, StrategyParams, StyleRules},
+    model::{AssetType, Timeframe, TradingStyle},
+};
+
+fn rules() -> StyleRules {
+    StyleRules { min_composite_confidence: 0.0, cooldown_bars: 0, budget_ms: 100 }
+}
+
+/// An asset whose cells are enabled where the bit of their timeframe is set.
+pub fn asset(name: &str, timeframes: &[Timeframe], enabled: u32) -> Asset {
+    let cell = |(k, &tf): (usize, &Timeframe)| CellSpec {
+        enabled: enabled >> k & 1 == 1,
+        style: TradingStyle::of(tf),
+        method: PriceMethod::Ohlc,
+        price_scale: tf.price_scale(),
+        buffer_size: 256,
+        weight: wagehood_engine::correlate::default_weight(tf),
+    };
+    Asset {
+        symbol: name.to_owned(),
+        priority: 1.0,
+        asset_type: AssetType::Stock,
+        data_provider: String::new(),
+        cells: timeframes.iter().enumerate().map(cell).collect(),
+    }
+}
+
+/// A plan with a symbol for each set of enabled timeframes.
+pub fn plan(timeframes: &[&str], enabled: &[u32]) -> Plan {
+    let timeframes: Vec<Timeframe> = timeframes.iter().map(|text| text.parse().unwrap()).collect();
+    assert!(timeframes.is_sorted());
+    Plan {
+        params: vec![StrategyParams::default(); timeframes.len()],
+        assets: enabled.iter().enumerate().map(|(k, &bits)| asset(&format!("S{k}"), &timeframes, bits)).collect(),
+        default_asset: asset("", &timeframes, u32::MAX),
+        timeframes,
+        open_watchlist: false,
+        max_symbols: 16,
+        allowed_lateness_ms: 0,
+        max_future_ms: 60_000,
+        active_bars: 3,
+        alert_confidence: 0.8,
+        styles: [rules(); 3],
+    }
+}
