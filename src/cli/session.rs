@@ -7,7 +7,7 @@ use crate::{
     engine::{Engine, Sample},
     model::SourceId,
     publish::Sources,
-    telemetry::{HgrmUnit, HistogramSet, Latency, Report, StatusLine, write_hgrm},
+    telemetry::{HgrmUnit, HistogramSet, Latency, LatencySummary, Report, StatusLine, write_hgrm},
 };
 use anyhow::{Context, Result, bail};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -101,6 +101,8 @@ pub struct Session {
     last_log: Instant,
     last_report: Instant,
     last_status: (Instant, u64),
+    /// Latencies since the last status line.
+    recent: HistogramSet,
     warm: bool,
     samples: usize,
 }
@@ -134,6 +136,7 @@ impl Session {
             last_log: now,
             last_report: now,
             last_status: (now, 0),
+            recent: HistogramSet::new(&Latency::ALL)?,
             warm,
             samples: 0,
         })
@@ -150,6 +153,7 @@ impl Session {
             let now = Instant::now();
             if !self.warm && self.engine.snapshot().reader.accepted >= self.options.history {
                 self.warm = true;
+                self.last_status = (now, self.engine.snapshot().closed());
                 self.say(&format!("warm after {:.1} s", self.started.elapsed().as_secs_f64()));
                 until = self.options.duration.map(|duration| now + duration);
             }
@@ -166,7 +170,7 @@ impl Session {
         self.bar.finish_and_clear();
         let report = self.engine.report()?;
         if let Some(dir) = &self.options.histograms {
-            write_histograms(dir, &self.engine.histograms(false)?)?;
+            write_histograms(dir, &self.engine.histograms()?)?;
         }
         if !self.options.quiet {
             let mut out = std::io::stdout().lock();
@@ -180,7 +184,7 @@ impl Session {
 
     /// Shows how things are going.
     fn tick(&mut self, now: Instant) {
-        self.engine.collect();
+        self.engine.collect(&mut self.recent);
         self.tell_refusals();
         if let Some((read, _)) = &self.options.progress {
             self.bar.set_position(read.load(Ordering::Relaxed));
@@ -215,17 +219,17 @@ impl Session {
         let closed = snapshot.closed();
         let rate = (closed.saturating_sub(bars)) as f64 / now.duration_since(before).as_secs_f64().max(1e-9);
         self.last_status = (now, closed);
-        let styles = self.engine.histograms(true).ok();
-        let worst = |quantile: fn(&crate::telemetry::LatencySummary) -> u64| {
-            let summary = |latency: &Latency| styles.as_ref().map_or(0, |set| quantile(&set.summary(*latency)));
-            Latency::STYLES.iter().map(summary).max().unwrap_or(0)
+        let worst = |quantile: fn(&LatencySummary) -> u64| {
+            Latency::STYLES.iter().map(|latency| quantile(&self.recent.summary(*latency))).max().unwrap_or(0)
         };
+        let (p50_ns, p99_ns) = (worst(|summary| summary.p50_ns), worst(|summary| summary.p99_ns));
+        self.recent.clear();
         StatusLine {
             bars: closed,
             bars_per_s: rate as u64,
             signals: snapshot.published(),
-            p50_ns: worst(|summary| summary.p50_ns),
-            p99_ns: worst(|summary| summary.p99_ns),
+            p50_ns,
+            p99_ns,
             backlog: snapshot.backlog(),
         }
         .to_string()
@@ -268,7 +272,8 @@ fn write_histograms(dir: &Path, histograms: &HistogramSet) -> Result<()> {
     for latency in Latency::ALL {
         let Some(histogram) = histograms.histogram(latency).filter(|h| !h.is_empty()) else { continue };
         let path = dir.join(format!("{}.hgrm", latency.name()));
-        write_hgrm(&path, histogram, HgrmUnit::Micros).with_context(|| format!("cannot write {}", path.display()))?;
+        write_hgrm(&path, histogram, HgrmUnit::Microseconds)
+            .with_context(|| format!("cannot write {}", path.display()))?;
     }
     Ok(())
 }

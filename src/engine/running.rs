@@ -234,21 +234,23 @@ impl Engine {
         self.collectors.iter_mut().for_each(Collector::request);
     }
 
-    /// Takes in what the threads have handed over.
-    pub fn collect(&mut self) {
+    /// Takes in what the threads have handed over, and adds it to `recent` as well.
+    pub fn collect(&mut self, recent: &mut HistogramSet) {
         for collector in &mut self.collectors {
-            collector.collect();
+            if collector.collect() {
+                recent.add(collector.interval());
+            }
         }
     }
 
-    /// The histograms since the start, or of the last interval only.
+    /// The histograms since the start.
     ///
     /// # Errors
     /// Never, as for [`HistogramSet::new`].
-    pub fn histograms(&self, interval: bool) -> Result<HistogramSet, hdrhistogram::CreationError> {
+    pub fn histograms(&self) -> Result<HistogramSet, hdrhistogram::CreationError> {
         let mut all = HistogramSet::new(&Latency::ALL)?;
         for collector in &self.collectors {
-            all.add(if interval { collector.interval() } else { collector.total() });
+            all.add(collector.total());
         }
         Ok(all)
     }
@@ -258,7 +260,7 @@ impl Engine {
     /// # Errors
     /// Never, as for [`HistogramSet::new`].
     pub fn report(&self) -> Result<Report, hdrhistogram::CreationError> {
-        let histograms = self.histograms(false)?;
+        let histograms = self.histograms()?;
         let row = |latency: Latency| {
             let budget_ns = match latency {
                 Latency::Style(style) => Some(self.plan.styles[style.index()].budget_ms * 1_000_000),
@@ -288,7 +290,9 @@ impl Engine {
             let ended = thread.join();
             result = result.and(ended);
         }
-        self.collect();
+        for collector in &mut self.collectors {
+            collector.collect();
+        }
         match self.halt.failure() {
             Some(failure) => Err(failure),
             None => result,

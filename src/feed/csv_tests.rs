@@ -26,7 +26,7 @@ type Read = (u64, Result<(String, f64), Refusal>);
 
 fn read_all(source: &mut CsvSource) -> Vec<Read> {
     let mut found = Vec::new();
-    while let Some(Line { number, result }) = source.next().unwrap() {
+    while let Some(Line { number, result, .. }) = source.next().unwrap() {
         found.push((number, result.map(|r| (String::from_utf8(r.symbol.to_vec()).unwrap(), r.close))));
     }
     assert_eq!(source.current(), None);
@@ -68,7 +68,9 @@ fn reads_every_value() {
             trades: 7,
             ingest_ns: 0,
         };
-        assert_eq!(source.next().unwrap(), Some(Line { number: 2, result: Ok(expected) }));
+        let line = source.next().unwrap().unwrap();
+        assert_eq!((line.number, line.result), (2, Ok(expected)));
+        assert!(line.text.ends_with(b"Z,10.25"), "{}", line.text.escape_ascii());
         let second = source.next().unwrap().unwrap().result.unwrap();
         assert_eq!((second.ts, second.trades, second.vwap.is_nan()), (1_514_764_800_000, 0, true));
         assert_eq!(source.next().unwrap(), None);
@@ -193,33 +195,6 @@ fn recorded_files_are_read_whole() {
         }
         assert_eq!(good, rows, "{name}");
     }
-}
-
-/// `cargo test --lib csv_speed -- --ignored --nocapture`, optimised.
-#[test]
-#[ignore = "a measurement"]
-#[allow(clippy::print_stderr)]
-fn csv_speed() {
-    let Some(path) = test_data("crypto_1m.csv.gz") else { return };
-    let plain = {
-        let mut text = Vec::new();
-        io::Read::read_to_end(&mut MultiGzDecoder::new(BufReader::new(File::open(&path).unwrap())), &mut text).unwrap();
-        text
-    };
-    let time = |path: &Path| {
-        (0..5)
-            .map(|_| {
-                let begin = std::time::Instant::now();
-                let mut source = CsvSource::open(path, tf("1m")).unwrap();
-                let mut count = 0u64;
-                while let Some(line) = source.next().unwrap() {
-                    count += u64::from(line.result.is_ok());
-                }
-                begin.elapsed().as_nanos() as u64 / count
-            })
-            .min()
-    };
-    eprintln!("gzip {:?} ns a line, plain {:?} ns a line", time(&path), with_file(&plain, time));
 }
 
 proptest! {

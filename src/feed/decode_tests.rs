@@ -186,22 +186,6 @@ fn reads_the_existing_systems_stream() {
     assert_eq!(count, 780);
 }
 
-/// `cargo test --lib decode_speed -- --ignored --nocapture`, optimised.
-#[test]
-#[ignore = "a measurement"]
-fn decode_speed() {
-    let (fields, base) = (literal(), tf("1m"));
-    let pairs: Vec<(&[u8], &[u8])> = fields.iter().map(|(k, v)| (k.as_bytes(), v.as_bytes())).collect();
-    let time = || {
-        let begin = std::time::Instant::now();
-        for _ in 0..500_000 {
-            std::hint::black_box(decode_entry(std::hint::black_box(&pairs).iter().copied(), base).is_ok());
-        }
-        begin.elapsed().as_nanos() as u64 / 500_000
-    };
-    eprintln!("{:?} ns an entry", (0..5).map(|_| time()).min());
-}
-
 proptest! {
     #[test]
     fn never_panics_and_accepts_only_the_valid(

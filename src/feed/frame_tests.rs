@@ -134,30 +134,6 @@ fn long_symbols_do_not_fit() {
     assert!(FrameRecord::new(&record).is_none());
 }
 
-/// `cargo test --lib frame_speed -- --ignored --nocapture`, optimised.
-#[test]
-#[ignore = "a measurement"]
-#[allow(clippy::print_stderr)]
-fn frame_speed() {
-    let records: Vec<_> = (0..MAX_FRAME_RECORDS).map(sample).collect();
-    let (bytes, base, rounds) = (frame(MAX_FRAME_RECORDS), tf("1s"), 500);
-    let per_bar = |begin: std::time::Instant| begin.elapsed().as_nanos() as f64 / (rounds * MAX_FRAME_RECORDS) as f64;
-    let begin = std::time::Instant::now();
-    let mut good = 0;
-    for _ in 0..rounds {
-        let view = FrameView::parse(std::hint::black_box(&bytes), base).unwrap();
-        good += view.records().filter(|record| validate(record).is_ok()).count();
-    }
-    let decode = per_bar(begin);
-    let mut out = Vec::new();
-    let begin = std::time::Instant::now();
-    for _ in 0..rounds {
-        out.clear();
-        encode_frame(base, 1, std::hint::black_box(&records), &mut out).unwrap();
-    }
-    eprintln!("decode and validate {decode} ns a bar ({good}), encode {} ns a bar", per_bar(begin));
-}
-
 proptest! {
     #[test]
     fn every_truncation_and_extension_is_refused(count in 1usize..5, cut in 0usize..424, more in prop::collection::vec(any::<u8>(), 1..100)) {

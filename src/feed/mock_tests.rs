@@ -162,21 +162,6 @@ fn nonsense_is_refused() {
     assert_eq!(bad(|c| c.now_ms = 0), MockError::TooEarly(tf("1d")));
 }
 
-/// `cargo test --lib mock_speed -- --ignored --nocapture`, optimised.
-#[test]
-#[ignore = "a measurement"]
-#[allow(clippy::print_stderr)]
-fn mock_speed() {
-    let mut market = market(&["1s", "1m", "5m", "1h", "1d"], 100, 0);
-    let begin = std::time::Instant::now();
-    let (mut count, mut sum) = (0u64, 0.0);
-    while let Some(record) = market.next_history() {
-        count += 1;
-        sum += record.close;
-    }
-    eprintln!("{} ns a record, {count} records, {sum}", begin.elapsed().as_nanos() as u64 / count);
-}
-
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(32))]
     #[test]

@@ -249,7 +249,8 @@ fn calculation_events_and_caches_have_the_shapes_their_readers_know() {
     );
 
     let mut commands = Commands::default();
-    set_composite_signal(&mut commands, &names_, &results, &directory);
+    let opinion = Vote::of(results.signals).unwrap();
+    set_composite_signal(&mut commands, &names_, results.symbol, &opinion, results.event_ts, &directory);
     let mut composite_key = vote.clone();
     composite_key["symbol"] = json!("SPY");
     composite_key["strategies_analyzed"] = json!(3);
@@ -274,8 +275,7 @@ fn without_a_signal_there_is_no_opinion() {
     let (directory, names_) = (directory(), OutputNames::default());
     let results = SymbolResults { symbol: SymbolId(0), seq: 1, event_ts: TS, rows: &[], signals: &[] };
     let mut commands = Commands::default();
-    set_composite_signal(&mut commands, &names_, &results, &directory);
-    assert_eq!(commands.count(), 0);
+    assert_eq!(Vote::of(results.signals), None);
     xadd_calculation_event(&mut commands, &names_, &results, &directory);
     let json = get(&fields(&commands, "calculation_events_stream", "5000"), "results").to_owned();
     assert_eq!(json, r#"{"timeframe_results":{},"composite_signal":null,"timestamp":"2025-07-08T14:30:00"}"#);
