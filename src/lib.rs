@@ -1,4 +1,64 @@
-//! stub: the architecture text comes here.
+//! wagehood-engine: market bars in, trading signals out, over several timeframes at once, with a known latency.
+//!
+//! # The pipeline
+//!
+//! ```text
+//!  Redis streams ┐                64-byte bars            64-byte bars            signals, rows
+//!  CSV files     ├─▶ reader ═════════════════▶ aggregator ═══════════▶ worker 0 ══════════════▶ publisher ─▶ Redis
+//!  mock market   ┘     ║                           ╠═════════════════▶ worker 1 ══════════════▶    ▲      └▶ files
+//!                      ║                           ╚═════════════════▶ worker 2 ══════════════▶    ║
+//!                      ╚═══════════ marks: how far the input has been read; refused records ═══════╝
+//!
+//!  ══▶ a lock-free ring with one sender and one receiver      beside them: counters and histograms ─▶ the main thread
+//! ```
+//!
+//! | stage | pure logic | agent | owns |
+//! |---|---|---|---|
+//! | reader | [`feed`] | [`engine::ReaderAgent`] | the symbol table, order and time of the records, their numbers |
+//! | aggregator | [`aggregate`] | [`engine::AggregatorAgent`] | the open bars of all symbols and timeframes |
+//! | strategy workers | [`indicators`], [`strategies`] | [`engine::WorkerAgent`] | the cells (symbol × timeframe) of their trading styles |
+//! | publisher | [`correlate`], [`publish`] | [`engine::PublisherAgent`] | the order of publication, active signals, the batch |
+//!
+//! The stages are state machines that know nothing of threads, rings or clocks; [`engine`] puts them on threads, with
+//! what [`runtime`] gives: agents, runners, idle strategies, rings, wake-ups. [`model`] is the plain data that they
+//! exchange, [`config`] what the user said, [`telemetry`] what the reports are made of, [`redis_io`] the protocol of
+//! the server, [`cli`] the commands. Stages see `model` and `config` only.
+//!
+//! # Decisions, and what each costs
+//!
+//! **The output is a function of the input.** The reader numbers every accepted record; the workers' messages are
+//! merged back into the order of these numbers and, within one, of the symbols. The same input so gives the same bytes
+//! with one worker or eight, on one thread or ten, with rings of two slots or a million. *Cost:* the publisher waits
+//! until every worker has said that it is past a sequence; the aggregator tells them once per duty cycle.
+//!
+//! **Time is in the input.** Bars close by event time, never by the wall clock alone: what the wall clock has to say
+//! (a symbol that went quiet) becomes a numbered clock event. *Cost:* a quiet symbol's bar closes `allowed_lateness_ms`
+//! after its end.
+//!
+//! **Full is a value.** A message that finds a ring full waits in a spill that holds one work item's messages, and the
+//! agent takes no further item until it is empty. A slow publisher so stops the workers, these the aggregator, that the
+//! reader, and the records wait in Redis. Nothing is dropped, and no agent ever waits in the middle of an item, so that
+//! all of them can share one thread. *Cost:* a spill per ring.
+//!
+//! **One writer for everything.** A ring has one sender and one receiver, a counter one writer, a cell one worker.
+//! There is no lock and no read-modify-write on the hot path. *Cost:* symbols are dealt to workers once, not balanced.
+//!
+//! **Nothing is allocated while it runs**, but for a symbol that is seen for the first time in a replay, a refused
+//! record, and a batch larger than any before. Indicators are updated in place, and computed once per bar however many
+//! strategies read them. NaN stands for "not ready": a condition that reads it is false, without a branch of its own.
+//!
+//! **Threads wait for what they need.** An idle thread spins, yields, then parks in one `poll(2)` over its rings' wake-up
+//! and its agents' sockets. *Cost:* one wake-up, some 5–20 µs, after a pause; `busy-spin` pays a core instead.
+//!
+//! **Output and position are one transaction.** A batch's entries, the latest values and the position of the input
+//! they were made from go into one `MULTI`/`EXEC`. On start the state is rebuilt from the streams' history up to that
+//! position, silently, and goes on behind it. *Cost:* one `HSET` per batch, and a start that reads the history.
+//!
+//! # Failure
+//!
+//! An agent that fails or panics raises a token that stops all threads; the process ends with its reason and exit code
+//! 1. What had been committed is committed, what had not is read again at the next start. Bad records change nothing:
+//! they are counted by reason, sampled into the log, and written to the dead-letter stream.
 
 pub mod aggregate;
 pub mod cli;

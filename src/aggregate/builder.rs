@@ -93,7 +93,7 @@ impl BarBuilder {
             vwap,
             trades: self.trades,
             symbol,
-            seq_delta: 0,
+            seq_delta: Bar::BUILT,
             timeframe,
         }
     }

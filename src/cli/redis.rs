@@ -149,7 +149,6 @@ impl<'a> Server<'a> {
     pub fn output(
         &self,
         directory: &Directory,
-        bases: u32,
         position: Option<&Position>,
     ) -> Result<(RedisSink, RedisOutputOptions)> {
         let mut link = self.connect("publisher")?;
@@ -172,7 +171,6 @@ impl<'a> Server<'a> {
             bars: output.bars,
             alerts: output.alerts,
             latest_values: output.latest_values,
-            bases,
             position: position.map_or_else(Vec::new, |p| p.published.clone()),
             position_key: position.map(|_| key),
             inputs,

@@ -15,7 +15,7 @@ use crate::{
     runtime::{Clock, available_cores},
 };
 use anyhow::{Context, Result, bail};
-use std::{path::PathBuf, sync::Arc};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 /// Replays files to their end.
 ///
@@ -46,9 +46,8 @@ pub fn replay(args: &ReplayArgs) -> Result<()> {
 
     let directory = Arc::new(Directory::new(plan.max_symbols, &plan.timeframes));
     let sources = Arc::new(Sources::new(args.input.iter().map(|path| Input::File { name: file_name(path) }).collect()));
-    let bases = plan.timeframe_id(args.base).map_or(0, |id| 1 << id.index());
     let redis = match &args.redis {
-        Some(_) => Some(Server::new(&config)?.output(&directory, bases, None)?),
+        Some(_) => Some(Server::new(&config)?.output(&directory, None)?),
         None => None,
     };
     let rows = RowsWanted {
@@ -67,7 +66,6 @@ pub fn replay(args: &ReplayArgs) -> Result<()> {
                 bars: args.bars.clone(),
                 indicators: args.indicators.clone(),
                 cells,
-                bases,
             },
             redis,
         },
@@ -85,6 +83,7 @@ pub fn replay(args: &ReplayArgs) -> Result<()> {
         duration: None,
         progress: Some((progress, total)),
         history: 0,
+        status_every: Some(Duration::from_secs(1)),
         report_every: None,
         histograms: (!histograms.is_empty()).then(|| PathBuf::from(histograms)),
         quiet: args.common.quiet,

@@ -6,12 +6,12 @@ use super::{
     session::{Session, SessionOptions, common_layers, layers, note, stop_flag},
 };
 use crate::{
-    config::{Config, Feed, Layer, Loaded, Override, Plan},
+    config::{Config, Feed, Layer, Loaded, Override},
     engine::{Engine, FileOutputOptions, MarketSource, Outputs, RowsWanted, Setup, Source, Topology},
     feed::{MockConfig, MockMarket},
-    model::{Directory, Timeframe},
+    model::Directory,
     publish::{Source as Input, Sources},
-    runtime::{Clock, available_cores},
+    runtime::{Clock, available_cores, pin_current_thread},
 };
 use anyhow::Result;
 use std::{path::PathBuf, sync::Arc, time::Duration};
@@ -50,11 +50,17 @@ pub fn run(args: &RunArgs) -> Result<()> {
             }
         }
     }
+    if let Some(core) = config.engine.cores.telemetry.filter(|_| config.engine.pin)
+        && let Err(error) = pin_current_thread(core)
+    {
+        note(&format!("warning: the telemetry is not pinned: {error}"));
+    }
     let telemetry = &config.telemetry;
     let options = SessionOptions {
         duration: args.duration,
         progress: None,
         history,
+        status_every: (telemetry.status_interval_ms > 0).then(|| Duration::from_millis(telemetry.status_interval_ms)),
         report_every: (telemetry.report_interval_s > 0).then(|| Duration::from_secs(telemetry.report_interval_s)),
         histograms: (!telemetry.histograms_dir.is_empty()).then(|| PathBuf::from(&telemetry.histograms_dir)),
         quiet: args.common.quiet,
@@ -82,11 +88,6 @@ struct Prepared {
     /// Records that only warm it up.
     history: u64,
     about: String,
-}
-
-/// Timeframes of the inputs, as a bit set.
-fn bases(plan: &Plan, inputs: impl Iterator<Item = Timeframe>) -> u32 {
-    inputs.filter_map(|timeframe| plan.timeframe_id(timeframe)).fold(0, |bits, id| bits | 1 << id.index())
 }
 
 fn on_market(config: &Config, args: &RunArgs, clock: &Clock) -> Result<Prepared> {
@@ -117,10 +118,7 @@ fn on_market(config: &Config, args: &RunArgs, clock: &Clock) -> Result<Prepared>
         directory,
         sources: Arc::new(Sources::new(vec![Input::File { name: "mock".to_owned() }])),
         source: Source::Market(MarketSource::new(market, config.mock.history)),
-        outputs: Outputs {
-            files: FileOutputOptions { signals, bases: bases(&plan, [base].into_iter()), ..Default::default() },
-            redis: None,
-        },
+        outputs: Outputs { files: FileOutputOptions { signals, ..Default::default() }, redis: None },
         rows: RowsWanted::default(),
         marks: true,
         topology,
@@ -134,8 +132,7 @@ fn on_redis(config: &Config, args: &RunArgs) -> Result<Prepared> {
     let plan = Arc::new(config.plan());
     let directory = Arc::new(Directory::new(plan.assets.len(), &plan.timeframes));
     let position: Position = server.position(&mut server.connect("start")?)?;
-    let bases = bases(&plan, config.input.streams.iter().map(|stream| stream.timeframe));
-    let redis = server.output(&directory, bases, Some(&position))?;
+    let redis = server.output(&directory, Some(&position))?;
     let source = server.source(&position)?;
     let topology = Topology::new(config, available_cores().len());
     let streams: Vec<&str> = config.input.streams.iter().map(|stream| stream.name.as_str()).collect();
@@ -154,7 +151,7 @@ fn on_redis(config: &Config, args: &RunArgs) -> Result<Prepared> {
         sources: Arc::new(Sources::new(streams.iter().map(|_| Input::Stream).collect())),
         source: Source::Redis(source),
         outputs: Outputs {
-            files: FileOutputOptions { signals: args.signals.clone(), bases, ..Default::default() },
+            files: FileOutputOptions { signals: args.signals.clone(), ..Default::default() },
             redis: Some(redis),
         },
         rows,

@@ -23,8 +23,8 @@ use std::{
 
 /// Time between two looks at the engine.
 const TICK: Duration = Duration::from_millis(100);
-/// Time between two status lines where there is no terminal that they could stay on.
-const LOG_EVERY: Duration = Duration::from_secs(5);
+/// How many times rarer the status is where there is no terminal on whose last line it could stay.
+const LOG_FACTOR: u32 = 5;
 
 /// The layers that the command line asks for.
 ///
@@ -79,6 +79,8 @@ pub struct SessionOptions {
     pub progress: Option<(Arc<AtomicU64>, Option<u64>)>,
     /// Records before the live ones, while which the engine only warms up.
     pub history: u64,
+    /// Time between two status lines on a terminal, if any.
+    pub status_every: Option<Duration>,
     /// Time between two reports on the way, if any.
     pub report_every: Option<Duration>,
     /// Folder for the histograms.
@@ -190,8 +192,8 @@ impl Session {
             self.bar.set_position(read.load(Ordering::Relaxed));
         }
         let since_log = now.duration_since(self.last_log);
-        let due = if self.live { since_log >= Duration::from_millis(500) } else { since_log >= LOG_EVERY };
-        if due && !self.options.quiet {
+        let factor = if self.live { 1 } else { LOG_FACTOR };
+        if self.options.status_every.is_some_and(|every| since_log >= every * factor) && !self.options.quiet {
             self.last_log = now;
             let line = self.status(now);
             if self.live { self.bar.set_message(line) } else { self.say(&line) }

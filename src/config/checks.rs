@@ -7,7 +7,7 @@ use super::{
     node::Node,
     resolve::{MAX_STREAMS, symbols, timeframes},
 };
-use crate::model::{MAX_TIMEFRAMES, Timeframe};
+use crate::model::{MAX_SYMBOL_LEN, MAX_TIMEFRAMES, Timeframe};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Finds where a key was written, and reports it.
@@ -47,9 +47,6 @@ pub(super) fn check(config: &Config, tree: &Node, offline: bool, faults: &mut Ve
     watchlist(config, offline, &mut checks);
     intervals(config, &mut checks);
     let limits = &config.limits;
-    checks.require(limits.read_buffer_bytes <= limits.read_buffer_max_bytes, &["limits", "read_buffer_bytes"], || {
-        format!("found {}; allowed: at most read_buffer_max_bytes", limits.read_buffer_bytes)
-    });
     checks.require(limits.max_entry_bytes <= limits.read_buffer_max_bytes, &["limits", "max_entry_bytes"], || {
         format!("found {}; allowed: at most read_buffer_max_bytes", limits.max_entry_bytes)
     });
@@ -92,10 +89,29 @@ fn streams(config: &Config, checks: &mut Checks<'_>) {
             checks.fault(&["input", "streams", &i.to_string(), "name"], text);
         }
     }
+    if config.input.feed == Feed::Redis && config.output.bars {
+        written_and_read(config, checks);
+    }
+}
+
+/// A stream of closed bars that is an input as well would feed the engine its own output.
+fn written_and_read(config: &Config, checks: &mut Checks<'_>) {
+    for timeframe in timeframes(config) {
+        let written = config.output.streams.market_data(timeframe);
+        let made =
+            config.input.streams.iter().any(|s| s.timeframe < timeframe && timeframe.is_multiple_of(s.timeframe));
+        let read = config.input.streams.iter().position(|stream| stream.name == written);
+        if let Some(i) = read.filter(|_| made) {
+            let text = format!(
+                "{written:?} is also where closed {timeframe} bars are written; allowed: another name, another \
+                 output.streams.market_data_prefix, or output.bars = false"
+            );
+            checks.fault(&["input", "streams", &i.to_string(), "name"], text);
+        }
+    }
 }
 
 fn watchlist(config: &Config, offline: bool, checks: &mut Checks<'_>) {
-    let limits = &config.limits;
     let mut seen: BTreeMap<&str, usize> = BTreeMap::new();
     for (i, asset) in config.watchlist.iter().enumerate() {
         let index = i.to_string();
@@ -104,12 +120,8 @@ fn watchlist(config: &Config, offline: bool, checks: &mut Checks<'_>) {
         if let Some(first) = seen.insert(symbol, i) {
             checks.fault(&path, format!("{symbol:?} is watchlist[{first}] already"));
         }
-        checks.require(symbol.len() <= limits.max_symbol_bytes, &path, || {
-            format!(
-                "is {} bytes long; allowed: at most limits.max_symbol_bytes, {}",
-                symbol.len(),
-                limits.max_symbol_bytes
-            )
+        checks.require(symbol.len() <= MAX_SYMBOL_LEN, &path, || {
+            format!("is {} bytes long; allowed: at most {MAX_SYMBOL_LEN}", symbol.len())
         });
         checks.require(!symbol.chars().any(|c| c.is_whitespace() || c.is_control()), &path, || {
             format!("found {symbol:?}; allowed: no spaces or control characters")
@@ -122,8 +134,8 @@ fn watchlist(config: &Config, offline: bool, checks: &mut Checks<'_>) {
         }
     }
     let count = symbols(config);
-    checks.require(count <= limits.max_symbols, &["limits", "max_symbols"], || {
-        format!("found {}; allowed: {count} or more, so many symbols are enabled", limits.max_symbols)
+    checks.require(count <= config.limits.max_symbols, &["limits", "max_symbols"], || {
+        format!("found {}; allowed: {count} or more, so many symbols are enabled", config.limits.max_symbols)
     });
     let brought = offline && config.redis.config_from_redis;
     let path: &[&str] = if config.watchlist.is_empty() { &["input", "feed"] } else { &["watchlist"] };

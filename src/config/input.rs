@@ -1,7 +1,7 @@
 //! `[input]`, `[mock]` and `[redis]`: where bars come from.
 
 use super::{
-    rules::{Flag, Scalar as _, TimeframeText, Url, above_zero, choice, choice_enum, int, text},
+    rules::{Flag, Scalar as _, TimeframeText, Url, choice, choice_enum, int, text},
     section::{Section, Tables, section},
     url::RedisUrl,
 };
@@ -77,14 +77,8 @@ section! {
         seed: u64 = int(0, i64::MAX),
         /// Whether bars of the past come first, at full speed, so that long windows are ready at once.
         history: bool = Flag,
-        /// Base bars of the past per symbol.
-        history_bars: usize = int(1, 10_000_000),
-        /// Volatility of the walk: standard deviation of the return of a day.
-        daily_volatility: f64 = above_zero(10.0),
-        /// Time between two bursts, s; 0 makes none.
+        /// Time between two instants in which all symbols' bars come at once, s; 0 makes none.
         burst_every_s: u64 = int(0, 86_400),
-        /// Bars per symbol that a burst gives at once.
-        burst_bars: usize = int(1, 100_000),
     }
 }
 

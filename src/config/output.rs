@@ -104,8 +104,6 @@ section! {
         latest_price_ttl_s: u64 = int(1, MAX_TTL),
         /// Position of an engine in its inputs, committed with its output; never expires.
         position: String = Template(&["{name}"]),
-        /// Status of an engine.
-        status: String = Template(&["{name}"]),
     }
 }
 
@@ -138,12 +136,6 @@ impl KeysConfig {
     #[must_use]
     pub fn position_key(&self, name: &str) -> String {
         self.fill(&self.position.replace("{name}", "{symbol}"), name, "")
-    }
-
-    /// Key of the status of an engine by name.
-    #[must_use]
-    pub fn status_key(&self, name: &str) -> String {
-        self.fill(&self.status.replace("{name}", "{symbol}"), name, "")
     }
 
     /// Fills in the timeframe first, so that a symbol that looks like a place is left alone.

@@ -127,15 +127,9 @@ section! {
     LimitsConfig {
         /// Symbols, on the watchlist or added.
         max_symbols: usize = int(1, MAX_SYMBOLS as i64),
-        /// Longest symbol, bytes.
-        max_symbol_bytes: usize = int(1, 255),
         /// Longest entry of a stream, bytes; longer ones are refused.
         max_entry_bytes: usize = int(256, 67_108_864),
-        /// Bars of one frame.
-        max_frame_bars: usize = int(1, 1_024),
-        /// First size of the buffer replies are read into, bytes.
-        read_buffer_bytes: usize = int(4_096, 1_073_741_824),
-        /// Size up to which it may grow, bytes.
+        /// Size up to which the buffer of replies may grow, bytes.
         read_buffer_max_bytes: usize = int(4_096, 1_073_741_824),
         /// Size up to which the buffer of one batch of output may grow, bytes.
         write_buffer_max_bytes: usize = int(4_096, 1_073_741_824),
@@ -147,7 +141,7 @@ section! {
     TelemetryConfig {
         /// Time between two reports, s; 0 gives none but the last.
         report_interval_s: u64 = int(0, 86_400),
-        /// Time between two writes of the status, ms; 0 writes none.
+        /// Time between two status lines on a terminal, ms, five times that elsewhere; 0 writes none.
         status_interval_ms: u64 = int(0, 3_600_000),
         /// Directory that histograms are written to at the end; empty writes none.
         histograms_dir: String = Text { empty: true },

@@ -27,12 +27,12 @@ impl BarOutlet {
             && last.arrival_ns == head.arrival_ns
             && last.event_ts == head.event_ts
             && last.source == head.source
-            && let Ok(delta) = u8::try_from(head.seq - last.seq)
+            && head.seq - last.seq < u64::from(Bar::BUILT)
         {
-            bar.seq_delta = delta;
+            bar.seq_delta = bar.seq_delta & Bar::BUILT | (head.seq - last.seq) as u8;
         } else {
             self.head(head);
-            bar.seq_delta = 0;
+            bar.seq_delta &= Bar::BUILT;
         }
         self.ring.send(BarMessage::Bar(bar));
     }

@@ -23,7 +23,7 @@ pub use merge::{MergedLine, MergedSource};
 pub use mock::{MockConfig, MockError, MockMarket, Part};
 pub use record::Record;
 pub use refusal::Refusal;
-pub use validate::{MAX_SYMBOL_LEN, validate, validate_price, validate_symbol};
+pub use validate::{validate, validate_price, validate_symbol};
 
 /// Path of a file of recorded data; none, with a word of why, where this machine does not have it.
 #[cfg(test)]

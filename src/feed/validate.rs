@@ -3,9 +3,7 @@
 //! Runs once per record on the reader's thread; allocates nothing and does not block.
 
 use super::{Record, Refusal};
-
-/// Longest name of a symbol, bytes.
-pub const MAX_SYMBOL_LEN: usize = 32;
+use crate::model::MAX_SYMBOL_LEN;
 
 /// Checks that a name is 1 to [`MAX_SYMBOL_LEN`] bytes of printable ASCII without blanks.
 ///

@@ -24,7 +24,8 @@ pub struct Bar {
     pub trades: u32,
     /// Whose bar it is.
     pub symbol: SymbolId,
-    /// Distance of the bar's sequence from that of the last [`Head`](super::Head) sent before it.
+    /// Low 7 bits: distance of the bar's sequence from that of the last [`Head`](super::Head) sent before it. Top bit:
+    /// whether the bar was made of others here; see [`Bar::is_built`].
     pub seq_delta: u8,
     /// Timeframe of the bar.
     pub timeframe: TimeframeId,
@@ -33,6 +34,23 @@ pub struct Bar {
 const _: () = assert!(size_of::<Bar>() == 64);
 
 impl Bar {
+    /// Bit of [`Bar::seq_delta`] of a bar that was made of others.
+    pub const BUILT: u8 = 0x80;
+
+    /// Distance of the bar's sequence from that of the last head.
+    #[inline]
+    #[must_use]
+    pub fn seq_offset(&self) -> u64 {
+        u64::from(self.seq_delta & !Self::BUILT)
+    }
+
+    /// Whether the bar was made here of shorter ones; one that came in as it is was not.
+    #[inline]
+    #[must_use]
+    pub fn is_built(&self) -> bool {
+        self.seq_delta & Self::BUILT != 0
+    }
+
     /// Typical price, `(high + low + close) / 3`.
     #[inline]
     #[must_use]

@@ -4,6 +4,8 @@ use std::num::NonZeroU8;
 
 /// Symbols one process can carry.
 pub const MAX_SYMBOLS: usize = 65_535;
+/// Longest name of a symbol, bytes.
+pub const MAX_SYMBOL_LEN: usize = 32;
 /// Timeframes one process can carry.
 pub const MAX_TIMEFRAMES: usize = 16;
 

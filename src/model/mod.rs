@@ -16,7 +16,7 @@ mod timeframe;
 pub use bar::Bar;
 pub use composite::{Composite, Peer};
 pub use directory::Directory;
-pub use ids::{MAX_SYMBOLS, MAX_TIMEFRAMES, SymbolId, TimeframeId};
+pub use ids::{MAX_SYMBOL_LEN, MAX_SYMBOLS, MAX_TIMEFRAMES, SymbolId, TimeframeId};
 pub use message::{BarMessage, Control, Head, SourceId, WorkerMessage};
 pub use row::{INDICATOR_NAMES, IndicatorRow, Indicators};
 pub use signal::{Candidate, Factors, MAX_FACTORS, Side, Signal, SignalKind, Strategy};

@@ -55,7 +55,8 @@ impl Group {
             vwap,
             trades: r.iter().map(|b| b.trades).sum(),
             symbol: SymbolId(self.symbol as u16),
-            seq_delta: 0,
+            // A bar of one record of its own timeframe came in as it is.
+            seq_delta: if first.timeframe == TimeframeId::new(self.frame) { 0 } else { Bar::BUILT },
             timeframe: TimeframeId::new(self.frame),
         }
     }

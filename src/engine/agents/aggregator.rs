@@ -119,7 +119,7 @@ impl AggregatorAgent {
         if bar.symbol.index() >= self.aggregator.symbols() {
             self.add_symbols(bar.symbol.index());
         }
-        self.seq = self.run.seq + u64::from(bar.seq_delta);
+        self.seq = self.run.seq + bar.seq_offset();
         let end = bar.ts + self.plan.timeframes[bar.timeframe.index()].interval_ms();
         let head = Head { seq: self.seq, event_ts: self.aggregator.event_ts().max(end), ..self.run };
         let mut emit = emitter(&mut self.branches, &self.owners, &self.counters, &self.plan, &head);

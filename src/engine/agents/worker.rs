@@ -180,10 +180,10 @@ impl WorkerAgent {
         }
         let slot = &mut self.slots[self.index_of[place] as usize];
         let layout = &self.layouts[bar.timeframe.index()];
-        let seq = self.head.seq + u64::from(bar.seq_delta);
+        let seq = self.head.seq + bar.seq_offset();
         let mut found = [None; Strategy::COUNT];
         slot.cell.on_bar(layout, bar, |strategy, candidate| found[strategy.index()] = Some(candidate));
-        if slot.rows != Rows::None {
+        if slot.rows == Rows::Indicators || (slot.rows == Rows::Bars && bar.is_built()) {
             let indicators = match slot.rows {
                 Rows::Indicators => slot.cell.published(layout),
                 _ => Indicators::NONE,

@@ -16,14 +16,12 @@ const FLUSH_BYTES: usize = 1 << 18;
 pub struct FileOutputOptions {
     /// Signals, JSON lines.
     pub signals: Option<PathBuf>,
-    /// Closed bars of the timeframes above the bases, CSV.
+    /// Closed bars that were made of shorter ones, CSV.
     pub bars: Option<PathBuf>,
     /// Indicators of the bars of some cells, CSV.
     pub indicators: Option<PathBuf>,
     /// These cells: names of the symbol and the timeframe.
     pub cells: Vec<(String, TimeframeId)>,
-    /// Timeframes of the inputs, whose bars are not made here, as a bit set.
-    pub bases: u32,
 }
 
 /// The open files.
@@ -33,7 +31,6 @@ pub struct FileOutput {
     bars: Option<FileSink>,
     indicators: Option<FileSink>,
     cells: Vec<(String, TimeframeId)>,
-    bases: u32,
     failed: Option<FileError>,
     finished_bytes: u64,
     dirty: bool,
@@ -56,7 +53,6 @@ impl FileOutput {
             bars: open(options.bars, BAR_CSV_HEADER)?,
             indicators: open(options.indicators, INDICATOR_CSV_HEADER)?,
             cells: options.cells,
-            bases: options.bases,
             failed: None,
             finished_bytes: 0,
             dirty: false,
@@ -68,7 +64,7 @@ impl FileOutput {
     pub fn row(&mut self, row: &IndicatorRow, directory: &Directory) {
         let timeframe = row.bar.timeframe;
         if let Some(file) = &mut self.bars
-            && self.bases & 1 << timeframe.index() == 0
+            && row.bar.is_built()
         {
             bar_csv(file.lines(), &row.bar, directory);
             self.failed = self.failed.take().or(file.flush_if_full().err());

@@ -23,14 +23,12 @@ pub struct RedisOutputOptions {
     pub names: OutputNames,
     /// Which groups make a calculation event.
     pub calculation_events: CalculationEvents,
-    /// Whether closed bars are written to the stream of their timeframe.
+    /// Whether closed bars that were made of shorter ones are written to the stream of their timeframe.
     pub bars: bool,
     /// Whether alerts are written.
     pub alerts: bool,
     /// Whether keys of latest values are written.
     pub latest_values: bool,
-    /// Timeframes of the inputs, whose bars are not written again, as a bit set.
-    pub bases: u32,
     /// Names of the inputs, in the configuration's order.
     pub inputs: Vec<String>,
     /// The hash that holds the position; `None` where the input has none to keep.
@@ -129,7 +127,7 @@ impl RedisOutput {
     pub fn row(&mut self, row: &IndicatorRow, replayed: bool, directory: &Directory) {
         self.latest.row(row);
         self.group_has_rows = true;
-        if self.options.bars && !replayed && self.options.bases & 1 << row.bar.timeframe.index() == 0 {
+        if self.options.bars && !replayed && row.bar.is_built() {
             xadd_bar(self.sink.batch(), &self.options.names, &row.bar, directory);
         }
     }

@@ -1,0 +1,33 @@
+# The few commands a newcomer needs. `make` alone lists them.
+
+CARGO ?= cargo
+DURATION ?= 30s
+
+.DEFAULT_GOAL := help
+.PHONY: help run test ci bench clean redis-server
+
+help: ## what there is
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+
+run: ## build the engine and run it on a mock market for half a minute; no Redis needed (DURATION=…)
+	$(CARGO) run --release --locked -- run --duration $(DURATION)
+
+test: redis-server ## install what the tests need, then run all of them
+	$(CARGO) test --locked
+
+redis-server: # the tests start servers of their own; the program must be there
+	@command -v redis-server >/dev/null || { \
+		echo "redis-server is not installed; installing it with apt-get"; \
+		sudo=$$(test "$$(id -u)" = 0 || echo sudo); \
+		$$sudo apt-get update -qq && \
+		DEBIAN_FRONTEND=noninteractive $$sudo apt-get install -y -qq --no-install-recommends redis-server; \
+	}
+
+ci: ## everything that must pass before a change lands
+	bash .ci/run
+
+bench: ## what one operation costs (Criterion)
+	$(CARGO) bench --locked
+
+clean: ## remove what has been built
+	$(CARGO) clean
