@@ -171,6 +171,7 @@ impl<'a> Server<'a> {
             bars: output.bars,
             alerts: output.alerts,
             latest_values: output.latest_values,
+            latest_interval_ns: output.batch_interval_ms * 1_000_000,
             position: position.map_or_else(Vec::new, |p| p.published.clone()),
             position_key: position.map(|_| key),
             inputs,

@@ -178,7 +178,7 @@ impl Agent for AggregatorAgent {
             count += 1;
             clear = self.branches.iter().all(|branch| branch.ring.is_clear());
         }
-        if count > 0 {
+        if self.seq > self.told {
             self.recorder.since(Latency::Stage(Stage::Aggregate), self.clock.ns(), self.run.arrival_ns);
             self.tell();
         }

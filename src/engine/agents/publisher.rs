@@ -55,8 +55,6 @@ struct Awaiting {
 struct Batch {
     /// Signals in it.
     signals: Vec<Awaiting>,
-    /// Signals, bars, events and dead letters in it.
-    entries: usize,
     /// When its first entry came, ns.
     since_ns: Option<u64>,
 }
@@ -147,11 +145,11 @@ impl PublisherAgent {
     /// Publishes what is complete, up to a full batch.
     fn process(&mut self, now: Now) -> usize {
         let mut count = 0;
-        while self.batch.entries < self.rules.entries {
+        while self.output.entries() < self.rules.entries {
             let complete = self.merge.complete();
             let Some(notes) = &mut self.notes else {
                 // No position to keep: a batch may end after any group.
-                while self.batch.entries < self.rules.entries && self.next_group(complete, false, now) {
+                while self.output.entries() < self.rules.entries && self.next_group(complete, false, now) {
                     count += 1;
                 }
                 break;
@@ -185,8 +183,7 @@ impl PublisherAgent {
         if let Some(Note::DeadLetter(letter)) = self.notes.as_mut().and_then(Inlet::pop) {
             self.output.dead_letter(&letter);
             self.counters.dead_letters.bump();
-            self.batch.entries += 1;
-            self.batch.since_ns.get_or_insert(now.ns);
+            self.note_time(now);
         }
     }
 
@@ -222,7 +219,6 @@ impl PublisherAgent {
                     counters.alerts.add(u64::from(alert));
                     recorder.since(Latency::Stage(Stage::Correlate), now.ns, signal.arrival_ns);
                     batch.signals.push(Awaiting { style: composite.style, arrival_ns: signal.arrival_ns });
-                    batch.entries += 1;
                 }
             }
             Verdict::Hold(_, reason) => {
@@ -246,7 +242,7 @@ impl PublisherAgent {
 
     #[inline]
     fn has_something(&self) -> bool {
-        self.batch.entries > 0 || self.output.is_dirty()
+        self.output.is_dirty()
     }
 
     /// Why the batch is to be written now, if it is.
@@ -255,7 +251,7 @@ impl PublisherAgent {
         if self.output.is_in_flight() || !self.has_something() {
             return None;
         }
-        if self.batch.entries >= self.rules.entries {
+        if self.output.entries() >= self.rules.entries {
             return Some(FlushCause::Full);
         }
         if ended {
@@ -274,12 +270,14 @@ impl PublisherAgent {
         self.counters.flushes[cause as usize].bump();
         std::mem::swap(&mut self.sent, &mut self.batch.signals);
         self.batch.signals.clear();
-        self.batch.entries = 0;
         self.batch.since_ns = None;
         self.sent_ns = now.ns;
-        if self.output.flush()? == Written::All {
+        let last = cause == FlushCause::Halt;
+        if self.output.flush(now.ns, last)? == Written::All {
             self.acknowledged();
         }
+        // What may wait for the next batch must not wait for ever.
+        self.note_time(now);
         Ok(())
     }
 
@@ -307,7 +305,7 @@ impl Agent for PublisherAgent {
             count += 1;
         }
         // A full batch behind one in flight stops the reading of the rings, and so everything before.
-        if self.batch.entries < self.rules.entries {
+        if self.output.entries() < self.rules.entries {
             count += self.receive();
             count += self.process(now);
         }

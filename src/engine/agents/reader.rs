@@ -51,7 +51,7 @@ impl Agent for ReaderAgent {
     #[inline]
     fn do_work(&mut self, now: Now) -> Result<Work, AgentError> {
         self.recorder.hand_over();
-        let mut count = 0;
+        let (mut count, mut entries) = (0, 0);
         let mut clear = self.intake.flush();
         if clear && !self.ended && self.drain.is_raised() {
             self.end();
@@ -59,7 +59,10 @@ impl Agent for ReaderAgent {
         }
         while clear && count < self.batch && !self.ended {
             match self.source.poll(now, &mut self.intake)? {
-                Polled::Entry => count += 1,
+                Polled::Entry => {
+                    count += 1;
+                    entries += 1;
+                }
                 Polled::Nothing { caught_up } => {
                     if caught_up && self.clock_events && self.intake.clock(now.wall_ms(), now.ns) {
                         count += 1;
@@ -70,7 +73,7 @@ impl Agent for ReaderAgent {
             }
             clear = self.intake.is_clear();
         }
-        if count > 0 {
+        if entries > 0 {
             self.intake.counters().reads.bump();
             self.recorder.since(Latency::Stage(Stage::Read), self.clock.ns(), self.intake.arrival_ns());
         }

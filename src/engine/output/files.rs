@@ -33,7 +33,8 @@ pub struct FileOutput {
     cells: Vec<(String, TimeframeId)>,
     failed: Option<FileError>,
     finished_bytes: u64,
-    dirty: bool,
+    /// Lines since the last flush.
+    lines: usize,
 }
 
 impl FileOutput {
@@ -55,7 +56,7 @@ impl FileOutput {
             cells: options.cells,
             failed: None,
             finished_bytes: 0,
-            dirty: false,
+            lines: 0,
         })
     }
 
@@ -68,14 +69,14 @@ impl FileOutput {
         {
             bar_csv(file.lines(), &row.bar, directory);
             self.failed = self.failed.take().or(file.flush_if_full().err());
-            self.dirty = true;
+            self.lines += 1;
         }
         if let Some(file) = &mut self.indicators
             && self.cells.iter().any(|(name, tf)| *tf == timeframe && name == directory.symbol(row.bar.symbol))
         {
             indicator_csv(file.lines(), row, directory);
             self.failed = self.failed.take().or(file.flush_if_full().err());
-            self.dirty = true;
+            self.lines += 1;
         }
     }
 
@@ -84,14 +85,21 @@ impl FileOutput {
     pub fn signal(&mut self, composite: &Composite<'_>, labels: Labels<'_>) {
         if let Some(file) = &mut self.signals {
             signal_json_line(file.lines(), composite, labels);
-            self.dirty = true;
+            self.lines += 1;
         }
     }
 
     /// Whether something waits to be written.
     #[must_use]
     pub fn is_dirty(&self) -> bool {
-        self.dirty
+        self.lines > 0
+    }
+
+    /// Lines that wait to be written.
+    #[inline]
+    #[must_use]
+    pub fn lines(&self) -> usize {
+        self.lines
     }
 
     /// Writes what waits.
@@ -102,7 +110,7 @@ impl FileOutput {
         if let Some(error) = self.failed.take() {
             return Err(error);
         }
-        self.dirty = false;
+        self.lines = 0;
         for file in [&mut self.signals, &mut self.bars, &mut self.indicators].into_iter().flatten() {
             file.flush()?;
         }

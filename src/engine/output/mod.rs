@@ -117,6 +117,13 @@ impl Output {
         self.files.is_dirty() || self.redis.as_ref().is_some_and(RedisOutput::is_dirty)
     }
 
+    /// Entries and lines in the batch.
+    #[inline]
+    #[must_use]
+    pub fn entries(&self) -> usize {
+        self.files.lines().max(self.redis.as_ref().map_or(0, RedisOutput::entries))
+    }
+
     /// Whether the last batch is still on its way.
     #[inline]
     #[must_use]
@@ -124,14 +131,15 @@ impl Output {
         self.redis.as_ref().is_some_and(RedisOutput::is_in_flight)
     }
 
-    /// Writes the batch. Must not be called while one is in flight.
+    /// Writes the batch, at monotonic time `now_ns`; the `last` one leaves nothing for another. Must not be called while
+    /// one is in flight.
     ///
     /// # Errors
     /// A file that cannot be written; a server that is gone or refuses.
-    pub fn flush(&mut self) -> Result<Written, AgentError> {
+    pub fn flush(&mut self, now_ns: u64, last: bool) -> Result<Written, AgentError> {
         self.files.flush()?;
         match &mut self.redis {
-            Some(redis) => redis.flush(&self.directory),
+            Some(redis) => redis.flush(now_ns, last, &self.directory),
             None => Ok(Written::All),
         }
     }

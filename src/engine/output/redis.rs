@@ -29,6 +29,8 @@ pub struct RedisOutputOptions {
     pub alerts: bool,
     /// Whether keys of latest values are written.
     pub latest_values: bool,
+    /// Least time between two writes of a symbol's latest values, ns.
+    pub latest_interval_ns: u64,
     /// Names of the inputs, in the configuration's order.
     pub inputs: Vec<String>,
     /// The hash that holds the position; `None` where the input has none to keep.
@@ -72,6 +74,7 @@ pub struct RedisOutput {
     position_seq: u64,
     moved: bool,
     in_flight: bool,
+    latest_due_ns: u64,
     written_bytes: u64,
     text: Vec<u8>,
 }
@@ -92,6 +95,7 @@ impl RedisOutput {
             position_seq: 0,
             moved: false,
             in_flight: false,
+            latest_due_ns: 0,
             group: Vec::with_capacity(64),
             peers: Vec::with_capacity(1_024),
             composites: Vec::with_capacity(64),
@@ -285,11 +289,28 @@ impl RedisOutput {
         }
     }
 
-    /// Closes the batch and sends it.
+    /// Entries in the batch.
+    #[inline]
+    #[must_use]
+    pub fn entries(&self) -> usize {
+        self.sink.pending() as usize
+    }
+
+    /// Closes the batch and sends it; latest values go with it where their interval is over, or with the `last` one.
     ///
     /// # Errors
     /// A server that is gone or refuses.
-    pub fn flush(&mut self, directory: &Directory) -> Result<Written, AgentError> {
+    pub fn flush(&mut self, now_ns: u64, last: bool, directory: &Directory) -> Result<Written, AgentError> {
+        if last || now_ns >= self.latest_due_ns {
+            self.latest_due_ns = now_ns + self.options.latest_interval_ns;
+            self.write_latest(directory);
+        }
+        self.commit()?;
+        self.poll()
+    }
+
+    /// Appends the latest values that have changed.
+    fn write_latest(&mut self, directory: &Directory) {
         let (sink, names) = (&mut self.sink, &self.options.names);
         self.latest.flush(|fresh| {
             let results = SymbolResults {
@@ -313,7 +334,5 @@ impl RedisOutput {
                 set_latest_price(commands, names, &base.bar, directory);
             }
         });
-        self.commit()?;
-        self.poll()
     }
 }

@@ -165,7 +165,7 @@ impl RedisSource {
         }
         let (range, block_ms) = match self.rebuilding {
             Some(index) => (index..index + 1, None),
-            None => (0..self.streams.len(), Some(self.block_ms)),
+            None => (0..self.streams.len(), (self.block_ms > 0).then_some(self.block_ms)),
         };
         let streams = self.streams[range].iter().map(|stream| (stream.name.as_bytes(), stream.last));
         encode_xread(self.link.outbox(), self.count, block_ms, streams);
