@@ -22,6 +22,9 @@ const ENTRY_MESSAGES: usize = 2 * crate::feed::MAX_FRAME_RECORDS + 8;
 /// Symbols that a replay without a watchlist makes room for in the spills before it starts.
 const EXPECTED_SYMBOLS: usize = 1_024;
 
+/// Time between two looks for a failure.
+const FAILURE_LOOK: Duration = Duration::from_millis(50);
+
 /// Why an engine could not be started.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
@@ -50,6 +53,8 @@ pub struct Engine {
     halt: Halt,
     /// Ends the reading; the rest follows by itself.
     drain: Halt,
+    /// Raised when the publisher has closed.
+    done: Halt,
     clock: Clock,
     started_ns: u64,
 }
@@ -156,7 +161,7 @@ impl Engine {
     /// # Errors
     /// A file that cannot be created, a thread that cannot be started.
     pub fn start(setup: Setup, clock: Clock) -> Result<Self, StartError> {
-        let (halt, drain) = (Halt::new(), Halt::new());
+        let (halt, drain, done) = (Halt::new(), Halt::new(), Halt::new());
         let seats = Seats::new(&setup.topology, &clock, &halt)?;
         for agent in 0..seats.seats.len() {
             drain.register(seats.waker(agent));
@@ -167,12 +172,25 @@ impl Engine {
         let memory = Arc::new(Memory::new(rings.bytes, setup.topology.workers));
         let refusals = Arc::new(RefusalLog::default());
         let (plan, directory) = (Arc::clone(&setup.plan), Arc::clone(&setup.directory));
-        let shared = Shared { clock: &clock, drain: &drain, memory: &memory, refusals: &refusals };
+        let shared = Shared { clock: &clock, drain: &drain, done: &done, memory: &memory, refusals: &refusals };
         let agents = assemble(setup, rings, &mut counters, &mut recorders, &shared)?;
         let threads = spawn(agents, seats, &clock, &mut counters)?;
         let started_ns = clock.ns();
         let collectors = recorders.0;
-        Ok(Self { plan, directory, refusals, counters, collectors, memory, threads, halt, drain, clock, started_ns })
+        Ok(Self {
+            plan,
+            directory,
+            refusals,
+            counters,
+            collectors,
+            memory,
+            threads,
+            halt,
+            drain,
+            done,
+            clock,
+            started_ns,
+        })
     }
 
     /// Asks the engine to end: what has been read is finished and written. Returns at once.
@@ -192,9 +210,9 @@ impl Engine {
             if left.is_zero() {
                 return false;
             }
-            // A failure raises the token; a clean end is looked for often enough.
-            if self.halt.wait(left.min(Duration::from_millis(2))) {
-                std::thread::sleep(left.min(Duration::from_millis(2)));
+            // The publisher is the last to end, but a failure may keep it from saying so.
+            if self.done.wait(left.min(FAILURE_LOOK)) || self.halt.is_raised() {
+                std::thread::sleep(left.min(Duration::from_millis(1)));
             }
         }
     }
@@ -304,6 +322,7 @@ impl Engine {
 struct Shared<'a> {
     clock: &'a Clock,
     drain: &'a Halt,
+    done: &'a Halt,
     memory: &'a Arc<Memory>,
     refusals: &'a Arc<RefusalLog>,
 }
@@ -399,6 +418,7 @@ fn assemble(
         recorder: recorders.make(&latencies)?,
         clock: shared.clock.clone(),
         memory: Arc::clone(shared.memory),
+        done: shared.done.clone(),
     };
     let rules = BatchRules {
         entries: topology.batch_entries,

@@ -9,7 +9,7 @@ use crate::{
         output::{Output, Written},
     },
     model::{IndicatorRow, Signal, SymbolId, TradingStyle, WorkerMessage},
-    runtime::{Agent, AgentError, Clock, Inlet, Interests, Now, Work},
+    runtime::{Agent, AgentError, Clock, Halt, Inlet, Interests, Now, Work},
     telemetry::{FlushCause, Latency, PublisherCounters, Recorder, Stage},
 };
 use crossbeam_utils::CachePadded;
@@ -41,6 +41,8 @@ pub struct PublisherWiring {
     pub clock: Clock,
     /// For what it holds.
     pub memory: Arc<Memory>,
+    /// Raised when everything is written and closed.
+    pub done: Halt,
 }
 
 /// A signal that waits for the acknowledgement of its batch.
@@ -81,6 +83,7 @@ pub struct PublisherAgent {
     /// Symbols that the correlator and the output know.
     symbols: usize,
     memory: Arc<Memory>,
+    done: Halt,
 }
 
 impl PublisherAgent {
@@ -104,6 +107,7 @@ impl PublisherAgent {
             group_signals: Vec::with_capacity(group),
             symbols: 0,
             memory: wiring.memory,
+            done: wiring.done,
             output,
             rules,
             plan,
@@ -333,6 +337,8 @@ impl Agent for PublisherAgent {
 
     fn on_close(&mut self) -> Result<(), AgentError> {
         self.counters.bytes.set(self.output.written_bytes());
-        Ok(self.output.finish()?)
+        let finished = self.output.finish();
+        self.done.raise();
+        Ok(finished?)
     }
 }
