@@ -15,7 +15,11 @@ use crate::{
     runtime::{Clock, available_cores},
 };
 use anyhow::{Context, Result, bail};
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 /// Replays files to their end.
 ///
@@ -87,6 +91,10 @@ pub fn replay(args: &ReplayArgs) -> Result<()> {
         report_every: None,
         histograms: (!histograms.is_empty()).then(|| PathBuf::from(histograms)),
         quiet: args.common.quiet,
+        results_on_stdout: [&args.signals, &args.bars, &args.indicators]
+            .into_iter()
+            .flatten()
+            .any(|p| p == Path::new("-")),
         sources,
     };
     Session::new(engine, options, stop)?.run()?;
@@ -111,6 +119,6 @@ fn cells(names: &[String], plan: &Plan) -> Result<Vec<(String, TimeframeId)>> {
 }
 
 /// Name of a file without its folder.
-fn file_name(path: &std::path::Path) -> String {
+fn file_name(path: &Path) -> String {
     path.file_name().map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into_owned())
 }

@@ -14,7 +14,11 @@ use crate::{
     runtime::{Clock, available_cores, pin_current_thread},
 };
 use anyhow::Result;
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 /// Runs the live engine until it is told to stop.
 ///
@@ -64,6 +68,7 @@ pub fn run(args: &RunArgs) -> Result<()> {
         report_every: (telemetry.report_interval_s > 0).then(|| Duration::from_secs(telemetry.report_interval_s)),
         histograms: (!telemetry.histograms_dir.is_empty()).then(|| PathBuf::from(&telemetry.histograms_dir)),
         quiet: args.common.quiet,
+        results_on_stdout: args.signals.as_deref() == Some(Path::new("-")),
         sources,
     };
     Session::new(engine, options, stop)?.run()?;

@@ -87,6 +87,8 @@ pub struct SessionOptions {
     pub histograms: Option<PathBuf>,
     /// No status and no report.
     pub quiet: bool,
+    /// Whether results go to standard output, so that the report must not.
+    pub results_on_stdout: bool,
     /// Names of the inputs.
     pub sources: Arc<Sources>,
 }
@@ -175,8 +177,11 @@ impl Session {
             write_histograms(dir, &self.engine.histograms()?)?;
         }
         if !self.options.quiet {
-            let mut out = std::io::stdout().lock();
-            writeln!(out, "{report}")?;
+            if self.options.results_on_stdout {
+                note(&report.to_string());
+            } else {
+                writeln!(std::io::stdout().lock(), "{report}")?;
+            }
         }
         match failure {
             Some(failure) => Err(failure.into()),
