@@ -7,6 +7,7 @@
 //! in `_max`; everything else only grows, so that rates are differences.
 
 use super::counter::{Counter, Readout};
+use crate::correlate::HeldBack;
 use crate::feed::Refusal;
 use crate::model::{MAX_TIMEFRAMES, Strategy};
 use crossbeam_utils::CachePadded;
@@ -53,20 +54,6 @@ macro_rules! counters {
 
 /// Counters by strategy and timeframe.
 pub type StrategyTable = [[Counter; MAX_TIMEFRAMES]; Strategy::COUNT];
-
-/// Why a signal was held back from publication.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum HeldBack {
-    /// Its composite confidence is below the style's minimum.
-    MinConfidence,
-    /// The same symbol, timeframe, strategy and side was published too few bars ago.
-    Cooldown,
-}
-
-impl HeldBack {
-    /// Names by index.
-    pub const NAMES: [&'static str; 2] = ["min_confidence", "cooldown"];
-}
 
 /// Why a batch was written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -131,8 +118,8 @@ counters! {
     PublisherCounters, PublisherSnapshot, "publisher" {
         /// Signals published, by strategy and timeframe index.
         published: StrategyTable,
-        /// Signals held back, by [`HeldBack`].
-        held_back: [Counter; 2],
+        /// Signals held back, by [`HeldBack::index`].
+        held_back: [Counter; HeldBack::COUNT],
         /// Signals that also went to the alert stream.
         alerts: Counter,
         /// Batches written.

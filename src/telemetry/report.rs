@@ -4,7 +4,8 @@ use super::engine::EngineSnapshot;
 use super::histogram::{Latency, LatencySummary};
 use super::memory::ProcessUsage;
 use super::table::{Table, human_bytes, human_count, human_ns};
-use super::{AgentSnapshot, FlushCause, HeldBack};
+use super::{AgentSnapshot, FlushCause};
+use crate::correlate::HeldBack;
 use crate::feed::Refusal;
 use crate::model::{MAX_TIMEFRAMES, Strategy};
 use std::fmt;
@@ -182,7 +183,7 @@ impl Report {
         let c = &self.counters;
         let mut table = Table::new("Reasons", &["what: why", "count"]);
         let refused = Refusal::ALL.iter().map(|reason| (reason.name(), c.reader.refused[reason.index()]));
-        let held = HeldBack::NAMES.into_iter().zip(c.publisher.held_back);
+        let held = HeldBack::ALL.iter().map(|reason| (reason.name(), c.publisher.held_back[reason.index()]));
         let flushed = FlushCause::NAMES.into_iter().zip(c.publisher.flushes);
         let refused = refused.map(|(name, count)| ("record refused", name, count));
         let all = refused
