@@ -209,6 +209,8 @@ impl PublisherAgent {
         if symbol.index() >= self.symbols {
             self.add_symbols(symbol);
         }
+        // The queues were emptied one after the other: which worker has which timeframe must not show.
+        self.group_rows.sort_unstable_by_key(|row| (std::cmp::Reverse(row.bar.timeframe), row.bar.ts));
         for row in &self.group_rows {
             self.output.row(row, replayed);
         }
