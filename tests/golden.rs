@@ -219,7 +219,7 @@ fn assert_vote(case: &Case, signal: &Value, at: &dyn Fn() -> String) {
     assert!(close(number(&signal["priority"]), composite), "priority of an asset of priority 1: {}", at());
     let style = match interval_ms(own) {
         ..1_800_000 => "day",
-        ..86_400_000 => "swing",
+        1_800_000..86_400_000 => "swing",
         _ => "position",
     };
     assert_eq!(signal["trading_style"], style, "{}", at());
