@@ -78,6 +78,8 @@ pub struct PublisherAgent {
     /// The batch that is on its way, and since when.
     sent: Vec<Awaiting>,
     sent_ns: u64,
+    /// Whether the batch ends in the middle of an input entry: a letter of it is in, its mark is not.
+    in_entry: bool,
     group_rows: Vec<IndicatorRow>,
     group_signals: Vec<Signal>,
     /// Symbols that the correlator and the output know.
@@ -102,6 +104,7 @@ impl PublisherAgent {
             batch: Batch { signals: Vec::with_capacity(rules.entries + group), ..Batch::default() },
             sent: Vec::with_capacity(rules.entries + group),
             sent_ns: 0,
+            in_entry: false,
             group_rows: Vec::with_capacity(plan.timeframes.len() * 2),
             group_signals: Vec::with_capacity(group),
             symbols: 0,
@@ -144,14 +147,26 @@ impl PublisherAgent {
         count
     }
 
+    /// Whether the batch takes more. While one is on its way the next grows on, up to the sink's bound of bytes; the
+    /// rest of an entry whose letters are in it always fits.
+    #[inline]
+    fn has_room(&self) -> bool {
+        let room = if self.output.is_in_flight() {
+            self.batch.signals.len() < self.rules.entries && self.output.has_room()
+        } else {
+            self.batch.entries < self.rules.entries
+        };
+        room || self.in_entry
+    }
+
     /// Publishes what is complete, up to a full batch.
     fn process(&mut self, now: Now) -> usize {
         let mut count = 0;
-        while self.batch.entries < self.rules.entries {
+        while self.has_room() {
             let complete = self.merge.complete();
             let Some(notes) = &mut self.notes else {
                 // No position to keep: a batch may end after any group.
-                while self.batch.entries < self.rules.entries && self.next_group(complete, false, now) {
+                while self.has_room() && self.next_group(complete, false, now) {
                     count += 1;
                 }
                 break;
@@ -174,6 +189,7 @@ impl PublisherAgent {
 
     fn mark(&mut self, mark: &Mark, now: Now) {
         self.output.mark(mark);
+        self.in_entry = false;
         self.note_time(now);
         if let Some(notes) = &mut self.notes {
             notes.pop();
@@ -184,8 +200,9 @@ impl PublisherAgent {
     fn dead_letter(&mut self, now: Now) {
         if let Some(Note::DeadLetter(letter)) = self.notes.as_mut().and_then(Inlet::pop) {
             self.output.dead_letter(&letter);
+            self.in_entry = true;
             self.counters.dead_letters.bump();
-            self.batch.entries += 1;
+            self.count_entries();
             self.batch.since_ns.get_or_insert(now.ns);
         }
     }
@@ -222,7 +239,6 @@ impl PublisherAgent {
                     counters.alerts.add(u64::from(alert));
                     recorder.since(Latency::Stage(Stage::Correlate), now.ns, signal.arrival_ns);
                     batch.signals.push(Awaiting { style: composite.style, arrival_ns: signal.arrival_ns });
-                    batch.entries += 1;
                 }
             }
             Verdict::Hold(_, reason) => {
@@ -232,8 +248,15 @@ impl PublisherAgent {
             }
         });
         self.output.group_done(symbol, seq, event_ts, replayed);
+        self.count_entries();
         self.note_time(now);
         true
+    }
+
+    /// Files take signals alone, a server other entries beside them.
+    #[inline]
+    fn count_entries(&mut self) {
+        self.batch.entries = self.batch.signals.len().max(self.output.pending());
     }
 
     /// Remembers since when there is something to write.
@@ -252,7 +275,8 @@ impl PublisherAgent {
     /// Why the batch is to be written now, if it is.
     #[inline]
     fn flush_cause(&self, now: Now, ended: bool) -> Option<FlushCause> {
-        if self.output.is_in_flight() || !self.has_something() {
+        // Letters without the position behind them would be written once more after a crash.
+        if self.output.is_in_flight() || self.in_entry || !self.has_something() {
             return None;
         }
         if self.batch.entries >= self.rules.entries {
@@ -307,7 +331,7 @@ impl Agent for PublisherAgent {
             count += 1;
         }
         // A full batch behind one in flight stops the reading of the rings, and so everything before.
-        if self.batch.entries < self.rules.entries {
+        if self.has_room() {
             count += self.receive();
             count += self.process(now);
         }

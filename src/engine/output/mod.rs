@@ -117,6 +117,20 @@ impl Output {
         self.files.is_dirty() || self.redis.as_ref().is_some_and(RedisOutput::is_dirty)
     }
 
+    /// Entries that wait for the next batch to a server.
+    #[inline]
+    #[must_use]
+    pub fn pending(&self) -> usize {
+        self.redis.as_ref().map_or(0, RedisOutput::pending)
+    }
+
+    /// Whether the next batch to a server takes more.
+    #[inline]
+    #[must_use]
+    pub fn has_room(&self) -> bool {
+        self.redis.as_ref().is_none_or(RedisOutput::has_room)
+    }
+
     /// Whether the last batch is still on its way.
     #[inline]
     #[must_use]

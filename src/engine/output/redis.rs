@@ -229,6 +229,20 @@ impl RedisOutput {
         self.moved || self.sink.pending() > 0 || !self.latest.is_clean()
     }
 
+    /// Entries in the batch in the making.
+    #[inline]
+    #[must_use]
+    pub fn pending(&self) -> usize {
+        self.sink.pending() as usize
+    }
+
+    /// Whether the batch in the making is below its bound of bytes.
+    #[inline]
+    #[must_use]
+    pub fn has_room(&self) -> bool {
+        self.sink.has_room()
+    }
+
     /// Whether a batch is on its way.
     #[inline]
     #[must_use]
