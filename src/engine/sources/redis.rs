@@ -278,7 +278,7 @@ fn take_entry(entry: &Entry<'_>, index: usize, stream: &Stream, arrival_ns: u64,
 #[cold]
 fn describe(record: &feed::Record<'_>) -> Vec<(Box<[u8]>, Box<[u8]>)> {
     let text = |name: &str, value: String| (name.as_bytes().into(), value.into_bytes().into_boxed_slice());
-    vec![
+    let mut fields = vec![
         (b"symbol".as_slice().into(), record.symbol.into()),
         text("timestamp", record.ts.to_string()),
         text("open", record.open.to_string()),
@@ -286,5 +286,12 @@ fn describe(record: &feed::Record<'_>) -> Vec<(Box<[u8]>, Box<[u8]>)> {
         text("low", record.low.to_string()),
         text("close", record.close.to_string()),
         text("volume", record.volume.to_string()),
-    ]
+    ];
+    if !record.vwap.is_nan() {
+        fields.push(text("vwap", record.vwap.to_string()));
+    }
+    if record.trades > 0 {
+        fields.push(text("trades", record.trades.to_string()));
+    }
+    fields
 }
