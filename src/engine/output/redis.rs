@@ -39,6 +39,8 @@ pub struct RedisOutputOptions {
     pub active_bars: i64,
     /// By input: the last entry whose effects have been written already.
     pub position: Vec<StreamId>,
+    /// The newest clock event whose effects have been written already, Unix ms; 0 for none.
+    pub clock: i64,
     /// Further fields of the position: what tells one configuration from another.
     pub stamp: Vec<(String, String)>,
 }
@@ -72,6 +74,8 @@ pub struct RedisOutput {
     /// By input: the last entry whose effects have been given.
     position: Vec<StreamId>,
     position_seq: u64,
+    /// The newest clock event whose effects have been given, Unix ms; 0 for none.
+    clock_ts: i64,
     moved: bool,
     in_flight: bool,
     written_bytes: u64,
@@ -92,6 +96,7 @@ impl RedisOutput {
         Self {
             position: options.position.clone(),
             position_seq: 0,
+            clock_ts: options.clock,
             moved: false,
             in_flight: false,
             group: Vec::with_capacity(64),
@@ -212,6 +217,10 @@ impl RedisOutput {
     pub fn mark(&mut self, mark: &Mark) {
         self.position_seq = mark.seq;
         if mark.source.input == SourceId::CLOCK {
+            if !mark.replayed {
+                self.clock_ts = self.clock_ts.max(mark.source.major.cast_signed());
+                self.moved = true;
+            }
             return;
         }
         if let Some(id) = self.position.get_mut(usize::from(mark.source.input)) {
@@ -270,13 +279,13 @@ impl RedisOutput {
     fn commit(&mut self) -> Result<(), AgentError> {
         if let Some(key) = &self.options.position_key {
             let stamp = &self.options.stamp;
-            let pairs = self.options.inputs.len() + 1 + stamp.len();
+            let pairs = self.options.inputs.len() + 2 + stamp.len();
             let mut command = self.sink.batch().command(2 + 2 * pairs);
             command.arg("HSET").arg(key);
             for (name, id) in self.options.inputs.iter().zip(&self.position) {
                 command.arg(name).arg_with(|out| id.push(out));
             }
-            command.arg("seq").uint(self.position_seq);
+            command.arg("seq").uint(self.position_seq).arg("clock").int(self.clock_ts);
             for (name, value) in stamp {
                 command.arg(name).arg(value);
             }

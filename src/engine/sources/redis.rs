@@ -22,6 +22,8 @@ pub struct RedisSourceOptions {
     pub published: Vec<StreamId>,
     /// By stream: the entry after which reading starts.
     pub start: Vec<StreamId>,
+    /// Newest clock event whose effects have been published, Unix ms; it is no entry, and follows when all are read.
+    pub clock: Option<i64>,
     /// Entries per stream and read.
     pub count: u64,
     /// How long the server may hold a read open, ms.
@@ -107,6 +109,8 @@ pub struct RedisSource {
     state: State,
     /// While state is rebuilt: the one stream that is read up to where it had been published.
     rebuilding: Option<usize>,
+    /// The clock event that ends the rebuilding.
+    clock: Option<i64>,
     /// Whether the last read found nothing.
     caught_up: bool,
 }
@@ -125,6 +129,7 @@ impl RedisSource {
             timeout_ms: options.timeout_ms,
             state: State::Ready,
             rebuilding: Some(0),
+            clock: options.clock,
             caught_up: false,
         }
     }
@@ -139,6 +144,12 @@ impl RedisSource {
                 State::Ready => {
                     self.ask();
                     self.state = State::Asked { at_ns: now.ns };
+                    if self.rebuilding.is_none()
+                        && let Some(event_ts) = self.clock.take()
+                    {
+                        intake.clock_again(event_ts, now.ns);
+                        return Ok(Polled::Entry);
+                    }
                 }
                 State::Asked { at_ns } => {
                     if !self.receive(now, at_ns, intake)? {
