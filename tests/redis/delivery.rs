@@ -3,7 +3,7 @@
 use super::{
     engine::{Engine, config, run_up_to},
     series::{self, Bar, Dice, START_MS, entries},
-    server::{Client, Entry, Fields, Server, assert_same},
+    server::{Client, Entry, Fields, Server, assert_same, readable},
 };
 use std::time::{Duration, Instant};
 
@@ -43,8 +43,17 @@ fn outputs(client: &mut Client) -> Vec<Vec<Fields>> {
     OUTPUTS.iter().map(|stream| client.contents(stream)).collect()
 }
 
-/// Runs the engine again and again over a filled input, ending it by `end` after a while, and compares.
-fn disturbed(threading: &str, end: impl Fn(Engine), rounds: u64) {
+/// When the input comes.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Feed {
+    /// All of it before the start.
+    AtOnce,
+    /// Little by little, whether an engine is there or not.
+    Steady,
+}
+
+/// Runs the engine again and again, ending it by `end` in the middle of its work, and compares.
+fn disturbed(threading: &str, feed: Feed, end: impl Fn(Engine)) {
     let server = Server::start();
     let mut client = server.connect();
     let last = client.add(STREAM, &input());
@@ -53,46 +62,60 @@ fn disturbed(threading: &str, end: impl Fn(Engine), rounds: u64) {
     let wanted = outputs(&mut client);
     assert!(wanted.iter().all(|entries| !entries.is_empty()), "an output is empty");
     let all = client.entries(STREAM);
+    client.delete_all_but(if feed == Feed::AtOnce { &[STREAM] } else { &[] });
 
-    client.delete_all_but(&[]);
-    let mut dice = Dice(rounds);
-    let (mut moments, mut before) = (0, None);
-    for round in 0..rounds {
-        // The engine is at work on this round's share when it is ended.
-        let share = |round: u64| all.len() * round as usize / rounds as usize;
-        let mut engine = Engine::run(&toml, &server.unix());
-        if round > 0 {
-            engine.until("something new was read", || client.position("main", STREAM) >= before);
+    let (mut dice, mut rounds, mut moments) = (Dice(3), 0, 0);
+    std::thread::scope(|scope| {
+        if feed == Feed::Steady {
+            let mut client = server.connect();
+            let all = &all;
+            scope.spawn(move || {
+                for chunk in all.chunks(8) {
+                    client.add(STREAM, chunk);
+                    std::thread::sleep(Duration::from_millis(5));
+                }
+            });
         }
-        let part = &all[share(round)..share(round + 1)];
-        let (head, tail) = part.split_at(part.len() / 2);
-        client.add(STREAM, head);
-        let until = Instant::now() + Duration::from_micros(dice.roll(60_000));
-        while Instant::now() < until && client.position("main", STREAM).as_deref() != Some(&head[head.len() - 1].id) {}
-        client.add(STREAM, tail);
-        std::thread::sleep(Duration::from_micros(dice.roll(6_000)));
-        end(engine);
-        before = client.position("main", STREAM);
-        moments += usize::from(before.as_deref() != Some(&part[part.len() - 1].id));
-    }
-    eprintln!("{threading}: ended {moments} of {rounds} times with something left to do");
-    let ended = run_up_to(&toml, &server.unix(), &mut client, STREAM, &last);
+        while rounds < 4 || client.position("main", STREAM).as_ref() != Some(&last) {
+            let mut engine = Engine::run(&toml, &server.unix());
+            engine.until("the engine was ready", || client.connected("wagehood-engine:main:reader"));
+            let before = client.position("main", STREAM);
+            // Now and then it is still busy with what it has read before.
+            if dice.roll(4) > 0 && before.as_ref() != Some(&last) {
+                engine.until("something new was read", || client.position("main", STREAM) != before);
+            }
+            std::thread::sleep(Duration::from_micros(dice.roll(4_000)));
+            end(engine);
+            rounds += 1;
+            moments += usize::from(client.position("main", STREAM) != client.last_id(STREAM));
+        }
+    });
+    eprintln!("{threading}, {feed:?}: ended {moments} of {rounds} times with something left to do");
+    assert!(moments > 0, "never ended in the middle");
+    let mut engine = Engine::run(&toml, &server.unix());
+    engine.until("the engine was ready", || client.connected("wagehood-engine:main:reader"));
+    engine.until_at(&mut client, STREAM, &last);
+    let ended = engine.stop().succeeded();
     assert!(ended.stderr.contains("resuming from the committed position"), "{}", ended.stderr);
     for ((stream, found), wanted) in OUTPUTS.iter().zip(outputs(&mut client)).zip(&wanted) {
-        assert_same(stream, &found, wanted);
+        assert_same(stream, &readable(&found), &readable(wanted));
     }
 }
 
 #[test]
 fn stopped_and_started_again() {
-    disturbed("shared", |engine| drop(engine.stop().succeeded()), 4);
-    disturbed("dedicated", |engine| drop(engine.stop().succeeded()), 4);
+    for threading in ["shared", "dedicated"] {
+        disturbed(threading, Feed::Steady, |engine| drop(engine.stop().succeeded()));
+    }
 }
 
 #[test]
 fn killed_and_started_again() {
-    disturbed("shared", |engine| drop(engine.kill()), 12);
-    disturbed("dedicated", |engine| drop(engine.kill()), 12);
+    for threading in ["shared", "dedicated"] {
+        for feed in [Feed::AtOnce, Feed::Steady] {
+            disturbed(threading, feed, |engine| drop(engine.kill()));
+        }
+    }
 }
 
 #[test]

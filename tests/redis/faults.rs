@@ -46,7 +46,15 @@ fn a_server_that_is_not_there() {
 
 #[test]
 fn a_url_that_is_none() {
-    for url in ["http://:PW@localhost", "redis://:PW@localhost:port", "redis://:PW@localhost/db", "redis://:PW@", "PW"] {
+    for url in [
+        "http://:PW@localhost",
+        "redis://:PW@localhost:port",
+        "redis://:PW@localhost/db",
+        "redis://:PW@",
+        "joe:PW@localhost",
+        ":PW@localhost:6379",
+        "/run/redis.sock?pass=PW",
+    ] {
         fails(&run(&url.replace("PW", PASSWORD)), &["redis.url", "redis+unix:///path"]);
     }
     fails(&run(&format!("rediss://:{PASSWORD}@localhost")), &["TLS"]);
@@ -84,7 +92,7 @@ fn an_account_that_may_not_write() {
     client.add(STREAM, &entries(series::bars(&["SPY"], START_MS, 60_000, 20).iter().map(Bar::legacy)));
     let rule = format!("ACL SETUSER viewer on >{PASSWORD} ~* +@all -xadd");
     let mut command = redis::Cmd::new();
-    rule.split(' ').for_each(|part| drop(command.arg(part)));
+    rule.split(' ').for_each(|part| _ = command.arg(part));
     command.exec(&mut client.0).unwrap();
     let ended = run(&format!("redis://viewer:{PASSWORD}@127.0.0.1:{}", server.port()));
     fails(&ended, &["NOPERM", "ACL GETUSER", "viewer:***@"]);

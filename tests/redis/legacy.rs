@@ -53,6 +53,8 @@ fn check_commands(commands: &[Vec<String>]) {
                 (open, batches) = (true, batches + 1);
                 keys.clear();
             }
+            // The engine asks at its start whether it may, with a transaction of nothing.
+            "EXEC" if commands[index - 1][0] == "MULTI" => (open, batches) = (false, batches - 1),
             "EXEC" => {
                 open = false;
                 let position = &commands[index - 1];
@@ -81,7 +83,7 @@ fn check_commands(commands: &[Vec<String>]) {
             _ => {}
         }
     }
-    assert!(batches > 10, "{batches} batches");
+    assert!(batches > 2, "{batches} batches");
 }
 
 /// The folder of the captures, where there is one.

@@ -3,7 +3,7 @@
 use super::{
     engine::{NO_CLOCK, config, replayed, run_up_to, signal_line, without_source},
     series::{self, Bar, START_MS, fields, frame, price},
-    server::{Entry, Fields, Server, assert_same},
+    server::{Entry, Fields, Server, assert_same, readable},
 };
 use std::collections::BTreeMap;
 use wagehood_engine::feed::{FrameRecord, Refusal};
@@ -136,7 +136,11 @@ fn every_bad_record_goes_to_the_dead_letters_and_takes_nothing_with_it() {
         if index % 10 == 9 {
             let all = wrong(bar);
             for (reason, fields) in all.into_iter().skip(round % 7).step_by(7) {
-                let same = if reason == Refusal::Duplicate && fields.len() == 1 { told(&bar.frame_record()) } else { fields.clone() };
+                let same = if reason == Refusal::Duplicate && fields.len() == 1 {
+                    told(&bar.frame_record())
+                } else {
+                    fields.clone()
+                };
                 mixed.push(bar, fields, vec![(reason, same)]);
             }
             round += 1;
@@ -169,7 +173,8 @@ fn every_bad_record_goes_to_the_dead_letters_and_takes_nothing_with_it() {
         all.extend(original.iter().cloned());
         all
     };
-    assert_same("dead letters", &found, &letters.iter().map(letter).collect::<Vec<_>>());
+    let letters_wanted: Vec<_> = letters.iter().map(letter).collect();
+    assert_same("dead letters", &readable(&found), &readable(&letters_wanted));
 
     ended.counted("records accepted", bars.len());
     ended.counted("records refused", letters.len());

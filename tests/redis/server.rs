@@ -16,6 +16,12 @@ use tempfile::TempDir;
 /// The names and values of an entry, as they came.
 pub type Fields = Vec<(Vec<u8>, Vec<u8>)>;
 
+/// What entries say, in a form that people can read.
+pub fn readable(all: &[Fields]) -> Vec<String> {
+    let pair = |(name, value): &(Vec<u8>, Vec<u8>)| format!("{}={}", name.escape_ascii(), value.escape_ascii());
+    all.iter().map(|fields| fields.iter().map(pair).collect::<Vec<_>>().join(" ")).collect()
+}
+
 /// An entry of a stream.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
@@ -292,6 +298,14 @@ impl Client {
                 self.0.del::<_, ()>(&key).unwrap();
             }
         }
+    }
+
+    /// The id of a stream's newest entry.
+    pub fn last_id(&mut self, stream: &str) -> Option<String> {
+        let mut newest = redis::cmd("XREVRANGE");
+        newest.arg(stream).arg("+").arg("-").arg("COUNT").arg(1);
+        let reply = newest.query::<Value>(&mut self.0).unwrap();
+        array(reply).into_iter().map(entry).map(|entry| entry.id).next()
     }
 
     /// Whether a client of this name is connected.
