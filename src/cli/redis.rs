@@ -4,7 +4,7 @@ use crate::{
     config::{CalculationEvents as Events, Config, Layer, Start},
     engine::{CalculationEvents, RedisOutputOptions, RedisSource, RedisSourceOptions},
     model::Directory,
-    publish::{KeySpec, OutputNames, RedisSink, RedisSinkOptions, StreamSpec, check_outputs},
+    publish::{KeySpec, OutputNames, RedisSink, RedisSinkOptions, StreamSpec, check_key, check_outputs},
     redis_io::{Address, Command, Link, LinkOptions, StreamId},
 };
 use anyhow::{Context, Result};
@@ -23,6 +23,8 @@ pub struct Position {
     pub published: Vec<StreamId>,
     /// By stream: where reading starts.
     pub start: Vec<StreamId>,
+    /// The newest clock event whose effects are committed, Unix ms; 0 where there was none.
+    pub clock: i64,
     /// Whether there was a position at all.
     pub found: bool,
 }
@@ -89,13 +91,21 @@ impl<'a> Server<'a> {
     /// A server that refuses, or a position that is none.
     pub fn position(&self, link: &mut Link) -> Result<Position> {
         let key = self.position_key();
+        check_key(link, &key, "hash", self.timeout())?;
         let reply = link.request("HGETALL", self.timeout(), |out| {
             Command::new(out, 2).arg("HGETALL").arg(&key);
         })?;
-        let mut position = Position { published: Vec::new(), start: Vec::new(), found: !reply.elements().is_empty() };
+        let field = |name: &str| {
+            let pair = reply.elements().chunks_exact(2).find(|pair| pair[0].text() == Some(name));
+            pair.and_then(|pair| pair[1].bytes())
+        };
+        let clock = std::str::from_utf8(field("clock").unwrap_or(b"0")).ok().and_then(|text| text.parse().ok());
+        let clock = clock.with_context(|| format!("{key} holds a clock that is no time"))?;
+        let found = !reply.elements().is_empty();
+        let mut position = Position { published: Vec::new(), start: Vec::new(), clock, found };
         for stream in &self.config.input.streams {
-            let pair = reply.elements().chunks_exact(2).find(|pair| pair[0].text() == Some(&stream.name));
-            let published = match pair.and_then(|pair| pair[1].bytes()) {
+            check_key(link, &stream.name, "stream", self.timeout())?;
+            let published = match field(&stream.name) {
                 Some(text) => StreamId::parse(text).with_context(|| {
                     format!(
                         "{key} holds {:?} for the stream {}, which is no entry id",
@@ -135,6 +145,7 @@ impl<'a> Server<'a> {
             streams: input.streams.iter().map(|s| (s.name.clone(), s.timeframe)).collect(),
             published: position.published.clone(),
             start: position.start.clone(),
+            clock: Some(position.clock).filter(|&event_ts| event_ts > 0),
             count: input.read_count as u64,
             block_ms: input.block_ms,
             timeout_ms: self.config.redis.timeout_ms,
@@ -173,6 +184,7 @@ impl<'a> Server<'a> {
             latest_values: output.latest_values,
             latest_interval_ns: output.batch_interval_ms * 1_000_000,
             position: position.map_or_else(Vec::new, |p| p.published.clone()),
+            clock: position.map_or(0, |p| p.clock),
             position_key: position.map(|_| key),
             inputs,
             active_bars: self.config.correlation.active_bars,

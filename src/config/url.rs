@@ -62,10 +62,11 @@ fn tcp(rest: &str) -> bool {
 
 /// A text with the password of any address in it replaced by `***`.
 ///
-/// Hides too much rather than too little: everything from the first colon behind `://` to the last `@`, the whole user
-/// part where it has no colon, and `pass=…` or `password=…` of a query.
+/// Hides too much rather than too little: everything from the first colon behind `://` (or the beginning, where somebody
+/// has forgotten the scheme) to the last `@`, the whole user part where it has no colon, and `pass=…` or `password=…` of
+/// a query.
 pub(super) fn redact(text: &str) -> String {
-    let Some((scheme, rest)) = text.split_once("://") else { return text.to_owned() };
+    let (scheme, rest) = text.find("://").map_or(("", text), |at| text.split_at(at + 3));
     let shown = match rest.rsplit_once('@') {
         None => rest.to_owned(),
         Some((user, host)) => match user.split_once(':') {
@@ -73,12 +74,12 @@ pub(super) fn redact(text: &str) -> String {
             None => format!("***@{host}"),
         },
     };
-    let Some((path, query)) = shown.split_once('?') else { return format!("{scheme}://{shown}") };
+    let Some((path, query)) = shown.split_once('?') else { return format!("{scheme}{shown}") };
     let hide = |part: &str| match part.split_once('=') {
         Some((key, _)) if key.to_ascii_lowercase().starts_with("pass") => format!("{key}=***"),
         _ => part.to_owned(),
     };
-    format!("{scheme}://{path}?{}", query.split('&').map(hide).collect::<Vec<_>>().join("&"))
+    format!("{scheme}{path}?{}", query.split('&').map(hide).collect::<Vec<_>>().join("&"))
 }
 
 impl fmt::Display for RedisUrl {

@@ -204,16 +204,28 @@ impl Intake {
     /// Injects a clock event where one is due: an open bar's end lies further back than the allowed lateness.
     pub fn clock(&mut self, wall_ms: i64, arrival_ns: u64) -> bool {
         let Some(event_ts) = self.admission.clock_due(wall_ms) else { return false };
-        self.admission.admit_clock(event_ts);
         self.counters.clock_events.bump();
+        self.take_clock(event_ts, arrival_ns, false);
+        true
+    }
+
+    /// Injects the newest clock event of an earlier run, whose effects have been published, where no entry since has
+    /// had the same: else the bars that it closed would be closed once more.
+    pub fn clock_again(&mut self, event_ts: i64, arrival_ns: u64) {
+        if event_ts > self.admission.event_ts() {
+            self.take_clock(event_ts, arrival_ns, true);
+        }
+    }
+
+    fn take_clock(&mut self, event_ts: i64, arrival_ns: u64, replayed: bool) {
+        self.admission.admit_clock(event_ts);
         let source = SourceId { input: SourceId::CLOCK, major: event_ts.unsigned_abs(), minor: 0 };
         let seq = self.admission.seq();
         self.bars.head(&Head { seq, event_ts, arrival_ns, source });
         self.bars.control(Control::Clock { event_ts });
         if let Some(notes) = &mut self.notes {
-            notes.send(Note::Mark(Mark { seq, source, replayed: false }));
+            notes.send(Note::Mark(Mark { seq, source, replayed }));
         }
-        true
     }
 
     /// Tells that nothing follows.

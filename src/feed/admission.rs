@@ -115,6 +115,8 @@ impl Admission {
         let end = ts + interval.interval_ms();
         self.newest[symbol.index()] = Newest { ts, end };
         self.event_ts = self.event_ts.max(end);
+        // One that comes long after its time has opened bars whose deadlines are over already.
+        self.next_clock_check = self.next_clock_check.min(end.saturating_add(self.allowed_lateness_ms));
         self.seq += 1;
         Ok(Bar {
             ts,

@@ -19,16 +19,21 @@ pub fn check_outputs(
     timeout: Duration,
 ) -> Result<(), LinkError> {
     for stream in [&names.signals, &names.calculation_events, &names.alerts, &names.dead_letter] {
-        check(link, &stream.name, "stream", timeout)?;
+        check_key(link, &stream.name, "stream", timeout)?;
     }
     for index in 0..directory.timeframes().len() {
         let key = names.bars.name.clone() + directory.timeframe_name(TimeframeId::new(index));
-        check(link, &key, "stream", timeout)?;
+        check_key(link, &key, "stream", timeout)?;
     }
-    check(link, position_key, "hash", timeout)
+    check_key(link, position_key, "hash", timeout)
 }
 
-fn check(link: &mut Link, key: &str, wanted: &str, timeout: Duration) -> Result<(), LinkError> {
+/// Makes sure that a key holds what is wanted of it or is absent; blocks, at start.
+///
+/// # Errors
+///
+/// Those of [`check_outputs`].
+pub fn check_key(link: &mut Link, key: &str, wanted: &str, timeout: Duration) -> Result<(), LinkError> {
     let reply = link.request("TYPE", timeout, |out| {
         Command::new(out, 2).arg("TYPE").arg(key);
     })?;

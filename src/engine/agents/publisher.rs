@@ -78,6 +78,8 @@ pub struct PublisherAgent {
     /// The batch that is on its way, and since when.
     sent: Vec<Awaiting>,
     sent_ns: u64,
+    /// Whether the batch ends in the middle of an input entry: a letter of it is in, its mark is not.
+    in_entry: bool,
     group_rows: Vec<IndicatorRow>,
     group_signals: Vec<Signal>,
     /// Symbols that the correlator and the output know.
@@ -103,6 +105,7 @@ impl PublisherAgent {
             batch: Batch { signals: Vec::with_capacity(rules.entries + group), ..Batch::default() },
             sent: Vec::with_capacity(rules.entries + group),
             sent_ns: 0,
+            in_entry: false,
             group_rows: Vec::with_capacity(plan.timeframes.len() * 2),
             group_signals: Vec::with_capacity(group),
             symbols: 0,
@@ -146,14 +149,26 @@ impl PublisherAgent {
         count
     }
 
+    /// Whether the batch takes more. While one is on its way the next grows on, up to the sink's bound of bytes; the
+    /// rest of an entry whose letters are in it always fits.
+    #[inline]
+    fn has_room(&self) -> bool {
+        let room = if self.output.is_in_flight() {
+            self.batch.signals.len() < self.rules.entries && self.output.has_room()
+        } else {
+            self.output.entries() < self.rules.entries
+        };
+        room || self.in_entry
+    }
+
     /// Publishes what is complete, up to a full batch.
     fn process(&mut self, now: Now) -> usize {
         let mut count = 0;
-        while self.output.entries() < self.rules.entries {
+        while self.has_room() {
             let complete = self.merge.complete();
             let Some(notes) = &mut self.notes else {
                 // No position to keep: a batch may end after any group.
-                while self.output.entries() < self.rules.entries && self.next_group(complete, false, now) {
+                while self.has_room() && self.next_group(complete, false, now) {
                     count += 1;
                 }
                 break;
@@ -176,6 +191,7 @@ impl PublisherAgent {
 
     fn mark(&mut self, mark: &Mark, now: Now) {
         self.output.mark(mark);
+        self.in_entry = false;
         self.note_time(now);
         if let Some(notes) = &mut self.notes {
             notes.pop();
@@ -186,6 +202,7 @@ impl PublisherAgent {
     fn dead_letter(&mut self, now: Now) {
         if let Some(Note::DeadLetter(letter)) = self.notes.as_mut().and_then(Inlet::pop) {
             self.output.dead_letter(&letter);
+            self.in_entry = true;
             self.counters.dead_letters.bump();
             self.note_time(now);
         }
@@ -254,7 +271,8 @@ impl PublisherAgent {
     /// Why the batch is to be written now, if it is.
     #[inline]
     fn flush_cause(&self, now: Now, ended: bool) -> Option<FlushCause> {
-        if self.output.is_in_flight() || !self.has_something() {
+        // Letters without the position behind them would be written once more after a crash.
+        if self.output.is_in_flight() || self.in_entry || !self.has_something() {
             return None;
         }
         if self.output.entries() >= self.rules.entries {
@@ -311,7 +329,7 @@ impl Agent for PublisherAgent {
             count += 1;
         }
         // A full batch behind one in flight stops the reading of the rings, and so everything before.
-        if self.output.entries() < self.rules.entries {
+        if self.has_room() {
             count += self.receive();
             count += self.process(now);
         }

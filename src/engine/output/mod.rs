@@ -124,6 +124,13 @@ impl Output {
         self.files.lines().max(self.redis.as_ref().map_or(0, RedisOutput::entries))
     }
 
+    /// Whether the next batch to a server takes more.
+    #[inline]
+    #[must_use]
+    pub fn has_room(&self) -> bool {
+        self.redis.as_ref().is_none_or(RedisOutput::has_room)
+    }
+
     /// Whether the last batch is still on its way.
     #[inline]
     #[must_use]

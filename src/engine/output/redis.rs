@@ -39,6 +39,8 @@ pub struct RedisOutputOptions {
     pub active_bars: i64,
     /// By input: the last entry whose effects have been written already.
     pub position: Vec<StreamId>,
+    /// The newest clock event whose effects have been written already, Unix ms; 0 for none.
+    pub clock: i64,
     /// Further fields of the position: what tells one configuration from another.
     pub stamp: Vec<(String, String)>,
 }
@@ -72,6 +74,8 @@ pub struct RedisOutput {
     /// By input: the last entry whose effects have been given.
     position: Vec<StreamId>,
     position_seq: u64,
+    /// The newest clock event whose effects have been given, Unix ms; 0 for none.
+    clock_ts: i64,
     moved: bool,
     in_flight: bool,
     latest_due_ns: u64,
@@ -93,6 +97,7 @@ impl RedisOutput {
         Self {
             position: options.position.clone(),
             position_seq: 0,
+            clock_ts: options.clock,
             moved: false,
             in_flight: false,
             latest_due_ns: 0,
@@ -214,6 +219,10 @@ impl RedisOutput {
     pub fn mark(&mut self, mark: &Mark) {
         self.position_seq = mark.seq;
         if mark.source.input == SourceId::CLOCK {
+            if !mark.replayed {
+                self.clock_ts = self.clock_ts.max(mark.source.major.cast_signed());
+                self.moved = true;
+            }
             return;
         }
         if let Some(id) = self.position.get_mut(usize::from(mark.source.input)) {
@@ -229,6 +238,13 @@ impl RedisOutput {
     #[must_use]
     pub fn is_dirty(&self) -> bool {
         self.moved || self.sink.pending() > 0 || !self.latest.is_clean()
+    }
+
+    /// Whether the batch in the making is below its bound of bytes.
+    #[inline]
+    #[must_use]
+    pub fn has_room(&self) -> bool {
+        self.sink.has_room()
     }
 
     /// Whether a batch is on its way.
@@ -258,13 +274,13 @@ impl RedisOutput {
     fn commit(&mut self) -> Result<(), AgentError> {
         if let Some(key) = &self.options.position_key {
             let stamp = &self.options.stamp;
-            let pairs = self.options.inputs.len() + 1 + stamp.len();
+            let pairs = self.options.inputs.len() + 2 + stamp.len();
             let mut command = self.sink.batch().command(2 + 2 * pairs);
             command.arg("HSET").arg(key);
             for (name, id) in self.options.inputs.iter().zip(&self.position) {
                 command.arg(name).arg_with(|out| id.push(out));
             }
-            command.arg("seq").uint(self.position_seq);
+            command.arg("seq").uint(self.position_seq).arg("clock").int(self.clock_ts);
             for (name, value) in stamp {
                 command.arg(name).arg(value);
             }

@@ -22,6 +22,8 @@ pub struct RedisSourceOptions {
     pub published: Vec<StreamId>,
     /// By stream: the entry after which reading starts.
     pub start: Vec<StreamId>,
+    /// Newest clock event whose effects have been published, Unix ms; it is no entry, and follows when all are read.
+    pub clock: Option<i64>,
     /// Entries per stream and read.
     pub count: u64,
     /// How long the server may hold a read open, ms.
@@ -107,6 +109,8 @@ pub struct RedisSource {
     state: State,
     /// While state is rebuilt: the one stream that is read up to where it had been published.
     rebuilding: Option<usize>,
+    /// The clock event that ends the rebuilding.
+    clock: Option<i64>,
     /// Whether the last read found nothing.
     caught_up: bool,
 }
@@ -125,6 +129,7 @@ impl RedisSource {
             timeout_ms: options.timeout_ms,
             state: State::Ready,
             rebuilding: Some(0),
+            clock: options.clock,
             caught_up: false,
         }
     }
@@ -139,6 +144,12 @@ impl RedisSource {
                 State::Ready => {
                     self.ask();
                     self.state = State::Asked { at_ns: now.ns };
+                    if self.rebuilding.is_none()
+                        && let Some(event_ts) = self.clock.take()
+                    {
+                        intake.clock_again(event_ts, now.ns);
+                        return Ok(Polled::Entry);
+                    }
                 }
                 State::Asked { at_ns } => {
                     if !self.receive(now, at_ns, intake)? {
@@ -278,7 +289,7 @@ fn take_entry(entry: &Entry<'_>, index: usize, stream: &Stream, arrival_ns: u64,
 #[cold]
 fn describe(record: &feed::Record<'_>) -> Vec<(Box<[u8]>, Box<[u8]>)> {
     let text = |name: &str, value: String| (name.as_bytes().into(), value.into_bytes().into_boxed_slice());
-    vec![
+    let mut fields = vec![
         (b"symbol".as_slice().into(), record.symbol.into()),
         text("timestamp", record.ts.to_string()),
         text("open", record.open.to_string()),
@@ -286,5 +297,12 @@ fn describe(record: &feed::Record<'_>) -> Vec<(Box<[u8]>, Box<[u8]>)> {
         text("low", record.low.to_string()),
         text("close", record.close.to_string()),
         text("volume", record.volume.to_string()),
-    ]
+    ];
+    if !record.vwap.is_nan() {
+        fields.push(text("vwap", record.vwap.to_string()));
+    }
+    if record.trades > 0 {
+        fields.push(text("trades", record.trades.to_string()));
+    }
+    fields
 }

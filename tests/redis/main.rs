@@ -1,0 +1,19 @@
+//! The engine from outside, on a real Redis server: what it reads, what it writes, what it refuses, and what is left
+//! when it is stopped or killed in the middle.
+//!
+//! Every test starts a server of its own. `WAGEHOOD_DATA` names the folder of recorded data; the captures of the
+//! existing system are looked for in `wire` beside it.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr, missing_docs)]
+
+mod clock;
+mod delivery;
+mod documents;
+mod engine;
+mod equality;
+mod faults;
+mod legacy;
+mod output;
+mod refusals;
+mod replay;
+mod series;
+mod server;
