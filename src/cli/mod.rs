@@ -2,11 +2,13 @@
 
 pub mod args;
 pub mod config;
+mod doctor;
 mod redis;
 mod replay;
 mod run;
 mod session;
 
 pub use config::config_command;
+pub use doctor::doctor;
 pub use replay::replay;
 pub use run::run;
