@@ -3,6 +3,7 @@
 pub mod args;
 pub mod config;
 mod doctor;
+mod notify;
 mod redis;
 mod replay;
 mod run;

@@ -1,7 +1,7 @@
 //! What `run` and `replay` have in common: layers of the configuration, signals of the system, the status line, the
 //! report.
 
-use super::args::CommonArgs;
+use super::{args::CommonArgs, notify::Notifier};
 use crate::{
     config::{Layer, Override},
     engine::{Engine, Sample},
@@ -105,6 +105,7 @@ pub struct Session {
     recent: HistogramSet,
     warm: bool,
     samples: usize,
+    notifier: Notifier,
 }
 
 impl Session {
@@ -139,6 +140,7 @@ impl Session {
             recent: HistogramSet::new(&Latency::ALL)?,
             warm,
             samples: 0,
+            notifier: Notifier::from_env(),
         })
     }
 
@@ -149,10 +151,16 @@ impl Session {
     pub fn run(mut self) -> Result<Report> {
         let mut draining = false;
         let mut until = self.options.duration.map(|duration| self.started + duration);
+        if self.warm {
+            self.notifier.ready();
+        }
         while !self.engine.wait(TICK) {
             let now = Instant::now();
+            let agents = self.engine.snapshot().agents;
+            self.notifier.tick(now, draining, agents.iter().map(|(_, agent)| agent.duty_cycles));
             if !self.warm && self.engine.snapshot().reader.accepted >= self.options.history {
                 self.warm = true;
+                self.notifier.ready();
                 self.last_status = (now, self.engine.snapshot().closed());
                 self.say(&format!("warm after {:.1} s", self.started.elapsed().as_secs_f64()));
                 until = self.options.duration.map(|duration| now + duration);
@@ -160,6 +168,7 @@ impl Session {
             let over = self.warm && until.is_some_and(|until| now >= until);
             if !draining && (over || self.stop.load(Ordering::Relaxed)) {
                 draining = true;
+                self.notifier.stopping();
                 self.say("stopping: finishing what has been read");
                 self.engine.drain();
             }
@@ -191,9 +200,10 @@ impl Session {
         }
         let since_log = now.duration_since(self.last_log);
         let due = if self.live { since_log >= Duration::from_millis(500) } else { since_log >= LOG_EVERY };
-        if due && !self.options.quiet {
+        if due && (!self.options.quiet || self.notifier.is_on()) {
             self.last_log = now;
             let line = self.status(now);
+            self.notifier.status(&line);
             if self.live { self.bar.set_message(line) } else { self.say(&line) }
         }
         if let Some(every) = self.options.report_every

@@ -104,7 +104,7 @@ fn parameter<'a>(line: &'a str, name: &str) -> Option<&'a str> {
 fn kernel_threads(sys: &Sysfs, plan: &CpuPlan) -> Item {
     let check = Check::new(Section::Isolation, "kernel threads", "only those bound to their core")
         .why("a kernel thread that may run anywhere takes the core without asking")
-        .fix("isolcpus= keeps new ones away; move the rest: perf/host/tune.sh apply, or taskset -pc");
+        .fix("perf/host/tune.sh apply moves the workers (kworker/u); isolcpus= keeps the others away from the start");
     let Some(names) = sys.names("/proc") else { return check.unknown("cannot read /proc") };
     let (mut movable, mut bound, mut first) = (0, 0, None);
     for pid in names.iter().filter(|name| name.bytes().all(|b| b.is_ascii_digit())) {

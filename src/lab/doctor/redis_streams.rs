@@ -62,9 +62,8 @@ impl StreamProbe {
     }
 
     fn state(link: &mut Link, timeout: Duration, name: &str, position_key: &str) -> Result<StreamState, LinkError> {
-        match ask(link, timeout, &["EXISTS", name])? {
-            OwnedReply::Int(0) => return Ok(StreamState::Absent),
-            _ => {}
+        if ask(link, timeout, &["EXISTS", name])? == OwnedReply::Int(0) {
+            return Ok(StreamState::Absent);
         }
         let about = ask(link, timeout, &["XINFO", "STREAM", name])?;
         let value =

@@ -21,7 +21,7 @@ pub fn kernel_clock() -> Option<KernelClock> {
     let state = unsafe { libc::adjtimex(&raw mut timex) };
     (state >= 0).then_some(KernelClock {
         synchronised: state != libc::TIME_ERROR && timex.status & libc::STA_UNSYNC == 0,
-        max_error_us: i64::from(timex.maxerror),
-        estimated_error_us: i64::from(timex.esterror),
+        max_error_us: timex.maxerror,
+        estimated_error_us: timex.esterror,
     })
 }
