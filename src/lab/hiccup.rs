@@ -19,7 +19,7 @@ use std::{
         mpsc,
     },
     thread::JoinHandle,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 /// Time before the first appointment, ns: the thread finds its core and its memory.
@@ -79,6 +79,12 @@ pub struct Hiccups {
     pub max_ns: u64,
     /// Time measured, ns.
     pub elapsed_ns: u64,
+    /// Of that, time in which other programs had the core and the meter waited for it, ns; nothing where the kernel does
+    /// not say. What is late beyond it is the hypervisor's doing, the firmware's, or that of interrupts.
+    pub waited_ns: Option<u64>,
+    /// By how much the engine's clock ran ahead of the system's in that time, ns: far from 0, the clock cannot be trusted
+    /// and neither can the rest.
+    pub clock_error_ns: i64,
 }
 
 /// A meter at work.
@@ -107,7 +113,16 @@ impl HiccupMeter {
             let _ = report.send(pinned);
             // Touches the pages, on this core.
             lateness.reset();
-            let mut hiccups = Hiccups { core, last_core: 0, mode, lateness, max_ns: 0, elapsed_ns: 0 };
+            let mut hiccups = Hiccups {
+                core,
+                last_core: 0,
+                mode,
+                lateness,
+                max_ns: 0,
+                elapsed_ns: 0,
+                waited_ns: None,
+                clock_error_ns: 0,
+            };
             if may_run {
                 hiccups.measure(&clock, &stopped);
             }
@@ -130,8 +145,10 @@ impl HiccupMeter {
 impl Hiccups {
     fn measure(&mut self, clock: &Clock, stop: &AtomicBool) {
         let interval_ns = self.mode.interval_ns();
-        let begin_ns = clock.ns() + WARM_UP_NS;
-        while clock.ns() < begin_ns {}
+        let warm_ns = clock.ns() + WARM_UP_NS;
+        while clock.ns() < warm_ns {}
+        let (system, waited_ns) = (Instant::now(), run_queue_ns());
+        let begin_ns = clock.ns();
         let mut last_ns = begin_ns;
         let mut due_ns = begin_ns + interval_ns;
         while !stop.load(Relaxed) {
@@ -153,6 +170,9 @@ impl Hiccups {
             }
         }
         self.elapsed_ns = clock.ns().saturating_sub(begin_ns);
+        let system_ns = u64::try_from(system.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        self.clock_error_ns = self.elapsed_ns.wrapping_sub(system_ns).cast_signed();
+        self.waited_ns = run_queue_ns().zip(waited_ns).map(|(after, before)| after.saturating_sub(before));
         self.last_core = current_core();
     }
 
@@ -163,11 +183,16 @@ impl Hiccups {
     }
 }
 
+/// Time the calling thread has waited for its core so far, ns.
+fn run_queue_ns() -> Option<u64> {
+    let text = std::fs::read_to_string("/proc/thread-self/schedstat").ok()?;
+    text.split_whitespace().nth(1)?.parse().ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::runtime::available_cores;
-    use std::time::Instant;
 
     fn spin(time: Duration) {
         let begin = Instant::now();
@@ -188,6 +213,8 @@ mod tests {
         // Two threads that want one core take turns of a scheduler's slice, a millisecond or more each.
         assert!(hiccups.max_ns > 500_000, "longest {} ns", hiccups.max_ns);
         assert!(hiccups.quantile_ns(0.9) > 200_000, "p90 {} ns", hiccups.quantile_ns(0.9));
+        assert!(hiccups.waited_ns.is_none_or(|ns| ns > 50_000_000), "waited {:?} ns", hiccups.waited_ns);
+        assert!(hiccups.clock_error_ns.abs() < 50_000_000, "clock off by {} ns", hiccups.clock_error_ns);
     }
 
     #[test]

@@ -14,6 +14,9 @@ use std::time::Duration;
 /// Cores tested at most, where no thread is pinned and all of them are used.
 const CORES_MAX: usize = 16;
 
+/// What two clocks may come apart by while they are read one after the other, ns, besides a thousandth of the time.
+const CLOCK_ERROR_NS_MAX: u64 = 50_000_000;
+
 /// The test of one core in one mode.
 #[derive(Debug)]
 pub struct HiccupTest {
@@ -85,6 +88,10 @@ fn item(plan: &CpuPlan, HiccupTest { core, mode, result }: &HiccupTest) -> Item 
     match result {
         Err(error) => check.unknown(error.to_string()),
         Ok(hiccups) if hiccups.lateness.is_empty() => check.unknown("measured for too short a time"),
+        Ok(hiccups) if hiccups.clock_error_ns.unsigned_abs() > CLOCK_ERROR_NS_MAX + hiccups.elapsed_ns / 1_000 => {
+            let error = human_ns(hiccups.clock_error_ns.unsigned_abs());
+            check.unknown(format!("the engine's clock and the system's came apart by {error} while it was measured"))
+        }
         Ok(hiccups) => {
             let (p99_ns, p999_ns) = (hiccups.quantile_ns(0.99), hiccups.quantile_ns(0.999));
             let verdict = match hiccups.max_ns {
@@ -94,7 +101,10 @@ fn item(plan: &CpuPlan, HiccupTest { core, mode, result }: &HiccupTest) -> Item 
                 _ => Verdict::Pass,
             };
             let numbers = [p99_ns, p999_ns, hiccups.max_ns].map(human_ns);
-            check.is(verdict, format!("p99 {}, p99.9 {}, max {}", numbers[0], numbers[1], numbers[2]))
+            let others = hiccups.waited_ns.map_or(0, |ns| ns * 100 / hiccups.elapsed_ns.max(1));
+            let others =
+                if others > 0 { format!("; others had the core {others} % of the time") } else { String::new() };
+            check.is(verdict, format!("p99 {}, p99.9 {}, max {}{others}", numbers[0], numbers[1], numbers[2]))
         }
     }
 }

@@ -16,6 +16,12 @@ pub(super) fn item(sys: &Sysfs, plan: &CpuPlan, before: &Activity, after: &Activ
     if plan.used.is_empty() {
         return check.unknown("it is not known which cores are used");
     }
+    // Where there are no device interrupts, there is no line to tell the cores by; that cannot be on a live system.
+    let known = interrupts.values().next().map(|one| one.counts.keys().copied().collect()).unwrap_or_default();
+    let strange = plan.used.without(&known);
+    if !strange.is_empty() {
+        return check.unknown(format!("{strange} not in /proc/interrupts"));
+    }
     let landed = |activity: &Activity, irq: &u32| {
         let interrupt = activity.interrupts.as_ref().and_then(|all| all.get(irq));
         interrupt.map_or(0, |one| plan.used.iter().filter_map(|core| one.counts.get(&core)).sum::<u64>())

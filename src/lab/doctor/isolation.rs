@@ -106,7 +106,7 @@ fn kernel_threads(sys: &Sysfs, plan: &CpuPlan) -> Item {
         .why("a kernel thread that may run anywhere takes the core without asking")
         .fix("perf/host/tune.sh apply moves the workers (kworker/u); isolcpus= keeps the others away from the start");
     let Some(names) = sys.names("/proc") else { return check.unknown("cannot read /proc") };
-    let (mut movable, mut bound, mut first) = (0, 0, None);
+    let (mut movable, mut bound, mut first, mut seen) = (0, 0, None, Cpus::default());
     for pid in names.iter().filter(|name| name.bytes().all(|b| b.is_ascii_digit())) {
         let Some((name, flags)) = sys.read(&format!("/proc/{pid}/stat")).and_then(|stat| name_and_flags(&stat)) else {
             continue;
@@ -119,6 +119,7 @@ fn kernel_threads(sys: &Sysfs, plan: &CpuPlan) -> Item {
         if mask.and(&plan.used).is_empty() {
             continue;
         }
+        seen = seen.or(&mask);
         if mask.len() == 1 {
             bound += 1;
         } else {
@@ -129,8 +130,11 @@ fn kernel_threads(sys: &Sysfs, plan: &CpuPlan) -> Item {
     if plan.used.is_empty() {
         return check.unknown("it is not known which cores are used");
     }
-    if movable + bound == 0 && !sys.exists("/proc/2/stat") {
-        return check.unknown("no kernel thread is to be seen from here: a container");
+    // Every core has some of its own.
+    let strange = plan.used.without(&seen);
+    if !strange.is_empty() {
+        let container = if sys.exists("/proc/2/stat") { "" } else { ": a container" };
+        return check.unknown(format!("no kernel thread of {strange} is to be seen from here{container}"));
     }
     let current = match first {
         None => format!("{bound} bound"),

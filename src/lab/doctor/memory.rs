@@ -60,11 +60,13 @@ fn numa(sys: &Sysfs, plan: &CpuPlan) -> Item {
     let Some(cores) = nodes.iter().map(cores).collect::<Option<Vec<_>>>().filter(|nodes| !nodes.is_empty()) else {
         return check.unknown(format!("cannot read the nodes in {base}"));
     };
+    let everywhere = cores.iter().fold(Cpus::default(), |all, (_, cores)| all.or(cores));
+    let strange = plan.used.without(&everywhere);
+    if plan.used.is_empty() || !strange.is_empty() {
+        return check.unknown(format!("the node of the used cores is not known: {strange}"));
+    }
     if cores.len() == 1 {
         return check.is(Verdict::Pass, "one node");
-    }
-    if plan.used.is_empty() {
-        return check.unknown("it is not known which cores are used");
     }
     let used: Vec<String> = cores
         .iter()

@@ -85,8 +85,6 @@ fn tuned() -> Machine {
         ("/proc/irq/40/smp_affinity_list", "0-1\n"),
         ("/proc/2/stat", "2 (kthreadd) S 0 0 0 0 -1 2129984 0 0"),
         ("/proc/2/status", "Cpus_allowed_list:\t0-1\n"),
-        ("/proc/31/stat", "31 (migration/2) S 2 0 0 0 -1 69238848 0 0"),
-        ("/proc/31/status", "Cpus_allowed_list:\t2\n"),
         ("/sys/kernel/mm/transparent_hugepage/enabled", "always [madvise] never\n"),
         ("/proc/swaps", "Filename Type Size Used Priority\n"),
         ("/sys/devices/system/node/node0/cpulist", "0-7\n"),
@@ -97,6 +95,11 @@ fn tuned() -> Machine {
         ),
     ]);
     for core in 0..8 {
+        machine.put(
+            &format!("/proc/{}/stat", 30 + core),
+            &format!("{} (migration/{core}) S 2 0 0 0 -1 69238848 0 0", 30 + core),
+        );
+        machine.put(&format!("/proc/{}/status", 30 + core), &format!("Cpus_allowed_list:\t{core}\n"));
         machine.put(&format!("/sys/devices/system/cpu/cpu{core}/topology/thread_siblings_list"), &format!("{core}\n"));
         machine.put(&format!("/sys/devices/system/cpu/cpu{core}/cpufreq/scaling_governor"), "performance\n");
     }
@@ -117,7 +120,7 @@ fn a_tuned_machine_passes_in_everything_that_files_tell() {
     assert_eq!(names, ["hiccups", "server", "state directory"], "{others:#?}");
     assert!(others.iter().all(|item| item.verdict == Verdict::Unknown), "what was not measured is unknown");
     expect(&items, "exist", Verdict::Pass, "pinned: 2-6");
-    expect(&items, "kernel threads", Verdict::Pass, "1 bound");
+    expect(&items, "kernel threads", Verdict::Pass, "5 bound");
     expect(&items, "steal", Verdict::Pass, "0.02 % since boot");
     assert!(items.iter().all(|item| item.verdict != Verdict::Pass || item.fix.is_empty()));
 }
@@ -171,7 +174,7 @@ fn each_thing_that_is_wrong_is_found() {
     expect(&items, "nohz_full", warn, "none");
     expect(&items, "rcu_nocbs", warn, "2; not 3-6");
     expect(&items, "IRQs", warn, "1 of 1 go there; 0 came during the test");
-    expect(&items, "kernel threads", warn, "1 may come (such as kworker/u8:1), 1 bound");
+    expect(&items, "kernel threads", warn, "1 may come (such as kworker/u8:1), 5 bound");
     expect(&items, "huge pages", warn, "always");
     expect(&items, "swap", warn, "1 swap areas, swappiness 60");
     expect(&items, "NUMA", warn, "2-3 on node0, 4-6 on node1");
@@ -213,7 +216,7 @@ fn an_ordinary_container_is_told_what_is_not_to_be_seen_from_inside() {
     ]);
     let items = machine.examine(&Config::default(), &machine.probes());
     expect(&items, "cgroup quota", Verdict::Warn, "2.00 cores for 1 threads, in /");
-    expect(&items, "kernel threads", Verdict::Unknown, "no kernel thread is to be seen from here: a container");
+    expect(&items, "kernel threads", Verdict::Unknown, "no kernel thread of 0-3 is to be seen from here: a container");
     expect(&items, "IRQs", Verdict::Unknown, "the masks of 1 of 1 cannot be read; none came during the test");
     expect(&items, "shared", Verdict::Warn, "1 thread not pinned to any core");
     assert_eq!(find(&items, "C-states").verdict, Verdict::Unknown);
