@@ -67,6 +67,7 @@ pub mod correlate;
 pub mod engine;
 pub mod feed;
 pub mod indicators;
+pub mod lab;
 pub mod model;
 pub mod publish;
 pub mod redis_io;

@@ -4,7 +4,7 @@ use clap::Parser;
 use std::{io::Write, process::ExitCode};
 use wagehood_engine::cli::{
     args::{Cli, Command, ConfigCommand},
-    config_command, replay, run,
+    config_command, doctor, replay, run,
 };
 
 #[cfg(feature = "mimalloc")]
@@ -16,6 +16,7 @@ fn main() -> ExitCode {
     let result = match &cli.command {
         Command::Run(args) => run(args).map(|()| true),
         Command::Replay(args) => replay(args).map(|()| true),
+        Command::Doctor(args) => doctor(args),
         Command::Config(ConfigCommand::Show(args)) => config_command(args, true),
         Command::Config(ConfigCommand::Check(args)) => config_command(args, false),
     };

@@ -29,6 +29,11 @@ pub enum Command {
     /// The files have a header line and the columns ts, symbol, open, high, low, close, volume, in any order, and
     /// optionally vwap and trades; plain or gzip. Several files are merged by time.
     Replay(ReplayArgs),
+    /// Examine this host for a configuration: what costs latency, why, and what to do about it
+    ///
+    /// Needs no rights and changes nothing. Takes a few seconds, in which it keeps the cores that are used busy. Ends
+    /// with 1 where anything fails.
+    Doctor(DoctorArgs),
     /// Show or check a configuration
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -113,6 +118,26 @@ pub struct CommonArgs {
     /// No status line and no report, only errors
     #[arg(long, short)]
     pub quiet: bool,
+}
+
+/// Arguments of `doctor`.
+#[derive(Debug, Args)]
+pub struct DoctorArgs {
+    /// Configuration file, laid over the built-in one
+    #[arg(long, short, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Print an array of objects
+    #[arg(long)]
+    pub json: bool,
+    /// Examine this Redis server [default: that of a configuration whose feed is Redis]
+    #[arg(long, value_name = "URL")]
+    pub redis: Option<String>,
+    /// How long the hiccup test takes
+    #[arg(long, value_name = "S", default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=3_600))]
+    pub seconds: u64,
+    /// Set any key of the configuration, such as --set engine.pin=true; may be repeated
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub set: Vec<String>,
 }
 
 /// Commands about the configuration.

@@ -1,7 +1,7 @@
 //! What `run` and `replay` have in common: layers of the configuration, signals of the system, the status line, the
 //! report.
 
-use super::args::CommonArgs;
+use super::{args::CommonArgs, notify::Notifier};
 use crate::{
     config::{Layer, Override},
     engine::{Engine, Sample},
@@ -109,6 +109,7 @@ pub struct Session {
     recent: HistogramSet,
     warm: bool,
     samples: usize,
+    notifier: Notifier,
 }
 
 impl Session {
@@ -143,6 +144,7 @@ impl Session {
             recent: HistogramSet::new(&Latency::ALL)?,
             warm,
             samples: 0,
+            notifier: Notifier::from_env(),
         })
     }
 
@@ -153,10 +155,16 @@ impl Session {
     pub fn run(mut self) -> Result<Report> {
         let mut draining = false;
         let mut until = self.options.duration.map(|duration| self.started + duration);
+        if self.warm {
+            self.notifier.ready();
+        }
         while !self.engine.wait(TICK) {
             let now = Instant::now();
+            let agents = self.engine.snapshot().agents;
+            self.notifier.tick(now, draining, agents.iter().map(|(_, agent)| agent.duty_cycles));
             if !self.warm && self.engine.snapshot().reader.accepted >= self.options.history {
                 self.warm = true;
+                self.notifier.ready();
                 self.last_status = (now, self.engine.snapshot().closed());
                 self.say(&format!("warm after {:.1} s", self.started.elapsed().as_secs_f64()));
                 until = self.options.duration.map(|duration| now + duration);
@@ -164,6 +172,7 @@ impl Session {
             let over = self.warm && until.is_some_and(|until| now >= until);
             if !draining && (over || self.stop.load(Ordering::Relaxed)) {
                 draining = true;
+                self.notifier.stopping();
                 self.say("stopping: finishing what has been read");
                 self.engine.drain();
             }
@@ -198,9 +207,11 @@ impl Session {
         }
         let since_log = now.duration_since(self.last_log);
         let factor = if self.live { 1 } else { LOG_FACTOR };
-        if self.options.status_every.is_some_and(|every| since_log >= every * factor) && !self.options.quiet {
+        let due = self.options.status_every.is_some_and(|every| since_log >= every * factor);
+        if due && (!self.options.quiet || self.notifier.is_on()) {
             self.last_log = now;
             let line = self.status(now);
+            self.notifier.status(&line);
             if self.live { self.bar.set_message(line) } else { self.say(&line) }
         }
         if let Some(every) = self.options.report_every

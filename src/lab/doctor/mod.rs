@@ -1,0 +1,38 @@
+//! Examines a host for the configuration that is to run on it. Changes nothing, needs no rights.
+//!
+//! Each section is a function from what it reads to [`Item`]s. What cannot be read is [`Verdict::Unknown`] and never
+//! passes. The system is read through a [`Sysfs`](super::Sysfs), so every rule can be tried on made-up machines.
+
+mod activity;
+mod cores;
+mod cpu_plan;
+mod hiccups;
+mod host;
+mod irqs;
+mod isolation;
+mod item;
+mod memory;
+mod redis;
+mod redis_items;
+mod redis_streams;
+#[cfg(test)]
+mod redis_tests;
+mod render;
+mod scheduler;
+mod state_dir;
+#[cfg(test)]
+mod tests;
+mod time;
+mod timex;
+
+pub use activity::Activity;
+pub use cpu_plan::CpuPlan;
+pub use hiccups::HiccupTest;
+pub use host::{Host, Probes};
+pub use item::{Item, Section, Verdict};
+pub use redis::{RedisProbe, RedisQuestions, RoundTrip};
+pub use redis_streams::{StreamProbe, StreamState};
+pub use render::{Style, render, to_json};
+pub use state_dir::state_directory;
+pub use time::ClockProbe;
+pub use timex::{KernelClock, kernel_clock};

@@ -1,0 +1,190 @@
+//! Asks a server what the doctor wants to know of it. Only reads; blocks.
+
+use super::redis_streams::StreamProbe;
+use crate::{
+    redis_io::{Address, Command, Endpoint, Link, LinkError, LinkOptions, OwnedReply},
+    runtime::Clock,
+};
+use std::{collections::BTreeMap, path::PathBuf, time::Duration};
+
+/// Round trips that are measured.
+const TRIPS: usize = 2_000;
+
+/// What is asked of a server.
+#[derive(Debug, Clone)]
+pub struct RedisQuestions {
+    /// The server.
+    pub address: Address,
+    /// The hash of the engine's positions.
+    pub position_key: String,
+    /// The input streams.
+    pub streams: Vec<String>,
+    /// Longest wait for a connection.
+    pub connect_timeout: Duration,
+    /// Longest wait for a reply.
+    pub timeout: Duration,
+    /// Largest reply that the engine takes, bytes.
+    pub reply_bytes_max: usize,
+}
+
+/// A round trip over one kind of socket.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RoundTrip {
+    /// Half of them, and 99 % of them, took no longer, ns.
+    Measured {
+        /// Where it went.
+        address: String,
+        /// Median, ns.
+        p50_ns: u64,
+        /// 99th percentile, ns.
+        p99_ns: u64,
+    },
+    /// The server does not listen there.
+    Off,
+    /// It was not measured, and why.
+    Unknown(String),
+}
+
+/// What a server answered.
+#[derive(Debug)]
+pub struct RedisProbe {
+    /// The server, without its password.
+    pub address: String,
+    /// Why there is no connection, if there is none; the rest is empty then.
+    pub failure: Option<String>,
+    /// `INFO`, by name; nothing where it was refused.
+    pub info: Option<BTreeMap<String, String>>,
+    /// `CONFIG GET *`, by name; nothing where it was refused.
+    pub settings: Option<BTreeMap<String, String>>,
+    /// The round trip over the unix socket.
+    pub socket: RoundTrip,
+    /// The round trip over TCP.
+    pub tcp: RoundTrip,
+    /// The input streams.
+    pub streams: Vec<StreamProbe>,
+    /// Largest reply that the engine takes, bytes.
+    pub reply_bytes_max: usize,
+}
+
+/// Sends a command and waits for its reply.
+pub(super) fn ask(link: &mut Link, timeout: Duration, words: &[&str]) -> Result<OwnedReply, LinkError> {
+    link.request("a question of the doctor", timeout, |out| {
+        let mut command = Command::new(out, words.len());
+        for word in words {
+            command.arg(word);
+        }
+    })
+}
+
+impl RedisProbe {
+    /// Connects and asks everything; what is refused stays unknown.
+    #[must_use]
+    pub fn ask(questions: &RedisQuestions, clock: &Clock) -> Self {
+        let RedisQuestions { address, timeout, .. } = questions;
+        let mut probe = Self {
+            address: address.to_string(),
+            failure: None,
+            info: None,
+            settings: None,
+            socket: RoundTrip::Unknown("no connection".to_owned()),
+            tcp: RoundTrip::Unknown("no connection".to_owned()),
+            streams: Vec::new(),
+            reply_bytes_max: questions.reply_bytes_max,
+        };
+        let options = LinkOptions {
+            name: "wagehood-engine:doctor".to_owned(),
+            connect_timeout: questions.connect_timeout,
+            reply_timeout: *timeout,
+            ..LinkOptions::default()
+        };
+        let mut link = match Link::connect(address, &options) {
+            Ok(link) => link,
+            Err(error) => {
+                probe.failure = Some(error.to_string());
+                return probe;
+            }
+        };
+        probe.info = ask(&mut link, *timeout, &["INFO"]).ok().and_then(|reply| Some(info(reply.text()?)));
+        probe.settings = ask(&mut link, *timeout, &["CONFIG", "GET", "*"]).ok().and_then(|reply| pairs(&reply));
+        let measured = |link: &mut Link, address: &Address| {
+            round_trip(link, *timeout, clock).map_or_else(
+                |error| RoundTrip::Unknown(error.to_string()),
+                |(p50_ns, p99_ns)| RoundTrip::Measured { address: address.to_string(), p50_ns, p99_ns },
+            )
+        };
+        let over = |endpoint: Endpoint| {
+            let other = Address { endpoint, ..address.clone() };
+            match Link::connect(&other, &options) {
+                Ok(mut link) => measured(&mut link, &other),
+                Err(error) => RoundTrip::Unknown(error.to_string()),
+            }
+        };
+        let own = measured(&mut link, address);
+        (probe.socket, probe.tcp) = match &address.endpoint {
+            Endpoint::Unix { .. } => (own, probe.elsewhere(false, "").map_or_else(|none| none, over)),
+            Endpoint::Tcp { host, .. } => (probe.elsewhere(true, host).map_or_else(|none| none, over), own),
+        };
+        probe.streams = questions
+            .streams
+            .iter()
+            .map(|name| StreamProbe::ask(&mut link, *timeout, name, &questions.position_key))
+            .collect();
+        probe
+    }
+
+    /// A setting of the server.
+    pub(super) fn setting(&self, name: &str) -> Option<&str> {
+        self.settings.as_ref()?.get(name).map(String::as_str)
+    }
+
+    /// A figure of `INFO`.
+    pub(super) fn figure(&self, name: &str) -> Option<&str> {
+        self.info.as_ref()?.get(name).map(String::as_str)
+    }
+
+    /// Where the same server listens besides: its unix socket, or its TCP port on this host.
+    fn elsewhere(&self, unix: bool, host: &str) -> Result<Endpoint, RoundTrip> {
+        let unknown = |reason: &str| Err(RoundTrip::Unknown(reason.to_owned()));
+        let local = ["localhost", "127.0.0.1", "::1", ""].contains(&host);
+        if !local {
+            return unknown("the server is on another host");
+        }
+        let Some(setting) = self.setting(if unix { "unixsocket" } else { "port" }) else {
+            return unknown("the server does not tell where it listens (CONFIG GET)");
+        };
+        match setting {
+            "" | "0" => Err(RoundTrip::Off),
+            path if unix => Ok(Endpoint::Unix { path: PathBuf::from(path) }),
+            port => match port.parse() {
+                Ok(port) => Ok(Endpoint::Tcp { host: "127.0.0.1".to_owned(), port }),
+                Err(_) => unknown("the server's port is not a number"),
+            },
+        }
+    }
+}
+
+/// Median and 99th percentile of round trips, ns.
+fn round_trip(link: &mut Link, timeout: Duration, clock: &Clock) -> Result<(u64, u64), LinkError> {
+    let mut times = Vec::with_capacity(TRIPS);
+    for trip in 0..TRIPS + TRIPS / 10 {
+        let begin = clock.ns();
+        ask(link, timeout, &["PING"])?;
+        // The first ones warm up.
+        if trip >= TRIPS / 10 {
+            times.push(clock.ns() - begin);
+        }
+    }
+    times.sort_unstable();
+    Ok((times[TRIPS / 2], times[TRIPS * 99 / 100]))
+}
+
+/// The lines `name:value` of `INFO`.
+fn info(text: &str) -> BTreeMap<String, String> {
+    let pair = |line: &str| line.trim().split_once(':').map(|(name, value)| (name.to_owned(), value.to_owned()));
+    text.lines().filter_map(pair).collect()
+}
+
+fn pairs(reply: &OwnedReply) -> Option<BTreeMap<String, String>> {
+    let pair = |pair: &[OwnedReply]| Some((pair[0].text()?.to_owned(), pair[1].text()?.to_owned()));
+    Some(reply.elements().chunks_exact(2).filter_map(pair).collect()).filter(|all: &BTreeMap<_, _>| !all.is_empty())
+}

@@ -1,0 +1,174 @@
+//! Input streams against the position that the engine has saved.
+
+use super::{
+    item::{Check, Item, Section, Verdict},
+    redis::ask,
+};
+use crate::redis_io::{Link, LinkError, OwnedReply, ServerErrorKind, StreamId};
+use std::time::Duration;
+
+/// Entries counted at once, and at most.
+const PAGE: usize = 1_000;
+const COUNTED_MAX: u64 = 20_000;
+/// Entries behind which it is time to look.
+const LAG_MAX: u64 = 1_000;
+
+/// One input stream.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StreamProbe {
+    /// Name of the stream.
+    pub name: String,
+    /// What there is.
+    pub state: StreamState,
+    /// Whether the key has a lifetime; nothing where that is not known.
+    pub expires: Option<bool>,
+}
+
+/// A stream and the saved position.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StreamState {
+    /// There is no such key.
+    Absent,
+    /// The key holds something else.
+    WrongType,
+    /// It could not be asked for.
+    Unknown(String),
+    /// The stream.
+    Present {
+        /// Entries in it.
+        length: u64,
+        /// Its first entry, if any.
+        first: Option<StreamId>,
+        /// The last entry that it ever had.
+        last: StreamId,
+        /// The saved position, if any; the error where it is not an entry's id.
+        position: Result<Option<StreamId>, String>,
+        /// Entries after the position, and whether there are more than were counted.
+        lag: (u64, bool),
+    },
+}
+
+impl StreamProbe {
+    pub(super) fn ask(link: &mut Link, timeout: Duration, name: &str, position_key: &str) -> Self {
+        let state = Self::state(link, timeout, name, position_key).unwrap_or_else(|error| match error {
+            LinkError::Server { kind: ServerErrorKind::WrongType, .. } => StreamState::WrongType,
+            error => StreamState::Unknown(error.to_string()),
+        });
+        let expires = match ask(link, timeout, &["PTTL", name]) {
+            Ok(OwnedReply::Int(ms)) => Some(ms >= 0),
+            _ => None,
+        };
+        Self { name: name.to_owned(), state, expires }
+    }
+
+    fn state(link: &mut Link, timeout: Duration, name: &str, position_key: &str) -> Result<StreamState, LinkError> {
+        if ask(link, timeout, &["EXISTS", name])? == OwnedReply::Int(0) {
+            return Ok(StreamState::Absent);
+        }
+        let about = ask(link, timeout, &["XINFO", "STREAM", name])?;
+        let value =
+            |key: &str| about.elements().chunks_exact(2).find(|pair| pair[0].text() == Some(key)).map(|pair| &pair[1]);
+        let id = |reply: &OwnedReply| reply.bytes().and_then(StreamId::parse);
+        let length = match value("length") {
+            Some(OwnedReply::Int(length)) => u64::try_from(*length).unwrap_or(0),
+            _ => 0,
+        };
+        let first = value("first-entry").and_then(|entry| id(entry.elements().first()?));
+        let last = value("last-generated-id").and_then(id).unwrap_or_default();
+        let saved = ask(link, timeout, &["HGET", position_key, name])?;
+        let position = match saved.bytes() {
+            None => Ok(None),
+            Some(text) => match StreamId::parse(text) {
+                Some(id) => Ok(Some(id).filter(|id| *id != StreamId::default())),
+                None => Err(text.escape_ascii().to_string()),
+            },
+        };
+        let lag = match position {
+            Ok(Some(position)) => count_after(link, timeout, name, position)?,
+            _ => (length, false),
+        };
+        Ok(StreamState::Present { length, first, last, position, lag })
+    }
+
+    /// The item of this stream.
+    pub(super) fn item(&self) -> Item {
+        let check = Check::new(Section::Redis, &format!("stream {}", self.name), format!("≤ {LAG_MAX} entries behind"));
+        match &self.state {
+            StreamState::Unknown(reason) => check.unknown(reason.clone()),
+            StreamState::WrongType => check
+                .why("the engine reads entries from this key")
+                .fix("another program uses this key: correct [[input.streams]]")
+                .is(Verdict::Fail, "another type of value"),
+            StreamState::Absent => check
+                .why("nothing is read until somebody writes there")
+                .fix("correct [[input.streams]], or start the feed")
+                .is(Verdict::Warn, "not there"),
+            StreamState::Present { length, first, last, position, lag } => {
+                present(check, *length, *first, *last, position, *lag)
+            }
+        }
+    }
+}
+
+fn present(
+    check: Check,
+    length: u64,
+    first: Option<StreamId>,
+    last: StreamId,
+    position: &Result<Option<StreamId>, String>,
+    (lag, more): (u64, bool),
+) -> Item {
+    let position = match position {
+        Err(text) => {
+            let check =
+                check.why("the engine does not start from it").fix("delete the field, and the engine starts anew");
+            return check.is(Verdict::Fail, format!("the saved position is {text:?}, which is no entry id"));
+        }
+        Ok(None) => {
+            let check = check.why("a first start reads from input.start; all of it is history");
+            return check.is(Verdict::Pass, format!("{length} entries, no position saved yet"));
+        }
+        Ok(Some(position)) => *position,
+    };
+    let text = |id: StreamId| {
+        let mut out = Vec::new();
+        id.push(&mut out);
+        String::from_utf8_lossy(&out).into_owned()
+    };
+    if position > last {
+        let check = check
+            .why("the engine waits for entries after its position: it would read nothing")
+            .fix("the stream was deleted or the server lost data: delete the field of the position");
+        return check.is(Verdict::Fail, format!("position {} is after the last entry {}", text(position), text(last)));
+    }
+    // Nothing tells whether there were entries between the two: the position's own may have been the last one trimmed.
+    if let Some(first) = first.filter(|first| *first > position) {
+        let check = check
+            .why("entries between the two were trimmed before the engine read them")
+            .fix("raise the feed's MAXLEN, or stop the engine for less time");
+        return check.is(Verdict::Warn, format!("begins at {}, after position {}", text(first), text(position)));
+    }
+    let check = check.why("what waits here is late already").fix("is the engine running, and is it quick enough?");
+    let current = format!("{}{lag} behind of {length}", if more { "over " } else { "" });
+    check.holds(lag <= LAG_MAX, Verdict::Warn, current)
+}
+
+/// Number of entries after a position, and whether counting stopped before the end.
+fn count_after(link: &mut Link, timeout: Duration, name: &str, position: StreamId) -> Result<(u64, bool), LinkError> {
+    let (mut count, mut from) = (0, position);
+    loop {
+        // The exclusive `(` is not known to servers before 6.2.
+        let Some(seq) = from.seq.checked_add(1) else { return Ok((count, true)) };
+        let begin = format!("{}-{seq}", from.ms);
+        let page = ask(link, timeout, &["XRANGE", name, &begin, "+", "COUNT", &PAGE.to_string()])?;
+        count += page.elements().len() as u64;
+        if page.elements().len() < PAGE {
+            return Ok((count, false));
+        }
+        let last = page.elements().last().and_then(|entry| StreamId::parse(entry.elements().first()?.bytes()?));
+        match last {
+            Some(last) if count < COUNTED_MAX => from = last,
+            _ => return Ok((count, true)),
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! The doctor's findings, for people and for programs.
+
+use super::item::{Item, Section, Verdict};
+use serde_json::{Value, json};
+use std::io::{self, Write};
+
+/// How findings are printed.
+#[derive(Debug, Clone, Copy)]
+pub struct Style {
+    /// Whether verdicts are coloured.
+    pub colour: bool,
+    /// Width of a line, characters.
+    pub width: usize,
+}
+
+impl Default for Style {
+    /// For a file.
+    fn default() -> Self {
+        Self { colour: false, width: 100 }
+    }
+}
+
+/// Columns of verdict and name.
+const VERDICT: usize = 7;
+const NAME: usize = 18;
+/// Where the name of an item begins, and its text.
+const HEAD: usize = 2 + VERDICT + 1;
+const TEXT: usize = HEAD + NAME + 1;
+/// Words that stay on the line of the number before them.
+const UNITS: [&str; 10] = ["ns", "µs", "ms", "s", "B", "KiB", "MiB", "GiB", "%", "→"];
+
+impl Style {
+    fn paint(self, code: &str, text: &str) -> String {
+        if self.colour { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
+    }
+
+    fn verdict(self, verdict: Verdict) -> String {
+        let code = match verdict {
+            Verdict::Pass => "32",
+            Verdict::Unknown => "36",
+            Verdict::Warn => "33",
+            Verdict::Fail => "1;31",
+        };
+        self.paint(code, &format!("{:<VERDICT$}", verdict.name()))
+    }
+}
+
+/// Prints the items under the heads of their sections, and a count at the end.
+///
+/// An item is one line where it passes; others have why it matters and what to do about it below.
+///
+/// # Errors
+/// Those of the writer.
+pub fn render(items: &[Item], style: Style, out: &mut impl Write) -> io::Result<()> {
+    let mut section: Option<Section> = None;
+    for item in items {
+        if section != Some(item.section) {
+            let gap = if section.is_some() { "\n" } else { "" };
+            writeln!(out, "{gap}{}", style.paint("1", &item.section.to_string()))?;
+            section = Some(item.section);
+        }
+        one(item, style, out)?;
+    }
+    let count = |verdict| items.iter().filter(|item| item.verdict == verdict).count();
+    let counts = [Verdict::Fail, Verdict::Warn, Verdict::Unknown, Verdict::Pass]
+        .map(|verdict| format!("{} {}", count(verdict), verdict.name()));
+    writeln!(out, "\n{}", counts.join(", "))
+}
+
+fn one(item: &Item, style: Style, out: &mut impl Write) -> io::Result<()> {
+    write!(out, "  {} {:<NAME$} ", style.verdict(item.verdict), item.name)?;
+    // A name that is longer than its column moves the text, not the lines below.
+    let used = item.name.chars().count().saturating_sub(NAME);
+    let passes = item.verdict == Verdict::Pass;
+    let text = if passes { item.current.clone() } else { format!("{} → {}", item.current, item.wanted) };
+    paragraph(&text, TEXT + used, TEXT, style, None, out)?;
+    if passes {
+        return Ok(());
+    }
+    for (head, text) in [("why", &item.why), ("fix", &item.fix)] {
+        if !text.is_empty() {
+            write!(out, "{:HEAD$}", "")?;
+            paragraph(&format!("{head}: {text}"), HEAD, HEAD + 5, style, Some("2"), out)?;
+        }
+    }
+    Ok(())
+}
+
+/// Writes words until the line is full, then on the next one.
+fn paragraph(
+    text: &str,
+    begin: usize,
+    indent: usize,
+    style: Style,
+    code: Option<&str>,
+    out: &mut impl Write,
+) -> io::Result<()> {
+    let (mut line, mut column) = (String::new(), begin);
+    let put = |line: &str, out: &mut dyn Write| match code {
+        Some(code) => writeln!(out, "{}", style.paint(code, line)),
+        None => writeln!(out, "{line}"),
+    };
+    for word in words(text) {
+        let length = word.chars().count();
+        if !line.is_empty() && column + 1 + length > style.width {
+            put(&line, out)?;
+            write!(out, "{:indent$}", "")?;
+            line.clear();
+            column = indent;
+        }
+        if !line.is_empty() {
+            line.push(' ');
+            column += 1;
+        }
+        line.push_str(&word);
+        column += length;
+    }
+    put(&line, out)
+}
+
+/// The words of a text, units with their numbers.
+fn words(text: &str) -> Vec<String> {
+    let mut words: Vec<String> = Vec::new();
+    for word in text.split_whitespace() {
+        match words.last_mut() {
+            Some(last) if UNITS.contains(&word.trim_end_matches([',', ';', ')'])) => {
+                last.push(' ');
+                last.push_str(word);
+            }
+            _ => words.push(word.to_owned()),
+        }
+    }
+    words
+}
+
+/// The items as an array of objects.
+#[must_use]
+pub fn to_json(items: &[Item]) -> Value {
+    let object = |item: &Item| {
+        json!({
+            "section": item.section.to_string(),
+            "item": item.name,
+            "verdict": item.verdict.name(),
+            "current": item.current,
+            "wanted": item.wanted,
+            "why": item.why,
+            "fix": item.fix,
+        })
+    };
+    items.iter().map(object).collect()
+}

@@ -1,0 +1,81 @@
+//! What the scheduler lets this process do. The engine inherits what the doctor is run with.
+
+use super::{
+    cpu_plan::CpuPlan,
+    item::{Check, Item, Section, Verdict},
+    memory::limit,
+};
+use crate::lab::Sysfs;
+
+/// Bit of the right to lock memory.
+pub(super) const CAP_IPC_LOCK: u32 = 14;
+/// Bit of the right to take any priority.
+const CAP_SYS_NICE: u32 = 23;
+
+/// The items about the scheduler.
+pub(super) fn items(sys: &Sysfs, plan: &CpuPlan) -> Vec<Item> {
+    vec![real_time_limit(sys), throttling(sys, plan), policy(sys)]
+}
+
+/// Whether this process has a capability; no where that cannot be read.
+pub(super) fn capable(sys: &Sysfs, bit: u32) -> bool {
+    let set = sys.field("/proc/self/status", "CapEff").and_then(|text| u64::from_str_radix(&text, 16).ok());
+    set.is_some_and(|set| set >> bit & 1 == 1)
+}
+
+fn real_time_limit(sys: &Sysfs) -> Item {
+    let check = Check::new(Section::Scheduler, "RT limit", "≥ 1, or unlimited")
+        .why("threads of real-time priority are not made to wait for other programs on their core")
+        .fix("LimitRTPRIO=50 in the unit, or `* - rtprio 50` in /etc/security/limits.conf");
+    if capable(sys, CAP_SYS_NICE) {
+        return check.is(Verdict::Pass, "any priority: this process has CAP_SYS_NICE");
+    }
+    match limit(sys, "Max realtime priority") {
+        None => check.unknown("cannot read /proc/self/limits"),
+        Some(None) => check.is(Verdict::Pass, "unlimited"),
+        Some(Some(limit)) => check.holds(limit > 0, Verdict::Warn, limit.to_string()),
+    }
+}
+
+fn throttling(sys: &Sysfs, plan: &CpuPlan) -> Item {
+    let path = "/proc/sys/kernel/sched_rt_runtime_us";
+    let check = Check::new(Section::Scheduler, "RT throttling", "-1 (off) where threads spin at real-time priority")
+        .why("a real-time thread that never sleeps is stopped for the rest of each second, 50 ms by default")
+        .fix("perf/host/tune.sh apply, or sysctl kernel.sched_rt_runtime_us=-1");
+    let (Some(runtime), period) = (sys.number(path), sys.number("/proc/sys/kernel/sched_rt_period_us")) else {
+        return check.unknown(format!("cannot read {path}"));
+    };
+    if runtime < 0 {
+        return check.is(Verdict::Pass, "off");
+    }
+    let current = format!("{runtime} of each {} µs", period.map_or("?".to_owned(), |period| period.to_string()));
+    if plan.busy_spin {
+        check.is(Verdict::Warn, current)
+    } else {
+        check.is(Verdict::Pass, format!("{current}; no thread spins"))
+    }
+}
+
+fn policy(sys: &Sysfs) -> Item {
+    let check = Check::new(Section::Scheduler, "policy", "other, fifo or rr; nice ≤ 0")
+        .why("batch, idle and nice threads wait for everybody else")
+        .fix("start the engine without nice, chrt -b and chrt -i; CPUSchedulingPolicy= and Nice= of the unit");
+    // The fields after the name, which may contain anything: state is the first, nice the 17th, policy the 39th.
+    let stat = sys.read("/proc/self/stat");
+    let fields = stat.as_ref().and_then(|stat| Some(stat.rsplit_once(')')?.1.split_whitespace().collect::<Vec<_>>()));
+    let number = |index: usize| fields.as_ref()?.get(index)?.parse::<i64>().ok();
+    let (Some(nice), Some(priority), Some(policy)) = (number(16), number(37), number(38)) else {
+        return check.unknown("cannot read /proc/self/stat");
+    };
+    let (name, good) = match policy {
+        0 => ("other", nice <= 0),
+        1 => ("fifo", true),
+        2 => ("rr", true),
+        3 => ("batch", false),
+        5 => ("idle", false),
+        6 => ("deadline", true),
+        _ => ("unknown to the doctor", false),
+    };
+    let current = if priority > 0 { format!("{name}, priority {priority}") } else { format!("{name}, nice {nice}") };
+    check.holds(good, Verdict::Warn, current)
+}

@@ -1,0 +1,89 @@
+//! The state directory: whether it can be written, how long a sync takes, how much space there is.
+
+use super::item::{Check, Item, Section, Verdict};
+use crate::telemetry::{human_bytes, human_ns};
+use rustix::fs::{Access, Mode, OFlags, access, open, statvfs};
+use std::{
+    fs::File,
+    io::{self, Write},
+    path::Path,
+    time::Instant,
+};
+
+/// Space below which it is time to look, bytes.
+const SPACE_MIN: u64 = 1 << 30;
+/// Syncs whose slowest counts.
+const SYNCS: usize = 5;
+/// A sync that takes longer is felt, ns.
+const SYNC_NS_MAX: u128 = 20_000_000;
+
+/// The items about the state directory.
+///
+/// The sync is tried on a file without a name, which is gone when it is closed.
+#[must_use]
+pub fn state_directory(dir: Option<&Path>) -> Vec<Item> {
+    let check = |name: &str, wanted: String| Check::new(Section::State, name, wanted);
+    let Some(dir) = dir else {
+        let check =
+            check("state directory", "configured".to_owned()).why("without one, state is rebuilt from the inputs");
+        return vec![check.unknown("this configuration has none")];
+    };
+    let place = dir.display();
+    let writable = check("writable", "yes".to_owned())
+        .why("the engine keeps its state there")
+        .fix(format!("create {place} and give it to the engine's user: install -d -o USER {place}"));
+    let writable = match access(dir, Access::WRITE_OK | Access::EXEC_OK) {
+        Ok(()) => writable.is(Verdict::Pass, place.to_string()),
+        Err(error) => writable.is(Verdict::Fail, format!("{place}: {}", io::Error::from(error))),
+    };
+    let sync = check("sync", "≤ 20 ms".to_owned())
+        .why("a snapshot is safe only once the disk has it")
+        .fix("a local NVMe device; not a network file system");
+    let sync = match slowest_sync(dir) {
+        Ok(ns) => sync.holds(ns <= SYNC_NS_MAX, Verdict::Warn, human_ns(u64::try_from(ns).unwrap_or(u64::MAX))),
+        Err(error) => sync.unknown(format!("cannot be tried: {error}")),
+    };
+    let space = check("space", format!("≥ {}", human_bytes(SPACE_MIN)))
+        .why("a full disk ends the snapshots")
+        .fix("make room, or move the directory");
+    let space = match statvfs(dir) {
+        Ok(fs) => {
+            let bytes = fs.f_bavail.saturating_mul(fs.f_frsize);
+            space.holds(bytes >= SPACE_MIN, Verdict::Warn, human_bytes(bytes))
+        }
+        Err(error) => space.unknown(format!("cannot be read: {}", io::Error::from(error))),
+    };
+    vec![writable, sync, space]
+}
+
+fn slowest_sync(dir: &Path) -> io::Result<u128> {
+    let mut file = File::from(open(dir, OFlags::TMPFILE | OFlags::WRONLY | OFlags::CLOEXEC, Mode::RUSR | Mode::WUSR)?);
+    let mut slowest = 0;
+    for _ in 0..SYNCS {
+        file.write_all(&[0; 4_096])?;
+        let begin = Instant::now();
+        file.sync_data()?;
+        slowest = slowest.max(begin.elapsed().as_nanos());
+    }
+    Ok(slowest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_directory_is_tried_and_left_as_it_was() {
+        let dir = tempfile::tempdir().unwrap();
+        let items = state_directory(Some(dir.path()));
+        let names: Vec<&str> = items.iter().map(|item| item.name.as_str()).collect();
+        assert_eq!(names, ["writable", "sync", "space"]);
+        assert_eq!(items[0].verdict, Verdict::Pass, "{items:?}");
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
+
+        let absent = state_directory(Some(&dir.path().join("absent")));
+        let verdicts: Vec<Verdict> = absent.iter().map(|item| item.verdict).collect();
+        assert_eq!(verdicts, [Verdict::Fail, Verdict::Unknown, Verdict::Unknown]);
+        assert_eq!(state_directory(None)[0].verdict, Verdict::Unknown);
+    }
+}

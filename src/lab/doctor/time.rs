@@ -1,0 +1,116 @@
+//! Clocks: what a reading costs, and whether the time is right.
+
+use super::{
+    item::{Check, Item, Section, Verdict},
+    timex::KernelClock,
+};
+use crate::{lab::Sysfs, runtime::Clock, telemetry::human_ns};
+
+/// Readings that a sample of the clock's cost is taken over.
+const READS: u32 = 10_000;
+
+/// What was measured of the clocks.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct ClockProbe {
+    /// Time that the engine's clock takes to be read, ns.
+    pub read_ns: Option<f64>,
+    /// Time that the system's clock takes to be read, ns.
+    pub system_read_ns: Option<f64>,
+    /// What the kernel says of its clock.
+    pub kernel: Option<KernelClock>,
+}
+
+impl ClockProbe {
+    /// Measures on this machine, some milliseconds.
+    #[must_use]
+    pub fn measure(clock: &Clock) -> Self {
+        // The quickest of several: what a reading costs, not what interrupted it.
+        let cost = |read: &dyn Fn()| {
+            let sample = |_| {
+                let begin = clock.ns();
+                (0..READS).for_each(|_| read());
+                (clock.ns() - begin) as f64 / f64::from(READS)
+            };
+            (0..9).map(sample).reduce(f64::min)
+        };
+        Self {
+            read_ns: cost(&|| {
+                std::hint::black_box(clock.ns());
+            }),
+            system_read_ns: cost(&|| {
+                std::hint::black_box(std::time::SystemTime::now());
+            }),
+            kernel: super::timex::kernel_clock(),
+        }
+    }
+}
+
+/// The items about time.
+pub(super) fn items(sys: &Sysfs, probe: &ClockProbe) -> Vec<Item> {
+    vec![source(sys), cost(probe), synchronised(sys, probe)]
+}
+
+fn source(sys: &Sysfs) -> Item {
+    let base = "/sys/devices/system/clocksource/clocksource0";
+    let available = sys.read(&format!("{base}/available_clocksource")).unwrap_or_default();
+    let fix = if available.split(' ').any(|source| source == "tsc") {
+        format!("echo tsc > {base}/current_clocksource; for good: kernel parameter clocksource=tsc tsc=reliable")
+    } else {
+        format!(
+            "the kernel has no tsc to offer (it has: {available}); look for `tsc` in dmesg to see why it was dropped"
+        )
+    };
+    let check = Check::new(Section::Time, "clock source", "tsc (arch_sys_counter on ARM)")
+        .why("every latency is two readings of a clock; other sources leave the core or the process to read it")
+        .fix(fix);
+    match sys.read(&format!("{base}/current_clocksource")) {
+        None => check.unknown(format!("cannot read {base}/current_clocksource")),
+        Some(source) => {
+            let verdict = match source.as_str() {
+                "tsc" | "arch_sys_counter" => Verdict::Pass,
+                "hpet" | "acpi_pm" | "jiffies" | "refined-jiffies" => Verdict::Fail,
+                _ => Verdict::Warn,
+            };
+            check.is(verdict, source)
+        }
+    }
+}
+
+fn cost(probe: &ClockProbe) -> Item {
+    let check = Check::new(Section::Time, "clock read", "≤ 50 ns")
+        .why("an agent reads the clock once or twice in each duty cycle")
+        .fix("get the clock source right first; a virtual machine needs an invariant TSC passed through");
+    let (Some(ns), Some(system_ns)) = (probe.read_ns, probe.system_read_ns) else {
+        return check.unknown("not measured");
+    };
+    let worst = ns.max(system_ns);
+    let verdict = match worst {
+        _ if worst <= 50.0 => Verdict::Pass,
+        _ if worst <= 500.0 => Verdict::Warn,
+        _ => Verdict::Fail,
+    };
+    check.is(verdict, format!("{ns:.0} ns, system clock {system_ns:.0} ns"))
+}
+
+fn synchronised(sys: &Sysfs, probe: &ClockProbe) -> Item {
+    let check = Check::new(Section::Time, "synchronised", "yes, within 10 ms")
+        .why("records are late or too far in the future by this clock, and it closes bars of quiet symbols")
+        .fix("systemctl enable --now chronyd (or systemd-timesyncd), then see `chronyc tracking`");
+    match probe.kernel {
+        Some(KernelClock { synchronised: true, max_error_us, estimated_error_us }) => {
+            let ns = |us: i64| human_ns(u64::try_from(us).unwrap_or(0) * 1_000);
+            let current = format!("yes, off by {} at most, {} likely", ns(max_error_us), ns(estimated_error_us));
+            // The bound grows between two polls and counts the way to the server's own source: the estimate decides.
+            check.holds(estimated_error_us <= 10_000, Verdict::Warn, current)
+        }
+        Some(KernelClock { synchronised: false, .. }) => {
+            let found = ["/run/chrony", "/run/chronyd.pid", "/run/ntpd.pid", "/run/systemd/timesync"];
+            let daemon = found.into_iter().find(|path| sys.exists(path));
+            check.is(Verdict::Warn, daemon.map_or("no".to_owned(), |path| format!("no, although there is {path}")))
+        }
+        None if sys.exists("/run/systemd/timesync/synchronized") => {
+            check.is(Verdict::Pass, "yes, says systemd-timesyncd")
+        }
+        None => check.unknown("the kernel does not say"),
+    }
+}

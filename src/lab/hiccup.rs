@@ -1,0 +1,235 @@
+//! The hiccup meter: how late a thread runs that only wants to run. Allocates at start, then nothing and no lock.
+//!
+//! It has an appointment every [`HiccupMode::interval_ns`] and records by how much it is late to each; a stall of the
+//! host makes it miss many, and each of them counts with the time it waited (no coordinated omission). So the percentiles
+//! are those of a request that arrives at any time and finds the core gone, and stand beside latencies of an open-loop
+//! load. The idea is jHiccup's.
+
+use crate::{
+    runtime::{Clock, PinError, current_core, pin_current_thread},
+    telemetry::HIGHEST_NS,
+};
+use hdrhistogram::Histogram;
+use std::{
+    io,
+    num::NonZeroU64,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+        mpsc,
+    },
+    thread::JoinHandle,
+    time::{Duration, Instant},
+};
+
+/// Time before the first appointment, ns: the thread finds its core and its memory.
+const WARM_UP_NS: u64 = 5_000_000;
+/// How late the system may end a sleep of the meter, ns; its default is 50 µs.
+const TIMER_SLACK_NS: NonZeroU64 = NonZeroU64::MIN.saturating_add(999);
+
+/// How the meter waits for its next appointment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HiccupMode {
+    /// Reads the clock for ever, as a spinning agent does: takes the whole core, sees every interruption.
+    Spin,
+    /// Sleeps, as a parked agent does: takes next to nothing of the core, and sees what waking up costs as well.
+    Sleep,
+}
+
+impl HiccupMode {
+    /// Time from one appointment to the next, ns.
+    #[must_use]
+    pub const fn interval_ns(self) -> u64 {
+        match self {
+            Self::Spin => 10_000,
+            Self::Sleep => 1_000_000,
+        }
+    }
+}
+
+/// Why there is no measurement.
+#[derive(Debug, thiserror::Error)]
+pub enum HiccupError {
+    /// The thread could not be pinned.
+    #[error(transparent)]
+    Pin(#[from] PinError),
+    /// The system has no thread left.
+    #[error("cannot start a thread")]
+    Thread(#[from] io::Error),
+    /// The histogram could not be made.
+    #[error("cannot make the histogram")]
+    Histogram(#[from] hdrhistogram::CreationError),
+    /// The thread ended by itself.
+    #[error("the measuring thread is gone")]
+    Gone,
+}
+
+/// What a meter saw.
+#[derive(Debug, Clone)]
+pub struct Hiccups {
+    /// The core asked for, if any.
+    pub core: Option<usize>,
+    /// The core the thread was last on.
+    pub last_core: usize,
+    /// How it waited.
+    pub mode: HiccupMode,
+    /// Lateness to every appointment, ns, up to [`HIGHEST_NS`].
+    pub lateness: Histogram<u64>,
+    /// Longest lateness, and for the spinning meter also the longest time between two readings of the clock, ns.
+    pub max_ns: u64,
+    /// Time measured, ns.
+    pub elapsed_ns: u64,
+    /// Of that, time in which other programs had the core and the meter waited for it, ns; nothing where the kernel does
+    /// not say. What is late beyond it is the hypervisor's doing, the firmware's, or that of interrupts.
+    pub waited_ns: Option<u64>,
+    /// By how much the engine's clock ran ahead of the system's in that time, ns: far from 0, the clock cannot be trusted
+    /// and neither can the rest.
+    pub clock_error_ns: i64,
+}
+
+/// A meter at work.
+#[derive(Debug)]
+pub struct HiccupMeter {
+    stop: Arc<AtomicBool>,
+    thread: JoinHandle<Hiccups>,
+}
+
+impl HiccupMeter {
+    /// Starts a meter on a core, or anywhere.
+    ///
+    /// # Errors
+    /// Where the core is not to be had, or no thread.
+    pub fn start(core: Option<usize>, mode: HiccupMode, clock: &Clock) -> Result<Self, HiccupError> {
+        let mut lateness = Histogram::new_with_bounds(1, HIGHEST_NS, 3)?;
+        let stop = Arc::new(AtomicBool::new(false));
+        let (report, reported) = mpsc::sync_channel(1);
+        let (clock, stopped) = (clock.clone(), Arc::clone(&stop));
+        let name = core.map_or("hiccups".to_owned(), |core| format!("hiccups {core}"));
+        let thread = std::thread::Builder::new().name(name).spawn(move || {
+            let pinned = core.map_or(Ok(()), pin_current_thread);
+            let may_run = pinned.is_ok();
+            // Refused only by a sandbox; then sleeps end some 50 µs late, and that is what is measured.
+            let _ = rustix::thread::set_current_timer_slack(Some(TIMER_SLACK_NS));
+            let _ = report.send(pinned);
+            // Touches the pages, on this core.
+            lateness.reset();
+            let mut hiccups = Hiccups {
+                core,
+                last_core: 0,
+                mode,
+                lateness,
+                max_ns: 0,
+                elapsed_ns: 0,
+                waited_ns: None,
+                clock_error_ns: 0,
+            };
+            if may_run {
+                hiccups.measure(&clock, &stopped);
+            }
+            hiccups
+        })?;
+        reported.recv().map_err(|_| HiccupError::Gone)??;
+        Ok(Self { stop, thread })
+    }
+
+    /// Ends the measurement.
+    ///
+    /// # Errors
+    /// Where the thread has ended by itself.
+    pub fn stop(self) -> Result<Hiccups, HiccupError> {
+        self.stop.store(true, Relaxed);
+        self.thread.join().map_err(|_| HiccupError::Gone)
+    }
+}
+
+impl Hiccups {
+    fn measure(&mut self, clock: &Clock, stop: &AtomicBool) {
+        let interval_ns = self.mode.interval_ns();
+        let warm_ns = clock.ns() + WARM_UP_NS;
+        while clock.ns() < warm_ns {}
+        let (system, waited_ns) = (Instant::now(), run_queue_ns());
+        let begin_ns = clock.ns();
+        let mut last_ns = begin_ns;
+        let mut due_ns = begin_ns + interval_ns;
+        while !stop.load(Relaxed) {
+            let now_ns = clock.ns();
+            if self.mode == HiccupMode::Spin {
+                self.max_ns = self.max_ns.max(now_ns.saturating_sub(last_ns));
+                last_ns = now_ns;
+            }
+            if now_ns < due_ns {
+                if self.mode == HiccupMode::Sleep {
+                    std::thread::sleep(Duration::from_nanos(due_ns - now_ns));
+                }
+                continue;
+            }
+            self.max_ns = self.max_ns.max(now_ns - due_ns);
+            while due_ns <= now_ns {
+                self.lateness.saturating_record(now_ns - due_ns);
+                due_ns += interval_ns;
+            }
+        }
+        self.elapsed_ns = clock.ns().saturating_sub(begin_ns);
+        let system_ns = u64::try_from(system.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        self.clock_error_ns = self.elapsed_ns.wrapping_sub(system_ns).cast_signed();
+        self.waited_ns = run_queue_ns().zip(waited_ns).map(|(after, before)| after.saturating_sub(before));
+        self.last_core = current_core();
+    }
+
+    /// Lateness of this part of all appointments or less, ns.
+    #[must_use]
+    pub fn quantile_ns(&self, quantile: f64) -> u64 {
+        self.lateness.value_at_quantile(quantile).min(self.max_ns)
+    }
+}
+
+/// Time the calling thread has waited for its core so far, ns.
+fn run_queue_ns() -> Option<u64> {
+    let text = std::fs::read_to_string("/proc/thread-self/schedstat").ok()?;
+    text.split_whitespace().nth(1)?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::runtime::available_cores;
+
+    fn spin(time: Duration) {
+        let begin = Instant::now();
+        while begin.elapsed() < time {}
+    }
+
+    #[test]
+    fn a_hog_on_the_same_core_shows_up() {
+        let core = available_cores()[0];
+        let meter = HiccupMeter::start(Some(core), HiccupMode::Spin, &Clock::new()).unwrap();
+        let hog = std::thread::spawn(move || {
+            pin_current_thread(core).unwrap();
+            spin(Duration::from_millis(400));
+        });
+        hog.join().unwrap();
+        let hiccups = meter.stop().unwrap();
+        assert_eq!((hiccups.core, hiccups.last_core), (Some(core), core));
+        // Two threads that want one core take turns of a scheduler's slice, a millisecond or more each.
+        assert!(hiccups.max_ns > 500_000, "longest {} ns", hiccups.max_ns);
+        assert!(hiccups.quantile_ns(0.9) > 200_000, "p90 {} ns", hiccups.quantile_ns(0.9));
+        assert!(hiccups.waited_ns.is_none_or(|ns| ns > 50_000_000), "waited {:?} ns", hiccups.waited_ns);
+        assert!(hiccups.clock_error_ns.abs() < 50_000_000, "clock off by {} ns", hiccups.clock_error_ns);
+    }
+
+    #[test]
+    fn every_missed_appointment_counts_and_the_sleeping_meter_keeps_its_own() {
+        let meter = HiccupMeter::start(None, HiccupMode::Sleep, &Clock::new()).unwrap();
+        std::thread::sleep(Duration::from_millis(100));
+        let hiccups = meter.stop().unwrap();
+        let due = hiccups.elapsed_ns / HiccupMode::Sleep.interval_ns();
+        assert!(hiccups.lateness.len().abs_diff(due) <= 1, "{} of {due}", hiccups.lateness.len());
+        assert!(hiccups.max_ns > 0 && hiccups.quantile_ns(0.5) <= hiccups.quantile_ns(1.0));
+    }
+
+    #[test]
+    fn a_core_that_is_not_there_is_refused() {
+        let error = HiccupMeter::start(Some(1_023), HiccupMode::Spin, &Clock::new()).unwrap_err();
+        assert!(matches!(error, HiccupError::Pin(PinError::NotAvailable { core: 1_023, .. })), "{error}");
+    }
+}

@@ -1,0 +1,13 @@
+//! The laboratory: what this host does to latency, measured and examined. Nothing here runs beside trading unless asked.
+//!
+//! [`HiccupMeter`] tells the host's stalls from the engine's. [`doctor`] looks at everything else that a tuner would:
+//! it reads the system through a [`Sysfs`], changes nothing and needs no rights.
+
+mod cpus;
+pub mod doctor;
+mod hiccup;
+mod sysfs;
+
+pub use cpus::Cpus;
+pub use hiccup::{HiccupError, HiccupMeter, HiccupMode, Hiccups};
+pub use sysfs::Sysfs;
