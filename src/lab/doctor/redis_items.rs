@@ -158,6 +158,9 @@ fn buffers(probe: &RedisProbe) -> Item {
     };
     let enough = |limit: u64| limit == 0 || limit >= wanted;
     let name = |limit: u64| if limit == 0 { "no limit".to_owned() } else { human_bytes(limit) };
-    let current = format!("normal: hard {}, soft {} for {seconds} s", name(hard), name(soft));
+    let current = match (hard, soft) {
+        (0, 0) => "normal: no limit".to_owned(),
+        _ => format!("normal: hard {}, soft {} for {seconds} s", name(hard), name(soft)),
+    };
     check.holds(enough(hard) && enough(soft), Verdict::Warn, current)
 }
