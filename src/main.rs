@@ -23,12 +23,21 @@ fn main() -> ExitCode {
     match result {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
+        // Whoever reads has seen enough: end as a program does that the signal ends, without a word.
+        Err(error) if is_broken_pipe(&error) => ExitCode::from(141),
         Err(error) => {
             // Nobody is left to tell where even that cannot be written.
             let _ = writeln!(std::io::stderr(), "error: {}", explain(&error));
             ExitCode::FAILURE
         }
     }
+}
+
+/// Whether whoever reads what the command prints is gone.
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    let io =
+        |cause: &(dyn std::error::Error + 'static)| cause.downcast_ref::<std::io::Error>().map(std::io::Error::kind);
+    error.chain().filter_map(io).any(|kind| kind == std::io::ErrorKind::BrokenPipe)
 }
 
 /// An error with its causes, but for those that it has told already.

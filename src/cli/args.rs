@@ -107,7 +107,7 @@ pub struct CommonArgs {
     #[arg(long, value_name = "N")]
     pub workers: Option<u16>,
     /// Threads: `shared` puts the whole pipeline on one, `dedicated` gives every agent its own [default: as configured]
-    #[arg(long, value_name = "MODE")]
+    #[arg(long, value_name = "MODE", value_parser = ["auto", "shared", "dedicated"])]
     pub threading: Option<String>,
     /// Write every latency histogram into this folder as .hgrm, as the HdrHistogram plotters read it
     #[arg(long, value_name = "DIR")]

@@ -204,6 +204,7 @@ impl Intake {
     /// Injects a clock event where one is due: an open bar's end lies further back than the allowed lateness.
     pub fn clock(&mut self, wall_ms: i64, arrival_ns: u64) -> bool {
         let Some(event_ts) = self.admission.clock_due(wall_ms) else { return false };
+        self.arrival_ns = arrival_ns;
         self.counters.clock_events.bump();
         self.take_clock(event_ts, arrival_ns, false);
         true

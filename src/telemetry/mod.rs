@@ -16,4 +16,4 @@ pub use hgrm::{HgrmUnit, format_hgrm, write_hgrm};
 pub use histogram::{Collector, HIGHEST_NS, HistogramSet, Latency, LatencySummary, Recorder, Stage, recorder};
 pub use memory::ProcessUsage;
 pub use report::{LatencyRow, Report, StatusLine};
-pub use table::{Table, human_bytes, human_count, human_ns};
+pub use table::{Table, exact_count, human_bytes, human_count, human_ns};

@@ -3,7 +3,7 @@
 use super::engine::EngineSnapshot;
 use super::histogram::{Latency, LatencySummary};
 use super::memory::ProcessUsage;
-use super::table::{Table, human_bytes, human_count, human_ns};
+use super::table::{Table, exact_count, human_bytes, human_count, human_ns};
 use super::{AgentSnapshot, FlushCause};
 use crate::correlate::HeldBack;
 use crate::feed::Refusal;
@@ -48,7 +48,7 @@ impl LatencyRow {
 
     fn cells(&self) -> Vec<String> {
         let s = &self.summary;
-        let mut cells = vec![self.latency.name().to_owned(), human_count(s.count)];
+        let mut cells = vec![self.latency.name().to_owned(), exact_count(s.count)];
         match s.count {
             0 => cells.extend((0..5).map(|_| "–".to_owned())),
             _ => cells.extend([s.p50_ns, s.p90_ns, s.p99_ns, s.p999_ns, s.max_ns].map(human_ns)),
@@ -72,7 +72,7 @@ impl Report {
         let c = &self.counters;
         let rate = |count: u64| {
             let seconds = self.elapsed_ns.max(1) as f64 / 1e9;
-            vec![human_count(count), format!("{}/s", human_count((count as f64 / seconds) as u64))]
+            vec![exact_count(count), format!("{}/s", human_count((count as f64 / seconds) as u64))]
         };
         let title = format!("Throughput over {}", human_ns(self.elapsed_ns));
         let mut table = Table::new(&title, &["what", "count", "rate"]);
@@ -172,7 +172,7 @@ impl Report {
             let closed = bars.then_some(self.counters.aggregator.closed[tf]);
             let found = counts.iter().map(|by_timeframe| by_timeframe[tf]);
             let total = found.clone().sum();
-            let cells = closed.into_iter().chain(found).chain([total]).map(human_count);
+            let cells = closed.into_iter().chain(found).chain([total]).map(exact_count);
             table.row([name.to_owned()].into_iter().chain(cells));
         }
         table
@@ -190,7 +190,7 @@ impl Report {
             .chain(held.map(|(name, count)| ("signal held back", name, count)))
             .chain(flushed.map(|(name, count)| ("batch flushed", name, count)));
         for (what, name, count) in all.filter(|&(_, _, count)| count > 0) {
-            table.row([format!("{what}: {name}"), human_count(count)]);
+            table.row([format!("{what}: {name}"), exact_count(count)]);
         }
         table
     }

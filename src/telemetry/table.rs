@@ -84,6 +84,14 @@ pub fn human_count(count: u64) -> String {
     scaled(count as f64, 1_000.0, &["", "K", "M", "G", "T"])
 }
 
+/// A count to the last one, in groups of three digits: `1,234,567`.
+#[must_use]
+pub fn exact_count(count: u64) -> String {
+    let digits = count.to_string();
+    let groups = digits.as_bytes().rchunks(3).rev().map(String::from_utf8_lossy);
+    groups.collect::<Vec<_>>().join(",")
+}
+
 /// A size of bytes, such as `512 B`, `1.50 MiB`.
 #[must_use]
 pub fn human_bytes(bytes: u64) -> String {
@@ -99,6 +107,7 @@ mod tests {
         let ns = [0, 999, 1_000, 12_345, 999_999, 1_500_000_000, 90_000_000_000].map(human_ns);
         assert_eq!(ns, ["0 ns", "999 ns", "1.00 µs", "12.3 µs", "1.00 ms", "1.50 s", "90.0 s"]);
         assert_eq!([7, 1_234, 45_600_000].map(human_count), ["7", "1.23K", "45.6M"]);
+        assert_eq!([0, 999, 1_000, 1_234_567].map(exact_count), ["0", "999", "1,000", "1,234,567"]);
         assert_eq!([512, 1_572_864].map(human_bytes), ["512 B", "1.50 MiB"]);
     }
 

@@ -156,7 +156,7 @@ impl PublisherAgent {
         let room = if self.output.is_in_flight() {
             self.batch.signals.len() < self.rules.entries && self.output.has_room()
         } else {
-            self.output.entries() < self.rules.entries
+            self.entries() < self.rules.entries
         };
         room || self.in_entry
     }
@@ -265,7 +265,13 @@ impl PublisherAgent {
 
     #[inline]
     fn has_something(&self) -> bool {
-        self.output.is_dirty()
+        !self.batch.signals.is_empty() || self.output.is_dirty()
+    }
+
+    /// Entries in the batch; signals count even where nobody wants to read them.
+    #[inline]
+    fn entries(&self) -> usize {
+        self.output.entries().max(self.batch.signals.len())
     }
 
     /// Why the batch is to be written now, if it is.
@@ -275,7 +281,7 @@ impl PublisherAgent {
         if self.output.is_in_flight() || self.in_entry || !self.has_something() {
             return None;
         }
-        if self.output.entries() >= self.rules.entries {
+        if self.entries() >= self.rules.entries {
             return Some(FlushCause::Full);
         }
         if ended {
