@@ -56,8 +56,8 @@
 //!
 //! # Failure
 //!
-//! An agent that fails or panics raises a token that stops all threads; the process ends with its reason and exit code
-//! 1. What had been committed is committed, what had not is read again at the next start. Bad records change nothing:
+//! An agent that fails or panics raises a token that stops all threads; the process ends with its reason and a non-zero
+//! exit code. What had been committed is committed, what had not is read again at the next start. Bad records change nothing:
 //! they are counted by reason, sampled into the log, and written to the dead-letter stream.
 
 pub mod aggregate;

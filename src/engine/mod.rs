@@ -21,7 +21,7 @@ pub use bar_outlet::BarOutlet;
 pub use intake::{Intake, IntakeWiring, Origin};
 pub use memory::Memory;
 pub use merge::{Item, Merge};
-pub use notes::{DeadLetter, Mark, Note};
+pub use notes::{DeadLetter, Mark, Note, RawFields};
 pub use output::{
     CalculationEvents, FileOutput, FileOutputOptions, Latest, Output, RedisOutput, RedisOutputOptions, Written,
 };

@@ -22,6 +22,9 @@ pub struct Mark {
     pub replayed: bool,
 }
 
+/// Names and values of a refused record, as they came.
+pub type RawFields = Vec<(Box<[u8]>, Box<[u8]>)>;
+
 /// A refused record on its way to the dead-letter stream.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeadLetter {
@@ -32,5 +35,5 @@ pub struct DeadLetter {
     /// Why it was refused.
     pub reason: Refusal,
     /// The fields as they were, or the line of a file as the one field `line`.
-    pub fields: Vec<(Box<[u8]>, Box<[u8]>)>,
+    pub fields: RawFields,
 }

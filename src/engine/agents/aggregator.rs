@@ -126,6 +126,16 @@ impl AggregatorAgent {
         self.aggregator.on_bar(bar, &mut emit);
     }
 
+    /// Moves on what waits in every branch; whether nothing waits any more.
+    #[inline]
+    fn flush(&mut self) -> bool {
+        let mut clear = true;
+        for branch in &mut self.branches {
+            clear &= branch.ring.flush();
+        }
+        clear
+    }
+
     fn end(&mut self) {
         self.ended = true;
         for branch in &mut self.branches {
@@ -171,7 +181,7 @@ impl Agent for AggregatorAgent {
     fn do_work(&mut self, _: Now) -> Result<Work, AgentError> {
         self.recorder.hand_over();
         let mut count = 0;
-        let mut clear = self.branches.iter_mut().fold(true, |clear, branch| branch.ring.flush() && clear);
+        let mut clear = self.flush();
         while clear && count < self.batch && !self.ended {
             let Some(message) = self.inlet.pop() else { break };
             self.on_message(message);
@@ -185,7 +195,7 @@ impl Agent for AggregatorAgent {
         if !self.ended && self.inlet.is_finished() {
             self.end();
         }
-        let clear = self.branches.iter_mut().fold(true, |clear, branch| branch.ring.flush() && clear);
+        let clear = self.flush();
         Ok(if self.ended && clear { Work::Done } else { Work::of(count) })
     }
 }

@@ -87,7 +87,7 @@ pub struct RedisOutput {
 fn recycled<'b>(mut list: Vec<Composite<'_>>) -> Vec<Composite<'b>> {
     list.clear();
     // Collecting in place keeps the allocation; there is nothing to convert.
-    list.into_iter().filter_map(|_| None).collect()
+    list.into_iter().map_while(|_| None).collect()
 }
 
 impl RedisOutput {
@@ -225,11 +225,12 @@ impl RedisOutput {
             }
             return;
         }
+        if mark.replayed {
+            return;
+        }
         if let Some(id) = self.position.get_mut(usize::from(mark.source.input)) {
-            if !mark.replayed {
-                *id = StreamId { ms: mark.source.major, seq: mark.source.minor };
-                self.moved = true;
-            }
+            *id = StreamId { ms: mark.source.major, seq: mark.source.minor };
+            self.moved = true;
         }
     }
 

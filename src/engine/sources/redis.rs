@@ -5,7 +5,7 @@
 
 use super::Polled;
 use crate::{
-    engine::{Intake, Origin},
+    engine::{Intake, Origin, RawFields},
     feed::{self, Refusal, decode_entry},
     model::{SourceId, Timeframe},
     redis_io::{Entry, Link, ProtocolError, StreamId, XreadCursor, XreadItem, encode_xread},
@@ -287,7 +287,7 @@ fn take_entry(entry: &Entry<'_>, index: usize, stream: &Stream, arrival_ns: u64,
 
 /// The fields of one record of a frame, as the flat form has them.
 #[cold]
-fn describe(record: &feed::Record<'_>) -> Vec<(Box<[u8]>, Box<[u8]>)> {
+fn describe(record: &feed::Record<'_>) -> RawFields {
     let text = |name: &str, value: String| (name.as_bytes().into(), value.into_bytes().into_boxed_slice());
     let mut fields = vec![
         (b"symbol".as_slice().into(), record.symbol.into()),
