@@ -1,5 +1,6 @@
 //! A process that is stopped from outside sees it in its hiccup meter.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 use std::{
     io::{BufRead, BufReader},
     process::{Command, Stdio},

@@ -1,5 +1,6 @@
 //! A whole run tells its service manager when it is ready, alive and ending.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 use std::{
     os::unix::net::UnixDatagram,
     process::{Command, Stdio},
