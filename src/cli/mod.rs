@@ -2,6 +2,7 @@
 
 pub mod args;
 pub mod config;
+mod lease;
 mod redis;
 mod replay;
 mod run;

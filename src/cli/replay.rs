@@ -48,7 +48,7 @@ pub fn replay(args: &ReplayArgs) -> Result<()> {
     let sources = Arc::new(Sources::new(args.input.iter().map(|path| Input::File { name: file_name(path) }).collect()));
     let bases = plan.timeframe_id(args.base).map_or(0, |id| 1 << id.index());
     let redis = match &args.redis {
-        Some(_) => Some(Server::new(&config)?.output(&directory, bases, None)?),
+        Some(_) => Some(Server::new(&config)?.output(&directory, bases, None, Vec::new(), &Arc::default())?),
         None => None,
     };
     let rows = RowsWanted {
@@ -74,6 +74,7 @@ pub fn replay(args: &ReplayArgs) -> Result<()> {
         source: Source::Files(source),
         sources: Arc::clone(&sources),
         marks: false,
+        incidents: Arc::default(),
         plan,
         topology,
         directory,

@@ -235,8 +235,11 @@ impl Session {
         .to_string()
     }
 
-    /// Names the first refused records of each reason.
+    /// Says what has happened, and names the first refused records of each reason.
     fn tell_refusals(&mut self) {
+        for line in self.engine.incidents() {
+            self.say(&line);
+        }
         let samples = self.engine.refusals().since(self.samples);
         self.samples += samples.len();
         for Sample { reason, source, text } in samples {

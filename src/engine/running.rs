@@ -1,9 +1,9 @@
 //! A running engine: started from its setup, watched, halted, reported on.
 
 use super::{
-    AggregatorAgent, BatchRules, FileOutput, Intake, IntakeWiring, Latest, Note, Output, PublisherAgent,
-    PublisherWiring, ReaderAgent, RedisOutput, RefusalLog, Routes, Setup, Topology, WorkerAgent, WorkerWiring,
-    any_agent::AnyAgent, memory::Memory,
+    AggregatorAgent, BatchRules, FileOutput, Incidents, Intake, IntakeWiring, Latest, LetterBytes, Note, Output,
+    PublisherAgent, PublisherWiring, ReaderAgent, RedisOutput, RefusalLog, Routes, Setup, Source, Topology,
+    WorkerAgent, WorkerWiring, any_agent::AnyAgent, memory::Memory,
 };
 use crate::{
     config::Plan,
@@ -42,6 +42,7 @@ pub struct Engine {
     plan: Arc<Plan>,
     directory: Arc<Directory>,
     refusals: Arc<RefusalLog>,
+    incidents: Arc<Incidents>,
     counters: EngineCounters,
     collectors: Vec<Collector>,
     memory: Arc<Memory>,
@@ -92,6 +93,7 @@ struct Rings {
     signals_out: Vec<Outlet<WorkerMessage>>,
     signals_in: Vec<Inlet<WorkerMessage>>,
     notes_out: Option<Outlet<Note>>,
+    letters: LetterBytes,
     notes_in: Option<Inlet<Note>>,
     bytes: usize,
 }
@@ -112,6 +114,7 @@ impl Rings {
             signals_out: Vec::new(),
             signals_in: Vec::new(),
             notes_out: None,
+            letters: LetterBytes::default(),
             notes_in: None,
             bytes: (ring_size + ENTRY_MESSAGES) * size_of::<BarMessage>(),
         };
@@ -167,12 +170,26 @@ impl Engine {
         let memory = Arc::new(Memory::new(rings.bytes, setup.topology.workers));
         let refusals = Arc::new(RefusalLog::default());
         let (plan, directory) = (Arc::clone(&setup.plan), Arc::clone(&setup.directory));
+        let incidents = Arc::clone(&setup.incidents);
         let shared = Shared { clock: &clock, drain: &drain, memory: &memory, refusals: &refusals };
         let agents = assemble(setup, rings, &mut counters, &mut recorders, &shared)?;
         let threads = spawn(agents, seats, &clock, &mut counters)?;
         let started_ns = clock.ns();
         let collectors = recorders.0;
-        Ok(Self { plan, directory, refusals, counters, collectors, memory, threads, halt, drain, clock, started_ns })
+        Ok(Self {
+            plan,
+            directory,
+            refusals,
+            incidents,
+            counters,
+            collectors,
+            memory,
+            threads,
+            halt,
+            drain,
+            clock,
+            started_ns,
+        })
     }
 
     /// Asks the engine to end: what has been read is finished and written. Returns at once.
@@ -209,6 +226,12 @@ impl Engine {
     #[must_use]
     pub fn refusals(&self) -> &RefusalLog {
         &self.refusals
+    }
+
+    /// What has happened and nobody has read yet.
+    #[must_use]
+    pub fn incidents(&self) -> Vec<String> {
+        self.incidents.take()
     }
 
     /// Where the threads ended up, by name.
@@ -326,11 +349,16 @@ fn assemble(
     let wiring = IntakeWiring {
         bars: rings.base_out,
         notes: rings.notes_out,
+        letters: rings.letters.clone(),
         directory: Arc::clone(&directory),
         counters: reader_counters,
         refusals: Arc::clone(shared.refusals),
     };
     let intake = Intake::new(Arc::clone(&plan), wiring);
+    if let Source::Redis(source) = &source {
+        counters.streams.extend(source.counters());
+        counters.links.push((source.dial().who().to_owned(), source.dial().counters()));
+    }
     shared.memory.intake.set(intake.bytes() as u64);
     let read = recorders.make(&[Latency::Stage(Stage::Read)])?;
     let reader = ReaderAgent::new(
@@ -384,9 +412,12 @@ fn assemble(
 
     let publisher_counters = PublisherCounters::shared();
     counters.publishers.push(Arc::clone(&publisher_counters));
-    let redis = outputs.redis.map(|(sink, options)| {
+    let redis = outputs.redis.map(|link| {
         let latest = Latest::new(&plan.timeframes, plan.active_bars);
-        RedisOutput::new(sink, options, latest, shared.clock.clone())
+        if let Some(recovery) = &link.recovery {
+            counters.links.push((recovery.dial.who().to_owned(), recovery.dial.counters()));
+        }
+        RedisOutput::new(link, latest, shared.clock.clone(), Arc::clone(&publisher_counters))
     });
     let files = FileOutput::create(outputs.files)?;
     let output = Output::new(directory, sources, files, redis, plan.alert_confidence);
@@ -395,6 +426,7 @@ fn assemble(
     let wiring = PublisherWiring {
         inlets: rings.signals_in,
         notes: rings.notes_in,
+        letters: rings.letters,
         counters: publisher_counters,
         recorder: recorders.make(&latencies)?,
         clock: shared.clock.clone(),

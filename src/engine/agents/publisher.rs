@@ -4,8 +4,8 @@ use crate::{
     config::Plan,
     correlate::{Correlator, Verdict},
     engine::{
-        Item, Memory, Merge,
-        notes::{Mark, Note},
+        Blocked, Item, Memory, Merge,
+        notes::{LetterBytes, Mark, Note},
         output::{Output, Written},
     },
     model::{IndicatorRow, Signal, SymbolId, TradingStyle, WorkerMessage},
@@ -33,6 +33,8 @@ pub struct PublisherWiring {
     pub inlets: Vec<Inlet<WorkerMessage>>,
     /// From the reader, where the position of the input is kept.
     pub notes: Option<Inlet<Note>>,
+    /// What the refused records among them hold.
+    pub letters: LetterBytes,
     /// Its counters.
     pub counters: Arc<CachePadded<PublisherCounters>>,
     /// Its histograms.
@@ -70,6 +72,7 @@ pub struct PublisherAgent {
     output: Output,
     inlets: Vec<Inlet<WorkerMessage>>,
     notes: Option<Inlet<Note>>,
+    letters: LetterBytes,
     counters: Arc<CachePadded<PublisherCounters>>,
     recorder: Recorder,
     clock: Clock,
@@ -78,6 +81,8 @@ pub struct PublisherAgent {
     /// The batch that is on its way, and since when.
     sent: Vec<Awaiting>,
     sent_ns: u64,
+    /// Since when a full batch waits for the one on its way.
+    blocked: Blocked,
     group_rows: Vec<IndicatorRow>,
     group_signals: Vec<Signal>,
     /// Symbols that the correlator and the output know.
@@ -96,12 +101,14 @@ impl PublisherAgent {
             correlator: Correlator::new(&plan),
             inlets: wiring.inlets,
             notes: wiring.notes,
+            letters: wiring.letters,
             counters: wiring.counters,
             recorder: wiring.recorder,
             clock: wiring.clock,
             batch: Batch { signals: Vec::with_capacity(rules.entries + group), ..Batch::default() },
             sent: Vec::with_capacity(rules.entries + group),
             sent_ns: 0,
+            blocked: Blocked::default(),
             group_rows: Vec::with_capacity(plan.timeframes.len() * 2),
             group_signals: Vec::with_capacity(group),
             symbols: 0,
@@ -165,6 +172,7 @@ impl PublisherAgent {
                     self.mark(&mark, now);
                 }
                 Some(Note::DeadLetter(letter)) if letter.seq <= complete => self.dead_letter(now),
+                Some(Note::Gap { seq, .. }) if *seq <= complete => self.gap(now),
                 _ => break,
             }
             count += 1;
@@ -183,8 +191,18 @@ impl PublisherAgent {
     #[cold]
     fn dead_letter(&mut self, now: Now) {
         if let Some(Note::DeadLetter(letter)) = self.notes.as_mut().and_then(Inlet::pop) {
+            self.letters.written(letter.bytes());
             self.output.dead_letter(&letter);
             self.counters.dead_letters.bump();
+            self.batch.entries += 1;
+            self.batch.since_ns.get_or_insert(now.ns);
+        }
+    }
+
+    #[cold]
+    fn gap(&mut self, now: Now) {
+        if let Some(Note::Gap { gap, .. }) = self.notes.as_mut().and_then(Inlet::pop) {
+            self.output.gap(&gap);
             self.batch.entries += 1;
             self.batch.since_ns.get_or_insert(now.ns);
         }
@@ -252,8 +270,11 @@ impl PublisherAgent {
     /// Why the batch is to be written now, if it is.
     #[inline]
     fn flush_cause(&self, now: Now, ended: bool) -> Option<FlushCause> {
-        if self.output.is_in_flight() || !self.has_something() {
+        if self.output.is_in_flight() {
             return None;
+        }
+        if !self.has_something() {
+            return (self.output.renewal_due() && !ended).then_some(FlushCause::Timer);
         }
         if self.batch.entries >= self.rules.entries {
             return Some(FlushCause::Full);
@@ -307,7 +328,9 @@ impl Agent for PublisherAgent {
             count += 1;
         }
         // A full batch behind one in flight stops the reading of the rings, and so everything before.
-        if self.batch.entries < self.rules.entries {
+        let full = self.batch.entries >= self.rules.entries;
+        self.blocked.is(full && self.output.is_in_flight(), now, &self.counters.blocked_ns);
+        if !full {
             count += self.receive();
             count += self.process(now);
         }
@@ -323,10 +346,12 @@ impl Agent for PublisherAgent {
     }
 
     fn deadline_ns(&self) -> Option<u64> {
+        let output_ns = self.output.deadline_ns();
         if self.output.is_in_flight() {
-            return None;
+            return output_ns;
         }
-        self.batch.since_ns.map(|since| since + self.rules.interval_ns)
+        let batch_ns = self.batch.since_ns.map(|since| since + self.rules.interval_ns);
+        batch_ns.into_iter().chain(output_ns).min()
     }
 
     fn interests<'a>(&'a self, set: &mut Interests<'a>) {
