@@ -76,6 +76,25 @@ fn write_faults(faults: &Faults, out: &mut impl Write) -> io::Result<bool> {
     Ok(false)
 }
 
+/// `config show` and `config check` as the command line has them.
+///
+/// # Errors
+/// A file that cannot be read, an output that cannot be written.
+pub fn config_command(args: &super::args::ConfigArgs, show_it: bool) -> anyhow::Result<bool> {
+    let layers = super::session::layers(args.config.as_deref(), &args.set)?;
+    let mut out = io::stdout().lock();
+    let written = if show_it {
+        show(&layers, &mut out)
+    } else {
+        check(&layers, crate::runtime::available_cores().len(), &mut out)
+    };
+    match written {
+        // Whoever reads has seen enough.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(true),
+        other => Ok(other?),
+    }
+}
+
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
@@ -99,24 +118,5 @@ mod tests {
         assert!(text.contains("my.toml:3: engine.idle: found \"nap\"; allowed: \"backoff\""), "{text}");
         assert!(text.ends_with("2 faults\n"), "{text}");
         assert!(!show(&[bad], &mut Vec::new()).unwrap());
-    }
-}
-
-/// `config show` and `config check` as the command line has them.
-///
-/// # Errors
-/// A file that cannot be read, an output that cannot be written.
-pub fn config_command(args: &super::args::ConfigArgs, show_it: bool) -> anyhow::Result<bool> {
-    let layers = super::session::layers(args.config.as_deref(), &args.set)?;
-    let mut out = io::stdout().lock();
-    let written = if show_it {
-        show(&layers, &mut out)
-    } else {
-        check(&layers, crate::runtime::available_cores().len(), &mut out)
-    };
-    match written {
-        // Whoever reads has seen enough.
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(true),
-        other => Ok(other?),
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{
     BarOutlet, Gap,
-    notes::{DeadLetter, LetterBytes, Mark, Note},
+    notes::{DeadLetter, LetterBytes, Mark, Note, RawFields},
     refusals::RefusalLog,
 };
 use crate::{
@@ -131,12 +131,7 @@ impl Intake {
     /// Takes a decoded record, or the reason why it could not be decoded; `raw` gives its original fields where it is
     /// refused.
     #[inline]
-    pub fn record(
-        &mut self,
-        decoded: Result<Record<'_>, Refusal>,
-        origin: &Origin,
-        raw: impl FnOnce() -> Vec<(Box<[u8]>, Box<[u8]>)>,
-    ) {
+    pub fn record(&mut self, decoded: Result<Record<'_>, Refusal>, origin: &Origin, raw: impl FnOnce() -> RawFields) {
         self.counters.records_in.bump();
         if let Err(reason) = decoded.and_then(|record| self.accept(&record, origin)) {
             self.refuse(reason, origin, raw());
@@ -189,7 +184,7 @@ impl Intake {
     }
 
     #[cold]
-    fn refuse(&mut self, reason: Refusal, origin: &Origin, fields: Vec<(Box<[u8]>, Box<[u8]>)>) {
+    fn refuse(&mut self, reason: Refusal, origin: &Origin, fields: RawFields) {
         self.counters.refused[reason.index()].bump();
         self.refusals.note(reason, origin.source, &fields);
         if let Some(notes) = self.notes.as_mut().filter(|_| !origin.replayed) {

@@ -10,6 +10,9 @@ use std::sync::{
 /// Bytes of refused records on their way to the publisher from which on nothing is read.
 pub const LETTER_BYTES_MAX: usize = 16 << 20;
 
+/// The fields of a refused record: names and values.
+pub type RawFields = Vec<(Box<[u8]>, Box<[u8]>)>;
+
 /// A note from the reader to the publisher, in the order of the input.
 #[derive(Debug)]
 pub enum Note {
@@ -51,7 +54,7 @@ pub struct DeadLetter {
     /// Why it was refused.
     pub reason: Refusal,
     /// The fields as they were, or the line of a file as the one field `line`.
-    pub fields: Vec<(Box<[u8]>, Box<[u8]>)>,
+    pub fields: RawFields,
 }
 
 impl Mark {

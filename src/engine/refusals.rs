@@ -1,5 +1,6 @@
 //! Samples of refused records, for whoever wants to know what was wrong with the input. Off the hot path.
 
+use super::notes::RawFields;
 use crate::{feed::Refusal, model::SourceId};
 use std::sync::{Mutex, PoisonError};
 
@@ -28,7 +29,7 @@ pub struct RefusalLog {
 
 impl RefusalLog {
     /// Keeps the record where it is one of the first of its reason.
-    pub fn note(&self, reason: Refusal, source: SourceId, fields: &[(Box<[u8]>, Box<[u8]>)]) {
+    pub fn note(&self, reason: Refusal, source: SourceId, fields: &RawFields) {
         let mut samples = self.samples.lock().unwrap_or_else(PoisonError::into_inner);
         if samples.iter().filter(|sample| sample.reason == reason).count() >= SAMPLES {
             return;

@@ -455,10 +455,9 @@ fn spawn(
             let name = agent.label();
             counters.agents.push((name, pipeline.add(agent)));
         }
-        for seat in seats.seats {
+        if let Some(seat) = seats.seats.into_iter().next() {
             counters.threads.push(("pipeline".to_owned(), seat.counters()));
             threads.push(seat.spawn(pipeline)?);
-            break;
         }
         return Ok(threads);
     }

@@ -137,10 +137,7 @@ fn rubbish_is_refused_one_by_one_in_bounded_memory() {
     assert_eq!(letters, count + 5 + UNKNOWN);
     let position: String = link.hget("wagehood:engine:position:rubbish", STREAMS[0]).unwrap();
     assert_eq!(position, id);
-    wait_for(LONG, || {
-        engine.signal("TERM");
-        !engine.is_running()
-    });
+    engine.stop();
     let report = engine.report();
     let peak = report.lines().find(|line| line.contains("resident, peak")).unwrap_or_default();
     eprintln!("{UNKNOWN} unknown symbols: {}", peak.trim());

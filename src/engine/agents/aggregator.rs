@@ -162,6 +162,16 @@ fn emitter<'a>(
     }
 }
 
+/// Moves on what waits in all of them; whether nothing does any more.
+#[inline]
+fn flush_all(branches: &mut [BarOutlet]) -> bool {
+    let mut clear = true;
+    for branch in branches {
+        clear &= branch.ring.flush();
+    }
+    clear
+}
+
 impl Agent for AggregatorAgent {
     fn name(&self) -> &str {
         "aggregator"
@@ -171,7 +181,7 @@ impl Agent for AggregatorAgent {
     fn do_work(&mut self, _: Now) -> Result<Work, AgentError> {
         self.recorder.hand_over();
         let mut count = 0;
-        let mut clear = self.branches.iter_mut().fold(true, |clear, branch| branch.ring.flush() && clear);
+        let mut clear = flush_all(&mut self.branches);
         while clear && count < self.batch && !self.ended {
             let Some(message) = self.inlet.pop() else { break };
             self.on_message(message);
@@ -185,7 +195,7 @@ impl Agent for AggregatorAgent {
         if !self.ended && self.inlet.is_finished() {
             self.end();
         }
-        let clear = self.branches.iter_mut().fold(true, |clear, branch| branch.ring.flush() && clear);
+        let clear = flush_all(&mut self.branches);
         Ok(if self.ended && clear { Work::Done } else { Work::of(count) })
     }
 }

@@ -104,6 +104,7 @@ pub struct RedisOutput {
 }
 
 /// An empty list of another lifetime in the memory of this one.
+#[allow(clippy::unnecessary_filter_map)] // a filter would keep the lifetime
 fn recycled<'b>(mut list: Vec<Composite<'_>>) -> Vec<Composite<'b>> {
     list.clear();
     // Collecting in place keeps the allocation; there is nothing to convert.

@@ -2,14 +2,12 @@
 
 use super::stream::Stream;
 use crate::{
-    engine::{Intake, Origin},
+    engine::{Intake, Origin, RawFields},
     feed::{self, Refusal, decode_entry},
     model::SourceId,
     publish::DeadLetterLimits,
     redis_io::{Entry, StreamId},
 };
-
-type Fields = Vec<(Box<[u8]>, Box<[u8]>)>;
 
 /// What is known of an entry beside itself.
 #[derive(Debug, Clone, Copy)]
@@ -76,7 +74,7 @@ fn origin(id: StreamId, input: u8, taking: Taking, stream: &Stream, arrival_ns: 
 
 /// What is kept of a refused entry: a byte and a field more than is written, so that it shows that something was cut.
 #[cold]
-fn kept(entry: &Entry<'_>) -> Fields {
+fn kept(entry: &Entry<'_>) -> RawFields {
     let limits = DeadLetterLimits::default();
     let cut = |text: &[u8], max: usize| text[..text.len().min(max + 1)].into();
     let fields = entry.fields.clone().take(limits.fields_max + 1);
@@ -85,7 +83,7 @@ fn kept(entry: &Entry<'_>) -> Fields {
 
 /// The fields of one record of a frame, as the flat form has them.
 #[cold]
-fn describe(record: &feed::Record<'_>) -> Fields {
+fn describe(record: &feed::Record<'_>) -> RawFields {
     let text = |name: &str, value: String| (name.as_bytes().into(), value.into_bytes().into_boxed_slice());
     vec![
         (b"symbol".as_slice().into(), record.symbol.into()),
