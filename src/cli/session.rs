@@ -224,15 +224,20 @@ impl Session {
         };
         let (p50_ns, p99_ns) = (worst(|summary| summary.p50_ns), worst(|summary| summary.p99_ns));
         self.recent.clear();
-        StatusLine {
+        let down: String = snapshot
+            .links
+            .iter()
+            .filter(|(_, link)| link.down > 0)
+            .fold(String::new(), |text, (who, _)| text + "  " + who + " disconnected");
+        let line = StatusLine {
             bars: closed,
             bars_per_s: rate as u64,
             signals: snapshot.published(),
             p50_ns,
             p99_ns,
             backlog: snapshot.backlog(),
-        }
-        .to_string()
+        };
+        line.to_string() + &down
     }
 
     /// Says what has happened, and names the first refused records of each reason.

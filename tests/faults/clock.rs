@@ -10,6 +10,9 @@ use crate::{
 use redis::Commands;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+/// Records may be ahead of their ids by days.
+const FUTURE: &str = "\n[time]\nmax_future_ms = 604800000\n";
+
 fn now_ms() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as u64
 }
@@ -59,4 +62,50 @@ fn quiet_bars_close_once_and_a_second_reading_closes_them_at_the_same_place() {
     let sequence = |all: &[(String, String)]| all.iter().find(|(name, _)| name == "seq").map(|(_, seq)| seq.clone());
     let later: Vec<(String, String)> = link.hgetall("wagehood:engine:position:again").unwrap();
     assert_eq!(sequence(&later), sequence(&positions));
+}
+
+#[test]
+fn entries_whose_ids_are_out_of_order_have_the_same_place_in_every_reading() {
+    let (dir, server, names) = (tempfile::tempdir().unwrap(), Server::start(), symbols(4, 4));
+    let mut link = server.connection();
+    let mut engine = Engine::new(dir.path(), "mixed", &config(server.port, "mixed", &names, FUTURE), &[]);
+    engine.start();
+    let walks = [("S", 1_000), ("M", 60_000)].map(|(prefix, ms)| crate::feed::Walk::new(9, prefix, 4, ms));
+    let (mut walks, mut random, mut written) = (walks, crate::feed::Random(11), 0);
+    // Each round one of the streams is written, both with ids of a clock that goes backwards from round to round.
+    for round in 0..12u64 {
+        let which = (round % 2) as usize;
+        let mut pipe = redis::pipe();
+        for i in 0..600u64 {
+            let ahead = [0, 3_000_000][(round / 6) as usize] + round / 2 * 10_000;
+            let ms = crate::feed::START_MS + if which == 0 { 5_000_000 + ahead } else { 1_000_000 + ahead } + i;
+            pipe.xadd(crate::feed::STREAMS[which], format!("{ms}-1"), &walks[which].record()).ignore();
+            written += 1;
+        }
+        pipe.query::<()>(&mut link).unwrap();
+        if random.below(3) == 0 {
+            std::thread::sleep(Duration::from_millis(random.below(200)));
+            engine.kill();
+            engine.start();
+        } else {
+            assert!(caught_up(&mut link, "mixed", &crate::feed::STREAMS, Duration::from_secs(30)), "{}", engine.said());
+        }
+    }
+    assert!(caught_up(&mut link, "mixed", &crate::feed::STREAMS, Duration::from_secs(30)), "{}", engine.said());
+    engine.stop();
+    let journal = "wagehood:engine:journal:mixed";
+    let exceptions: usize = link.xlen(journal).unwrap();
+    redis::cmd("COPY").arg(journal).arg("wagehood:engine:journal:again").query::<bool>(&mut link).unwrap();
+    let mut second = Engine::new(dir.path(), "again", &config(server.port, "again", &names, FUTURE), &[]);
+    second.start();
+    assert!(caught_up(&mut link, "again", &crate::feed::STREAMS, Duration::from_secs(30)), "{}", second.said());
+    second.stop();
+    for stream in ["signals", "bars"] {
+        let suffix = if stream == "bars" { ":5m" } else { "" };
+        let [one, two] = ["mixed", "again"].map(|name| entries(&mut link, &format!("{stream}:{name}{suffix}")));
+        eprintln!("{written} records, {exceptions} out of order: {} {stream}", one.len());
+        assert!(!one.is_empty() && one == two, "{stream}: {} and {}", one.len(), two.len());
+    }
+    assert!(exceptions > 1_000, "{exceptions}");
+    assert_eq!(link.xlen::<_, usize>("wagehood:engine:journal:again").unwrap(), exceptions);
 }

@@ -122,6 +122,10 @@ impl Engine {
         }
     }
 
+    pub fn pid(&self) -> u32 {
+        self.child.as_ref().map_or(0, Child::id)
+    }
+
     pub fn signal(&self, signal: &str) {
         if let Some(child) = &self.child {
             let _ = Command::new("kill").arg(format!("-{signal}")).arg(child.id().to_string()).status();

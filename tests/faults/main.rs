@@ -10,6 +10,7 @@ mod feed;
 mod input;
 mod outcome;
 mod proxy;
+mod refused;
 mod server;
 mod writers;
 
