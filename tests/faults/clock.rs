@@ -104,7 +104,9 @@ fn entries_whose_ids_are_out_of_order_have_the_same_place_in_every_reading() {
         let suffix = if stream == "bars" { ":5m" } else { "" };
         let [one, two] = ["mixed", "again"].map(|name| entries(&mut link, &format!("{stream}:{name}{suffix}")));
         eprintln!("{written} records, {exceptions} out of order: {} {stream}", one.len());
-        assert!(!one.is_empty() && one == two, "{stream}: {} and {}", one.len(), two.len());
+        let apart = one.iter().zip(&two).position(|(one, two)| one != two);
+        let apart = apart.map(|at| (at, &one[at..(at + 3).min(one.len())], &two[at..(at + 3).min(two.len())]));
+        assert!(!one.is_empty() && one == two, "{stream}: {} and {}: {apart:#?}", one.len(), two.len());
     }
     assert!(exceptions > 1_000, "{exceptions}");
     assert_eq!(link.xlen::<_, usize>("wagehood:engine:journal:again").unwrap(), exceptions);

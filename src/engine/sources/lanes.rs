@@ -38,8 +38,14 @@ pub(super) enum Next {
 #[derive(Debug)]
 pub(super) struct Lanes {
     lanes: Vec<Lane>,
-    /// Nothing behind this entry may be taken: the stream it is of may have more before it.
+    /// By stream: the last entry whose effects have been published. All of these come before any other, whatever the ids:
+    /// that is how they were taken.
+    published: Vec<StreamId>,
+    /// Nothing published, and nothing at all, may be taken behind these entries: the stream one is of may have more before.
+    limit_published: Option<StreamId>,
     limit: Option<StreamId>,
+    /// Whether a stream may have published entries behind the reply.
+    more_published: bool,
     /// Of a lone stream: whether there may be more behind the reply, and the last entry taken.
     lone: Option<StreamId>,
     /// The server's time at a moment before the read, Unix ms: everything older has been seen.
@@ -49,11 +55,15 @@ pub(super) struct Lanes {
 }
 
 impl Lanes {
-    /// Lanes for so many streams, with what the journal says.
-    pub fn new(streams: usize, journal: &[Exception]) -> Self {
+    /// Lanes of streams that have been published up to these entries, with what the journal says.
+    pub fn new(published: Vec<StreamId>, journal: &[Exception]) -> Self {
+        let streams = published.len();
         let mut lanes = Self {
             lanes: vec![Lane::default(); streams],
+            published,
+            limit_published: None,
             limit: None,
+            more_published: false,
             lone: None,
             server_ms: 0,
             clocks: VecDeque::new(),
@@ -133,12 +143,16 @@ impl Lanes {
 
     /// A lane that ends where the reply was cut holds the others back, unless it waits for one of them itself.
     fn find_limit(&mut self) {
-        self.limit = None;
+        (self.limit, self.limit_published, self.more_published) = (None, None, false);
         for index in 0..self.lanes.len() {
             let Some(cut) = self.lanes[index].cut else { continue };
             let place = self.lanes[index].head.map(|head| self.place(index, head));
-            let cut = place.filter(|place| place.behind > 0).map_or(cut, |place| cut.max(place.id));
-            self.limit = Some(self.limit.map_or(cut, |limit| limit.min(cut)));
+            let least = place.filter(|place| place.behind > 0).map_or(cut, |place| cut.max(place.id));
+            self.limit = Some(self.limit.map_or(least, |limit| limit.min(least)));
+            if cut < self.published[index] {
+                self.more_published = true;
+                self.limit_published = Some(self.limit_published.map_or(least, |limit| limit.min(least)));
+            }
         }
     }
 
@@ -154,33 +168,36 @@ impl Lanes {
     /// What is to be taken next.
     #[inline]
     pub fn next(&self) -> Next {
-        let mut best: Option<(Place, usize)> = None;
+        let mut best: Option<(bool, Place, usize)> = None;
         for (index, lane) in self.lanes.iter().enumerate() {
             let Some(head) = lane.head else { continue };
-            let place = self.place(index, head);
-            if best.is_none_or(|(least, _)| place < least) {
-                best = Some((place, index));
+            let (new, place) = (head > self.published[index], self.place(index, head));
+            if best.is_none_or(|(least_new, least, _)| (new, place) < (least_new, least)) {
+                best = Some((new, place, index));
             }
         }
-        if let Some(&(place, event_ts)) = self.clocks.front()
-            && best.is_none_or(|(least, _)| place < least)
-        {
-            let read = best.is_some() || self.lone.is_none_or(|last| place.id <= last);
-            let may = if self.lanes.len() == 1 { read } else { self.may_take(place) };
-            return if may { Next::Clock(event_ts, place) } else { Next::Held };
+        let lone = self.lanes.len() == 1;
+        if let Some(&(place, event_ts)) = self.clocks.front() {
+            let new = self.published.get(usize::from(place.input)).is_none_or(|&published| place.id > published);
+            if best.is_none_or(|(least_new, least, _)| (new, place) < (least_new, least)) {
+                let read = best.is_some() || self.lone.is_none_or(|last| place.id <= last);
+                let may = if lone { read } else { self.may_take(new, place) };
+                return if may { Next::Clock(event_ts, place) } else { Next::Held };
+            }
         }
         match best {
-            Some((place, index)) if self.lanes.len() == 1 || self.may_take(place) => Next::Entry(index),
+            Some((new, place, index)) if lone || self.may_take(new, place) => Next::Entry(index),
             Some(_) => Next::Held,
             None => Next::Empty,
         }
     }
 
     #[inline]
-    fn may_take(&self, place: Place) -> bool {
-        let seen = self.limit.is_none_or(|limit| place.id <= limit);
+    fn may_take(&self, new: bool, place: Place) -> bool {
+        let limit = if new { self.limit } else { self.limit_published };
+        let seen = limit.is_none_or(|limit| place.id <= limit) && !(new && self.more_published);
         let past = place.id.ms < self.server_ms || place.id.ms > self.server_ms + AHEAD_MS;
-        seen && past
+        seen && (past || !new)
     }
 
     /// The clock event that was next has been taken.
@@ -231,4 +248,73 @@ impl Lanes {
 #[inline]
 fn peek(lane: &Lane, reply: &[u8]) -> Result<Option<StreamId>, ProtocolError> {
     lane.cursor.peek_id(reply).map(Some)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn reply(streams: &[Vec<StreamId>]) -> Vec<u8> {
+        let filled: Vec<_> = streams.iter().enumerate().filter(|(_, entries)| !entries.is_empty()).collect();
+        if filled.is_empty() {
+            return b"*-1\r\n".to_vec();
+        }
+        let mut text = format!("*{}\r\n", filled.len());
+        for (index, entries) in filled {
+            text += &format!("*2\r\n$1\r\n{index}\r\n*{}\r\n", entries.len());
+            for id in entries {
+                let id = id.to_string();
+                text += &format!("*2\r\n${}\r\n{id}\r\n*0\r\n", id.len());
+            }
+        }
+        text.into_bytes()
+    }
+
+    /// Reads streams that grow as the server's time passes, a few entries at a time, and gives the order they were taken in.
+    fn read(streams: &[Vec<StreamId>], counts: &[u64], steps: &[u64]) -> Vec<(usize, StreamId)> {
+        let mut lanes = Lanes::new(vec![StreamId::default(); streams.len()], &[]);
+        let (mut last, mut taken, mut now_ms) = (vec![StreamId::default(); streams.len()], Vec::new(), 0);
+        for step in 0.. {
+            let count = counts[step % counts.len()];
+            // The read is a little later than the time it was asked for.
+            let (asked_ms, read_ms) = (now_ms, now_ms + steps[step % steps.len()] / 2);
+            now_ms += steps[step % steps.len()];
+            let there = |index: usize| streams[index].iter().filter(move |id| id.ms < read_ms + 1);
+            let slices = (0..streams.len())
+                .map(|index| there(index).filter(|id| **id > last[index]).take(count as usize).copied().collect());
+            let slices: Vec<Vec<StreamId>> = slices.collect();
+            let reply = reply(&slices);
+            let find = |name: &[u8]| std::str::from_utf8(name).ok()?.parse().ok();
+            lanes.begin(&reply, count, asked_ms, find, |_| None).unwrap().unwrap();
+            while let Next::Entry(index) = lanes.next() {
+                let (entry, _) = lanes.take(index, false, &reply).unwrap();
+                last[index] = entry.unwrap().id;
+                taken.push((index, last[index]));
+            }
+            if taken.len() == streams.iter().map(Vec::len).sum::<usize>() {
+                break;
+            }
+            assert!(step < 10_000, "stuck at {last:?} of {streams:?}");
+        }
+        taken
+    }
+
+    proptest! {
+        #[test]
+        fn every_reading_takes_the_entries_in_one_order(
+            ids in prop::collection::vec(prop::collection::btree_set((0u64..60, 1u64..4), 0..30), 1..4),
+            counts in prop::collection::vec(1u64..9, 1..5),
+            steps in prop::collection::vec(1u64..20, 1..5),
+        ) {
+            let ids = ids.iter().map(|ids| ids.iter().map(|&(ms, seq)| StreamId { ms, seq }).collect());
+            let streams: Vec<Vec<StreamId>> = ids.collect();
+            let mut expected: Vec<(usize, StreamId)> = Vec::new();
+            for (index, ids) in streams.iter().enumerate() {
+                expected.extend(ids.iter().map(|id| (index, *id)));
+            }
+            expected.sort_by_key(|&(index, id)| (id, index));
+            prop_assert_eq!(read(&streams, &counts, &steps), expected);
+        }
+    }
 }

@@ -141,7 +141,7 @@ impl RedisSource {
     /// A source on a connection of its own.
     #[must_use]
     pub fn new(link: Link, options: RedisSourceOptions) -> Self {
-        let lanes = Lanes::new(options.streams.len(), &options.journal);
+        let lanes = Lanes::new(options.starts.iter().map(|start| start.published).collect(), &options.journal);
         let streams = options.streams.into_iter().zip(options.starts);
         Self {
             link,
