@@ -54,6 +54,9 @@ pub struct RunArgs {
     /// Write the signals to this file as JSON lines too (the mock market writes signals.jsonl by default)
     #[arg(long, value_name = "FILE")]
     pub signals: Option<PathBuf>,
+    /// Where another engine of this name is at work, wait for its end and take over [default: an error]
+    #[arg(long)]
+    pub standby: bool,
     /// What the runs have in common.
     #[command(flatten)]
     pub common: CommonArgs,

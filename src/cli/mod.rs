@@ -3,6 +3,7 @@
 pub mod args;
 pub mod config;
 mod doctor;
+mod lease;
 mod notify;
 mod redis;
 mod replay;

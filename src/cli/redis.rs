@@ -2,13 +2,18 @@
 
 use crate::{
     config::{CalculationEvents as Events, Config, Layer, Start},
-    engine::{CalculationEvents, RedisOutputOptions, RedisSource, RedisSourceOptions},
+    engine::{
+        Arrived, CalculationEvents, Dial, ENTRIES, Exception, Incidents, Recovery, RedisLink, RedisOutputOptions,
+        RedisSource, RedisSourceOptions, StreamStart, load_journal,
+    },
     model::Directory,
-    publish::{KeySpec, OutputNames, RedisSink, RedisSinkOptions, StreamSpec, check_key, check_outputs},
+    publish::{
+        KeySpec, Lease, LeaseSpec, OutputNames, RedisSink, RedisSinkOptions, StreamSpec, check_key, check_outputs,
+    },
     redis_io::{Address, Command, Link, LinkOptions, StreamId},
 };
 use anyhow::{Context, Result};
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 /// The server of a configuration.
 pub struct Server<'a> {
@@ -19,14 +24,21 @@ pub struct Server<'a> {
 /// Where an engine stands in its inputs: by stream the last entry whose effects are committed.
 #[derive(Debug)]
 pub struct Position {
-    /// By stream; the zero id where nothing was committed.
-    pub published: Vec<StreamId>,
-    /// By stream: where reading starts.
-    pub start: Vec<StreamId>,
-    /// The newest clock event whose effects are committed, Unix ms; 0 where there was none.
-    pub clock: i64,
+    /// By stream, in the configuration's order.
+    pub streams: Vec<StreamStart>,
+    /// What was taken out of order up to there.
+    pub journal: Vec<Exception>,
+    /// Name of the batch that it was committed with.
+    pub batch: Option<Vec<u8>>,
+    /// Checksum of the configuration that it was made with.
+    pub config: Option<String>,
+}
+
+impl Position {
     /// Whether there was a position at all.
-    pub found: bool,
+    pub fn found(&self) -> bool {
+        self.batch.is_some() || self.streams.iter().any(|stream| stream.published != StreamId::default())
+    }
 }
 
 impl<'a> Server<'a> {
@@ -44,14 +56,23 @@ impl<'a> Server<'a> {
     /// # Errors
     /// A server that is not there or refuses.
     pub fn connect(&self, role: &str) -> Result<Link> {
-        let options = LinkOptions {
+        Ok(Link::connect(&self.address, &self.link_options(role))?)
+    }
+
+    fn link_options(&self, role: &str) -> LinkOptions {
+        LinkOptions {
             name: format!("wagehood-engine:{}:{role}", self.config.engine.name),
             connect_timeout: Duration::from_millis(self.config.redis.connect_timeout_ms),
             reply_timeout: self.timeout(),
             receive_bytes_max: self.config.limits.read_buffer_max_bytes,
             ..LinkOptions::default()
-        };
-        Ok(Link::connect(&self.address, &options)?)
+        }
+    }
+
+    /// The lease of this engine's name.
+    pub fn lease(&self) -> LeaseSpec {
+        let key = self.config.output.keys.lease_key(&self.config.engine.name);
+        LeaseSpec { epoch_key: format!("{key}:epoch"), key, ttl_ms: self.config.redis.lease_ms }
     }
 
     /// The address, without its password.
@@ -59,7 +80,8 @@ impl<'a> Server<'a> {
         self.address.to_string()
     }
 
-    fn timeout(&self) -> Duration {
+    /// Longest wait for a reply.
+    pub fn timeout(&self) -> Duration {
         Duration::from_millis(self.config.redis.timeout_ms)
     }
 
@@ -96,13 +118,10 @@ impl<'a> Server<'a> {
             Command::new(out, 2).arg("HGETALL").arg(&key);
         })?;
         let field = |name: &str| {
-            let pair = reply.elements().chunks_exact(2).find(|pair| pair[0].text() == Some(name));
-            pair.and_then(|pair| pair[1].bytes())
+            let mut pairs = reply.elements().chunks_exact(2);
+            pairs.find(|pair| pair[0].text() == Some(name)).and_then(|pair| pair[1].bytes())
         };
-        let clock = std::str::from_utf8(field("clock").unwrap_or(b"0")).ok().and_then(|text| text.parse().ok());
-        let clock = clock.with_context(|| format!("{key} holds a clock that is no time"))?;
-        let found = !reply.elements().is_empty();
-        let mut position = Position { published: Vec::new(), start: Vec::new(), clock, found };
+        let mut streams = Vec::new();
         for stream in &self.config.input.streams {
             check_key(link, &stream.name, "stream", self.timeout())?;
             let published = match field(&stream.name) {
@@ -120,10 +139,16 @@ impl<'a> Server<'a> {
                 Start::Newest if fresh => self.last_id(link, &stream.name)?,
                 _ => StreamId::default(),
             };
-            position.published.push(published);
-            position.start.push(start);
+            let entries = field(&format!("{ENTRIES}{}", stream.name));
+            let entries = entries.and_then(|text| std::str::from_utf8(text).ok()?.parse().ok()).filter(|&n| n > 0);
+            streams.push(StreamStart { published, published_entries: entries, start });
         }
-        Ok(position)
+        let batch = field("batch").map(<[u8]>::to_vec);
+        let config = field("config").map(|text| String::from_utf8_lossy(text).into_owned());
+        let inputs: Vec<&str> = self.config.input.streams.iter().map(|stream| stream.name.as_str()).collect();
+        let journal = self.config.output.keys.journal_key(&self.config.engine.name);
+        let journal = load_journal(link, &journal, &inputs, self.timeout())?;
+        Ok(Position { streams, journal, batch, config })
     }
 
     /// The newest entry of a stream, the zero id where there is none.
@@ -139,29 +164,52 @@ impl<'a> Server<'a> {
     ///
     /// # Errors
     /// A server that is not there.
-    pub fn source(&self, position: &Position) -> Result<RedisSource> {
+    pub fn source(&self, position: &Position, incidents: &Arc<Incidents>) -> Result<RedisSource> {
         let input = &self.config.input;
+        let (address, link_options) = (self.address.clone(), self.link_options("reader"));
+        let dial = Dial::new("reader", self.config.redis.reconnect_max_ms, Arc::clone(incidents), move || {
+            Ok(Link::connect(&address, &link_options)?)
+        });
         let options = RedisSourceOptions {
             streams: input.streams.iter().map(|s| (s.name.clone(), s.timeframe)).collect(),
-            published: position.published.clone(),
-            start: position.start.clone(),
-            clock: Some(position.clock).filter(|&event_ts| event_ts > 0),
+            starts: position.streams.clone(),
+            journal: position.journal.clone(),
             count: input.read_count as u64,
             block_ms: input.block_ms,
             timeout_ms: self.config.redis.timeout_ms,
+            entry_bytes_max: self.config.limits.max_entry_bytes,
+            dial,
         };
         Ok(RedisSource::new(self.connect("reader")?, options))
     }
 
-    /// The sink of the output, after a look at the keys that it will write; the position is kept where one is given.
+    /// The publisher's way back: a connection on which the lease is confirmed and the position read.
+    fn recovery(&self, lease: &Lease, position: &Position, incidents: &Arc<Incidents>) -> Recovery {
+        let (address, options, timeout) = (self.address.clone(), self.link_options("publisher"), self.timeout());
+        let (lease, key) = (lease.clone(), self.position_key());
+        let dial = Dial::new("publisher", self.config.redis.reconnect_max_ms, Arc::clone(incidents), move || {
+            let mut link = Link::connect(&address, &options)?;
+            RedisSink::check(&mut link, timeout)?;
+            lease.confirm(&mut link, timeout)?;
+            let reply = link.request("HGET", timeout, |out| {
+                Command::new(out, 3).arg("HGET").arg(&key).arg("batch");
+            })?;
+            Ok(Arrived { link, batch: reply.bytes().map(<[u8]>::to_vec) })
+        });
+        Recovery { dial, position_key: self.position_key(), batch: position.batch.clone() }
+    }
+
+    /// The output, after a look at the keys that it will write; the position is kept, under a lease, where one is given.
     ///
     /// # Errors
-    /// A server that is not there or refuses, a key of another type.
+    /// A server that is not there or refuses, a key of another type, a lease that has been lost.
     pub fn output(
         &self,
         directory: &Directory,
-        position: Option<&Position>,
-    ) -> Result<(RedisSink, RedisOutputOptions)> {
+        position: Option<(&Position, &Lease)>,
+        stamp: Vec<(String, String)>,
+        incidents: &Arc<Incidents>,
+    ) -> Result<RedisLink> {
         let mut link = self.connect("publisher")?;
         let names = self.names();
         let key = self.position_key();
@@ -183,14 +231,21 @@ impl<'a> Server<'a> {
             alerts: output.alerts,
             latest_values: output.latest_values,
             latest_interval_ns: output.batch_interval_ms * 1_000_000,
-            position: position.map_or_else(Vec::new, |p| p.published.clone()),
-            clock: position.map_or(0, |p| p.clock),
+            position: position.map_or_else(Vec::new, |(p, _)| p.streams.clone()),
             position_key: position.map(|_| key),
+            journal: StreamSpec {
+                name: output.keys.journal_key(&self.config.engine.name),
+                maxlen: output.streams.journal_maxlen,
+            },
             inputs,
             active_bars: self.config.correlation.active_bars,
-            stamp: vec![("version".to_owned(), env!("CARGO_PKG_VERSION").to_owned())],
+            stamp,
         };
-        Ok((RedisSink::start(link, limits)?, options))
+        let mut sink = RedisSink::start(link, limits)?;
+        let Some((position, lease)) = position else { return Ok(RedisLink { sink, recovery: None, options }) };
+        lease.confirm(sink.link(), self.timeout())?;
+        sink.guard(lease.clone());
+        Ok(RedisLink { sink, recovery: Some(self.recovery(lease, position, incidents)), options })
     }
 
     fn names(&self) -> OutputNames {

@@ -51,7 +51,7 @@ pub fn replay(args: &ReplayArgs) -> Result<()> {
     let directory = Arc::new(Directory::new(plan.max_symbols, &plan.timeframes));
     let sources = Arc::new(Sources::new(args.input.iter().map(|path| Input::File { name: file_name(path) }).collect()));
     let redis = match &args.redis {
-        Some(_) => Some(Server::new(&config)?.output(&directory, None)?),
+        Some(_) => Some(Server::new(&config)?.output(&directory, None, Vec::new(), &Arc::default())?),
         None => None,
     };
     let rows = RowsWanted {
@@ -76,6 +76,7 @@ pub fn replay(args: &ReplayArgs) -> Result<()> {
         source: Source::Files(source),
         sources: Arc::clone(&sources),
         marks: false,
+        incidents: Arc::default(),
         plan,
         topology,
         directory,

@@ -2,12 +2,13 @@
 
 use super::{
     args::RunArgs,
+    lease::take_lease,
     redis::{Position, Server},
     session::{Session, SessionOptions, common_layers, layers, note, stop_flag},
 };
 use crate::{
     config::{Config, Feed, Layer, Loaded, Override},
-    engine::{Engine, FileOutputOptions, MarketSource, Outputs, RowsWanted, Setup, Source, Topology},
+    engine::{Engine, FileOutputOptions, Incidents, MarketSource, Outputs, RowsWanted, Setup, Source, Topology},
     feed::{MockConfig, MockMarket},
     model::Directory,
     publish::{Source as Input, Sources},
@@ -16,7 +17,7 @@ use crate::{
 use anyhow::Result;
 use std::{
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, atomic::AtomicBool},
     time::Duration,
 };
 
@@ -39,7 +40,7 @@ pub fn run(args: &RunArgs) -> Result<()> {
     let clock = Clock::new();
     let prepared = match config.input.feed {
         Feed::Mock => on_market(&config, args, &clock)?,
-        Feed::Redis => on_redis(&config, args)?,
+        Feed::Redis => on_redis(&config, args, &stop)?,
     };
     let Prepared { setup, history, about } = prepared;
     let sources = Arc::clone(&setup.sources);
@@ -126,19 +127,31 @@ fn on_market(config: &Config, args: &RunArgs, clock: &Clock) -> Result<Prepared>
         outputs: Outputs { files: FileOutputOptions { signals, ..Default::default() }, redis: None },
         rows: RowsWanted::default(),
         marks: true,
+        incidents: Arc::default(),
         topology,
         plan,
     };
     Ok(Prepared { setup, history, about })
 }
 
-fn on_redis(config: &Config, args: &RunArgs) -> Result<Prepared> {
+fn on_redis(config: &Config, args: &RunArgs, stop: &AtomicBool) -> Result<Prepared> {
     let server = Server::new(config)?;
     let plan = Arc::new(config.plan());
     let directory = Arc::new(Directory::new(plan.assets.len(), &plan.timeframes));
+    let quiet = args.common.quiet;
+    let lease = take_lease(&server, args.standby, quiet, stop)?;
     let position: Position = server.position(&mut server.connect("start")?)?;
-    let redis = server.output(&directory, Some(&position))?;
-    let source = server.source(&position)?;
+    let checksum = format!("{:08x}", crc32fast::hash(format!("{plan:?}").as_bytes()));
+    if position.config.as_ref().is_some_and(|before| *before != checksum) && !quiet {
+        note(
+            "note: the configuration has changed since the position was committed: what was published before is not made again",
+        );
+    }
+    let stamp = [("version", env!("CARGO_PKG_VERSION")), ("config", &checksum)];
+    let stamp = stamp.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
+    let incidents = Arc::new(Incidents::default());
+    let redis = server.output(&directory, Some((&position, &lease)), stamp, &incidents)?;
+    let source = server.source(&position, &incidents)?;
     let topology = Topology::new(config, available_cores().len());
     let streams: Vec<&str> = config.input.streams.iter().map(|stream| stream.name.as_str()).collect();
     let about = format!(
@@ -146,7 +159,7 @@ fn on_redis(config: &Config, args: &RunArgs) -> Result<Prepared> {
         plan.assets.len(),
         streams.join(", "),
         server.address(),
-        if position.found { "resuming from the committed position" } else { "from the beginning" },
+        if position.found() { "resuming from the committed position" } else { "from the beginning" },
         threads(&topology),
     );
     let rows = RowsWanted { all: config.output.latest_values || wants_rows(config), ..Default::default() };
@@ -161,6 +174,7 @@ fn on_redis(config: &Config, args: &RunArgs) -> Result<Prepared> {
         },
         rows,
         marks: true,
+        incidents,
         topology,
         plan,
     };

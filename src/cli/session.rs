@@ -242,19 +242,27 @@ impl Session {
         };
         let (p50_ns, p99_ns) = (worst(|summary| summary.p50_ns), worst(|summary| summary.p99_ns));
         self.recent.clear();
-        StatusLine {
+        let down: String = snapshot
+            .links
+            .iter()
+            .filter(|(_, link)| link.down > 0)
+            .fold(String::new(), |text, (who, _)| text + "  " + who + " disconnected");
+        let line = StatusLine {
             bars: closed,
             bars_per_s: rate as u64,
             signals: snapshot.published(),
             p50_ns,
             p99_ns,
             backlog: snapshot.backlog(),
-        }
-        .to_string()
+        };
+        line.to_string() + &down
     }
 
-    /// Names the first refused records of each reason.
+    /// Says what has happened, and names the first refused records of each reason.
     fn tell_refusals(&mut self) {
+        for line in self.engine.incidents() {
+            self.say(&line);
+        }
         let samples = self.engine.refusals().since(self.samples);
         self.samples += samples.len();
         for Sample { reason, source, text } in samples {

@@ -93,6 +93,8 @@ section! {
         timeout_ms: u64 = int(1, 600_000),
         /// Longest pause between two attempts to connect again, ms.
         reconnect_max_ms: u64 = int(1, 600_000),
+        /// How long an engine may be silent before another of its name may take over, ms.
+        lease_ms: u64 = int(500, 600_000),
         /// Whether the documents of the configuration in Redis are a layer of it.
         config_from_redis: bool = Flag,
         /// Prefix of the keys of these documents.

@@ -70,6 +70,8 @@ section! {
         dead_letter: String = text(),
         /// Entries it keeps.
         dead_letter_maxlen: u64 = int(1, MAX_LEN),
+        /// Entries that the journal of an engine keeps.
+        journal_maxlen: u64 = int(1, MAX_LEN),
     }
 }
 
@@ -104,6 +106,10 @@ section! {
         latest_price_ttl_s: u64 = int(1, MAX_TTL),
         /// Position of an engine in its inputs, committed with its output; never expires.
         position: String = Template(&["{name}"]),
+        /// Stream of what an engine took out of order; never expires.
+        journal: String = Template(&["{name}"]),
+        /// Which process of an engine's name may write.
+        lease: String = Template(&["{name}"]),
     }
 }
 
@@ -136,6 +142,18 @@ impl KeysConfig {
     #[must_use]
     pub fn position_key(&self, name: &str) -> String {
         self.fill(&self.position.replace("{name}", "{symbol}"), name, "")
+    }
+
+    /// Key of the journal of an engine by name.
+    #[must_use]
+    pub fn journal_key(&self, name: &str) -> String {
+        self.fill(&self.journal.replace("{name}", "{symbol}"), name, "")
+    }
+
+    /// Key of the lease of an engine by name.
+    #[must_use]
+    pub fn lease_key(&self, name: &str) -> String {
+        self.fill(&self.lease.replace("{name}", "{symbol}"), name, "")
     }
 
     /// Fills in the timeframe first, so that a symbol that looks like a place is left alone.

@@ -1,8 +1,8 @@
 //! Records into the pipeline: symbols to identities, order and time checked, refusals counted and told.
 
 use super::{
-    BarOutlet,
-    notes::{DeadLetter, Mark, Note, RawFields},
+    BarOutlet, Gap,
+    notes::{DeadLetter, LetterBytes, Mark, Note, RawFields},
     refusals::RefusalLog,
 };
 use crate::{
@@ -21,6 +21,10 @@ use std::sync::Arc;
 pub struct Origin {
     /// The entry.
     pub source: SourceId,
+    /// Its number among all that were ever added to its stream; 0 where it is not known.
+    pub number: u64,
+    /// Whether the journal has its place already.
+    pub journaled: bool,
     /// Time in the entry's id, Unix ms, where it has one.
     pub entry_ms: Option<i64>,
     /// Monotonic time of arrival, ns.
@@ -36,6 +40,8 @@ pub struct IntakeWiring {
     pub bars: Outlet<crate::model::BarMessage>,
     /// To the publisher, where somebody there wants to know.
     pub notes: Option<Outlet<Note>>,
+    /// What the refused records among them hold.
+    pub letters: LetterBytes,
     /// Names of the symbols.
     pub directory: Arc<Directory>,
     /// The reader's counters.
@@ -53,6 +59,7 @@ pub struct Intake {
     admission: Admission,
     bars: BarOutlet,
     notes: Option<Outlet<Note>>,
+    letters: LetterBytes,
     directory: Arc<Directory>,
     counters: Arc<CachePadded<ReaderCounters>>,
     refusals: Arc<RefusalLog>,
@@ -78,6 +85,7 @@ impl Intake {
             symbols,
             bars: BarOutlet::new(wiring.bars),
             notes: wiring.notes,
+            letters: wiring.letters,
             directory: wiring.directory,
             counters: wiring.counters,
             refusals: wiring.refusals,
@@ -91,14 +99,14 @@ impl Intake {
     #[inline]
     pub fn flush(&mut self) -> bool {
         let notes = self.notes.as_mut().is_none_or(Outlet::flush);
-        self.bars.ring.flush() && notes
+        self.bars.ring.flush() && notes && self.letters.has_room()
     }
 
     /// Whether a new entry may be taken.
     #[inline]
     #[must_use]
     pub fn is_clear(&self) -> bool {
-        self.bars.ring.is_clear() && self.notes.as_ref().is_none_or(Outlet::is_clear)
+        self.bars.ring.is_clear() && self.notes.as_ref().is_none_or(Outlet::is_clear) && self.letters.has_room()
     }
 
     /// The reader's counters.
@@ -181,7 +189,9 @@ impl Intake {
         self.refusals.note(reason, origin.source, &fields);
         if let Some(notes) = self.notes.as_mut().filter(|_| !origin.replayed) {
             let seq = self.admission.seq();
-            notes.send(Note::DeadLetter(Box::new(DeadLetter { seq, source: origin.source, reason, fields })));
+            let letter = DeadLetter { seq, source: origin.source, reason, fields };
+            self.letters.sent(letter.bytes());
+            notes.send(Note::DeadLetter(Box::new(letter)));
         }
     }
 
@@ -192,7 +202,16 @@ impl Intake {
         self.arrival_ns = origin.arrival_ns;
         if let Some(notes) = &mut self.notes {
             let seq = self.admission.seq();
-            notes.send(Note::Mark(Mark { seq, source: origin.source, replayed: origin.replayed }));
+            let Origin { source, number, journaled, replayed, .. } = *origin;
+            notes.send(Note::Mark(Mark { seq, source, number, journaled, replayed }));
+        }
+    }
+
+    /// Tells that entries were removed before they were read.
+    #[cold]
+    pub fn gap(&mut self, gap: &Gap) {
+        if let Some(notes) = &mut self.notes {
+            notes.send(Note::Gap { seq: self.admission.seq(), gap: Box::new(*gap) });
         }
     }
 
@@ -200,27 +219,20 @@ impl Intake {
     pub fn clock(&mut self, wall_ms: i64, arrival_ns: u64) -> bool {
         let Some(event_ts) = self.admission.clock_due(wall_ms) else { return false };
         self.arrival_ns = arrival_ns;
-        self.counters.clock_events.bump();
-        self.take_clock(event_ts, arrival_ns, false);
+        self.clock_event(event_ts, arrival_ns, false, false);
         true
     }
 
-    /// Injects the newest clock event of an earlier run, whose effects have been published, where no entry since has
-    /// had the same: else the bars that it closed would be closed once more.
-    pub fn clock_again(&mut self, event_ts: i64, arrival_ns: u64) {
-        if event_ts > self.admission.event_ts() {
-            self.take_clock(event_ts, arrival_ns, true);
-        }
-    }
-
-    fn take_clock(&mut self, event_ts: i64, arrival_ns: u64, replayed: bool) {
+    /// Takes a clock event, made now or out of the journal.
+    pub fn clock_event(&mut self, event_ts: i64, arrival_ns: u64, replayed: bool, journaled: bool) {
         self.admission.admit_clock(event_ts);
-        let source = SourceId { input: SourceId::CLOCK, major: event_ts.unsigned_abs(), minor: 0 };
+        self.counters.clock_events.bump();
+        let source = SourceId { input: SourceId::CLOCK, major: event_ts.cast_unsigned(), minor: 0 };
         let seq = self.admission.seq();
         self.bars.head(&Head { seq, event_ts, arrival_ns, source });
         self.bars.control(Control::Clock { event_ts });
         if let Some(notes) = &mut self.notes {
-            notes.send(Note::Mark(Mark { seq, source, replayed }));
+            notes.send(Note::Mark(Mark { seq, source, number: 0, journaled, replayed }));
         }
     }
 

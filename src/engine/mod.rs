@@ -3,10 +3,14 @@
 mod agents;
 mod any_agent;
 mod bar_outlet;
+mod blocked;
+mod dial;
+mod incidents;
 mod intake;
 mod memory;
 mod merge;
 mod notes;
+mod order;
 mod output;
 mod refusals;
 mod routes;
@@ -18,15 +22,23 @@ pub use agents::{
     AggregatorAgent, BatchRules, PublisherAgent, PublisherWiring, ReaderAgent, RowsWanted, WorkerAgent, WorkerWiring,
 };
 pub use bar_outlet::BarOutlet;
+pub use blocked::Blocked;
+pub use dial::{Dial, DialError};
+pub use incidents::Incidents;
 pub use intake::{Intake, IntakeWiring, Origin};
 pub use memory::Memory;
 pub use merge::{Item, Merge};
-pub use notes::{DeadLetter, Mark, Note, RawFields};
+pub use notes::{DeadLetter, LETTER_BYTES_MAX, LetterBytes, Mark, Note, RawFields};
+pub use order::{Exception, Order, Place, Taken};
 pub use output::{
-    CalculationEvents, FileOutput, FileOutputOptions, Latest, Output, RedisOutput, RedisOutputOptions, Written,
+    Arrived, CalculationEvents, ENTRIES, FileOutput, FileOutputOptions, Latest, Output, Recovery, RedisLink,
+    RedisOutput, RedisOutputOptions, Written, load_journal,
 };
 pub use refusals::{RefusalLog, Sample};
 pub use routes::Routes;
 pub use running::{Engine, StartError};
 pub use setup::{Outputs, Setup, Topology};
-pub use sources::{FilesSource, MarketSource, Pace, Polled, RedisSource, RedisSourceOptions, Source};
+pub use sources::{
+    FilesSource, Gap, MarketSource, Pace, Polled, RedisSource, RedisSourceError, RedisSourceOptions, Source,
+    StreamStart,
+};

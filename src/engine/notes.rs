@@ -1,6 +1,17 @@
 //! What the reader tells the publisher beside the bars: how far the input has been read, and what was refused.
 
+use super::Gap;
 use crate::{feed::Refusal, model::SourceId};
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering::Relaxed},
+};
+
+/// Bytes of refused records on their way to the publisher from which on nothing is read.
+pub const LETTER_BYTES_MAX: usize = 16 << 20;
+
+/// The fields of a refused record: names and values.
+pub type RawFields = Vec<(Box<[u8]>, Box<[u8]>)>;
 
 /// A note from the reader to the publisher, in the order of the input.
 #[derive(Debug)]
@@ -9,6 +20,13 @@ pub enum Note {
     Mark(Mark),
     /// A record was refused.
     DeadLetter(Box<DeadLetter>),
+    /// Entries were removed before they were read.
+    Gap {
+        /// Sequence of the last record accepted before them.
+        seq: u64,
+        /// Which.
+        gap: Box<Gap>,
+    },
 }
 
 /// An entry of the input has been taken, with all its records.
@@ -18,12 +36,13 @@ pub struct Mark {
     pub seq: u64,
     /// The entry.
     pub source: SourceId,
+    /// Its number among all that were ever added to its stream; 0 where it is not known.
+    pub number: u64,
+    /// Whether the journal has its place already.
+    pub journaled: bool,
     /// Whether its effects were published before the engine was started: state is rebuilt, nothing is published.
     pub replayed: bool,
 }
-
-/// Names and values of a refused record, as they came.
-pub type RawFields = Vec<(Box<[u8]>, Box<[u8]>)>;
 
 /// A refused record on its way to the dead-letter stream.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,4 +55,43 @@ pub struct DeadLetter {
     pub reason: Refusal,
     /// The fields as they were, or the line of a file as the one field `line`.
     pub fields: RawFields,
+}
+
+impl Mark {
+    /// Event time of a clock event, Unix ms.
+    #[must_use]
+    pub fn clock_ms(&self) -> i64 {
+        self.source.major.cast_signed()
+    }
+}
+
+impl DeadLetter {
+    /// Bytes it holds.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        size_of::<Self>() + self.fields.iter().map(|(name, value)| name.len() + value.len() + 32).sum::<usize>()
+    }
+}
+
+/// Bytes of the refused records that are on their way; shared by reader and publisher. Relaxed: a bound, not a balance.
+#[derive(Debug, Clone, Default)]
+pub struct LetterBytes(Arc<AtomicUsize>);
+
+impl LetterBytes {
+    /// A record has been sent.
+    pub fn sent(&self, bytes: usize) {
+        self.0.fetch_add(bytes, Relaxed);
+    }
+
+    /// A record has been written.
+    pub fn written(&self, bytes: usize) {
+        self.0.fetch_sub(bytes, Relaxed);
+    }
+
+    /// Whether there is room for another.
+    #[inline]
+    #[must_use]
+    pub fn has_room(&self) -> bool {
+        self.0.load(Relaxed) < LETTER_BYTES_MAX
+    }
 }

@@ -1,9 +1,9 @@
 //! A running engine: started from its setup, watched, halted, reported on.
 
 use super::{
-    AggregatorAgent, BatchRules, FileOutput, Intake, IntakeWiring, Latest, Note, Output, PublisherAgent,
-    PublisherWiring, ReaderAgent, RedisOutput, RefusalLog, Routes, Setup, Topology, WorkerAgent, WorkerWiring,
-    any_agent::AnyAgent, memory::Memory,
+    AggregatorAgent, BatchRules, FileOutput, Incidents, Intake, IntakeWiring, Latest, LetterBytes, Note, Output,
+    PublisherAgent, PublisherWiring, ReaderAgent, RedisOutput, RefusalLog, Routes, Setup, Source, Topology,
+    WorkerAgent, WorkerWiring, any_agent::AnyAgent, memory::Memory,
 };
 use crate::{
     config::Plan,
@@ -45,6 +45,7 @@ pub struct Engine {
     plan: Arc<Plan>,
     directory: Arc<Directory>,
     refusals: Arc<RefusalLog>,
+    incidents: Arc<Incidents>,
     counters: EngineCounters,
     collectors: Vec<Collector>,
     memory: Arc<Memory>,
@@ -97,6 +98,7 @@ struct Rings {
     signals_out: Vec<Outlet<WorkerMessage>>,
     signals_in: Vec<Inlet<WorkerMessage>>,
     notes_out: Option<Outlet<Note>>,
+    letters: LetterBytes,
     notes_in: Option<Inlet<Note>>,
     bytes: usize,
 }
@@ -117,6 +119,7 @@ impl Rings {
             signals_out: Vec::new(),
             signals_in: Vec::new(),
             notes_out: None,
+            letters: LetterBytes::default(),
             notes_in: None,
             bytes: (ring_size + ENTRY_MESSAGES) * size_of::<BarMessage>(),
         };
@@ -172,6 +175,7 @@ impl Engine {
         let memory = Arc::new(Memory::new(rings.bytes, setup.topology.workers));
         let refusals = Arc::new(RefusalLog::default());
         let (plan, directory) = (Arc::clone(&setup.plan), Arc::clone(&setup.directory));
+        let incidents = Arc::clone(&setup.incidents);
         let shared = Shared { clock: &clock, drain: &drain, done: &done, memory: &memory, refusals: &refusals };
         let agents = assemble(setup, rings, &mut counters, &mut recorders, &shared)?;
         let threads = spawn(agents, seats, &clock, &mut counters)?;
@@ -181,6 +185,7 @@ impl Engine {
             plan,
             directory,
             refusals,
+            incidents,
             counters,
             collectors,
             memory,
@@ -227,6 +232,12 @@ impl Engine {
     #[must_use]
     pub fn refusals(&self) -> &RefusalLog {
         &self.refusals
+    }
+
+    /// What has happened and nobody has read yet.
+    #[must_use]
+    pub fn incidents(&self) -> Vec<String> {
+        self.incidents.take()
     }
 
     /// Where the threads ended up, by name.
@@ -345,11 +356,16 @@ fn assemble(
     let wiring = IntakeWiring {
         bars: rings.base_out,
         notes: rings.notes_out,
+        letters: rings.letters.clone(),
         directory: Arc::clone(&directory),
         counters: reader_counters,
         refusals: Arc::clone(shared.refusals),
     };
     let intake = Intake::new(Arc::clone(&plan), wiring);
+    if let Source::Redis(source) = &source {
+        counters.streams.extend(source.counters());
+        counters.links.push((source.dial().who().to_owned(), source.dial().counters()));
+    }
     shared.memory.intake.set(intake.bytes() as u64);
     let read = recorders.make(&[Latency::Stage(Stage::Read)])?;
     let reader = ReaderAgent::new(
@@ -403,9 +419,12 @@ fn assemble(
 
     let publisher_counters = PublisherCounters::shared();
     counters.publishers.push(Arc::clone(&publisher_counters));
-    let redis = outputs.redis.map(|(sink, options)| {
+    let redis = outputs.redis.map(|link| {
         let latest = Latest::new(&plan.timeframes, plan.active_bars);
-        RedisOutput::new(sink, options, latest, shared.clock.clone())
+        if let Some(recovery) = &link.recovery {
+            counters.links.push((recovery.dial.who().to_owned(), recovery.dial.counters()));
+        }
+        RedisOutput::new(link, latest, shared.clock.clone(), Arc::clone(&publisher_counters))
     });
     let files = FileOutput::create(outputs.files)?;
     let output = Output::new(directory, sources, files, redis, plan.alert_confidence);
@@ -414,6 +433,7 @@ fn assemble(
     let wiring = PublisherWiring {
         inlets: rings.signals_in,
         notes: rings.notes_in,
+        letters: rings.letters,
         counters: publisher_counters,
         recorder: recorders.make(&latencies)?,
         clock: shared.clock.clone(),

@@ -1,10 +1,10 @@
 //! What an engine is made of: the table of its agents, cores and rings.
 
-use super::{FileOutputOptions, RedisOutputOptions, RowsWanted};
+use super::{FileOutputOptions, Incidents, RedisLink, RowsWanted};
 use crate::{
     config::{Config, CoresConfig, Idle, Plan},
     model::Directory,
-    publish::{RedisSink, Sources},
+    publish::Sources,
     runtime::IdleStrategy,
 };
 use std::sync::Arc;
@@ -68,7 +68,7 @@ pub struct Outputs {
     /// Files.
     pub files: FileOutputOptions,
     /// A Redis server, over a connection that has been made.
-    pub redis: Option<(RedisSink, RedisOutputOptions)>,
+    pub redis: Option<RedisLink>,
 }
 
 /// Everything an engine is started with.
@@ -91,4 +91,6 @@ pub struct Setup {
     /// Whether the publisher is told how far the input has been read: to keep a position, or to hold back what only
     /// rebuilds state.
     pub marks: bool,
+    /// Where agents say what has happened.
+    pub incidents: Arc<Incidents>,
 }

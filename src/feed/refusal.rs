@@ -34,11 +34,13 @@ pub enum Refusal {
     BadText,
     /// A frame has a wrong version, length or checksum.
     BadFrame,
+    /// The entry is longer than is allowed, or than can be received at all.
+    TooLarge,
 }
 
 impl Refusal {
     /// Number of reasons.
-    pub const COUNT: usize = 15;
+    pub const COUNT: usize = 16;
     /// All reasons.
     pub const ALL: [Self; Self::COUNT] = [
         Self::MissingField,
@@ -56,6 +58,7 @@ impl Refusal {
         Self::Future,
         Self::BadText,
         Self::BadFrame,
+        Self::TooLarge,
     ];
 
     /// Index into tables of reasons.
@@ -84,6 +87,7 @@ impl Refusal {
             Self::Future => "future",
             Self::BadText => "bad_text",
             Self::BadFrame => "bad_frame",
+            Self::TooLarge => "too_large",
         }
     }
 }

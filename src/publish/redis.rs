@@ -3,6 +3,7 @@
 //! Polled by the publishing agent and never blocking; two reused buffers, so that one batch is built while the one
 //! before is on its way. Nothing is allocated besides their growth, up to the bound that [`RedisSink::has_room`] keeps.
 
+use super::lease::Lease;
 use super::sink_error::SinkError;
 use crate::redis_io::{Command, Commands, Limits, Link, LinkError, ServerErrorKind, Token, token};
 use std::io;
@@ -61,6 +62,14 @@ pub struct RedisSink {
     answered: u32,
     /// Commands of the flying batch besides the transaction's own.
     entries: u32,
+    /// Which command of the flying batch is the `EXEC`.
+    exec_at: u32,
+    /// What the `EXEC` of a guarded batch has come to, while the answers behind it are on their way.
+    outcome: Option<Result<(), SinkError>>,
+    /// What every transaction renews, and is not run without.
+    lease: Option<Lease>,
+    /// Whether the lease was ours when it was looked at last, on this link.
+    armed: bool,
     sent_ns: u64,
     /// The first command that was refused, while the transaction was put together.
     refused: Option<(u32, ServerErrorKind, String)>,
@@ -73,12 +82,7 @@ impl RedisSink {
     ///
     /// [`LinkError`] as [`Link::request`] has them.
     pub fn start(mut link: Link, options: RedisSinkOptions) -> Result<Self, LinkError> {
-        // Without the right to MULTI, the commands after it would be run one by one.
-        for name in ["MULTI", "EXEC"] {
-            link.request(name, Duration::from_nanos(options.reply_timeout_ns), |out| {
-                Command::new(out, 1).arg(name);
-            })?;
-        }
+        Self::check(&mut link, Duration::from_nanos(options.reply_timeout_ns))?;
         let mut sink = Self {
             link,
             options,
@@ -88,11 +92,48 @@ impl RedisSink {
             written: 0,
             answered: 0,
             entries: 0,
+            exec_at: 0,
+            outcome: None,
+            lease: None,
+            armed: true,
             sent_ns: 0,
             refused: None,
         };
         sink.begin();
         Ok(sink)
+    }
+
+    /// Makes sure that the account may run transactions: without the right to `MULTI` the commands after it would be
+    /// run one by one. Blocks.
+    ///
+    /// # Errors
+    ///
+    /// [`LinkError`] as [`Link::request`] has them.
+    pub fn check(link: &mut Link, timeout: Duration) -> Result<(), LinkError> {
+        for name in ["MULTI", "EXEC"] {
+            link.request(name, timeout, |out| {
+                Command::new(out, 1).arg(name);
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Commits nothing from here on unless this lease is held, which the link's [`Lease::confirm`] has just found.
+    pub fn guard(&mut self, lease: Lease) {
+        self.lease = Some(lease);
+        self.armed = true;
+    }
+
+    /// The lease that guards the batches.
+    #[must_use]
+    pub fn lease(&self) -> Option<&Lease> {
+        self.lease.as_ref()
+    }
+
+    /// Whether the next batch can be committed on this link as far as the lease is concerned.
+    #[must_use]
+    pub fn is_armed(&self) -> bool {
+        self.armed
     }
 
     fn begin(&mut self) {
@@ -131,6 +172,12 @@ impl RedisSink {
         self.link.as_fd()
     }
 
+    /// Time by which the answer to the batch in flight must be there, ns.
+    #[must_use]
+    pub fn deadline_ns(&self) -> Option<u64> {
+        (self.flight == Flight::Flying).then_some(self.sent_ns + self.options.reply_timeout_ns)
+    }
+
     /// Whether part of the batch in flight has not been taken by the socket yet.
     #[must_use]
     pub fn wants_write(&self) -> bool {
@@ -152,7 +199,16 @@ impl RedisSink {
                 command.arg(name).arg(value);
             }
         }
+        if let Some(lease) = &self.lease {
+            self.building.command(3).arg("PEXPIRE").arg(&lease.spec.key).uint(lease.spec.ttl_ms);
+        }
+        self.exec_at = self.building.count();
         self.building.command(1).arg("EXEC");
+        if let Some(lease) = &self.lease {
+            // For the next batch: its transaction is not run if the lease changes hands after this look at it.
+            self.building.command(2).arg("WATCH").arg(&lease.spec.key);
+            self.building.command(2).arg("GET").arg(&lease.spec.key);
+        }
         std::mem::swap(&mut self.building, &mut self.flying);
         self.begin();
         self.resend(now_ns);
@@ -166,6 +222,7 @@ impl RedisSink {
         self.written = 0;
         self.answered = 0;
         self.refused = None;
+        self.outcome = None;
         self.sent_ns = now_ns;
     }
 
@@ -176,9 +233,11 @@ impl RedisSink {
         self.entries
     }
 
-    /// Goes on over a new link, what was in flight being held; the old link is closed.
+    /// Goes on over a new link, what was in flight being held; the old link is closed. Where there is a lease, the link
+    /// has confirmed it.
     pub fn replace_link(&mut self, link: Link) {
         self.link = link;
+        self.armed = true;
         if self.flight == Flight::Flying {
             self.flight = Flight::Held;
         }
@@ -247,7 +306,7 @@ impl RedisSink {
         self.answered += 1;
         let shape = || SinkError::shape(&self.link);
         let Some((element, next)) = token(reply, 0, &Limits::NONE).unwrap_or(None) else { return Err(shape()) };
-        if index + 1 < self.flying.count() {
+        if index < self.exec_at {
             match element {
                 Token::Simple(_) => {}
                 Token::Error(text) if index == 0 => {
@@ -262,19 +321,36 @@ impl RedisSink {
             }
             return Ok(false);
         }
-        match element {
-            Token::Array(results) if results + 2 == self.flying.count() as usize => match first_error(reply, next) {
-                None => Ok(true),
+        if index > self.exec_at {
+            return match (index - self.exec_at, element, &self.lease) {
+                (_, Token::Error(text), _) => Err(SinkError::no_transaction(&self.link, text)),
+                (1, Token::Simple(_), _) => Ok(false),
+                (2, found, Some(lease)) => {
+                    self.armed = found == Token::Bulk(lease.value.as_bytes());
+                    self.outcome.take().unwrap_or_else(|| Err(shape())).map(|()| true)
+                }
+                _ => Err(shape()),
+            };
+        }
+        let outcome = match element {
+            Token::Array(results) if results + 1 == self.exec_at as usize => match first_error(reply, next) {
+                None => Ok(()),
                 Some((command, failed, text)) => Err(SinkError::partly(&self.link, command, failed, text)),
             },
+            Token::Nil if self.lease.is_some() => Err(SinkError::Fenced { address: self.link.address().to_owned() }),
             Token::Error(text) => {
                 let kind = ServerErrorKind::of(text);
                 let words = String::from_utf8_lossy(text).into_owned();
                 let (command, kind, text) = self.refused.take().unwrap_or((index - 1, kind, words));
                 Err(SinkError::Refused { address: self.link.address().to_owned(), command, kind, text })
             }
-            _ => Err(shape()),
+            _ => return Err(shape()),
+        };
+        if self.lease.is_none() {
+            return outcome.map(|()| true);
         }
+        self.outcome = Some(outcome);
+        Ok(false)
     }
 
     fn lost(&self, source: io::Error) -> SinkError {

@@ -51,6 +51,12 @@ pub enum SinkError {
         /// The server's words.
         text: String,
     },
+    /// The lease that guards the position has passed or was taken: nothing of the batch was committed.
+    #[error("{address}: the lease of this engine has passed or was taken over")]
+    Fenced {
+        /// The server, without its password.
+        address: String,
+    },
     /// The server refused to open a transaction and has run the commands one by one, or refused each: as after a lost
     /// connection.
     #[error("{address}: MULTI was refused: {text}{}", .kind.advice())]
@@ -68,7 +74,22 @@ impl SinkError {
     /// Whether the link must be replaced before the sink can go on.
     #[must_use]
     pub const fn needs_new_link(&self) -> bool {
-        matches!(self, Self::Lost { .. } | Self::Protocol { .. } | Self::NoTransaction { .. })
+        match self {
+            Self::Lost { .. } | Self::Protocol { .. } | Self::NoTransaction { .. } | Self::Fenced { .. } => true,
+            Self::Refused { kind, .. } => kind.is_elsewhere(),
+            Self::Partly { .. } => false,
+        }
+    }
+
+    /// Whether the batch may be committed yet, on this link or on another, without anybody changing anything but the
+    /// state of server and network.
+    #[must_use]
+    pub const fn is_transient(&self) -> bool {
+        match self {
+            Self::Lost { .. } | Self::Protocol { .. } | Self::Fenced { .. } => true,
+            Self::Refused { kind, .. } | Self::NoTransaction { kind, .. } => kind.is_transient(),
+            Self::Partly { .. } => false,
+        }
     }
 
     pub(super) fn protocol(link: &Link, source: ProtocolError) -> Self {

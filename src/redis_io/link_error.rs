@@ -29,6 +29,12 @@ pub enum ServerErrorKind {
     Moved,
     /// A script is running.
     Busy,
+    /// The server is a replica that has lost its primary.
+    MasterDown,
+    /// The cluster is without a quorum, or moves the key just now.
+    ClusterDown,
+    /// The server takes no more connections.
+    Full,
     /// Any other error.
     Other,
 }
@@ -49,6 +55,9 @@ impl ServerErrorKind {
             b"EXECABORT" => Self::ExecAbort,
             b"MOVED" | b"ASK" | b"CROSSSLOT" => Self::Moved,
             b"BUSY" => Self::Busy,
+            b"MASTERDOWN" => Self::MasterDown,
+            b"CLUSTERDOWN" | b"TRYAGAIN" => Self::ClusterDown,
+            b"ERR" if text.starts_with(b"ERR max number of clients") => Self::Full,
             _ => Self::Other,
         }
     }
@@ -56,7 +65,14 @@ impl ServerErrorKind {
     /// Whether the same command may well succeed later, without anybody changing anything but the server's state.
     #[must_use]
     pub const fn is_transient(self) -> bool {
-        matches!(self, Self::Loading | Self::ReadOnly | Self::OutOfMemory | Self::Misconf | Self::Busy)
+        use ServerErrorKind::{Busy, ClusterDown, Full, Loading, MasterDown, Misconf, OutOfMemory, ReadOnly};
+        matches!(self, Loading | ReadOnly | OutOfMemory | Misconf | Busy | MasterDown | ClusterDown | Full)
+    }
+
+    /// Whether another connection may lead to a server that does not say so: a failover has taken place.
+    #[must_use]
+    pub const fn is_elsewhere(self) -> bool {
+        matches!(self, Self::ReadOnly | Self::MasterDown)
     }
 
     /// What to do about it, to be appended to the server's own words.
@@ -72,7 +88,9 @@ impl ServerErrorKind {
             Self::Misconf => "; the server cannot save its data: see its log",
             Self::WrongType => "; another program uses this key for something else",
             Self::Moved => "; the server is a cluster, which is not supported here",
-            Self::ExecAbort | Self::Busy | Self::Other => "",
+            Self::MasterDown => "; this replica has lost its primary",
+            Self::Full => "; raise the server's maxclients",
+            Self::ExecAbort | Self::Busy | Self::ClusterDown | Self::Other => "",
         }
     }
 }
@@ -128,6 +146,22 @@ pub enum LinkError {
         /// The command.
         what: &'static str,
     },
+}
+
+impl LinkError {
+    /// Whether it is worth while to try again: nobody has to change anything but the state of server and network.
+    ///
+    /// Transient: every failure of the connection itself (refused, reset, silent, not resolved, a reply cut short) and
+    /// [the server's transient states](ServerErrorKind::is_transient). Permanent: a wrong or missing password, a
+    /// missing permission, a key of another type, a command that the server does not know, no right to the socket.
+    #[must_use]
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::Connect { source, .. } => source.kind() != io::ErrorKind::PermissionDenied,
+            Self::Io { .. } | Self::Protocol { .. } | Self::Busy { .. } => true,
+            Self::Server { kind, .. } => kind.is_transient(),
+        }
+    }
 }
 
 /// The system's error in words; the two that it has poor words for in better ones.

@@ -11,6 +11,7 @@ mod reply;
 mod scan;
 mod socket;
 mod stream_id;
+mod stream_info;
 #[cfg(test)]
 pub(crate) mod testing;
 mod token;
@@ -24,6 +25,7 @@ pub use link_error::{LinkError, ServerErrorKind};
 pub use reply::OwnedReply;
 pub use scan::{Progress, Scanner};
 pub use stream_id::{StreamId, StreamIdError};
+pub use stream_info::StreamInfo;
 pub use token::{Limits, ProtocolError, Token, token};
 pub use url::{Address, AddressError, Endpoint};
 pub use xread::{Entry, FieldIter, XreadCursor, XreadItem, encode_xread};

@@ -68,6 +68,32 @@ impl XreadCursor {
         }
     }
 
+    /// Entries that follow in the stream last named.
+    #[inline]
+    #[must_use]
+    pub fn entries_left(&self) -> usize {
+        self.entries_left
+    }
+
+    /// The id of the entry that follows, without reading it.
+    ///
+    /// # Errors
+    ///
+    /// [`ProtocolError`] where no entry follows.
+    #[inline]
+    pub fn peek_id(mut self, reply: &[u8]) -> Result<StreamId, ProtocolError> {
+        match (self.token(reply)?, self.token(reply)?) {
+            (Token::Array(2), Token::Bulk(id)) => StreamId::parse(id).ok_or(ProtocolError::Shape),
+            _ => Err(ProtocolError::Shape),
+        }
+    }
+
+    /// Offset in the reply at which the next item begins.
+    #[must_use]
+    pub fn pos(&self) -> usize {
+        self.pos
+    }
+
     #[inline]
     fn entry<'a>(&mut self, reply: &'a [u8]) -> Result<Entry<'a>, ProtocolError> {
         let (Token::Array(2), Token::Bulk(id)) = (self.token(reply)?, self.token(reply)?) else {
@@ -102,6 +128,13 @@ pub struct FieldIter<'a> {
 }
 
 impl<'a> FieldIter<'a> {
+    /// Length of the fields that are left as they were received, bytes.
+    #[inline]
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.rest.len()
+    }
+
     /// The next name or value: the entry was read before, so nothing but a bulk string can follow.
     #[inline]
     fn bulk(&mut self) -> Option<&'a [u8]> {

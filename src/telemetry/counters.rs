@@ -90,6 +90,26 @@ counters! {
         reads: Counter,
         /// Clock events injected or read.
         clock_events: Counter,
+        /// Time for which the agents behind took nothing, ns.
+        blocked_ns: Counter,
+        /// Entries taken after one that belongs behind them.
+        disordered: Counter,
+        /// Entries that waited until no other stream could precede them.
+        held: Counter,
+    }
+}
+
+counters! {
+    /// Written by the reader of one input stream.
+    StreamCounters, StreamSnapshot, "stream" {
+        /// Entries taken.
+        entries: Counter,
+        /// Entries behind the newest, as of the last look.
+        lag_entries: Counter,
+        /// Time since the entry before the next one to be taken was added, ms, as of the last look; 0 where none waits.
+        lag_ms: Counter,
+        /// Entries that were removed before they were read.
+        trimmed: Counter,
     }
 }
 
@@ -130,6 +150,24 @@ counters! {
         bytes: Counter,
         /// Refused records written to the dead-letter stream.
         dead_letters: Counter,
+        /// Batches sent again, because they were refused or lost on their way.
+        resent: Counter,
+        /// Time for which a full batch waited for the one on its way, ns.
+        blocked_ns: Counter,
+    }
+}
+
+counters! {
+    /// Written by whoever owns a connection.
+    LinkCounters, LinkSnapshot, "link" {
+        /// Times it was made again.
+        reconnects: Counter,
+        /// Attempts to make it again.
+        attempts: Counter,
+        /// Time without a connection, ns.
+        down_ns: Counter,
+        /// 1 while there is none.
+        down: Counter,
     }
 }
 

@@ -1,8 +1,9 @@
 //! All counters of one engine, by owner; assembled before the threads start, read by whoever reports. Not hot.
 
 use super::counters::{
-    AgentCounters, AgentSnapshot, AggregatorCounters, AggregatorSnapshot, PublisherCounters, PublisherSnapshot,
-    ReaderCounters, ReaderSnapshot, RingCounters, RingSnapshot, WorkerCounters, WorkerSnapshot,
+    AgentCounters, AgentSnapshot, AggregatorCounters, AggregatorSnapshot, LinkCounters, LinkSnapshot,
+    PublisherCounters, PublisherSnapshot, ReaderCounters, ReaderSnapshot, RingCounters, RingSnapshot, StreamCounters,
+    StreamSnapshot, WorkerCounters, WorkerSnapshot,
 };
 use crossbeam_utils::CachePadded;
 use std::sync::Arc;
@@ -20,6 +21,10 @@ pub struct EngineCounters {
     pub publishers: Vec<Arc<CachePadded<PublisherCounters>>>,
     /// Every ring with its name.
     pub rings: Vec<(String, Arc<RingCounters>)>,
+    /// Every input stream with its name.
+    pub streams: Vec<(String, Arc<CachePadded<StreamCounters>>)>,
+    /// Every connection that is made again when it is lost, with the name of its owner.
+    pub links: Vec<(String, Arc<CachePadded<LinkCounters>>)>,
     /// Every agent with its name.
     pub agents: Vec<(String, Arc<CachePadded<AgentCounters>>)>,
     /// Every thread with its name.
@@ -39,6 +44,10 @@ pub struct EngineSnapshot {
     pub publisher: PublisherSnapshot,
     /// Every ring.
     pub rings: Vec<RingSnapshot>,
+    /// Every input stream with its name.
+    pub streams: Vec<(String, StreamSnapshot)>,
+    /// Every connection with the name of its owner.
+    pub links: Vec<(String, LinkSnapshot)>,
     /// Every agent with its name.
     pub agents: Vec<(String, AgentSnapshot)>,
     /// Every thread with its name.
@@ -55,6 +64,8 @@ impl EngineCounters {
         self.workers.iter().for_each(|group| all.worker.sum(&group.read()));
         self.publishers.iter().for_each(|group| all.publisher.sum(&group.read()));
         all.rings = self.rings.iter().map(|(name, ring)| ring_snapshot(name, ring)).collect();
+        all.streams = self.streams.iter().map(|(name, stream)| (name.clone(), stream.read())).collect();
+        all.links = self.links.iter().map(|(name, link)| (name.clone(), link.read())).collect();
         all.agents = self.agents.iter().map(|(name, agent)| (name.clone(), agent.read())).collect();
         all.threads = self.threads.iter().map(|(name, thread)| (name.clone(), thread.read())).collect();
         all

@@ -138,6 +138,35 @@ impl Report {
         table
     }
 
+    fn streams(&self) -> Table {
+        let mut table = Table::new("Input streams", &["stream", "entries", "behind", "behind by", "lost to trimming"]);
+        for (name, stream) in &self.counters.streams {
+            let counts = [stream.entries, stream.lag_entries].map(human_count);
+            let [entries, lag] = counts;
+            let behind = human_ns(stream.lag_ms.saturating_mul(1_000_000));
+            table.row([name.clone(), entries, lag, behind, human_count(stream.trimmed)]);
+        }
+        table
+    }
+
+    /// Who waited for whom: what is behind it, or its server.
+    fn waits(&self) -> Table {
+        let c = &self.counters;
+        let mut table = Table::new("Waits", &["what", "time", "share"]);
+        let blocked = [
+            ("reader blocked by the agents behind it", c.reader.blocked_ns),
+            ("publisher blocked by its server", c.publisher.blocked_ns),
+        ];
+        for (name, ns) in blocked {
+            table.row([name.to_owned(), human_ns(ns), percent(ns, self.elapsed_ns)]);
+        }
+        for (name, link) in &c.links {
+            let name = format!("{name} disconnected, {} times connected again", link.reconnects);
+            table.row([name, human_ns(link.down_ns), percent(link.down_ns, self.elapsed_ns)]);
+        }
+        table
+    }
+
     fn memory(&self) -> Table {
         let p = &self.process;
         let mut table = Table::new("Memory and scheduling", &["what", "amount"]);
@@ -210,6 +239,8 @@ impl fmt::Display for Report {
             self.duty("Agents", &c.agents),
             self.duty("Threads", &c.threads),
             self.rings(),
+            self.streams(),
+            self.waits(),
             self.memory(),
         ];
         let mut first = true;

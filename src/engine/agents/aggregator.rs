@@ -126,16 +126,6 @@ impl AggregatorAgent {
         self.aggregator.on_bar(bar, &mut emit);
     }
 
-    /// Moves on what waits in every branch; whether nothing waits any more.
-    #[inline]
-    fn flush(&mut self) -> bool {
-        let mut clear = true;
-        for branch in &mut self.branches {
-            clear &= branch.ring.flush();
-        }
-        clear
-    }
-
     fn end(&mut self) {
         self.ended = true;
         for branch in &mut self.branches {
@@ -172,6 +162,16 @@ fn emitter<'a>(
     }
 }
 
+/// Moves on what waits in all of them; whether nothing does any more.
+#[inline]
+fn flush_all(branches: &mut [BarOutlet]) -> bool {
+    let mut clear = true;
+    for branch in branches {
+        clear &= branch.ring.flush();
+    }
+    clear
+}
+
 impl Agent for AggregatorAgent {
     fn name(&self) -> &str {
         "aggregator"
@@ -181,7 +181,7 @@ impl Agent for AggregatorAgent {
     fn do_work(&mut self, _: Now) -> Result<Work, AgentError> {
         self.recorder.hand_over();
         let mut count = 0;
-        let mut clear = self.flush();
+        let mut clear = flush_all(&mut self.branches);
         while clear && count < self.batch && !self.ended {
             let Some(message) = self.inlet.pop() else { break };
             self.on_message(message);
@@ -195,7 +195,7 @@ impl Agent for AggregatorAgent {
         if !self.ended && self.inlet.is_finished() {
             self.end();
         }
-        let clear = self.flush();
+        let clear = flush_all(&mut self.branches);
         Ok(if self.ended && clear { Work::Done } else { Work::of(count) })
     }
 }

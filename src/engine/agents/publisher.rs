@@ -4,8 +4,8 @@ use crate::{
     config::Plan,
     correlate::{Correlator, Verdict},
     engine::{
-        Item, Memory, Merge,
-        notes::{Mark, Note},
+        Blocked, Item, Memory, Merge,
+        notes::{LetterBytes, Mark, Note},
         output::{Output, Written},
     },
     model::{IndicatorRow, Signal, SymbolId, TradingStyle, WorkerMessage},
@@ -33,6 +33,8 @@ pub struct PublisherWiring {
     pub inlets: Vec<Inlet<WorkerMessage>>,
     /// From the reader, where the position of the input is kept.
     pub notes: Option<Inlet<Note>>,
+    /// What the refused records among them hold.
+    pub letters: LetterBytes,
     /// Its counters.
     pub counters: Arc<CachePadded<PublisherCounters>>,
     /// Its histograms.
@@ -70,6 +72,7 @@ pub struct PublisherAgent {
     output: Output,
     inlets: Vec<Inlet<WorkerMessage>>,
     notes: Option<Inlet<Note>>,
+    letters: LetterBytes,
     counters: Arc<CachePadded<PublisherCounters>>,
     recorder: Recorder,
     clock: Clock,
@@ -80,6 +83,8 @@ pub struct PublisherAgent {
     sent_ns: u64,
     /// Whether the batch ends in the middle of an input entry: a letter of it is in, its mark is not.
     in_entry: bool,
+    /// Since when a full batch waits for the one on its way.
+    blocked: Blocked,
     group_rows: Vec<IndicatorRow>,
     group_signals: Vec<Signal>,
     /// Symbols that the correlator and the output know.
@@ -99,6 +104,7 @@ impl PublisherAgent {
             correlator: Correlator::new(&plan),
             inlets: wiring.inlets,
             notes: wiring.notes,
+            letters: wiring.letters,
             counters: wiring.counters,
             recorder: wiring.recorder,
             clock: wiring.clock,
@@ -106,6 +112,7 @@ impl PublisherAgent {
             sent: Vec::with_capacity(rules.entries + group),
             sent_ns: 0,
             in_entry: false,
+            blocked: Blocked::default(),
             group_rows: Vec::with_capacity(plan.timeframes.len() * 2),
             group_signals: Vec::with_capacity(group),
             symbols: 0,
@@ -182,6 +189,7 @@ impl PublisherAgent {
                     self.mark(&mark, now);
                 }
                 Some(Note::DeadLetter(letter)) if letter.seq <= complete => self.dead_letter(now),
+                Some(Note::Gap { seq, .. }) if *seq <= complete => self.gap(now),
                 _ => break,
             }
             count += 1;
@@ -201,9 +209,18 @@ impl PublisherAgent {
     #[cold]
     fn dead_letter(&mut self, now: Now) {
         if let Some(Note::DeadLetter(letter)) = self.notes.as_mut().and_then(Inlet::pop) {
+            self.letters.written(letter.bytes());
             self.output.dead_letter(&letter);
             self.in_entry = true;
             self.counters.dead_letters.bump();
+            self.note_time(now);
+        }
+    }
+
+    #[cold]
+    fn gap(&mut self, now: Now) {
+        if let Some(Note::Gap { gap, .. }) = self.notes.as_mut().and_then(Inlet::pop) {
+            self.output.gap(&gap);
             self.note_time(now);
         }
     }
@@ -278,8 +295,11 @@ impl PublisherAgent {
     #[inline]
     fn flush_cause(&self, now: Now, ended: bool) -> Option<FlushCause> {
         // Letters without the position behind them would be written once more after a crash.
-        if self.output.is_in_flight() || self.in_entry || !self.has_something() {
+        if self.output.is_in_flight() || self.in_entry {
             return None;
+        }
+        if !self.has_something() {
+            return (self.output.renewal_due() && !ended).then_some(FlushCause::Timer);
         }
         if self.entries() >= self.rules.entries {
             return Some(FlushCause::Full);
@@ -335,7 +355,9 @@ impl Agent for PublisherAgent {
             count += 1;
         }
         // A full batch behind one in flight stops the reading of the rings, and so everything before.
-        if self.has_room() {
+        let room = self.has_room();
+        self.blocked.is(!room && self.output.is_in_flight(), now, &self.counters.blocked_ns);
+        if room {
             count += self.receive();
             count += self.process(now);
         }
@@ -351,10 +373,12 @@ impl Agent for PublisherAgent {
     }
 
     fn deadline_ns(&self) -> Option<u64> {
+        let output_ns = self.output.deadline_ns();
         if self.output.is_in_flight() {
-            return None;
+            return output_ns;
         }
-        self.batch.since_ns.map(|since| since + self.rules.interval_ns)
+        let batch_ns = self.batch.since_ns.map(|since| since + self.rules.interval_ns);
+        batch_ns.into_iter().chain(output_ns).min()
     }
 
     fn interests<'a>(&'a self, set: &mut Interests<'a>) {

@@ -1,7 +1,7 @@
 //! The reader's agent: a source's entries in, numbered base bars out to the aggregator.
 
 use crate::{
-    engine::{Intake, Polled, Source},
+    engine::{Blocked, Intake, Polled, Source},
     runtime::{Agent, AgentError, Clock, Halt, Interests, Now, Work},
     telemetry::{Latency, Recorder, Stage},
 };
@@ -19,6 +19,8 @@ pub struct ReaderAgent {
     clock_events: bool,
     batch: usize,
     ended: bool,
+    /// Since when the agents behind take nothing.
+    blocked: Blocked,
 }
 
 impl ReaderAgent {
@@ -34,7 +36,7 @@ impl ReaderAgent {
         batch: usize,
     ) -> Self {
         let clock_events = clock_events && source.is_live();
-        Self { source, intake, drain, recorder, clock, clock_events, batch, ended: false }
+        Self { source, intake, drain, recorder, clock, clock_events, batch, ended: false, blocked: Blocked::default() }
     }
 
     fn end(&mut self) {
@@ -64,7 +66,7 @@ impl Agent for ReaderAgent {
                     entries += 1;
                 }
                 Polled::Nothing { caught_up } => {
-                    if caught_up && self.clock_events && self.intake.clock(now.wall_ms(), now.ns) {
+                    if caught_up && self.clock_events && self.intake.clock(self.source.wall_ms(now), now.ns) {
                         count += 1;
                     }
                     break;
@@ -78,14 +80,18 @@ impl Agent for ReaderAgent {
             self.recorder.since(Latency::Stage(Stage::Read), self.clock.ns(), self.intake.arrival_ns());
         }
         let clear = self.intake.flush();
+        self.blocked.is(!clear, now, &self.intake.counters().blocked_ns);
         Ok(if self.ended && clear { Work::Done } else { Work::of(count) })
     }
 
     fn deadline_ns(&self) -> Option<u64> {
-        self.source.deadline_ns()
+        // What makes room wakes the thread.
+        if self.blocked.is_on() { None } else { self.source.deadline_ns() }
     }
 
     fn interests<'a>(&'a self, set: &mut Interests<'a>) {
-        self.source.interests(set);
+        if !self.blocked.is_on() {
+            self.source.interests(set);
+        }
     }
 }

@@ -1,14 +1,21 @@
 //! Where results go: files, a Redis server, or both.
 
 mod files;
+mod journal;
 mod latest;
 mod redis;
+mod uplink;
 
 pub use files::{FileOutput, FileOutputOptions};
+pub use journal::load_journal;
 pub use latest::Latest;
-pub use redis::{CalculationEvents, RedisOutput, RedisOutputOptions};
+pub use redis::{CalculationEvents, ENTRIES, RedisLink, RedisOutput, RedisOutputOptions};
+pub use uplink::{Arrived, Recovery};
 
-use super::notes::{DeadLetter, Mark};
+use super::{
+    Gap,
+    notes::{DeadLetter, Mark},
+};
 use crate::{
     config::Asset,
     model::{Composite, Directory, IndicatorRow, SymbolId},
@@ -103,6 +110,13 @@ impl Output {
         }
     }
 
+    /// Takes that entries were removed before they were read.
+    pub fn gap(&mut self, gap: &Gap) {
+        if let Some(redis) = &mut self.redis {
+            redis.gap(gap);
+        }
+    }
+
     /// Takes how far the input has been read with the effects given so far.
     #[inline]
     pub fn mark(&mut self, mark: &Mark) {
@@ -138,6 +152,19 @@ impl Output {
         self.redis.as_ref().is_some_and(RedisOutput::is_in_flight)
     }
 
+    /// Whether a batch is to be written although there may be nothing in it.
+    #[inline]
+    #[must_use]
+    pub fn renewal_due(&self) -> bool {
+        self.redis.as_ref().is_some_and(RedisOutput::renewal_due)
+    }
+
+    /// Time by which the output wants to be polled, ns.
+    #[must_use]
+    pub fn deadline_ns(&self) -> Option<u64> {
+        self.redis.as_ref().and_then(RedisOutput::deadline_ns)
+    }
+
     /// Writes the batch, at monotonic time `now_ns`; the `last` one leaves nothing for another. Must not be called while
     /// one is in flight.
     ///
@@ -168,6 +195,9 @@ impl Output {
     /// # Errors
     /// A file that cannot be written.
     pub fn finish(&mut self) -> Result<(), FileError> {
+        if let Some(redis) = &mut self.redis {
+            redis.finish();
+        }
         self.files.finish()
     }
 

@@ -1,18 +1,28 @@
 //! Results into a Redis server: streams, keys of latest values and the position, one transaction a batch.
 
-use super::{Latest, Written};
+use super::{
+    Latest, Written,
+    journal::xadd_exception,
+    uplink::{Recovery, Uplink},
+};
 use crate::{
     config::Asset,
-    engine::notes::{DeadLetter, Mark},
+    engine::{
+        Gap, Order, StreamStart, Taken,
+        notes::{DeadLetter, Mark},
+    },
     model::{Composite, Directory, IndicatorRow, Peer, Signal, SourceId, SymbolId, TradingStyle},
     publish::{
-        self, DeadLetterLimits, Labels, OutputNames, RedisSink, SinkState, SymbolResults, Vote, set_calculations,
-        set_composite_signal, set_latest_price, set_timeframe_indicators, xadd_bar, xadd_calculation_event,
-        xadd_dead_letter, xadd_signal, xadd_signal_alert,
+        self, DeadLetterLimits, Labels, Notice, OutputNames, RedisSink, Severity, StreamSpec, SymbolResults, Vote,
+        set_calculations, set_composite_signal, set_latest_price, set_timeframe_indicators, xadd_bar,
+        xadd_calculation_event, xadd_dead_letter, xadd_notice, xadd_signal, xadd_signal_alert,
     },
     redis_io::StreamId,
     runtime::{AgentError, Clock, Interests},
+    telemetry::PublisherCounters,
 };
+use crossbeam_utils::CachePadded;
+use std::sync::Arc;
 
 pub use crate::config::CalculationEvents;
 
@@ -37,12 +47,26 @@ pub struct RedisOutputOptions {
     pub position_key: Option<String>,
     /// Bars for which a signal stays active.
     pub active_bars: i64,
-    /// By input: the last entry whose effects have been written already.
-    pub position: Vec<StreamId>,
-    /// The newest clock event whose effects have been written already, Unix ms; 0 for none.
-    pub clock: i64,
+    /// By input: what has been written already.
+    pub position: Vec<StreamStart>,
+    /// Where it is written what was taken out of order.
+    pub journal: StreamSpec,
     /// Further fields of the position: what tells one configuration from another.
     pub stamp: Vec<(String, String)>,
+}
+
+/// What stands before the name of a stream in the position's field for the number of its last entry.
+pub const ENTRIES: &str = "entries:";
+
+/// A connection with what is written over it.
+#[derive(Debug)]
+pub struct RedisLink {
+    /// The connection.
+    pub sink: RedisSink,
+    /// How it is replaced.
+    pub recovery: Option<Recovery>,
+    /// What to write.
+    pub options: RedisOutputOptions,
 }
 
 /// A signal of the group at work, with its peers in the group's arena.
@@ -62,7 +86,7 @@ struct Kept {
 /// The writer of one server. Never blocks; allocates only for a larger batch than any before.
 #[derive(Debug)]
 pub struct RedisOutput {
-    sink: RedisSink,
+    sink: Uplink,
     options: RedisOutputOptions,
     latest: Latest,
     clock: Clock,
@@ -71,41 +95,39 @@ pub struct RedisOutput {
     /// Empty: the memory of the group's composites.
     composites: Vec<Composite<'static>>,
     group_has_rows: bool,
-    /// By input: the last entry whose effects have been given.
-    position: Vec<StreamId>,
+    /// By input: the last entry whose effects have been given, and its number.
+    position: Vec<(StreamId, u64)>,
+    order: Order,
     position_seq: u64,
-    /// The newest clock event whose effects have been given, Unix ms; 0 for none.
-    clock_ts: i64,
     moved: bool,
-    in_flight: bool,
     latest_due_ns: u64,
-    written_bytes: u64,
     text: Vec<u8>,
 }
 
 /// An empty list of another lifetime in the memory of this one.
+#[allow(clippy::unnecessary_filter_map)] // a filter would keep the lifetime
 fn recycled<'b>(mut list: Vec<Composite<'_>>) -> Vec<Composite<'b>> {
     list.clear();
     // Collecting in place keeps the allocation; there is nothing to convert.
-    list.into_iter().map_while(|_| None).collect()
+    list.into_iter().filter_map(|_| None).collect()
 }
 
 impl RedisOutput {
-    /// Writes over this sink, for these timeframes.
+    /// Writes over this connection.
     #[must_use]
-    pub fn new(sink: RedisSink, options: RedisOutputOptions, latest: Latest, clock: Clock) -> Self {
+    pub fn new(link: RedisLink, latest: Latest, clock: Clock, counters: Arc<CachePadded<PublisherCounters>>) -> Self {
+        let RedisLink { sink, recovery, options } = link;
+        let sink = Uplink::new(sink, recovery, counters);
         Self {
-            position: options.position.clone(),
+            position: options.position.iter().map(|s| (s.published, s.published_entries.unwrap_or(0))).collect(),
+            order: Order::default(),
             position_seq: 0,
-            clock_ts: options.clock,
             moved: false,
-            in_flight: false,
             latest_due_ns: 0,
             group: Vec::with_capacity(64),
             peers: Vec::with_capacity(1_024),
             composites: Vec::with_capacity(64),
             group_has_rows: false,
-            written_bytes: 0,
             text: Vec::with_capacity(64 * options.inputs.len().max(1)),
             sink,
             options,
@@ -123,7 +145,7 @@ impl RedisOutput {
     /// Bytes written so far.
     #[must_use]
     pub fn written_bytes(&self) -> u64 {
-        self.written_bytes
+        self.sink.written_bytes()
     }
 
     /// Makes room for the next symbol. Allocates.
@@ -218,19 +240,49 @@ impl RedisOutput {
     #[inline]
     pub fn mark(&mut self, mark: &Mark) {
         self.position_seq = mark.seq;
-        if mark.source.input == SourceId::CLOCK {
-            if !mark.replayed {
-                self.clock_ts = self.clock_ts.max(mark.source.major.cast_signed());
-                self.moved = true;
-            }
+        let Mark { source: SourceId { input, major, minor }, number, journaled, replayed, .. } = *mark;
+        let id = StreamId { ms: major, seq: minor };
+        let exception = if input == SourceId::CLOCK {
+            Some((self.order.exception(), Taken::Clock(mark.clock_ms())))
+        } else {
+            self.order.entry(input, id).map(|place| (place, Taken::Entry { input, id }))
+        };
+        if replayed {
             return;
         }
-        if mark.replayed {
-            return;
+        if let Some((place, what)) = exception
+            && !journaled
+            && self.options.position_key.is_some()
+        {
+            xadd_exception(self.sink.batch(), &self.options.journal, &place, &what, &self.options.inputs);
         }
-        if let Some(id) = self.position.get_mut(usize::from(mark.source.input)) {
-            *id = StreamId { ms: mark.source.major, seq: mark.source.minor };
+        if let Some(position) = self.position.get_mut(usize::from(input)) {
+            *position = (id, number);
             self.moved = true;
+        }
+    }
+
+    /// Takes that entries were removed before they were read.
+    #[cold]
+    pub fn gap(&mut self, gap: &Gap) {
+        let stream = self.options.inputs.get(usize::from(gap.input)).map_or("", String::as_str);
+        let (after, before) = (gap.after.to_string(), gap.before.to_string());
+        let entries = gap.entries.map_or("unknown".to_owned(), |entries| entries.to_string());
+        let fields = [("after_id", &after), ("before_id", &before), ("entries", &entries)];
+        let letter = publish::DeadLetter {
+            reason: "trimmed",
+            source_stream: stream,
+            source_id: after.as_bytes(),
+            fields: fields.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes())),
+        };
+        xadd_dead_letter(self.sink.batch(), &self.options.names, &letter, &DeadLetterLimits::default());
+        if self.options.alerts {
+            let message = format!(
+                "{entries} entries of {stream} between {after} and {before} were trimmed before they were read"
+            );
+            let at_ms = i64::try_from(gap.before.ms).unwrap_or(0);
+            let notice = Notice { severity: Severity::Warning, component: "feed", message: &message, at_ms };
+            xadd_notice(self.sink.batch(), &self.options.names, &notice);
         }
     }
 
@@ -241,18 +293,29 @@ impl RedisOutput {
         self.moved || self.sink.pending() > 0 || !self.latest.is_clean()
     }
 
-    /// Whether the batch in the making is below its bound of bytes.
-    #[inline]
-    #[must_use]
-    pub fn has_room(&self) -> bool {
-        self.sink.has_room()
-    }
-
     /// Whether a batch is on its way.
     #[inline]
     #[must_use]
     pub fn is_in_flight(&self) -> bool {
-        self.in_flight
+        self.sink.is_in_flight()
+    }
+
+    /// Whether a batch is wanted although there may be nothing to write.
+    #[inline]
+    #[must_use]
+    pub fn renewal_due(&self) -> bool {
+        self.sink.renewal_due(self.clock.ns())
+    }
+
+    /// Time by which it wants to be polled, ns.
+    #[must_use]
+    pub fn deadline_ns(&self) -> Option<u64> {
+        self.sink.deadline_ns()
+    }
+
+    /// Gives up what nobody else may hold meanwhile.
+    pub fn finish(&mut self) {
+        self.sink.release();
     }
 
     /// Moves the batch in flight on.
@@ -261,49 +324,34 @@ impl RedisOutput {
     /// A server that is gone or refuses.
     #[inline]
     pub fn poll(&mut self) -> Result<Written, AgentError> {
-        match self.sink.poll(self.clock.ns())? {
-            SinkState::InFlight => Ok(Written::Pending),
-            SinkState::Idle | SinkState::Committed { .. } => {
-                self.in_flight = false;
-                Ok(Written::All)
-            }
-            SinkState::Held => Err("a batch is held although nobody asked for it".into()),
-        }
+        self.sink.poll(self.clock.ns())
     }
 
     /// Closes the transaction with the position and hands it to the socket.
     fn commit(&mut self) -> Result<(), AgentError> {
         if let Some(key) = &self.options.position_key {
             let stamp = &self.options.stamp;
-            let pairs = self.options.inputs.len() + 2 + stamp.len();
+            let pairs = 2 * self.options.inputs.len() + 2 + stamp.len();
+            self.text.clear();
+            self.text.extend_from_slice(self.sink.next_name());
             let mut command = self.sink.batch().command(2 + 2 * pairs);
-            command.arg("HSET").arg(key);
-            for (name, id) in self.options.inputs.iter().zip(&self.position) {
-                command.arg(name).arg_with(|out| id.push(out));
+            command.arg("HSET").arg(key).arg("batch").arg(&self.text);
+            for (name, (id, number)) in self.options.inputs.iter().zip(&self.position) {
+                command.arg(name).arg_with(|out| id.push(out)).arg_pair(ENTRIES, name).uint(*number);
             }
-            command.arg("seq").uint(self.position_seq).arg("clock").int(self.clock_ts);
+            command.arg("seq").uint(self.position_seq);
             for (name, value) in stamp {
                 command.arg(name).arg(value);
             }
         }
-        self.written_bytes += self.sink.batch().bytes().len() as u64;
-        if !self.sink.commit("", &[], self.clock.ns()) {
-            return Err("a batch was closed while another is on its way".into());
-        }
+        self.sink.commit(self.clock.ns())?;
         self.moved = false;
-        self.in_flight = true;
         Ok(())
     }
 
-    /// Waits for the server's answer, and for room in the socket.
+    /// Waits for the server.
     pub fn interests<'a>(&'a self, set: &mut Interests<'a>) {
-        if self.in_flight {
-            if self.sink.wants_write() {
-                set.readable_or_writable(self.sink.as_fd());
-            } else {
-                set.readable(self.sink.as_fd());
-            }
-        }
+        self.sink.interests(set);
     }
 
     /// Entries in the batch.
@@ -311,6 +359,13 @@ impl RedisOutput {
     #[must_use]
     pub fn entries(&self) -> usize {
         self.sink.pending() as usize
+    }
+
+    /// Whether the batch in the making is below its bound of bytes.
+    #[inline]
+    #[must_use]
+    pub fn has_room(&self) -> bool {
+        self.sink.has_room()
     }
 
     /// Closes the batch and sends it; latest values go with it where their interval is over, or with the `last` one.

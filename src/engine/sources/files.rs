@@ -93,7 +93,8 @@ impl FilesSource {
             }
         }
         let source = SourceId { input: merged.input as u8, major: merged.line.number, minor: 0 };
-        let origin = Origin { source, entry_ms: None, arrival_ns: now.ns, replayed: false };
+        let origin =
+            Origin { source, number: 0, journaled: false, entry_ms: None, arrival_ns: now.ns, replayed: false };
         let raw = || vec![(b"line".as_slice().into(), merged.line.text.into())];
         intake.record(merged.line.result, &origin, raw);
         intake.entry_done(&origin);

@@ -35,7 +35,8 @@ impl MarketSource {
             if let Some(record) = self.market.next_history() {
                 self.given += 1;
                 let source = SourceId { input: 0, major: self.given, minor: 0 };
-                let origin = Origin { source, entry_ms: None, arrival_ns: 0, replayed: true };
+                let origin =
+                    Origin { source, number: 0, journaled: false, entry_ms: None, arrival_ns: 0, replayed: true };
                 intake.record(Ok(record), &origin, Vec::new);
                 intake.entry_done(&origin);
                 return Polled::Entry;
@@ -50,7 +51,8 @@ impl MarketSource {
         };
         self.given += 1;
         let source = SourceId { input: 0, major: self.given, minor: 0 };
-        let origin = Origin { source, entry_ms: None, arrival_ns: now.ns, replayed: false };
+        let origin =
+            Origin { source, number: 0, journaled: false, entry_ms: None, arrival_ns: now.ns, replayed: false };
         intake.record(Ok(record), &origin, Vec::new);
         intake.entry_done(&origin);
         Polled::Entry

@@ -1,12 +1,17 @@
 //! Where the records come from: a source is polled by the reader's agent and hands one entry at a time to the intake.
 
+mod feed_clock;
 mod files;
+mod lanes;
 mod market;
 mod redis;
+mod stream;
+mod take;
 
 pub use files::{FilesSource, Pace};
 pub use market::MarketSource;
-pub use redis::{RedisSource, RedisSourceOptions};
+pub use redis::{RedisSource, RedisSourceError, RedisSourceOptions};
+pub use stream::{Gap, StreamStart};
 
 use super::Intake;
 use crate::runtime::{AgentError, Interests, Now};
@@ -63,6 +68,13 @@ impl Source {
         if let Self::Redis(source) = self {
             source.interests(set);
         }
+    }
+
+    /// The time that closes quiet bars, Unix ms.
+    #[inline]
+    #[must_use]
+    pub fn wall_ms(&self, now: Now) -> i64 {
+        if let Self::Redis(source) = self { source.wall_ms(now) } else { now.wall_ms() }
     }
 
     /// Whether the wall clock may close bars: not in a replay, whose time is that of its records.

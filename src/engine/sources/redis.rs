@@ -1,163 +1,226 @@
-//! Streams of a Redis server: one `XREAD` over all of them at a time, read in place.
+//! Streams of a Redis server: one `XREAD` over all of them at a time, read in place, each entry once and in one order.
 //!
-//! Never blocks: a request is sent, and the socket is polled for its reply. Allocates only for refused entries and for
-//! replies larger than any before.
+//! Before each read the server is asked for its time: what is older than that has been seen by the read, so an entry is
+//! taken once the server's time has passed its id, and nothing can precede it any more. A lone stream waits for nothing.
+//! What must wait is not kept but read again. Never blocks; allocates for refused entries, for replies larger than any
+//! before, and when something has gone wrong.
 
-use super::Polled;
-use crate::{
-    engine::{Intake, Origin, RawFields},
-    feed::{self, Refusal, decode_entry},
-    model::{SourceId, Timeframe},
-    redis_io::{Entry, Link, ProtocolError, StreamId, XreadCursor, XreadItem, encode_xread},
-    runtime::{AgentError, Interests, Now},
+use super::{
+    Polled,
+    feed_clock::FeedClock,
+    lanes::{Lanes, Next},
+    stream::{Stream, StreamStart},
+    take::{Taking, refuse_skipped, take_entry},
 };
-use std::{io, os::fd::AsFd};
+use crate::{
+    engine::{Dial, Exception, Intake},
+    model::Timeframe,
+    redis_io::{
+        Command, Link, ProtocolError, ServerErrorKind, StreamId, StreamInfo, XreadCursor, XreadItem, encode_xread,
+        words,
+    },
+    runtime::{AgentError, Interests, Now},
+    telemetry::StreamCounters,
+};
+use crossbeam_utils::CachePadded;
+use std::{io, os::fd::AsFd, sync::Arc};
+
+/// Time between two looks at how far the streams are behind, ns.
+const LOOK_NS: u64 = 1_000_000_000;
+/// The same after a look whose answer could not be received, ns.
+const BLIND_NS: u64 = 60_000_000_000;
+/// How late the answer to a read may be before the input no longer counts as caught up with, ns.
+const LATE_NS: u64 = 500_000_000;
+/// From this size of a reply on fewer entries are asked for, bytes.
+const REPLY_BYTES: usize = 4 << 20;
 
 /// What to read.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct RedisSourceOptions {
     /// The streams with the timeframe of their bars, in the configuration's order.
     pub streams: Vec<(String, Timeframe)>,
-    /// By stream: the last entry whose effects have been published; what comes up to it only rebuilds state.
-    pub published: Vec<StreamId>,
-    /// By stream: the entry after which reading starts.
-    pub start: Vec<StreamId>,
-    /// Newest clock event whose effects have been published, Unix ms; it is no entry, and follows when all are read.
-    pub clock: Option<i64>,
+    /// By stream: where it stands.
+    pub starts: Vec<StreamStart>,
+    /// What was taken out of order up to there.
+    pub journal: Vec<Exception>,
     /// Entries per stream and read.
     pub count: u64,
     /// How long the server may hold a read open, ms.
     pub block_ms: u64,
     /// Longest time without an answer before the connection counts as lost, ms; well above `block_ms`.
     pub timeout_ms: u64,
+    /// Longest entry that is taken, bytes.
+    pub entry_bytes_max: usize,
+    /// The way back to the server.
+    pub dial: Dial<Link>,
 }
 
 /// Why a source of streams cannot go on.
 #[derive(Debug, thiserror::Error)]
 pub enum RedisSourceError {
-    /// The connection broke.
-    #[error("lost the connection to {address} while reading the input streams; is the server still running?")]
-    Connection {
-        /// Where the server is.
-        address: String,
-        /// What the socket said.
-        source: io::Error,
-    },
-    /// The server sent what is not an answer.
-    #[error("{address} sent a reply to XREAD that cannot be read")]
-    Protocol {
-        /// Where the server is.
-        address: String,
-        /// What was wrong with it.
-        source: ProtocolError,
-    },
     /// The server refused.
-    #[error(
-        "{address} refused to read the input streams: {text}; WRONGTYPE means that a key of that name is no stream"
-    )]
+    #[error("{address} refused to read the input streams: {text}{}", .kind.advice())]
     Refused {
         /// Where the server is.
         address: String,
+        /// What its code says.
+        kind: ServerErrorKind,
         /// Its words.
         text: String,
     },
-    /// The server does not answer.
-    #[error("{address} has not answered for {waited_ms} ms; raise redis.timeout_ms if it is only slow")]
-    Silent {
-        /// Where the server is.
-        address: String,
-        /// How long, ms.
-        waited_ms: u64,
-    },
 }
 
+/// What has gone wrong with a connection.
 #[derive(Debug)]
-struct Stream {
-    name: String,
-    timeframe: Timeframe,
-    /// The last entry taken.
-    last: StreamId,
-    /// The last entry whose effects were published before the start.
-    published: StreamId,
+enum Trouble {
+    /// It is lost, for this reason.
+    Lost(String),
+    /// A reply is larger than can be received.
+    TooLarge,
+    /// The server says no.
+    Refused(String),
 }
 
-impl Stream {
-    fn is_rebuilt(&self) -> bool {
-        self.last >= self.published
+impl From<io::Error> for Trouble {
+    fn from(error: io::Error) -> Self {
+        if error.kind() == io::ErrorKind::InvalidData { Self::TooLarge } else { Self::Lost(words(&error)) }
     }
+}
+
+impl From<ProtocolError> for Trouble {
+    fn from(error: ProtocolError) -> Self {
+        if matches!(error, ProtocolError::TooLong(_)) { Self::TooLarge } else { Self::Lost(error.to_string()) }
+    }
+}
+
+/// The answer that is waited for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Await {
+    Time,
+    Info(usize),
+    Read,
 }
 
 /// Where the reading stands.
 #[derive(Debug, Clone, Copy)]
 enum State {
-    /// No request is under way.
-    Ready,
+    /// No request is under way; the next is sent at this time, ns.
+    Ready { at_ns: u64 },
     /// A request was sent at this time, ns.
-    Asked { at_ns: u64 },
+    Asked { at_ns: u64, next: Await },
     /// A complete reply of so many bytes is in the buffer.
-    Reply { len: usize, cursor: XreadCursor, stream: usize, arrival_ns: u64, entries: u64 },
+    Reply { len: usize, arrival_ns: u64 },
 }
 
 /// Reads the configured streams, each from its beginning.
 #[derive(Debug)]
 pub struct RedisSource {
     link: Link,
+    dial: Dial<Link>,
     streams: Vec<Stream>,
+    lanes: Lanes,
+    clock: FeedClock,
+    /// The server's time as of the last request, Unix µs.
+    server_us: u64,
     count: u64,
+    count_max: u64,
     block_ms: u64,
     timeout_ms: u64,
+    entry_bytes_max: usize,
     state: State,
-    /// While state is rebuilt: the one stream that is read up to where it had been published.
-    rebuilding: Option<usize>,
-    /// The clock event that ends the rebuilding.
-    clock: Option<i64>,
-    /// Whether the last read found nothing.
+    /// When the streams are looked at next, ns; whether they are in the request under way.
+    look_ns: u64,
+    looking: bool,
+    /// Whether the last read found nothing, and nothing waits.
     caught_up: bool,
+    /// Up to which entries had been seen, and when, although they had to wait.
+    held: Option<(StreamId, u64)>,
 }
 
 impl RedisSource {
     /// A source on a connection of its own.
     #[must_use]
     pub fn new(link: Link, options: RedisSourceOptions) -> Self {
-        let streams = options.streams.into_iter().zip(options.published).zip(options.start);
-        let streams = streams.map(|(((name, timeframe), published), last)| Stream { name, timeframe, last, published });
+        let lanes = Lanes::new(options.starts.iter().map(|start| start.published).collect(), &options.journal);
+        let streams = options.streams.into_iter().zip(options.starts);
         Self {
             link,
-            streams: streams.collect(),
+            dial: options.dial,
+            lanes,
+            streams: streams.map(|((name, timeframe), start)| Stream::new(name, timeframe, start)).collect(),
+            clock: FeedClock::default(),
+            server_us: 0,
             count: options.count,
+            count_max: options.count,
             block_ms: options.block_ms,
-            timeout_ms: options.timeout_ms,
-            state: State::Ready,
-            rebuilding: Some(0),
-            clock: options.clock,
+            timeout_ms: options.timeout_ms.max(options.block_ms + 1_000),
+            entry_bytes_max: options.entry_bytes_max,
+            state: State::Ready { at_ns: 0 },
+            look_ns: 0,
+            looking: false,
             caught_up: false,
+            held: None,
         }
+    }
+
+    /// The way back to the server, for its counters.
+    #[must_use]
+    pub fn dial(&self) -> &Dial<Link> {
+        &self.dial
+    }
+
+    /// The counters of the streams, with their names.
+    pub fn counters(&self) -> impl Iterator<Item = (String, Arc<CachePadded<StreamCounters>>)> {
+        self.streams.iter().map(|stream| (stream.name.clone(), Arc::clone(&stream.counters)))
+    }
+
+    /// The time that closes quiet bars, Unix ms.
+    #[inline]
+    #[must_use]
+    pub fn wall_ms(&self, now: Now) -> i64 {
+        self.clock.ms(now.ns).unwrap_or(i64::MIN)
     }
 
     /// Hands the next entry to the intake.
     ///
     /// # Errors
-    /// [`RedisSourceError`].
+    /// [`RedisSourceError`], and what connecting again cannot change.
     pub fn poll(&mut self, now: Now, intake: &mut Intake) -> Result<Polled, AgentError> {
+        if !self.dial.is_up() {
+            match self.dial.poll(now.ns)? {
+                Some(link) => self.link = link,
+                None => return Ok(Polled::Nothing { caught_up: false }),
+            }
+        }
+        match self.advance(now, intake) {
+            Ok(polled) => {
+                let late = matches!(self.state, State::Asked { at_ns, .. }
+                    if now.ns > at_ns + self.block_ms * 1_000_000 + LATE_NS);
+                Ok(if late { Polled::Nothing { caught_up: false } } else { polled })
+            }
+            Err(trouble) => {
+                self.trouble(trouble, now)?;
+                Ok(Polled::Nothing { caught_up: false })
+            }
+        }
+    }
+
+    #[inline]
+    fn advance(&mut self, now: Now, intake: &mut Intake) -> Result<Polled, Trouble> {
         loop {
             match self.state {
-                State::Ready => {
-                    self.ask();
-                    self.state = State::Asked { at_ns: now.ns };
-                    if self.rebuilding.is_none()
-                        && let Some(event_ts) = self.clock.take()
-                    {
-                        intake.clock_again(event_ts, now.ns);
-                        return Ok(Polled::Entry);
+                State::Ready { at_ns } if now.ns < at_ns => return Ok(Polled::Nothing { caught_up: self.caught_up }),
+                State::Ready { .. } => {
+                    self.ask(now);
+                    self.state = State::Asked { at_ns: now.ns, next: Await::Time };
+                }
+                State::Asked { at_ns, next } => {
+                    if !self.receive(now, at_ns, next, intake)? {
+                        return Ok(Polled::Nothing { caught_up: self.caught_up });
                     }
                 }
-                State::Asked { at_ns } => {
-                    if !self.receive(now, at_ns, intake)? {
-                        return Ok(Polled::Nothing { caught_up: self.caught_up && self.rebuilding.is_none() });
-                    }
-                }
-                State::Reply { .. } => {
-                    if self.take(intake)? {
+                State::Reply { len, arrival_ns } => {
+                    if self.take(len, arrival_ns, now, intake)? {
                         return Ok(Polled::Entry);
                     }
                 }
@@ -166,143 +229,254 @@ impl RedisSource {
     }
 
     /// Sends the next request.
-    fn ask(&mut self) {
-        while let Some(index) = self.rebuilding {
-            match self.streams.get(index) {
-                Some(stream) if stream.is_rebuilt() => self.rebuilding = Some(index + 1),
-                Some(_) => break,
-                None => self.rebuilding = None,
+    fn ask(&mut self, now: Now) {
+        let out = self.link.outbox();
+        Command::new(out, 1).arg("TIME");
+        self.looking = now.ns >= self.look_ns;
+        if self.looking {
+            for stream in &self.streams {
+                Command::new(out, 3).arg("XINFO").arg("STREAM").arg(&stream.name);
             }
+            self.look_ns = now.ns + LOOK_NS;
         }
-        let (range, block_ms) = match self.rebuilding {
-            Some(index) => (index..index + 1, None),
-            None => (0..self.streams.len(), (self.block_ms > 0).then_some(self.block_ms)),
-        };
-        let streams = self.streams[range].iter().map(|stream| (stream.name.as_bytes(), stream.last));
-        encode_xread(self.link.outbox(), self.count, block_ms, streams);
+        let block_ms = Some(self.block_ms).filter(|&ms| ms > 0 && self.held.is_none() && self.lanes.is_live());
+        let streams = self.streams.iter().map(|stream| (stream.name.as_bytes(), stream.read_from()));
+        encode_xread(out, self.count, block_ms, streams);
     }
 
-    /// Writes what is to be written and reads what has come; whether a reply is complete.
-    fn receive(&mut self, now: Now, at_ns: u64, intake: &Intake) -> Result<bool, RedisSourceError> {
-        let lost = |link: &Link, source| RedisSourceError::Connection { address: link.address().to_owned(), source };
-        self.link.write_pending().map_err(|e| lost(&self.link, e))?;
-        let bytes = self.link.fill().map_err(|e| lost(&self.link, e))?;
+    /// Writes what is to be written and reads what has come; whether to go on at once.
+    fn receive(&mut self, now: Now, at_ns: u64, next: Await, intake: &mut Intake) -> Result<bool, Trouble> {
+        self.link.write_pending()?;
+        let bytes = self.link.fill()?;
         intake.counters().bytes.add(bytes as u64);
-        let reply = self
-            .link
-            .reply()
-            .map_err(|source| RedisSourceError::Protocol { address: self.link.address().to_owned(), source })?;
-        if let Some(len) = reply {
-            let cursor = XreadCursor::default();
-            self.state = State::Reply { len, cursor, stream: 0, arrival_ns: now.ns, entries: 0 };
-            return Ok(true);
+        let Some(len) = self.link.reply()? else {
+            let waited_ms = now.ns.saturating_sub(at_ns) / 1_000_000;
+            if bytes == 0 && waited_ms > self.timeout_ms {
+                return Err(Trouble::Lost(format!("{} has not answered for {waited_ms} ms", self.link.address())));
+            }
+            return Ok(bytes > 0);
+        };
+        let reply = &self.link.received()[..len];
+        let next = match next {
+            Await::Time => {
+                let us = time_us(reply)?;
+                self.server_us = us;
+                let stepped = self.clock.observe(i64::try_from(us).unwrap_or(i64::MAX), now.ns);
+                if let Some(by_us) = stepped {
+                    tell_step(&self.dial, by_us);
+                }
+                if self.looking { Await::Info(0) } else { Await::Read }
+            }
+            Await::Info(index) => {
+                let info = StreamInfo::parse(reply)?;
+                let stream = &mut self.streams[index];
+                let gap = info.and_then(|info| stream.look(index as u8, &info, self.server_us / 1_000));
+                if let Some(gap) = gap {
+                    let entries = gap.entries.map_or("an unknown number of".to_owned(), |n| n.to_string());
+                    let (name, after, before) = (&stream.name, gap.after, gap.before);
+                    self.dial.incidents().note(format!(
+                        "lost: {entries} entries of {name} between {after} and {before} were trimmed before they were read"
+                    ));
+                    intake.gap(&gap);
+                }
+                if index + 1 < self.streams.len() { Await::Info(index + 1) } else { Await::Read }
+            }
+            Await::Read => {
+                let streams = &self.streams;
+                let find = |name: &[u8]| streams.iter().position(|stream| stream.name.as_bytes() == name);
+                let skipped = |index: usize| streams.get(index).and_then(|stream| stream.skip);
+                let entries = match self.lanes.begin(reply, self.count, self.server_us / 1_000, find, skipped)? {
+                    Ok(entries) => entries,
+                    Err(text) => return Err(Trouble::Refused(String::from_utf8_lossy(text).into_owned())),
+                };
+                self.adapt(len, entries);
+                self.dial.succeeded();
+                self.state = State::Reply { len, arrival_ns: now.ns };
+                return Ok(true);
+            }
+        };
+        self.link.consume(len);
+        self.state = State::Asked { at_ns, next };
+        Ok(true)
+    }
+
+    /// Asks for fewer entries where they are large, and for more again where they are not.
+    #[inline]
+    fn adapt(&mut self, len: usize, entries: u64) {
+        if len > REPLY_BYTES {
+            self.count = (self.count / 2).max(1);
+        } else if self.count < self.count_max && len < REPLY_BYTES / 4 && entries > 0 {
+            self.count = (self.count * 2).min(self.count_max);
         }
-        let waited_ms = now.ns.saturating_sub(at_ns) / 1_000_000;
-        if bytes == 0 && waited_ms > self.timeout_ms.max(self.block_ms + 1_000) {
-            return Err(RedisSourceError::Silent { address: self.link.address().to_owned(), waited_ms });
-        }
-        Ok(false)
     }
 
     /// Takes the next entry out of the reply; false where there is none left.
-    fn take(&mut self, intake: &mut Intake) -> Result<bool, RedisSourceError> {
-        let State::Reply { len, cursor, stream, arrival_ns, entries } = &mut self.state else { return Ok(false) };
-        let reply = &self.link.received()[..*len];
-        loop {
-            let item = cursor
-                .next(reply)
-                .map_err(|source| RedisSourceError::Protocol { address: self.link.address().to_owned(), source })?;
-            match item {
-                Some(XreadItem::Stream(name)) => {
-                    *stream = self.streams.iter().position(|s| s.name.as_bytes() == name).unwrap_or(usize::MAX);
-                }
-                Some(XreadItem::Entry(entry)) => {
-                    *entries += 1;
-                    let Some(target) = self.streams.get_mut(*stream) else { continue };
-                    if self.rebuilding.is_some() && entry.id > target.published {
-                        // Read again when all streams have been rebuilt.
-                        target.last = target.published;
-                        continue;
+    #[inline]
+    fn take(&mut self, len: usize, arrival_ns: u64, now: Now, intake: &mut Intake) -> Result<bool, Trouble> {
+        match self.lanes.next() {
+            Next::Entry(index) => {
+                let reply = &self.link.received()[..len];
+                let stream = &mut self.streams[index];
+                let skipped = self.lanes.head(index).filter(|_| stream.skip.is_some());
+                let (entry, journaled) = self.lanes.take(index, skipped.is_some(), reply)?;
+                let id = entry.as_ref().map(|entry| entry.id).or(skipped).unwrap_or_default();
+                let taken = Taking { number: stream.take(id), journaled };
+                let arrival_ns = self.held.filter(|(held, _)| id <= *held).map_or(arrival_ns, |(_, ns)| ns);
+                match entry {
+                    Some(entry) => {
+                        take_entry(&entry, index as u8, taken, stream, arrival_ns, self.entry_bytes_max, intake);
                     }
-                    target.last = entry.id;
-                    take_entry(&entry, *stream, target, *arrival_ns, intake);
-                    return Ok(true);
+                    None => refuse_skipped(id, index as u8, taken, stream, arrival_ns, intake),
                 }
-                Some(XreadItem::Error(text)) => {
-                    let text = String::from_utf8_lossy(text).into_owned();
-                    return Err(RedisSourceError::Refused { address: self.link.address().to_owned(), text });
+                Ok(true)
+            }
+            Next::Clock(event_ts, place) => {
+                self.lanes.took_clock();
+                let published = self.streams.get(usize::from(place.input)).map(|stream| stream.published);
+                intake.clock_event(event_ts, 0, published.is_some_and(|id| place.id <= id), true);
+                Ok(true)
+            }
+            next => {
+                let held = (0..self.streams.len()).filter_map(|index| self.lanes.head(index)).max();
+                self.caught_up = next == Next::Empty && self.lanes.is_live() && now.ns > 0 && len <= EMPTY_REPLY;
+                // The next millisecond of the server's clock lets them pass.
+                let wait_ns = (1_050 - self.server_us % 1_000) * 1_000;
+                let wait = next == Next::Held || (self.block_ms == 0 && self.caught_up);
+                self.state = State::Ready { at_ns: if wait { now.ns.max(arrival_ns) + wait_ns } else { 0 } };
+                if let Some(newest) = held {
+                    intake.counters().held.bump();
+                    let since_ns = self.held.map_or(arrival_ns, |(_, ns)| ns);
+                    self.held = Some((newest, since_ns));
+                } else {
+                    self.held = None;
                 }
-                None => {
-                    self.caught_up = *entries == 0;
-                    if let Some(target) = self.rebuilding.and_then(|index| self.streams.get_mut(index))
-                        && *entries == 0
-                    {
-                        // The stream ends before what had been published: there is nothing more to rebuild from.
-                        target.last = target.published;
-                    }
-                    let len = *len;
-                    self.link.consume(len);
-                    self.state = State::Ready;
-                    return Ok(false);
-                }
+                self.lanes.clear();
+                self.link.consume(len);
+                Ok(false)
             }
         }
     }
 
-    /// Time by which the server must have answered, ns.
+    /// What to do about a trouble: nothing but a permanent refusal ends the reading.
+    #[cold]
+    fn trouble(&mut self, trouble: Trouble, now: Now) -> Result<(), AgentError> {
+        let reason = match trouble {
+            Trouble::Lost(reason) => reason,
+            Trouble::TooLarge => self.too_large(now),
+            Trouble::Refused(text) => {
+                let kind = ServerErrorKind::of(text.as_bytes());
+                if !kind.is_transient() {
+                    return Err(
+                        RedisSourceError::Refused { address: self.link.address().to_owned(), kind, text }.into()
+                    );
+                }
+                text
+            }
+        };
+        self.lanes.clear();
+        self.caught_up = false;
+        self.held = None;
+        self.state = State::Ready { at_ns: 0 };
+        if self.look_ns <= now.ns + LOOK_NS {
+            self.look_ns = now.ns;
+        }
+        self.dial.lost(now.ns, &reason);
+        Ok(())
+    }
+
+    /// A reply does not fit: asks for fewer entries from now on, or passes over the one that is too large by itself.
+    /// Its id comes before its contents.
+    fn too_large(&mut self, now: Now) -> String {
+        if let State::Asked { next: Await::Info(index), .. } = self.state {
+            // The first or the last entry is too large; the reading will come to it.
+            self.look_ns = now.ns + BLIND_NS;
+            return format!("the answer to XINFO STREAM {} is too large", self.streams[index].name);
+        }
+        let received = self.link.received();
+        let (mut cursor, mut stream, mut complete) = (XreadCursor::default(), None, 0u64);
+        let mut at = cursor;
+        while let Ok(Some(item)) = cursor.next(received) {
+            match item {
+                XreadItem::Stream(name) => stream = self.streams.iter().position(|s| s.name.as_bytes() == name),
+                XreadItem::Entry(_) => complete += 1,
+                XreadItem::Error(_) => break,
+            }
+            at = cursor;
+        }
+        let bytes = received.len() - at.pos();
+        let poisoned = stream
+            .zip(at.peek_id(received).ok())
+            .filter(|_| at.entries_left() > 0 && (bytes > self.entry_bytes_max || complete == 0 || self.count == 1));
+        if let Some((index, id)) = poisoned.filter(|(index, _)| self.is_first(received, *index)) {
+            self.streams[index].skip = Some(id);
+            return format!(
+                "entry {id} of {} is too large to be received and will be refused",
+                self.streams[index].name
+            );
+        }
+        self.count = (self.count / 2).min(complete.max(1)).max(1);
+        format!("{} entries at a time are too many to be received, {} from now on", self.count * 2, self.count)
+    }
+
+    /// Whether nothing of the stream is in the reply before what is cut off: it would be passed over.
+    fn is_first(&self, received: &[u8], index: usize) -> bool {
+        let mut cursor = XreadCursor::default();
+        let (mut current, mut before) = (None, 0);
+        while let Ok(Some(item)) = cursor.next(received) {
+            match item {
+                XreadItem::Stream(name) => current = self.streams.iter().position(|s| s.name.as_bytes() == name),
+                XreadItem::Entry(_) => before += u32::from(current == Some(index)),
+                XreadItem::Error(_) => break,
+            }
+        }
+        before == 0
+    }
+
+    /// Time by which the source wants to be polled, ns.
     #[must_use]
     pub fn deadline_ns(&self) -> Option<u64> {
+        if let Some(ns) = self.dial.deadline_ns() {
+            return Some(ns);
+        }
         match self.state {
-            State::Asked { at_ns } => Some(at_ns + self.timeout_ms.max(self.block_ms + 1_000) * 1_000_000),
-            State::Ready | State::Reply { .. } => Some(0),
+            State::Asked { at_ns, .. } => Some(at_ns + self.timeout_ms * 1_000_000),
+            State::Ready { at_ns } => Some(at_ns),
+            State::Reply { .. } => Some(0),
         }
     }
 
     /// Waits for the socket.
     pub fn interests<'a>(&'a self, set: &mut Interests<'a>) {
-        set.readable(self.link.as_fd());
-    }
-}
-
-/// Decodes an entry and hands its records to the intake.
-#[inline]
-fn take_entry(entry: &Entry<'_>, index: usize, stream: &Stream, arrival_ns: u64, intake: &mut Intake) {
-    let source = SourceId { input: index as u8, major: entry.id.ms, minor: entry.id.seq };
-    let replayed = entry.id <= stream.published;
-    let entry_ms = i64::try_from(entry.id.ms).unwrap_or(i64::MAX);
-    let origin = Origin { source, entry_ms: Some(entry_ms), arrival_ns, replayed };
-    let raw = || entry.fields.clone().map(|(name, value)| (name.into(), value.into())).collect();
-    match decode_entry(entry.fields.clone(), stream.timeframe) {
-        Ok(feed::Entry::Bar(record)) => intake.record(Ok(record), &origin, raw),
-        Ok(feed::Entry::Frame(frame)) => {
-            for record in frame.records() {
-                let decoded = feed::validate(&record).map(|()| record);
-                intake.record(decoded, &origin, || describe(&record));
-            }
+        if self.dial.is_up() && matches!(self.state, State::Asked { .. }) {
+            set.readable(self.link.as_fd());
         }
-        Err(reason) => intake.record(Err::<feed::Record<'_>, Refusal>(reason), &origin, raw),
     }
-    intake.entry_done(&origin);
 }
 
-/// The fields of one record of a frame, as the flat form has them.
+/// Length of the reply to a read that found nothing, bytes: nil.
+const EMPTY_REPLY: usize = 5;
+
+/// The server's time, Unix µs, out of a reply to `TIME`.
+fn time_us(reply: &[u8]) -> Result<u64, Trouble> {
+    // *2 $10 <seconds> $<n> <microseconds>
+    let mut parts = reply.split(|&byte| byte == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line));
+    if reply.first() == Some(&b'-') {
+        return Err(Trouble::Refused(
+            String::from_utf8_lossy(reply.trim_ascii_end()).trim_start_matches('-').to_owned(),
+        ));
+    }
+    let number = |text: Option<&[u8]>| text.and_then(|text| std::str::from_utf8(text).ok()?.parse::<u64>().ok());
+    let (seconds, us) = (number(parts.nth(2)), number(parts.nth(1)));
+    let (Some(seconds), Some(us)) = (seconds, us) else { return Err(ProtocolError::Shape.into()) };
+    Ok(seconds.saturating_mul(1_000_000).saturating_add(us))
+}
+
 #[cold]
-fn describe(record: &feed::Record<'_>) -> RawFields {
-    let text = |name: &str, value: String| (name.as_bytes().into(), value.into_bytes().into_boxed_slice());
-    let mut fields = vec![
-        (b"symbol".as_slice().into(), record.symbol.into()),
-        text("timestamp", record.ts.to_string()),
-        text("open", record.open.to_string()),
-        text("high", record.high.to_string()),
-        text("low", record.low.to_string()),
-        text("close", record.close.to_string()),
-        text("volume", record.volume.to_string()),
-    ];
-    if !record.vwap.is_nan() {
-        fields.push(text("vwap", record.vwap.to_string()));
-    }
-    if record.trades > 0 {
-        fields.push(text("trades", record.trades.to_string()));
-    }
-    fields
+fn tell_step(dial: &Dial<Link>, by_us: i64) {
+    dial.incidents().note(if by_us == 0 {
+        "the server's clock agrees again with the time that closes bars".to_owned()
+    } else {
+        let seconds = by_us as f64 / 1e6;
+        format!("the server's clock has stepped by {seconds:.1} s; bars close by the time before, carried on")
+    });
 }

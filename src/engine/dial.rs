@@ -1,0 +1,289 @@
+//! Connecting again without blocking: a short-lived thread dials, the agent looks whether it has got through.
+//!
+//! Between attempts lies a pause that doubles up to a bound and is shortened at random by up to half, so that a fleet
+//! that lost the same server does not come back in step. Nothing here is hot but [`Dial::is_up`].
+
+use super::Incidents;
+use crate::{publish::LeaseError, redis_io::LinkError, telemetry::LinkCounters};
+use crossbeam_utils::CachePadded;
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        mpsc::{Receiver, TryRecvError, sync_channel},
+    },
+};
+
+/// First pause, ns.
+const PAUSE_MIN_NS: u64 = 20_000_000;
+/// Time between two looks at a thread that dials, ns.
+const LOOK_NS: u64 = 2_000_000;
+
+/// Why a server could not be connected to.
+#[derive(Debug, thiserror::Error)]
+pub enum DialError {
+    /// It is not there, or refuses.
+    #[error(transparent)]
+    Link(#[from] LinkError),
+    /// Another engine has taken over.
+    #[error(transparent)]
+    Lease(#[from] LeaseError),
+}
+
+impl DialError {
+    fn is_transient(&self) -> bool {
+        match self {
+            Self::Link(error) | Self::Lease(LeaseError::Link(error)) => error.is_transient(),
+            Self::Lease(_) => false,
+        }
+    }
+}
+
+type Outcome<T> = Result<T, DialError>;
+
+enum State<T> {
+    Up { since_ns: u64 },
+    Waiting { until_ns: u64 },
+    Dialing { outcome: Receiver<Outcome<T>>, look_ns: u64 },
+}
+
+/// One side's way back to its server.
+pub struct Dial<T> {
+    who: &'static str,
+    make: Arc<dyn Fn() -> Outcome<T> + Send + Sync>,
+    max_ns: u64,
+    random: u64,
+    state: State<T>,
+    /// Attempts since the connection was lost, and in a row: a connection that breaks at once does not count as one.
+    attempts: u32,
+    in_a_row: u32,
+    lost_ns: u64,
+    counted_ns: u64,
+    incidents: Arc<Incidents>,
+    counters: Arc<CachePadded<LinkCounters>>,
+}
+
+impl<T> fmt::Debug for Dial<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Dial").field("who", &self.who).field("attempts", &self.attempts).finish_non_exhaustive()
+    }
+}
+
+impl<T: Send + 'static> Dial<T> {
+    /// A way back by `make`, which blocks and is called on a thread of its own; at present connected.
+    #[must_use]
+    pub fn new(
+        who: &'static str,
+        max_ms: u64,
+        incidents: Arc<Incidents>,
+        make: impl Fn() -> Outcome<T> + Send + Sync + 'static,
+    ) -> Self {
+        let random = who.bytes().fold(u64::from(std::process::id()), |h, b| h.rotate_left(7) ^ u64::from(b));
+        Self {
+            who,
+            make: Arc::new(make),
+            max_ns: max_ms * 1_000_000,
+            random,
+            state: State::Up { since_ns: 0 },
+            attempts: 0,
+            in_a_row: 0,
+            lost_ns: 0,
+            counted_ns: 0,
+            incidents,
+            counters: LinkCounters::shared(),
+        }
+    }
+
+    /// Whose way it is.
+    #[must_use]
+    pub fn who(&self) -> &'static str {
+        self.who
+    }
+
+    /// Where attempts and times are counted.
+    #[must_use]
+    pub fn counters(&self) -> Arc<CachePadded<LinkCounters>> {
+        Arc::clone(&self.counters)
+    }
+
+    /// Where lines are left.
+    #[must_use]
+    pub fn incidents(&self) -> &Incidents {
+        &self.incidents
+    }
+
+    /// Whether the side is connected.
+    #[inline]
+    #[must_use]
+    pub fn is_up(&self) -> bool {
+        matches!(self.state, State::Up { .. })
+    }
+
+    /// The connection is lost, or must be replaced.
+    #[cold]
+    pub fn lost(&mut self, now_ns: u64, reason: &dyn fmt::Display) {
+        let State::Up { since_ns } = self.state else { return };
+        self.incidents.note(format!("{} disconnected: {reason}; connecting again", self.who));
+        if now_ns.saturating_sub(since_ns) > self.max_ns {
+            self.in_a_row = 0;
+        }
+        self.attempts = 0;
+        self.lost_ns = now_ns;
+        self.counted_ns = now_ns;
+        self.counters.down.set(1);
+        self.wait(now_ns);
+    }
+
+    fn wait(&mut self, now_ns: u64) {
+        let pause_ns = self.pause_ns();
+        self.state = State::Waiting { until_ns: now_ns + pause_ns };
+    }
+
+    /// The next pause of a row, ns.
+    fn pause_ns(&mut self) -> u64 {
+        let full_ns = (PAUSE_MIN_NS << self.in_a_row.min(20)).min(self.max_ns);
+        self.in_a_row += 1;
+        full_ns - jitter(&mut self.random) % (full_ns / 2 + 1)
+    }
+
+    /// Time until which to wait before something that was refused is tried again on the same connection, ns.
+    pub fn pause_until_ns(&mut self, now_ns: u64) -> u64 {
+        now_ns + self.pause_ns()
+    }
+
+    /// Something has succeeded: the next pause is a short one.
+    #[inline]
+    pub fn succeeded(&mut self) {
+        self.in_a_row = 0;
+    }
+
+    /// What has been dialled, once it is there. Never blocks; starts a thread where an attempt is due.
+    ///
+    /// # Errors
+    /// What no attempt can change.
+    pub fn poll(&mut self, now_ns: u64) -> Result<Option<T>, DialError> {
+        self.counters.down_ns.add(now_ns.saturating_sub(self.counted_ns));
+        self.counted_ns = now_ns;
+        match &mut self.state {
+            State::Up { .. } => Ok(None),
+            State::Waiting { until_ns } => {
+                if now_ns >= *until_ns {
+                    self.dial(now_ns);
+                }
+                Ok(None)
+            }
+            State::Dialing { outcome, look_ns } => match outcome.try_recv() {
+                Ok(Ok(made)) => {
+                    self.connected(now_ns);
+                    Ok(Some(made))
+                }
+                Ok(Err(error)) if !error.is_transient() => Err(error),
+                Err(TryRecvError::Empty) => {
+                    *look_ns = now_ns + LOOK_NS;
+                    Ok(None)
+                }
+                Ok(Err(_)) | Err(TryRecvError::Disconnected) => {
+                    self.wait(now_ns);
+                    Ok(None)
+                }
+            },
+        }
+    }
+
+    fn dial(&mut self, now_ns: u64) {
+        let (give, outcome) = sync_channel(1);
+        let make = Arc::clone(&self.make);
+        self.attempts += 1;
+        self.counters.attempts.bump();
+        let thread = std::thread::Builder::new().name(format!("{} dials", self.who));
+        // Nobody is left to take it where the engine has ended meanwhile.
+        match thread.spawn(move || drop(give.send(make()))) {
+            Ok(_) => self.state = State::Dialing { outcome, look_ns: now_ns + LOOK_NS },
+            Err(_) => self.wait(now_ns),
+        }
+    }
+
+    fn connected(&mut self, now_ns: u64) {
+        let seconds = now_ns.saturating_sub(self.lost_ns) as f64 / 1e9;
+        self.incidents.note(format!("{} reconnected after {seconds:.2} s, {} attempts", self.who, self.attempts));
+        self.counters.reconnects.bump();
+        self.counters.down.set(0);
+        self.state = State::Up { since_ns: now_ns };
+    }
+
+    /// Time of the next look or attempt, ns; none while connected.
+    #[must_use]
+    pub fn deadline_ns(&self) -> Option<u64> {
+        match self.state {
+            State::Up { .. } => None,
+            State::Waiting { until_ns } => Some(until_ns),
+            State::Dialing { look_ns, .. } => Some(look_ns),
+        }
+    }
+}
+
+/// splitmix64.
+fn jitter(state: &mut u64) -> u64 {
+    *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let z = (*state ^ (*state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::{io, sync::atomic::AtomicU32, sync::atomic::Ordering, time::Duration};
+
+    fn refused() -> DialError {
+        let source = io::Error::from(io::ErrorKind::ConnectionRefused);
+        LinkError::Connect { address: "there".to_owned(), source }.into()
+    }
+
+    /// Polls every millisecond of made-up time until something comes.
+    fn dial(mut dial: Dial<u32>) -> (Result<u32, DialError>, u64, Vec<String>) {
+        let mut now_ns = 1_000_000_000;
+        dial.lost(now_ns, &"pulled");
+        loop {
+            now_ns += 1_000_000;
+            if matches!(dial.state, State::Dialing { .. }) {
+                std::thread::sleep(Duration::from_micros(200));
+            }
+            match dial.poll(now_ns) {
+                Ok(None) => {}
+                Ok(Some(made)) => return (Ok(made), now_ns, dial.incidents.take()),
+                Err(error) => return (Err(error), now_ns, dial.incidents.take()),
+            }
+        }
+    }
+
+    #[test]
+    fn it_tries_until_it_gets_through_and_says_so_once() {
+        let (tries, incidents) = (AtomicU32::new(0), Arc::new(Incidents::default()));
+        let (made, _, lines) = dial(Dial::new("reader", 100, incidents, move || {
+            let tried = tries.fetch_add(1, Ordering::Relaxed);
+            if tried < 9 { Err(refused()) } else { Ok(tried) }
+        }));
+        assert_eq!(made.unwrap(), 9);
+        assert_eq!(lines.len(), 2, "{lines:?}");
+        assert!(lines[0].contains("pulled") && lines[1].contains("10 attempts"), "{lines:?}");
+    }
+
+    #[test]
+    fn what_nothing_can_change_ends_it() {
+        let (made, ..) = dial(Dial::new("reader", 100, Arc::default(), || {
+            let source = io::Error::from(io::ErrorKind::PermissionDenied);
+            Err(LinkError::Connect { address: "there".to_owned(), source }.into())
+        }));
+        assert!(made.is_err());
+    }
+
+    #[test]
+    fn pauses_grow_to_their_bound_and_differ() {
+        let mut dial: Dial<u32> = Dial::new("reader", 1_000, Arc::default(), || Err(refused()));
+        let pauses: Vec<u64> = (0..40).map(|_| dial.pause_ns()).collect();
+        assert!(pauses[0] <= PAUSE_MIN_NS && pauses[0] >= PAUSE_MIN_NS / 2);
+        assert!(pauses[10..].iter().all(|ns| (500_000_000..=1_000_000_000).contains(ns)), "{pauses:?}");
+        assert!(pauses[10..].windows(2).any(|two| two[0] != two[1]));
+    }
+}

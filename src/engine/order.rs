@@ -1,0 +1,88 @@
+//! The order in which the entries of several streams are taken: by entry id, ties by the streams' order.
+//!
+//! It can be had a second time from the streams alone, but for two exceptions: a clock event is the engine's own, and an
+//! entry whose id turned out to be smaller than one taken before (the server's clock had stepped back, or its writer
+//! makes ids up) was taken out of order. Both have a place right behind the entry taken before them; the place is
+//! written to the journal in the transaction that holds their effects.
+
+use crate::redis_io::StreamId;
+
+/// A place in the order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub struct Place {
+    /// The entry, or the one before.
+    pub id: StreamId,
+    /// Its stream, in the configuration's order.
+    pub input: u8,
+    /// 0 for the entry itself; counts up what is taken behind it out of order.
+    pub behind: u32,
+}
+
+/// How far the order has got.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Order {
+    newest: Place,
+}
+
+impl Order {
+    /// Takes an entry: its place where that is an exception, which a second reading cannot know.
+    #[inline]
+    pub fn entry(&mut self, input: u8, id: StreamId) -> Option<Place> {
+        let place = Place { id, input, behind: 0 };
+        if place > self.newest {
+            self.newest = place;
+            return None;
+        }
+        Some(self.exception())
+    }
+
+    /// Takes what has no place of its own.
+    pub fn exception(&mut self) -> Place {
+        self.newest.behind += 1;
+        self.newest
+    }
+}
+
+/// Something of the journal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Exception {
+    /// Where it was taken.
+    pub place: Place,
+    /// What.
+    pub what: Taken,
+}
+
+/// What was taken out of order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Taken {
+    /// A clock event of this event time, Unix ms.
+    Clock(i64),
+    /// An entry.
+    Entry {
+        /// Its stream.
+        input: u8,
+        /// Its identity.
+        id: StreamId,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_a_merge_by_id_would_place_elsewhere_is_an_exception() {
+        let id = |ms, seq| StreamId { ms, seq };
+        let mut order = Order::default();
+        assert_eq!(order.entry(0, id(5, 0)), None);
+        assert_eq!(order.entry(1, id(5, 0)), None);
+        assert_eq!(order.entry(0, id(5, 1)), None);
+        let place = Place { id: id(5, 1), input: 0, behind: 1 };
+        assert_eq!(order.exception(), place);
+        assert_eq!(order.entry(1, id(5, 1)), None, "a tie goes by the streams' order");
+        let place = Place { id: id(5, 1), input: 1, behind: 1 };
+        assert_eq!(order.entry(0, id(4, 9)), Some(place));
+        assert_eq!(order.entry(0, id(5, 0)), Some(Place { behind: 2, ..place }));
+        assert_eq!(order.entry(0, id(6, 0)), None);
+    }
+}

@@ -1,0 +1,105 @@
+//! The journal: what was taken out of order, and where, in a stream of its own. Written in the transaction that holds the
+//! effects; read at start, which blocks.
+
+use crate::{
+    engine::{Exception, Place, Taken},
+    publish::StreamSpec,
+    redis_io::{Command, Commands, Link, LinkError, OwnedReply, StreamId},
+};
+use std::time::Duration;
+
+/// Entries read at a time.
+const PAGE: u64 = 1_000;
+
+/// Appends an `XADD` of an exception; `inputs` are the names of the streams.
+pub(super) fn xadd_exception(
+    commands: &mut Commands,
+    journal: &StreamSpec,
+    place: &Place,
+    what: &Taken,
+    inputs: &[String],
+) {
+    let name = |input: u8| inputs.get(usize::from(input)).map_or("", String::as_str);
+    let fields = if matches!(what, Taken::Clock(_)) { 4 } else { 5 };
+    let mut command = commands.command(6 + 2 * fields);
+    command.arg("XADD").arg(&journal.name).arg("MAXLEN").arg("~").uint(journal.maxlen).arg("*");
+    command.arg("after_stream").arg(name(place.input)).arg("after_id").arg_with(|out| place.id.push(out));
+    command.arg("number").uint(place.behind.into());
+    match what {
+        Taken::Clock(event_ts) => command.arg("clock_ms").int(*event_ts),
+        Taken::Entry { input, id } => command.arg("stream").arg(name(*input)).arg("id").arg_with(|out| id.push(out)),
+    };
+}
+
+/// Reads a journal from its beginning; what is of other streams than `inputs` is left out.
+///
+/// # Errors
+/// A server that is gone or refuses.
+pub fn load_journal(
+    link: &mut Link,
+    key: &str,
+    inputs: &[&str],
+    timeout: Duration,
+) -> Result<Vec<Exception>, LinkError> {
+    let mut journal = Vec::new();
+    let mut from = "-".to_owned();
+    loop {
+        let page = link.request("XRANGE", timeout, |out| {
+            Command::new(out, 6).arg("XRANGE").arg(key).arg(&from).arg("+").arg("COUNT").uint(PAGE);
+        })?;
+        for entry in page.elements() {
+            let [id, fields] = entry.elements() else { continue };
+            from = format!("({}", id.text().unwrap_or_default());
+            journal.extend(exception(fields, inputs));
+        }
+        if (page.elements().len() as u64) < PAGE {
+            return Ok(journal);
+        }
+    }
+}
+
+fn exception(fields: &OwnedReply, inputs: &[&str]) -> Option<Exception> {
+    let field = |name: &str| {
+        let mut pairs = fields.elements().chunks_exact(2);
+        pairs.find(|pair| pair[0].text() == Some(name)).and_then(|pair| pair[1].text())
+    };
+    let input = |name: &str| u8::try_from(inputs.iter().position(|input| *input == name)?).ok();
+    let id = |name: &str| StreamId::parse(field(name)?.as_bytes());
+    let place =
+        Place { id: id("after_id")?, input: input(field("after_stream")?)?, behind: field("number")?.parse().ok()? };
+    let what = match field("clock_ms") {
+        Some(text) => Taken::Clock(text.parse().ok()?),
+        None => Taken::Entry { input: input(field("stream")?)?, id: id("id")? },
+    };
+    Some(Exception { place, what })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::redis_io::testing::Server;
+
+    #[test]
+    fn what_is_written_reads_back() {
+        let server = Server::start(&[]);
+        let mut link = server.link();
+        let inputs = ["a".to_owned(), "b".to_owned()];
+        let journal = StreamSpec { name: "j".to_owned(), maxlen: 10_000 };
+        let id = |ms| StreamId { ms, seq: 3 };
+        let all: Vec<Exception> = (1..=1_500u32)
+            .map(|i| Exception {
+                place: Place { id: id(7), input: 1, behind: i },
+                what: if i % 2 == 0 { Taken::Clock(-5) } else { Taken::Entry { input: 0, id: id(i.into()) } },
+            })
+            .collect();
+        for Exception { place, what } in &all {
+            let mut commands = Commands::default();
+            xadd_exception(&mut commands, &journal, place, what, &inputs);
+            link.request("XADD", Duration::from_secs(1), |out| out.extend_from_slice(commands.bytes())).unwrap();
+        }
+        let second = Duration::from_secs(1);
+        assert_eq!(load_journal(&mut link, "j", &["a", "b"], second).unwrap(), all);
+        assert_eq!(load_journal(&mut link, "j", &["b"], second).unwrap().len(), 750);
+        assert_eq!(load_journal(&mut link, "absent", &["b"], second).unwrap(), []);
+    }
+}

@@ -1,0 +1,320 @@
+//! The entries of one reply in the order in which they are taken: by id over all streams, exceptions where the journal
+//! has them, and nothing that another stream may still precede. Allocates nothing after the start.
+
+use crate::{
+    engine::order::{Exception, Place, Taken},
+    redis_io::{Entry, ProtocolError, StreamId, XreadCursor, XreadItem},
+};
+use std::collections::VecDeque;
+
+/// From so much on an id is not waited for: it is ahead of the server's clock, which has stepped back, ms.
+const AHEAD_MS: u64 = 1_000;
+
+/// The entries of one stream in the reply.
+#[derive(Debug, Clone, Copy, Default)]
+struct Lane {
+    cursor: XreadCursor,
+    left: usize,
+    /// The next entry.
+    head: Option<StreamId>,
+    /// The last entry in the reply, where there may be more behind it.
+    cut: Option<StreamId>,
+}
+
+/// What is next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Next {
+    /// The next entry of this lane.
+    Entry(usize),
+    /// A clock event of this event time, Unix ms, at this place.
+    Clock(i64, Place),
+    /// Something that must wait until the server's time has passed it.
+    Held,
+    /// Nothing is left in the reply.
+    Empty,
+}
+
+/// The lanes of all streams, and the exceptions that are still to come.
+#[derive(Debug)]
+pub(super) struct Lanes {
+    lanes: Vec<Lane>,
+    /// By stream: the last entry whose effects have been published. All of these come before any other, whatever the ids:
+    /// that is how they were taken.
+    published: Vec<StreamId>,
+    /// Nothing published, and nothing at all, may be taken behind these entries: the stream one is of may have more before.
+    limit_published: Option<StreamId>,
+    limit: Option<StreamId>,
+    /// Whether a stream may have published entries behind the reply.
+    more_published: bool,
+    /// Of a lone stream: whether there may be more behind the reply, and the last entry taken.
+    lone: Option<StreamId>,
+    /// The server's time at a moment before the read, Unix ms: everything older has been seen.
+    server_ms: u64,
+    clocks: VecDeque<(Place, i64)>,
+    late: Vec<VecDeque<(StreamId, Place)>>,
+}
+
+impl Lanes {
+    /// Lanes of streams that have been published up to these entries, with what the journal says.
+    pub fn new(published: Vec<StreamId>, journal: &[Exception]) -> Self {
+        let streams = published.len();
+        let mut lanes = Self {
+            lanes: vec![Lane::default(); streams],
+            published,
+            limit_published: None,
+            limit: None,
+            more_published: false,
+            lone: None,
+            server_ms: 0,
+            clocks: VecDeque::new(),
+            late: vec![VecDeque::new(); streams],
+        };
+        for exception in journal {
+            match exception.what {
+                Taken::Clock(event_ts) => lanes.clocks.push_back((exception.place, event_ts)),
+                Taken::Entry { input, id } => {
+                    if let Some(late) = lanes.late.get_mut(usize::from(input)) {
+                        late.push_back((id, exception.place));
+                    }
+                }
+            }
+        }
+        lanes
+    }
+
+    /// Whether no exception is to come.
+    pub fn is_live(&self) -> bool {
+        self.clocks.is_empty()
+    }
+
+    /// Begins a reply, read with at most `count` entries a stream after the server's time was `server_ms`; `skipped`
+    /// gives, by stream, an entry before those of the reply. Returns how many entries the reply has, or the server's error.
+    pub fn begin<'a>(
+        &mut self,
+        reply: &'a [u8],
+        count: u64,
+        server_ms: u64,
+        find: impl Fn(&[u8]) -> Option<usize>,
+        skipped: impl Fn(usize) -> Option<StreamId>,
+    ) -> Result<Result<u64, &'a [u8]>, ProtocolError> {
+        self.server_ms = server_ms;
+        self.lanes.fill(Lane::default());
+        self.lone = None;
+        let (mut cursor, mut current, mut entries) = (XreadCursor::default(), None, 0);
+        while let Some(item) = cursor.next(reply)? {
+            match item {
+                XreadItem::Error(text) => return Ok(Err(text)),
+                XreadItem::Stream(name) => {
+                    current = find(name);
+                    if let Some(lane) = current.and_then(|index| self.lanes.get_mut(index)) {
+                        lane.cursor = cursor;
+                        lane.left = cursor.entries_left();
+                        if self.late.len() == 1 {
+                            // A lone stream needs no look ahead.
+                            entries = lane.left as u64;
+                            self.lone = (entries >= count).then_some(StreamId::default());
+                            break;
+                        }
+                    }
+                }
+                XreadItem::Entry(entry) => {
+                    entries += 1;
+                    if let Some(lane) = current.and_then(|index| self.lanes.get_mut(index)) {
+                        lane.head.get_or_insert(entry.id);
+                        lane.cut = (lane.left as u64 >= count).then_some(entry.id);
+                    }
+                }
+            }
+        }
+        for (index, lane) in self.lanes.iter_mut().enumerate() {
+            lane.head = skipped(index).or(lane.head);
+            if self.late.len() == 1 && lane.head.is_none() && lane.left > 0 {
+                lane.head = peek(lane, reply)?;
+            }
+        }
+        self.find_limit();
+        Ok(Ok(entries))
+    }
+
+    /// Forgets the reply.
+    pub fn clear(&mut self) {
+        self.lanes.fill(Lane::default());
+    }
+
+    /// A lane that ends where the reply was cut holds the others back, unless it waits for one of them itself.
+    fn find_limit(&mut self) {
+        (self.limit, self.limit_published, self.more_published) = (None, None, false);
+        for index in 0..self.lanes.len() {
+            let Some(cut) = self.lanes[index].cut else { continue };
+            let place = self.lanes[index].head.map(|head| self.place(index, head));
+            let least = place.filter(|place| place.behind > 0).map_or(cut, |place| cut.max(place.id));
+            self.limit = Some(self.limit.map_or(least, |limit| limit.min(least)));
+            if cut < self.published[index] {
+                self.more_published = true;
+                self.limit_published = Some(self.limit_published.map_or(least, |limit| limit.min(least)));
+            }
+        }
+    }
+
+    /// Where an entry at the head of a lane belongs.
+    #[inline]
+    fn place(&self, lane: usize, id: StreamId) -> Place {
+        match self.late[lane].front() {
+            Some(&(late, place)) if late == id => place,
+            _ => Place { id, input: lane as u8, behind: 0 },
+        }
+    }
+
+    /// What is to be taken next.
+    #[inline]
+    pub fn next(&self) -> Next {
+        let mut best: Option<(bool, Place, usize)> = None;
+        for (index, lane) in self.lanes.iter().enumerate() {
+            let Some(head) = lane.head else { continue };
+            let (new, place) = (head > self.published[index], self.place(index, head));
+            if best.is_none_or(|(least_new, least, _)| (new, place) < (least_new, least)) {
+                best = Some((new, place, index));
+            }
+        }
+        let lone = self.lanes.len() == 1;
+        if let Some(&(place, event_ts)) = self.clocks.front() {
+            let new = self.published.get(usize::from(place.input)).is_none_or(|&published| place.id > published);
+            if best.is_none_or(|(least_new, least, _)| (new, place) < (least_new, least)) {
+                let read = best.is_some() || self.lone.is_none_or(|last| place.id <= last);
+                let may = if lone { read } else { self.may_take(new, place) };
+                return if may { Next::Clock(event_ts, place) } else { Next::Held };
+            }
+        }
+        match best {
+            Some((new, place, index)) if lone || self.may_take(new, place) => Next::Entry(index),
+            Some(_) => Next::Held,
+            None => Next::Empty,
+        }
+    }
+
+    #[inline]
+    fn may_take(&self, new: bool, place: Place) -> bool {
+        let limit = if new { self.limit } else { self.limit_published };
+        let seen = limit.is_none_or(|limit| place.id <= limit) && !(new && self.more_published);
+        let past = place.id.ms < self.server_ms || place.id.ms > self.server_ms + AHEAD_MS;
+        seen && (past || !new)
+    }
+
+    /// The clock event that was next has been taken.
+    pub fn took_clock(&mut self) {
+        self.clocks.pop_front();
+    }
+
+    /// Takes the entry at the head of a lane: the entry, or `None` for one that was skipped,
+    /// and whether the journal has its place.
+    #[inline]
+    pub fn take<'a>(
+        &mut self,
+        index: usize,
+        skipped: bool,
+        reply: &'a [u8],
+    ) -> Result<(Option<Entry<'a>>, bool), ProtocolError> {
+        let lane = &mut self.lanes[index];
+        let head = lane.head;
+        let entry = if skipped {
+            None
+        } else {
+            lane.left -= 1;
+            match lane.cursor.next(reply)? {
+                Some(XreadItem::Entry(entry)) => Some(entry),
+                _ => return Err(ProtocolError::Shape),
+            }
+        };
+        lane.head = if lane.left > 0 { peek(lane, reply)? } else { None };
+        if let (Some(lone), Some(head)) = (&mut self.lone, head) {
+            *lone = head;
+        }
+        let journaled = head.is_some() && self.late[index].front().map(|(id, _)| *id) == head;
+        if journaled {
+            self.late[index].pop_front();
+            self.find_limit();
+        }
+        Ok((entry, journaled))
+    }
+
+    /// The last entry of a lane that has been seen.
+    #[inline]
+    pub fn head(&self, index: usize) -> Option<StreamId> {
+        self.lanes[index].head
+    }
+}
+
+/// The id of a lane's next entry.
+#[inline]
+fn peek(lane: &Lane, reply: &[u8]) -> Result<Option<StreamId>, ProtocolError> {
+    lane.cursor.peek_id(reply).map(Some)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn reply(streams: &[Vec<StreamId>]) -> Vec<u8> {
+        let filled: Vec<_> = streams.iter().enumerate().filter(|(_, entries)| !entries.is_empty()).collect();
+        if filled.is_empty() {
+            return b"*-1\r\n".to_vec();
+        }
+        let mut text = format!("*{}\r\n", filled.len());
+        for (index, entries) in filled {
+            text += &format!("*2\r\n$1\r\n{index}\r\n*{}\r\n", entries.len());
+            for id in entries {
+                let id = id.to_string();
+                text += &format!("*2\r\n${}\r\n{id}\r\n*0\r\n", id.len());
+            }
+        }
+        text.into_bytes()
+    }
+
+    /// Reads streams that grow as the server's time passes, a few entries at a time, and gives the order they were taken in.
+    fn read(streams: &[Vec<StreamId>], counts: &[u64], steps: &[u64]) -> Vec<(usize, StreamId)> {
+        let mut lanes = Lanes::new(vec![StreamId::default(); streams.len()], &[]);
+        let (mut last, mut taken, mut now_ms) = (vec![StreamId::default(); streams.len()], Vec::new(), 0);
+        for step in 0.. {
+            let count = counts[step % counts.len()];
+            // The read is a little later than the time it was asked for.
+            let (asked_ms, read_ms) = (now_ms, now_ms + steps[step % steps.len()] / 2);
+            now_ms += steps[step % steps.len()];
+            let there = |index: usize| streams[index].iter().filter(move |id| id.ms < read_ms + 1);
+            let slices = (0..streams.len())
+                .map(|index| there(index).filter(|id| **id > last[index]).take(count as usize).copied().collect());
+            let slices: Vec<Vec<StreamId>> = slices.collect();
+            let reply = reply(&slices);
+            let find = |name: &[u8]| std::str::from_utf8(name).ok()?.parse().ok();
+            lanes.begin(&reply, count, asked_ms, find, |_| None).unwrap().unwrap();
+            while let Next::Entry(index) = lanes.next() {
+                let (entry, _) = lanes.take(index, false, &reply).unwrap();
+                last[index] = entry.unwrap().id;
+                taken.push((index, last[index]));
+            }
+            if taken.len() == streams.iter().map(Vec::len).sum::<usize>() {
+                break;
+            }
+            assert!(step < 10_000, "stuck at {last:?} of {streams:?}");
+        }
+        taken
+    }
+
+    proptest! {
+        #[test]
+        fn every_reading_takes_the_entries_in_one_order(
+            ids in prop::collection::vec(prop::collection::btree_set((0u64..60, 1u64..4), 0..30), 1..4),
+            counts in prop::collection::vec(1u64..9, 1..5),
+            steps in prop::collection::vec(1u64..20, 1..5),
+        ) {
+            let ids = ids.iter().map(|ids| ids.iter().map(|&(ms, seq)| StreamId { ms, seq }).collect());
+            let streams: Vec<Vec<StreamId>> = ids.collect();
+            let mut expected: Vec<(usize, StreamId)> = Vec::new();
+            for (index, ids) in streams.iter().enumerate() {
+                expected.extend(ids.iter().map(|id| (index, *id)));
+            }
+            expected.sort_by_key(|&(index, id)| (id, index));
+            prop_assert_eq!(read(&streams, &counts, &steps), expected);
+        }
+    }
+}

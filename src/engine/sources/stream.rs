@@ -1,0 +1,185 @@
+//! One input stream: how far it has been read, how far it is behind, and what was lost of it. Pure.
+
+use crate::{
+    model::Timeframe,
+    redis_io::{StreamId, StreamInfo},
+    telemetry::StreamCounters,
+};
+use crossbeam_utils::CachePadded;
+use std::sync::Arc;
+
+/// Where a stream stands at the start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct StreamStart {
+    /// The last entry whose effects have been published; what comes up to it only rebuilds state.
+    pub published: StreamId,
+    /// How many entries had ever been added when that one was, where it is known.
+    pub published_entries: Option<u64>,
+    /// The entry after which reading starts.
+    pub start: StreamId,
+}
+
+/// Entries that were removed before they were read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Gap {
+    /// The stream.
+    pub input: u8,
+    /// The last entry before them.
+    pub after: StreamId,
+    /// The first entry behind them.
+    pub before: StreamId,
+    /// How many; `None` where the server does not say.
+    pub entries: Option<u64>,
+}
+
+/// A stream and where its reading stands.
+#[derive(Debug)]
+pub(super) struct Stream {
+    pub name: String,
+    pub timeframe: Timeframe,
+    /// The last entry taken.
+    pub last: StreamId,
+    pub published: StreamId,
+    /// An entry behind `last` that cannot be received: to be refused when it is its turn.
+    pub skip: Option<StreamId>,
+    published_entries: Option<u64>,
+    /// Number of the last entry taken among all that were ever added.
+    index: Option<u64>,
+    looked: bool,
+    pub counters: Arc<CachePadded<StreamCounters>>,
+}
+
+impl Stream {
+    pub fn new(name: String, timeframe: Timeframe, start: StreamStart) -> Self {
+        Self {
+            name,
+            timeframe,
+            last: start.start,
+            published: start.published,
+            skip: None,
+            published_entries: start.published_entries,
+            index: None,
+            looked: false,
+            counters: StreamCounters::shared(),
+        }
+    }
+
+    /// The entry after which the next read starts.
+    pub fn read_from(&self) -> StreamId {
+        self.skip.unwrap_or(self.last)
+    }
+
+    /// Takes an entry; gives its number among all that were ever added, 0 where that is not known.
+    #[inline]
+    pub fn take(&mut self, id: StreamId) -> u64 {
+        self.last = id;
+        self.skip = None;
+        self.counters.entries.bump();
+        self.index = self.index.map(|index| index + 1);
+        self.index.unwrap_or(0)
+    }
+
+    /// Takes in how much of the stream is left at the server's time, Unix ms: what is missing behind the last entry.
+    pub fn look(&mut self, input: u8, info: &StreamInfo, server_ms: u64) -> Option<Gap> {
+        let Some(added) = info.added else {
+            self.counters.lag_ms.set(self.lag_ms(info, server_ms));
+            return None;
+        };
+        let removed = added.saturating_sub(info.length);
+        let gap =
+            if self.looked { self.gap(input, info, added, removed) } else { self.first_gap(input, info, removed) };
+        if !self.looked && self.last == StreamId::default() {
+            self.index = Some(removed);
+        }
+        if self.last >= info.last {
+            self.index = Some(added);
+        } else if self.looked && info.first > self.last && self.index.is_none_or(|index| index < removed) {
+            self.index = Some(removed);
+        }
+        self.looked = true;
+        self.counters.lag_entries.set(self.index.map_or(0, |index| added.saturating_sub(index)));
+        self.counters.lag_ms.set(self.lag_ms(info, server_ms));
+        if let Some(gap) = gap {
+            self.counters.trimmed.add(gap.entries.unwrap_or(1));
+        }
+        gap
+    }
+
+    /// What is missing behind the committed position when the stream is first looked at.
+    fn first_gap(&self, input: u8, info: &StreamInfo, removed: u64) -> Option<Gap> {
+        let passed = self.published != StreamId::default() && info.first > self.published;
+        if !passed || info.last <= self.published {
+            return None;
+        }
+        let entries = self.published_entries.map(|published| removed.saturating_sub(published));
+        let gap = Gap { input, after: self.published, before: info.first, entries };
+        (entries != Some(0)).then_some(gap)
+    }
+
+    /// What is missing behind the last entry taken.
+    fn gap(&self, input: u8, info: &StreamInfo, added: u64, removed: u64) -> Option<Gap> {
+        let index = self.index?;
+        let lost = |entries: u64, before| {
+            (entries > 0).then_some(Gap { input, after: self.last, before, entries: Some(entries) })
+        };
+        if self.last >= info.last {
+            // All that is left has been read: what was not read is gone, somewhere before.
+            return lost(added.saturating_sub(index), self.last);
+        }
+        if info.first > self.last { lost(removed.saturating_sub(index), info.first) } else { None }
+    }
+
+    fn lag_ms(&self, info: &StreamInfo, server_ms: u64) -> u64 {
+        if self.last >= info.last { 0 } else { server_ms.saturating_sub(self.last.ms.max(1)) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id(ms: u64) -> StreamId {
+        StreamId { ms, seq: 0 }
+    }
+
+    fn stream(published: u64, entries: Option<u64>) -> Stream {
+        let start = StreamStart { published: id(published), published_entries: entries, start: id(0) };
+        Stream::new("s".to_owned(), "1s".parse().unwrap(), start)
+    }
+
+    fn info(first: u64, last: u64, length: u64, added: u64) -> StreamInfo {
+        StreamInfo { length, added: Some(added), first: id(first), last: id(last), max_deleted: id(0) }
+    }
+
+    #[test]
+    fn a_fresh_start_misses_nothing_and_a_resumed_one_what_was_trimmed() {
+        assert_eq!(stream(0, None).look(0, &info(50, 99, 50, 99), 99), None);
+        assert_eq!(stream(60, Some(60)).look(0, &info(50, 99, 50, 99), 99), None);
+        assert_eq!(stream(49, Some(49)).look(0, &info(50, 99, 50, 99), 99), None, "the next one is still there");
+        let gap = stream(40, Some(40)).look(1, &info(50, 99, 50, 99), 99);
+        assert_eq!(gap, Some(Gap { input: 1, after: id(40), before: id(50), entries: Some(9) }));
+        assert_eq!(stream(40, None).look(0, &info(50, 99, 50, 99), 99).unwrap().entries, None);
+    }
+
+    #[test]
+    fn what_is_trimmed_under_a_slow_reader_is_counted_once() {
+        let mut stream = stream(0, None);
+        assert_eq!(stream.look(0, &info(1, 100, 100, 100), 100), None);
+        (1..=10).for_each(|ms| {
+            stream.take(id(ms));
+        });
+        assert_eq!(stream.look(0, &info(11, 200, 190, 200), 200), None, "trimmed as far as it was read");
+        assert_eq!(stream.counters.lag_entries.get(), 190);
+        let gap = stream.look(0, &info(31, 200, 170, 200), 200).unwrap();
+        assert_eq!((gap.after, gap.before, gap.entries), (id(10), id(31), Some(20)));
+        assert_eq!(stream.look(0, &info(31, 200, 170, 200), 200), None);
+        (31..=200).for_each(|ms| {
+            stream.take(id(ms));
+        });
+        assert_eq!(stream.look(0, &info(31, 200, 170, 200), 200), None);
+        assert_eq!((stream.counters.lag_entries.get(), stream.counters.trimmed.get()), (0, 20));
+        // Trimmed between two looks and read on: found when all is read.
+        stream.take(id(260));
+        assert_eq!(stream.look(0, &info(260, 260, 1, 260), 260).unwrap().entries, Some(59));
+    }
+}

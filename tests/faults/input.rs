@@ -1,0 +1,145 @@
+//! Input that is trimmed, too large, or rubbish.
+
+use crate::{
+    engine::{Engine, config},
+    feed::{STREAMS, Walk, symbols},
+    outcome::{caught_up, entries},
+    server::Server,
+    writers::wait_for,
+};
+use redis::Commands;
+use std::time::Duration;
+
+const LONG: Duration = Duration::from_secs(60);
+
+fn write(link: &mut redis::Connection, walk: &mut Walk, records: usize) {
+    let mut pipe = redis::pipe();
+    (0..records).for_each(|_| {
+        pipe.xadd(STREAMS[0], "*", &walk.record()).ignore();
+    });
+    pipe.query::<()>(link).unwrap();
+}
+
+#[test]
+fn what_was_trimmed_is_named() {
+    let (dir, server, names) = (tempfile::tempdir().unwrap(), Server::start(), symbols(4, 0));
+    let (mut link, mut walk) = (server.connection(), Walk::new(1, "S", 4, 1_000));
+    write(&mut link, &mut walk, 400);
+    let mut engine = Engine::new(dir.path(), "gap", &config(server.port, "gap", &names, ""), &[]);
+    engine.start();
+    assert!(caught_up(&mut link, "gap", &STREAMS, LONG), "{}", engine.said());
+    engine.kill();
+    let position: String = link.hget("wagehood:engine:position:gap", STREAMS[0]).unwrap();
+    write(&mut link, &mut walk, 1_000);
+    let _: u64 = link.xtrim(STREAMS[0], redis::streams::StreamMaxlen::Equals(250)).unwrap();
+    engine.start();
+    assert!(caught_up(&mut link, "gap", &STREAMS, LONG), "{}", engine.said());
+    let letters = entries(&mut link, "dead:gap");
+    assert_eq!(letters.len(), 1, "{letters:?}");
+    let letter = &letters[0];
+    assert_eq!(
+        (&*letter["reason"], &*letter["source_stream"], &*letter["entries"], &*letter["after_id"]),
+        ("trimmed", STREAMS[0], "750", &*position)
+    );
+    let alerts = entries(&mut link, "alerts:gap");
+    assert!(alerts.iter().any(|alert| alert["type"] == "warning" && alert["message"].contains("750 entries")));
+    wait_for(LONG, || engine.said().contains("lost: 750 entries of in_1s"));
+    // Not again after another start.
+    engine.kill();
+    write(&mut link, &mut walk, 10);
+    engine.start();
+    assert!(caught_up(&mut link, "gap", &STREAMS, LONG));
+    engine.stop();
+    assert_eq!(entries(&mut link, "dead:gap").len(), 1);
+    assert!(engine.report().contains("lost to trimming"));
+}
+
+#[test]
+fn a_poisoned_entry_blocks_nothing() {
+    let (dir, server, names) = (tempfile::tempdir().unwrap(), Server::start(), symbols(4, 0));
+    let (mut link, mut walk) = (server.connection(), Walk::new(2, "S", 4, 1_000));
+    let limits = "\n[limits]\nread_buffer_max_bytes = 4000000\nmax_entry_bytes = 1000000\n";
+    let mut poisoned = Vec::new();
+    // 10 MB cannot be received with this buffer, 2 MB can but is too long, 900 kB is only large.
+    for megabytes in [0.9, 10.0, 2.0, 0.9, 0.9, 0.9, 10.0, 10.0, 0.9] {
+        write(&mut link, &mut walk, 300);
+        let mut record = walk.record();
+        record.push(("note", "x".repeat((megabytes * 1e6) as usize)));
+        let id: String = link.xadd(STREAMS[0], "*", &record).unwrap();
+        if megabytes > 1.0 {
+            poisoned.push(id);
+        }
+    }
+    write(&mut link, &mut walk, 300);
+    let mut engine = Engine::new(dir.path(), "fat", &config(server.port, "fat", &names, limits), &[]);
+    engine.start();
+    let there = caught_up(&mut link, "fat", &STREAMS, LONG);
+    assert!(there && engine.is_running(), "{}", engine.said());
+    let letters = entries(&mut link, "dead:fat");
+    let named: Vec<&str> = letters.iter().filter(|l| l["reason"] == "too_large").map(|l| &*l["source_id"]).collect();
+    assert_eq!(named, poisoned);
+    assert_eq!(letters.len(), poisoned.len(), "{letters:?}");
+    engine.stop();
+    eprintln!("{}", engine.said());
+}
+
+#[test]
+fn rubbish_is_refused_one_by_one_in_bounded_memory() {
+    let (dir, server, names) = (tempfile::tempdir().unwrap(), Server::start(), symbols(1, 0));
+    let mut link = server.connection();
+    let good = || Walk::new(3, "S", 1, 1_000).record();
+    let with = |name: &str, value: &str| {
+        let mut record = good();
+        record.iter_mut().filter(|(n, _)| *n == name).for_each(|(_, v)| *v = value.to_owned());
+        record
+    };
+    let mut records = vec![];
+    for number in ["1e309", "-1e309", "0x10", " 1", "1 ", "", "nan", "inf", "1_000", "１", "1e99999999999", "+"] {
+        records.push(with("close", number));
+    }
+    for time in
+        ["0001-01-01T00:00:00", "292277026596-12-04T15:30:08", "292277-01-01T00:00:00", "-9223372036854775808", ""]
+    {
+        records.push(with("timestamp", time));
+    }
+    for symbol in ["", "S0 ", "s0", "\u{0}", "\u{1F4A9}"] {
+        records.push(with("symbol", symbol));
+    }
+    let mut twice = good();
+    twice.push(("close", "1".to_owned()));
+    records.push(twice);
+    let count = records.len();
+    for record in &records {
+        let _: String = link.xadd(STREAMS[0], "*", record).unwrap();
+    }
+    // Frames: nothing, a count of 65,535 without bars, noise.
+    let mut huge = vec![0x01, 0x57, 0xff, 0xff];
+    huge.extend([0; 20]);
+    for frame in [vec![], huge, (0..=255).collect::<Vec<u8>>(), vec![0xff; 100_000]] {
+        let _: String = link.xadd(STREAMS[0], "*", &[("frame", frame)]).unwrap();
+    }
+    let _: String = link.xadd(STREAMS[0], "*", &[(b"\xff\xfe".as_slice(), b"\x80".as_slice())]).unwrap();
+    const UNKNOWN: usize = 300_000;
+    for chunk in 0..UNKNOWN / 5_000 {
+        let mut pipe = redis::pipe();
+        for i in 0..5_000 {
+            pipe.xadd(STREAMS[0], "*", &with("symbol", &format!("U{}", chunk * 5_000 + i))).ignore();
+        }
+        pipe.query::<()>(&mut link).unwrap();
+    }
+    let id: String = link.xadd(STREAMS[0], "*", &good()).unwrap();
+    let text = config(server.port, "rubbish", &names, "")
+        .replace("dead_letter_maxlen = 1000000000", "dead_letter_maxlen = 1000000");
+    let mut engine = Engine::new(dir.path(), "rubbish", &text, &[]);
+    engine.start();
+    assert!(caught_up(&mut link, "rubbish", &STREAMS, LONG), "{}", engine.said());
+    let letters: usize = link.xlen("dead:rubbish").unwrap();
+    assert_eq!(letters, count + 5 + UNKNOWN);
+    let position: String = link.hget("wagehood:engine:position:rubbish", STREAMS[0]).unwrap();
+    assert_eq!(position, id);
+    engine.stop();
+    let report = engine.report();
+    let peak = report.lines().find(|line| line.contains("resident, peak")).unwrap_or_default();
+    eprintln!("{UNKNOWN} unknown symbols: {}", peak.trim());
+    assert!(report.contains("records accepted"), "{report}");
+}
