@@ -92,8 +92,6 @@ counters! {
         clock_events: Counter,
         /// Time for which the agents behind took nothing, ns.
         blocked_ns: Counter,
-        /// Entries taken after one that belongs behind them.
-        disordered: Counter,
         /// Entries that waited until no other stream could precede them.
         held: Counter,
     }

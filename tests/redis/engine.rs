@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 use tempfile::TempDir;
-use wagehood_engine::telemetry::human_count;
+use wagehood_engine::telemetry::exact_count;
 
 /// Longer than any of them should take on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(40);
@@ -30,10 +30,10 @@ impl Ended {
             line.split("  ").map(|cell| cell.trim().to_owned()).filter(|cell| !cell.is_empty()).collect()
         };
         let found = self.stdout.lines().map(cells).find(|cells| cells.first().is_some_and(|name| name == row));
-        let found = found.map_or_else(|| human_count(0), |cells| cells[1].clone());
+        let found = found.map_or_else(|| exact_count(0), |cells| cells[1].clone());
         assert_eq!(
             found,
-            human_count(wanted as u64),
+            exact_count(wanted as u64),
             "{row}
 {}",
             self.stdout

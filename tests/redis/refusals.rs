@@ -149,7 +149,8 @@ fn every_bad_record_goes_to_the_dead_letters_and_takes_nothing_with_it() {
     let Mixed { entries, letters, .. } = mixed;
     let mut counts: BTreeMap<Refusal, usize> = BTreeMap::new();
     letters.iter().for_each(|(reason, ..)| *counts.entry(*reason).or_default() += 1);
-    assert_eq!(counts.len(), Refusal::COUNT, "every reason has its turn");
+    // But for an entry that is too large to be received, which the tests of faults send.
+    assert_eq!(counts.len(), Refusal::COUNT - 1, "every reason has its turn");
 
     let off = "[[watchlist]]\nsymbol = \"OFF\"\nenabled = false\n";
     let toml = config(&[(STREAM, "1s")], &SYMBOLS, &TIMEFRAMES, &format!("{NO_CLOCK}{off}"));
@@ -197,6 +198,6 @@ fn a_record_without_measure_is_kept_in_part() {
     assert_eq!(letters.len(), 1);
     assert_eq!(letters[0].text("reason"), "missing_field");
     assert_eq!(letters[0].text("source_id"), last);
-    assert_eq!(letters[0].number("truncated"), 40.0); // a value, a name, and 38 fields of 102
+    assert_eq!(letters[0].number("truncated"), 3.0); // a value, a name, and the first field of too many
     assert_eq!((letters[0].text("note").len(), letters[0].fields.len()), (65_536, 4 + 64));
 }
