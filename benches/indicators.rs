@@ -4,14 +4,12 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::print_stdout)]
 
 mod common;
+#[path = "common/peers.rs"]
+mod peers;
 
-use common::{
-    SHAPES, id,
-    peers::{Engine, Kand, Peer, Ta, TaLib, Yata, check},
-    ratios, shape_name,
-    tape::Tape,
-};
+use common::{SHAPES, id, ratios, shape_name, tape::Tape};
 use criterion::{Criterion, Throughput, criterion_group};
+use peers::{Engine, Kand, Peer, Ta, TaLib, Yata, check};
 use std::hint::black_box;
 
 const GROUP: &str = "indicators";

@@ -13,6 +13,8 @@ use wagehood_engine::{
 };
 
 const GROUP: &str = "strategies";
+/// Bars a cell keeps by default.
+const BUFFER: usize = 256;
 
 fn base(c: &mut Criterion, cells: usize, dense: bool) {
     let mut tape = Tape::new(cells, dense);
@@ -31,7 +33,7 @@ fn cells(c: &mut Criterion, n: usize, dense: bool) {
     let mut tape = Tape::new(n, dense);
     let minute: Timeframe = "1m".parse().unwrap();
     let layout = CellLayout::new(StrategyParams::default(), false);
-    let cell = || Cell::new(&layout, PriceMethod::Ohlc, minute.price_scale(), 64);
+    let cell = || Cell::new(&layout, PriceMethod::Ohlc, minute.price_scale(), BUFFER);
     let mut cells: Vec<Cell> = (0..n).map(|_| cell()).collect();
     let mut signals = 0u64;
     for bar in tape.warm_up() {

@@ -5,7 +5,7 @@
 //! so agree only once that has faded. `kand` and `yata` multiply and add in one step, which a portable build does in
 //! software: they are several times faster where the whole bench is built for the machine (`-C target-cpu=native`).
 
-use super::tape::Walk;
+use crate::common::tape::Walk;
 use kand::ohlcv::{bbands, ema, macd, rsi, sma};
 use ta::Next;
 use wagehood_engine::{
@@ -47,7 +47,9 @@ impl Peer for Engine {
     const NAME: &'static str = "engine";
     fn new(seen: &[Bar]) -> Self {
         let layout = LAYOUT.with(std::sync::Arc::clone);
-        let mut this = Self { layout, history: History::new(64), set: IndicatorSet::default(), bars: 0 };
+        let history = History::new(256, layout.prices_in_a_row());
+        let set = IndicatorSet::new(&layout);
+        let mut this = Self { layout, history, set, bars: 0 };
         seen.iter().for_each(|bar| this.on_bar(bar));
         this
     }
@@ -58,20 +60,19 @@ impl Peer for Engine {
         self.bars += 1;
     }
     fn values(&self) -> Values {
-        let slots = &self.layout.strategies;
-        let (macd, bands) = (self.set.macd(slots.macd_rsi_macd), self.set.bands(slots.bands));
+        let at = self.set.reading(&self.layout.strategies);
         [
-            macd.line,
-            macd.signal,
-            macd.histogram,
-            self.set.rsi(slots.macd_rsi_rsi),
-            self.set.rsi(slots.trend_rsi_slow),
-            self.set.ema(slots.ma_fast),
-            self.set.ema(slots.ma_slow),
-            bands.upper,
-            bands.middle,
-            bands.lower,
-            self.set.volume(slots.volume),
+            at.line,
+            at.signal,
+            at.line - at.signal,
+            at.rsi,
+            at.trend_rsi_slow,
+            at.ma_fast,
+            at.ma_slow,
+            at.upper,
+            at.middle,
+            at.lower,
+            at.volume,
         ]
     }
 }
