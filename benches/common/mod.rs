@@ -1,8 +1,8 @@
 //! What the benches share: bars to feed, peers to compare with, and the ratios at the end.
 #![allow(dead_code)] // every bench uses its own part
 
-pub mod peers;
 pub mod ratios;
+pub mod signals;
 pub mod tape;
 
 use criterion::Criterion;
