@@ -9,7 +9,7 @@ use super::{History, RollingMean};
 /// State and last values of the bands.
 #[derive(Debug, Clone, Copy)]
 pub struct Bollinger {
-    mean: RollingMean,
+    pub(super) mean: RollingMean,
     /// Middle plus k deviations, NaN before the bands are ready.
     pub upper: f64,
     /// Mean of the window, NaN before the bands are ready.
@@ -42,39 +42,29 @@ impl Bollinger {
         if i + 1 < n {
             return;
         }
-        let deviation =
-            if self.mean.is_flat(n) { 0.0 } else { (sum_of_squares(history, spec.period, middle) / n as f64).sqrt() };
+        let deviation = if self.mean.is_flat(n) {
+            0.0
+        } else {
+            (sum_of_squares(history.newest_prices(spec.period), middle) / n as f64).sqrt()
+        };
         self.middle = middle;
         self.upper = middle + spec.std_dev * deviation;
         self.lower = middle - spec.std_dev * deviation;
     }
 }
 
-/// Sum of the squared distances of the newest `n` prices from `mean`.
-#[inline]
-fn sum_of_squares(history: &History, n: usize, mean: f64) -> f64 {
-    let (older, newer) = history.newest_prices(n);
+/// Sum of the squared distances of the prices of a window, oldest first, from `mean`.
+#[inline(always)]
+pub(super) fn sum_of_squares(window: &[f64], mean: f64) -> f64 {
     let mut lanes = [0.0f64; 4];
-    let mut place = 0;
-    for run in [older, newer] {
-        let mut rest = run;
-        while place % 4 != 0
-            && let Some((&x, tail)) = rest.split_first()
-        {
-            lanes[place % 4] += (x - mean) * (x - mean);
-            place += 1;
-            rest = tail;
+    let (quads, rest) = window.as_chunks::<4>();
+    for quad in quads {
+        for (lane, &x) in lanes.iter_mut().zip(quad) {
+            *lane += (x - mean) * (x - mean);
         }
-        let mut quads = rest.chunks_exact(4);
-        for quad in &mut quads {
-            for (lane, &x) in lanes.iter_mut().zip(quad) {
-                *lane += (x - mean) * (x - mean);
-            }
-        }
-        for (k, &x) in quads.remainder().iter().enumerate() {
-            lanes[k] += (x - mean) * (x - mean);
-        }
-        place += rest.len();
+    }
+    for (lane, &x) in lanes.iter_mut().zip(rest) {
+        *lane += (x - mean) * (x - mean);
     }
     (lanes[0] + lanes[1]) + (lanes[2] + lanes[3])
 }

@@ -16,7 +16,7 @@ pub struct EmaSpec {
     pub from: u64,
     /// Length n, bars.
     pub period: u64,
-    alpha: f64,
+    pub(super) alpha: f64,
 }
 
 impl EmaSpec {

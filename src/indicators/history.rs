@@ -1,29 +1,58 @@
-//! The recent closed bars of one cell: price series, high, low and volume in rings of one allocation.
+//! The recent closed bars of one cell, in one allocation: the prices as a ring whose windows never wrap, and the other
+//! values of a bar as one row, so that a bar costs few cache lines.
 //!
 //! Allocates when made, never after. One write per bar serves every indicator and strategy of the cell.
 
-/// The last bars of a cell, addressed by how many bars ago they closed.
+use super::prefetch;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// Values of a row: high, low, volume, and one that is not used, so that no row straddles two cache lines.
+const ROW: usize = 4;
+
+/// Values of a cache line.
+const LINE: usize = 8;
+
+/// How many histories have been made.
+static MADE: AtomicUsize = AtomicUsize::new(0);
+
+/// The last bars of a cell, addressed by how many bars ago they closed; NaN where there was none yet.
 #[derive(Debug, Clone)]
 pub struct History {
-    /// Four rings, one behind the other: price, high, low, volume.
+    /// From `rows` on the rows; from `prices` on the prices, and behind their last the first `window` once more.
     data: Box<[f64]>,
-    mask: usize,
-    head: usize,
+    mask: u32,
+    head: u32,
+    window: u32,
+    rows: u32,
+    prices: u32,
 }
 
 impl History {
-    /// An empty history of `capacity` bars, rounded up to a power of two.
+    /// An empty history of `capacity` bars, rounded up to a power of two; of these the newest `window` lie in a row.
+    ///
+    /// Each history starts at a place of its own in its ring: cells that get their bars in step would otherwise all
+    /// want the same few sets of the cache.
     #[must_use]
-    pub fn new(capacity: usize) -> Self {
-        let capacity = capacity.max(2).next_power_of_two();
-        Self { data: vec![0.0; capacity * 4].into_boxed_slice(), mask: capacity - 1, head: 0 }
+    pub fn new(capacity: usize, window: usize) -> Self {
+        let capacity = capacity.max(window).max(2).next_power_of_two();
+        let data = vec![f64::NAN; capacity * (ROW + 1) + window + LINE].into_boxed_slice();
+        let rows = data.as_ptr().align_offset(LINE * size_of::<f64>()).min(LINE);
+        let turn = MADE.fetch_add(1, Ordering::Relaxed).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40;
+        Self {
+            mask: capacity as u32 - 1,
+            head: turn as u32 & (capacity as u32 - 1),
+            window: window as u32,
+            rows: rows as u32,
+            prices: (rows + capacity * ROW) as u32,
+            data,
+        }
     }
 
     /// Bars that are kept.
     #[inline]
     #[must_use]
     pub fn capacity(&self) -> usize {
-        self.mask + 1
+        self.mask as usize + 1
     }
 
     /// Bytes held.
@@ -33,59 +62,76 @@ impl History {
     }
 
     /// Adds the newest bar.
-    #[inline]
+    #[inline(always)]
     pub fn push(&mut self, price: f64, high: f64, low: f64, volume: f64) {
         self.head = (self.head + 1) & self.mask;
-        let capacity = self.mask + 1;
-        self.data[self.head] = price;
-        self.data[capacity + self.head] = high;
-        self.data[2 * capacity + self.head] = low;
-        self.data[3 * capacity + self.head] = volume;
+        let (head, prices) = (self.head as usize, self.prices as usize);
+        let row = self.rows as usize + head * ROW;
+        self.data[row..row + ROW].copy_from_slice(&[high, low, volume, 0.0]);
+        self.data[prices + head] = price;
+        // Where the place is not repeated, the same value once more: cheaper than a branch.
+        let again = if self.head < self.window { head + self.capacity() } else { head };
+        self.data[prices + again] = price;
     }
 
-    #[inline]
-    fn at(&self, ring: usize, back: usize) -> f64 {
-        self.data[ring * (self.mask + 1) + (self.head.wrapping_sub(back) & self.mask)]
+    /// Where the row of a bar begins.
+    #[inline(always)]
+    fn row(&self, back: usize) -> usize {
+        self.rows as usize + (self.head.wrapping_sub(back as u32) & self.mask) as usize * ROW
     }
 
-    /// Price `back` bars before the newest; below [`History::capacity`] and the number of bars pushed.
-    #[inline]
+    /// Price `back` bars before the newest; below [`History::capacity`].
+    #[inline(always)]
     #[must_use]
     pub fn price(&self, back: usize) -> f64 {
-        self.at(0, back)
+        self.data[(self.prices + (self.head.wrapping_sub(back as u32) & self.mask)) as usize]
     }
 
     /// High `back` bars before the newest.
-    #[inline]
+    #[inline(always)]
     #[must_use]
     pub fn high(&self, back: usize) -> f64 {
-        self.at(1, back)
+        self.data[self.row(back)]
     }
 
     /// Low `back` bars before the newest.
-    #[inline]
+    #[inline(always)]
     #[must_use]
     pub fn low(&self, back: usize) -> f64 {
-        self.at(2, back)
+        self.data[self.row(back) + 1]
     }
 
     /// Volume `back` bars before the newest.
-    #[inline]
+    #[inline(always)]
     #[must_use]
     pub fn volume(&self, back: usize) -> f64 {
-        self.at(3, back)
+        self.data[self.row(back) + 2]
     }
 
-    /// The newest `n` prices, oldest first, as the two runs that lie contiguous in memory.
-    #[inline]
+    /// The newest `n` prices, oldest first; at most the window told to [`History::new`].
+    #[inline(always)]
     #[must_use]
-    pub fn newest_prices(&self, n: usize) -> (&[f64], &[f64]) {
-        let end = self.head + 1;
-        if n <= end {
-            (&self.data[end - n..end], &[])
-        } else {
-            let capacity = self.mask + 1;
-            (&self.data[capacity - (n - end)..capacity], &self.data[..end])
+    pub fn newest_prices(&self, n: usize) -> &[f64] {
+        let head = if self.head < self.window { self.head + self.mask + 1 } else { self.head };
+        let end = (self.prices + head) as usize + 1;
+        &self.data[end - n..end]
+    }
+
+    /// Asks for the memory that the next bar will need: its row and its price, and the row and the prices that are to
+    /// leave a window of `window` bars.
+    #[inline(always)]
+    pub(crate) fn prefetch(&self, window: usize) {
+        let next = (self.head + 1) & self.mask;
+        let old = next.wrapping_sub(window as u32) & self.mask;
+        for place in [
+            self.rows + next * ROW as u32,
+            self.rows + old * ROW as u32,
+            self.prices + next,
+            self.prices + (next.wrapping_sub(LINE as u32) & self.mask),
+            self.prices + (next.wrapping_sub(2 * LINE as u32) & self.mask),
+            self.prices + old,
+        ] {
+            prefetch(self.data.get(place as usize));
         }
     }
 }
@@ -96,21 +142,23 @@ mod tests {
 
     #[test]
     fn looks_back_across_the_wrap() {
-        let mut history = History::new(8);
-        for k in 0..29 {
-            let x = f64::from(k);
-            history.push(x, x + 0.5, x - 0.5, 10.0 * x);
-            for back in 0..8.min(k as usize + 1) {
-                assert_eq!(history.price(back), x - back as f64);
-                assert_eq!(history.high(back), x - back as f64 + 0.5);
-                assert_eq!(history.low(back), x - back as f64 - 0.5);
-                assert_eq!(history.volume(back), 10.0 * (x - back as f64));
-            }
-            if k >= 7 {
-                let (a, b) = history.newest_prices(7);
-                let got: Vec<f64> = a.iter().chain(b).copied().collect();
-                let want: Vec<f64> = (0..7).map(|j| x - 6.0 + f64::from(j)).collect();
-                assert_eq!(got, want);
+        for window in [0, 1, 7, 8] {
+            let mut history = History::new(8, window);
+            for k in 0..29 {
+                let x = f64::from(k);
+                history.push(x, x + 0.5, x - 0.5, 10.0 * x);
+                for back in 0..8.min(k as usize + 1) {
+                    assert_eq!(history.price(back), x - back as f64);
+                    assert_eq!(history.high(back), x - back as f64 + 0.5);
+                    assert_eq!(history.low(back), x - back as f64 - 0.5);
+                    assert_eq!(history.volume(back), 10.0 * (x - back as f64));
+                }
+                if k >= 7 {
+                    let want: Vec<f64> = (0..window).map(|j| x - window as f64 + 1.0 + j as f64).collect();
+                    assert_eq!(history.newest_prices(window), want);
+                } else {
+                    assert!(history.price(k as usize + 1).is_nan());
+                }
             }
         }
     }

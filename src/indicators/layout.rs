@@ -3,14 +3,6 @@
 use super::{bollinger::BollingerSpec, ema::EmaSpec, macd::MacdSpec};
 use crate::config::StrategyParams;
 
-/// Most distinct averages, indices, MACDs, bands and means of one timeframe: two of what the strategies can be told
-/// differently, and the published ones.
-pub(super) const MAX_EMAS: usize = 6;
-pub(super) const MAX_RSIS: usize = 5;
-pub(super) const MAX_MACDS: usize = 2;
-pub(super) const MAX_BANDS: usize = 2;
-pub(super) const MAX_MEANS: usize = 2;
-
 /// Which of the indicators the strategies read.
 #[derive(Debug, Clone, Copy, Default)]
 #[allow(missing_docs)] // strategy_indicator
@@ -42,6 +34,51 @@ pub struct PublishedSlots {
     pub sma_200: usize,
 }
 
+/// The numbers of the indicators that are computed side by side.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Lanes {
+    /// Fast and slow average of the first MACD, first and second EMA.
+    pub(super) ema_alphas: [f64; 4],
+    pub(super) signal_alpha: f64,
+    /// Periods of the first two RSIs, twice; and the same less one.
+    pub(super) rsi_periods: [f64; 4],
+    pub(super) rsi_kept: [f64; 4],
+    /// Bars of the bands and of the volume average; and the same as numbers to divide by.
+    pub(super) windows: [usize; 2],
+    pub(super) lengths: [f64; 2],
+    pub(super) std_dev: f64,
+    /// The first bar at which all of them go on from a value that was ready before.
+    pub(super) ready: u64,
+    /// Whether there are indicators besides these.
+    pub(super) has_rest: bool,
+}
+
+impl Lanes {
+    fn new(layout: &IndicatorLayout) -> Self {
+        let (macd, bands, volume) = (&layout.macds[0], &layout.bands[0], layout.volumes[0]);
+        // Where there is but one, its lane is computed twice.
+        let ema = |slot: usize| layout.emas[slot.min(layout.emas.len() - 1)];
+        let rsi = |slot: usize| layout.rsis[slot.min(layout.rsis.len() - 1)];
+        let emas = [macd.fast, macd.slow, ema(0), ema(1)];
+        let rsis = [rsi(0), rsi(1), rsi(0), rsi(1)];
+        let windows = [bands.period, volume];
+        let ready = emas.iter().map(|ema| ema.from + ema.period).chain(rsis.iter().map(|n| n + 1));
+        let ready = ready.chain(windows.iter().map(|&n| n as u64)).chain([macd.ready + 1]).max();
+        let more = [layout.emas.len() > 2, layout.rsis.len() > 2, layout.macds.len() > 1, layout.bands.len() > 1];
+        Self {
+            ema_alphas: emas.map(|ema| ema.alpha),
+            signal_alpha: macd.signal.alpha,
+            rsi_periods: rsis.map(|n| n as f64),
+            rsi_kept: rsis.map(|n| n as f64 - 1.0),
+            windows,
+            lengths: windows.map(|n| n as f64),
+            std_dev: bands.std_dev,
+            ready: ready.unwrap_or(0),
+            has_rest: more.contains(&true) || layout.volumes.len() > 1 || !layout.price_means.is_empty(),
+        }
+    }
+}
+
 /// The indicators of the cells of one timeframe.
 #[derive(Debug, Clone)]
 pub struct IndicatorLayout {
@@ -51,6 +88,7 @@ pub struct IndicatorLayout {
     pub(super) bands: Vec<BollingerSpec>,
     pub(super) volumes: Vec<usize>,
     pub(super) price_means: Vec<usize>,
+    pub(super) lanes: Lanes,
     /// What the strategies read.
     pub strategies: StrategySlots,
     /// What is published; `None` where nobody asked.
@@ -76,6 +114,7 @@ impl IndicatorLayout {
             bands: Vec::new(),
             volumes: Vec::new(),
             price_means: Vec::new(),
+            lanes: Lanes::default(),
             strategies: StrategySlots::default(),
             published: None,
         };
@@ -105,7 +144,20 @@ impl IndicatorLayout {
                 sma_200: slot(&mut layout.price_means, 200),
             });
         }
+        layout.lanes = Lanes::new(&layout);
         layout
+    }
+
+    /// Prices that must lie in a row: the longest window of bands with the price that leaves it.
+    #[must_use]
+    pub fn prices_in_a_row(&self) -> usize {
+        self.bands.iter().map(|b| b.period + 1).max().unwrap_or(0).max(3)
+    }
+
+    /// Bars of the volume average that the strategies read.
+    #[must_use]
+    pub fn volume_window(&self) -> usize {
+        self.lanes.windows[1]
     }
 
     /// Bars before the newest that some window still needs.

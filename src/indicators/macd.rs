@@ -9,8 +9,8 @@ use super::ema::{Ema, EmaSpec};
 /// State and last values of a MACD.
 #[derive(Debug, Clone, Copy)]
 pub struct Macd {
-    fast: Ema,
-    slow: Ema,
+    pub(super) fast: Ema,
+    pub(super) slow: Ema,
     signal_ema: Ema,
     /// `EMA(fast) − EMA(slow)`, NaN before all three are ready.
     pub line: f64,
@@ -23,10 +23,10 @@ pub struct Macd {
 /// What a [`Macd`] is told.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct MacdSpec {
-    fast: EmaSpec,
-    slow: EmaSpec,
-    signal: EmaSpec,
-    ready: u64,
+    pub(super) fast: EmaSpec,
+    pub(super) slow: EmaSpec,
+    pub(super) signal: EmaSpec,
+    pub(super) ready: u64,
 }
 
 impl MacdSpec {

@@ -7,11 +7,11 @@
 /// A rolling mean; the values that leave its window are handed in by the caller, who keeps them anyway.
 #[derive(Debug, Clone, Copy)]
 pub struct RollingMean {
-    sum: f64,
-    error: f64,
+    pub(super) sum: f64,
+    pub(super) error: f64,
     last: f64,
     /// How many of the newest values are equal to the last.
-    run: u64,
+    pub(super) run: u64,
     value: f64,
 }
 
@@ -23,7 +23,7 @@ impl Default for RollingMean {
 
 /// `x · n` as a rounded product and its rounding error, exact for n below 2²⁶ (Veltkamp's split, Knuth's two-sum).
 #[inline]
-fn exact_multiple(x: f64, n: u64) -> (f64, f64) {
+pub(super) fn exact_multiple(x: f64, n: u64) -> (f64, f64) {
     let high = f64::from_bits(x.to_bits() & !0x07ff_ffff);
     let (a, b) = (high * n as f64, (x - high) * n as f64);
     let sum = a + b;

@@ -2,15 +2,19 @@
 //!
 //! Every indicator is a small state machine over one cell (one symbol on one timeframe). It is fed once per closed bar,
 //! allocates nothing, and gives NaN while it is not ready, so that a condition that reads it is false. Conventions are
-//! TA-Lib's; what each file implements is named in its first lines.
+//! TA-Lib's; what each file implements is named in its first lines. A cell that has got all its windows full goes on in
+//! `core`, the packed form of the same formulas.
 
 mod bollinger;
+mod core;
 mod ema;
 mod history;
 mod layout;
 mod macd;
 mod mean;
+mod prefetch;
 mod rsi;
+mod scalar;
 mod set;
 
 pub use bollinger::{Bollinger, BollingerSpec};
@@ -19,5 +23,6 @@ pub use history::History;
 pub use layout::{IndicatorLayout, PublishedSlots, StrategySlots};
 pub use macd::{Macd, MacdSpec};
 pub use mean::RollingMean;
+pub(crate) use prefetch::{prefetch, prefetch_all};
 pub use rsi::Rsi;
-pub use set::IndicatorSet;
+pub use set::{IndicatorSet, Reading};

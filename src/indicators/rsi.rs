@@ -7,8 +7,8 @@
 /// State and last value of an RSI.
 #[derive(Debug, Clone, Copy)]
 pub struct Rsi {
-    gain: f64,
-    loss: f64,
+    pub(super) gain: f64,
+    pub(super) loss: f64,
     value: f64,
 }
 

@@ -1,12 +1,16 @@
 //! A cell: one symbol on one timeframe, with its indicators and its five strategies.
+//!
+//! One bar is one function, compiled twice: for every processor of the architecture and for those with AVX2 and the bit
+//! instructions of its time. Both do the same operations in the same order, and so give the same bits.
+#![allow(unsafe_code)] // a function for some processors is called once these are known to be there
 
 use super::{
-    BarView, bollinger_breakout::BollingerBreakout, ma_crossover::MaCrossover, macd_rsi::MacdRsi, rsi_trend::RsiTrend,
-    sr_breakout::SrBreakout, swing::SwingPoints,
+    BarView, Fired, bollinger_breakout, bollinger_breakout::BollingerBreakout, ma_crossover, macd_rsi,
+    rsi_trend::RsiTrend, sr_breakout::SrBreakout, swing::SwingPoints,
 };
 use crate::{
     config::{PriceMethod, StrategyParams},
-    indicators::{History, IndicatorLayout, IndicatorSet},
+    indicators::{History, IndicatorLayout, IndicatorSet, prefetch_all},
     model::{Bar, Candidate, Indicators, Strategy},
 };
 
@@ -17,6 +21,21 @@ pub struct CellLayout {
     pub params: StrategyParams,
     /// Which indicators there are.
     pub indicators: IndicatorLayout,
+    /// Whether the processor has the instructions of a recent one.
+    wide: bool,
+}
+
+/// Whether the processor has what `Cell::step_wide` is made of.
+fn is_wide() -> bool {
+    #[cfg(target_arch = "x86_64")]
+    {
+        let vectors = is_x86_feature_detected!("avx2");
+        let bits = is_x86_feature_detected!("bmi1") && is_x86_feature_detected!("bmi2");
+        let counts = is_x86_feature_detected!("lzcnt") && is_x86_feature_detected!("popcnt");
+        vectors && bits && counts
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    false
 }
 
 impl CellLayout {
@@ -24,7 +43,14 @@ impl CellLayout {
     #[must_use]
     pub fn new(params: StrategyParams, publish: bool) -> Self {
         let indicators = IndicatorLayout::new(&params, publish);
-        Self { params, indicators }
+        Self { params, indicators, wide: is_wide() }
+    }
+
+    /// The same layout for every processor of the architecture: what a test compares with.
+    #[must_use]
+    pub fn portable(mut self) -> Self {
+        self.wide = false;
+        self
     }
 
     /// Bars a cell must keep for everything that looks back.
@@ -34,6 +60,7 @@ impl CellLayout {
         let strategies = [
             p.common.swing_lookback + 1,
             p.macd_rsi.momentum_bars,
+            p.ma_crossover.trend_bars,
             p.rsi_trend.momentum_bars,
             p.bollinger_breakout.momentum_bars,
             p.sr_breakout.lookback.max(p.sr_breakout.consolidation_bars),
@@ -43,36 +70,39 @@ impl CellLayout {
     }
 }
 
-/// One symbol on one timeframe.
+/// One symbol on one timeframe: its state in a few cache lines, besides its history.
 #[derive(Debug, Clone)]
+#[repr(align(64))]
 pub struct Cell {
+    indicators: IndicatorSet,
+    history: History,
     /// Bars closed so far.
     bars: u64,
     price_scale: f64,
-    method: PriceMethod,
-    history: History,
-    indicators: IndicatorSet,
     swings: SwingPoints,
-    macd_rsi: MacdRsi,
-    ma_crossover: MaCrossover,
-    rsi_trend: RsiTrend,
     bollinger_breakout: BollingerBreakout,
+    rsi_trend: RsiTrend,
     sr_breakout: SrBreakout,
+    method: PriceMethod,
 }
 
+/// What the strategies have found on one bar, in their order.
+type Found = [Option<Candidate>; Strategy::COUNT];
+
+/// Which conditions hold, by strategy.
+type AllFired = [Fired; Strategy::COUNT];
+
 impl Cell {
-    /// A cell before its first bar, which keeps at least `buffer_size` bars and as many as its layout needs.
+    /// A cell before its first bar, which keeps at least `buffer_size` bars and as many as its layout needs. Allocates.
     #[must_use]
     pub fn new(layout: &CellLayout, method: PriceMethod, price_scale: f64, buffer_size: usize) -> Self {
         Self {
             bars: 0,
             price_scale,
             method,
-            history: History::new(buffer_size.max(layout.min_history())),
-            indicators: IndicatorSet::default(),
+            history: History::new(buffer_size.max(layout.min_history()), layout.indicators.prices_in_a_row()),
+            indicators: IndicatorSet::new(&layout.indicators),
             swings: SwingPoints::default(),
-            macd_rsi: MacdRsi::default(),
-            ma_crossover: MaCrossover::default(),
             rsi_trend: RsiTrend::default(),
             bollinger_breakout: BollingerBreakout::default(),
             sr_breakout: SrBreakout::default(),
@@ -84,6 +114,52 @@ impl Cell {
     /// Allocates nothing.
     #[inline]
     pub fn on_bar(&mut self, layout: &CellLayout, bar: &Bar, mut on_signal: impl FnMut(Strategy, Candidate)) {
+        if let Some(found) = self.dispatch(layout, bar) {
+            for (strategy, candidate) in Strategy::ALL.into_iter().zip(found) {
+                if let Some(candidate) = candidate {
+                    on_signal(strategy, candidate);
+                }
+            }
+        }
+    }
+
+    /// Asks for the memory of the cell, but not for that of its history.
+    #[inline]
+    pub fn prefetch(&self) {
+        prefetch_all(self);
+    }
+
+    /// Asks for the part of the history that the next bar needs; the cell's own memory should be there by now.
+    #[inline]
+    pub fn prefetch_history(&self) {
+        self.history.prefetch(20);
+    }
+
+    /// One bar, by the instructions that the processor has.
+    #[inline]
+    fn dispatch(&mut self, layout: &CellLayout, bar: &Bar) -> Option<Found> {
+        #[cfg(target_arch = "x86_64")]
+        if layout.wide {
+            // SAFETY: `wide` says that the processor has these instructions.
+            return unsafe { self.step_wide(layout, bar) };
+        }
+        self.step_plain(layout, bar)
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
+    fn step_wide(&mut self, layout: &CellLayout, bar: &Bar) -> Option<Found> {
+        self.step(layout, bar)
+    }
+
+    #[inline(never)]
+    fn step_plain(&mut self, layout: &CellLayout, bar: &Bar) -> Option<Found> {
+        self.step(layout, bar)
+    }
+
+    /// One bar through indicators and strategies; something where one of them may have found something.
+    #[inline(always)]
+    fn step(&mut self, layout: &CellLayout, bar: &Bar) -> Option<Found> {
         let price = match self.method {
             PriceMethod::Ohlc => bar.close,
             PriceMethod::Vwap => bar.vwap,
@@ -91,41 +167,35 @@ impl Cell {
         };
         let i = self.bars;
         self.bars += 1;
+        let (params, slots) = (&layout.params, &layout.indicators.strategies);
+        let before = self.indicators.reading(slots);
         self.history.push(price, bar.high, bar.low, bar.volume);
         self.indicators.on_bar(&layout.indicators, i, &self.history);
-        self.swings.on_bar(i, &self.history);
-
-        let (params, slots) = (&layout.params, &layout.indicators.strategies);
+        let now = self.indicators.reading(slots);
         let view = BarView {
             i,
             scale: self.price_scale,
             history: &self.history,
-            indicators: &self.indicators,
-            volume_average: self.indicators.volume(slots.volume),
+            high: bar.high,
+            low: bar.low,
+            prices: [price, self.history.price(1), self.history.price(2)],
+            now,
+            before,
+            volume_ratio: bar.volume / now.volume,
+            width: (now.upper - now.lower) / now.middle,
         };
-        let mut give = |strategy, candidate: Option<Candidate>| {
-            if let Some(candidate) = candidate {
-                on_signal(strategy, candidate);
-            }
-        };
-        if params.macd_rsi.enabled {
-            let found = self.macd_rsi.on_bar(&params.macd_rsi, &params.common, slots, &self.swings, &view);
-            give(Strategy::MacdRsi, found);
-        }
-        if params.ma_crossover.enabled {
-            give(Strategy::MaCrossover, self.ma_crossover.on_bar(&params.ma_crossover, slots, &view));
-        }
-        if params.rsi_trend.enabled {
-            let found = self.rsi_trend.on_bar(&params.rsi_trend, &params.common, slots, &self.swings, &view);
-            give(Strategy::RsiTrend, found);
-        }
-        if params.bollinger_breakout.enabled {
-            let found = self.bollinger_breakout.on_bar(&params.bollinger_breakout, slots, &view);
-            give(Strategy::BollingerBreakout, found);
-        }
-        if params.sr_breakout.enabled {
-            give(Strategy::SrBreakout, self.sr_breakout.on_bar(&params.sr_breakout, &view));
-        }
+        let divergences = self.swings.on_bar(&view, &params.common);
+        let only = |enabled: bool, fired: Fired| if enabled { fired } else { Fired::NONE };
+        let fired = [
+            only(params.macd_rsi.enabled, macd_rsi::fires(&params.macd_rsi, &view, divergences.macd_rsi)),
+            only(params.ma_crossover.enabled, ma_crossover::fires(&view)),
+            only(params.rsi_trend.enabled, self.rsi_trend.fires(&params.rsi_trend, &view, divergences.trend_rsi)),
+            only(params.bollinger_breakout.enabled, self.bollinger_breakout.fires(&params.bollinger_breakout, &view)),
+            only(params.sr_breakout.enabled, self.sr_breakout.fires(&params.sr_breakout, &view)),
+        ];
+        let any = (fired[0] | fired[1] | fired[2] | fired[3] | fired[4]).any();
+        // A copy of the view, so that the view itself need not lie in memory on every bar.
+        any.then(|| weigh(&self.rsi_trend, &self.sr_breakout, layout, &BarView { ..view }, &{ fired }))
     }
 
     /// Bars closed so far.
@@ -158,6 +228,36 @@ impl Cell {
     /// Bytes the cell occupies.
     #[must_use]
     pub fn bytes(&self) -> usize {
-        size_of::<Self>() + self.history.bytes()
+        size_of::<Self>() + self.history.bytes() + self.indicators.bytes()
     }
+}
+
+/// Makes the candidates of the conditions that hold.
+#[cold]
+#[inline(never)]
+fn weigh(
+    rsi_trend: &RsiTrend,
+    sr_breakout: &SrBreakout,
+    layout: &CellLayout,
+    view: &BarView<'_>,
+    fired: &AllFired,
+) -> Found {
+    let mut found: Found = [None; Strategy::COUNT];
+    let p = &layout.params;
+    if fired[0].any() {
+        found[0] = macd_rsi::candidate(&p.macd_rsi, view, fired[0]);
+    }
+    if fired[1].any() {
+        found[1] = ma_crossover::candidate(&p.ma_crossover, view, fired[1]);
+    }
+    if fired[2].any() {
+        found[2] = rsi_trend.candidate(&p.rsi_trend, view, fired[2]);
+    }
+    if fired[3].any() {
+        found[3] = bollinger_breakout::candidate(&p.bollinger_breakout, view, fired[3]);
+    }
+    if fired[4].any() {
+        found[4] = sr_breakout.candidate(&p.sr_breakout, view, fired[4]);
+    }
+    found
 }

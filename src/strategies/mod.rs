@@ -1,11 +1,14 @@
 //! Indicator values in, signals out: one file a strategy, and the [`Cell`] in which they meet.
 //!
-//! A strategy is a small state machine that looks at one closed bar ([`BarView`]) and gives at most one [`Candidate`].
+//! A strategy is a small state machine that looks at one closed bar ([`BarView`]) and gives at most one [`Candidate`], in
+//! two steps: `fires` finds on every bar, without branching, which of its conditions hold; `candidate` weighs them on the
+//! few bars on which one does.
 //! Values that are not ready are NaN, so that a condition that reads one is false. Nothing here allocates after a cell
 //! has been made.
 
 mod bollinger_breakout;
 mod cell;
+mod fired;
 mod ma_crossover;
 mod macd_rsi;
 mod rsi_trend;
@@ -17,6 +20,7 @@ pub use cell::{Cell, CellLayout};
 pub use view::BarView;
 
 use crate::model::Candidate;
+use fired::Fired;
 
 /// The number within [0, 1] that is nearest to `x`.
 #[inline]

@@ -3,7 +3,7 @@
 //! Only pivots are tracked from bar to bar, as bits of a word. The levels themselves are made of them only on the few
 //! bars that could break one: the price moved, and the volume is there.
 
-use super::{BarView, clamp};
+use super::{BarView, Fired, clamp};
 use crate::{
     config::{MAX_LOOKBACK, SrParams},
     indicators::History,
@@ -15,11 +15,40 @@ const PIVOT_LAG: usize = 3;
 /// Most pivots in the longest look back: each needs two lower neighbours on either side.
 const MAX_PIVOTS: usize = MAX_LOOKBACK / 3 + 1;
 
-/// State of the strategy on one cell: bit k is bar `i − k`.
-#[derive(Debug, Clone, Default)]
+/// State of the strategy on one cell.
+#[derive(Debug, Clone)]
 pub(super) struct SrBreakout {
+    /// Bit k: bar `i − k` is a pivot; the newest that can be known is [`PIVOT_LAG`] bars back.
     highs: u128,
     lows: u128,
+    /// Highs and lows of the newest two bars, NaN where there is none.
+    last_highs: [f64; 2],
+    last_lows: [f64; 2],
+    /// Bit k of each: bar `i − k` has a higher high (lower low) than both bars before it, and a lower high (higher low)
+    /// than the bar before it, than the bar two before it.
+    first_high: u8,
+    lower_high: u8,
+    lower_high_by_two: u8,
+    first_low: u8,
+    higher_low: u8,
+    higher_low_by_two: u8,
+}
+
+impl Default for SrBreakout {
+    fn default() -> Self {
+        Self {
+            highs: 0,
+            lows: 0,
+            last_highs: [f64::NAN; 2],
+            last_lows: [f64::NAN; 2],
+            first_high: 0,
+            lower_high: 0,
+            lower_high_by_two: 0,
+            first_low: 0,
+            higher_low: 0,
+            higher_low_by_two: 0,
+        }
+    }
 }
 
 /// A pivot: its price and how many bars ago it was.
@@ -38,36 +67,42 @@ struct Breakout {
 }
 
 impl SrBreakout {
-    /// Looks at the bar that has just closed.
-    #[inline]
-    pub(super) fn on_bar(&mut self, params: &SrParams, view: &BarView<'_>) -> Option<Candidate> {
+    /// Whether the bar that has just closed could break a level: the price moved, and the volume is there.
+    #[inline(always)]
+    pub(super) fn fires(&mut self, params: &SrParams, view: &BarView<'_>) -> Fired {
         self.track_pivots(view);
-        let (price, before) = (view.price(), view.history.price(1));
-        // Not an edge: a crossing is one already. NaN cannot occur here, prices are checked at the door.
-        if price == before
-            || view.i < params.consolidation_bars.max(1) as u64
-            || !view.volume_gate(params.volume_confirmation, params.volume_threshold)
-        {
-            return None;
-        }
-        let side = if price > before { Side::Buy } else { Side::Sell };
-        self.broken_level(params, view, side)
+        let (price, before) = (view.price(), view.price_before());
+        // Not an edge: a crossing is one already.
+        let possible = (view.i >= params.consolidation_bars.max(1) as u64)
+            & view.volume_gate(params.volume_confirmation, params.volume_threshold);
+        Fired::BUY.when(possible & (price > before)) | Fired::SELL.when(possible & (price < before))
     }
 
-    /// The pivot that becomes known with the bar before this one lies three bars back.
-    #[inline]
+    /// The pivot that becomes known with the bar before this one lies three bars back. Each bar is compared with the two
+    /// before it once, and a pivot put together from the bits: highs and lows fall in no order that could be learnt.
+    #[inline(always)]
     fn track_pivots(&mut self, view: &BarView<'_>) {
-        self.highs <<= 1;
-        self.lows <<= 1;
-        if view.i >= 5 {
-            let h = view.history;
-            let high = h.high(3);
-            let low = h.low(3);
-            let is_high = high > h.high(1) && high > h.high(2) && high > h.high(4) && high > h.high(5);
-            let is_low = low < h.low(1) && low < h.low(2) && low < h.low(4) && low < h.low(5);
-            self.highs |= u128::from(is_high) << PIVOT_LAG;
-            self.lows |= u128::from(is_low) << PIVOT_LAG;
-        }
+        let (high, low) = (view.high, view.low);
+        let ([high_1, high_2], [low_1, low_2]) = (self.last_highs, self.last_lows);
+        let bit = |word: u8, condition: bool| word << 1 | u8::from(condition);
+        // At bar j, j + 1 and j + 2, of which the newest is the bar before this one: bits 3, 2 and 1 of these words.
+        self.first_high = bit(self.first_high, (high > high_1) & (high > high_2));
+        self.lower_high = bit(self.lower_high, high < high_1);
+        self.lower_high_by_two = bit(self.lower_high_by_two, high < high_2);
+        self.first_low = bit(self.first_low, (low < low_1) & (low < low_2));
+        self.higher_low = bit(self.higher_low, low > low_1);
+        self.higher_low_by_two = bit(self.higher_low_by_two, low > low_2);
+        self.last_highs = [high, high_1];
+        self.last_lows = [low, low_1];
+        let is_high = self.first_high & self.lower_high << 1 & self.lower_high_by_two << 2 & 1 << PIVOT_LAG;
+        let is_low = self.first_low & self.higher_low << 1 & self.higher_low_by_two << 2 & 1 << PIVOT_LAG;
+        self.highs = self.highs << 1 | u128::from(is_high);
+        self.lows = self.lows << 1 | u128::from(is_low);
+    }
+
+    /// The candidate of the best level that the bar breaks.
+    pub(super) fn candidate(&self, params: &SrParams, view: &BarView<'_>, fired: Fired) -> Option<Candidate> {
+        self.broken_level(params, view, fired.sides().next()?)
     }
 
     fn broken_level(&self, params: &SrParams, view: &BarView<'_>, side: Side) -> Option<Candidate> {
@@ -76,20 +111,25 @@ impl SrBreakout {
         if (bits.count_ones() as usize) < params.min_touches {
             return None;
         }
+        let tolerance = params.tolerance * view.scale;
+        let reach = reach(view.price_before(), view.price(), tolerance);
         let mut pivots = [Pivot::default(); MAX_PIVOTS];
-        let mut count = 0;
+        let (mut count, mut near) = (0, 0);
         while bits != 0 && count < MAX_PIVOTS {
             let back = bits.trailing_zeros() as usize;
             bits &= bits - 1;
             let price = if side == Side::Buy { view.history.high(back) } else { view.history.low(back) };
+            near += usize::from((reach.0 <= price) & (price <= reach.1));
             pivots[count] = Pivot { price, back };
             count += 1;
+        }
+        if near < params.min_touches.min(2) {
+            return None;
         }
         let pivots = &mut pivots[..count];
         // By price, then by time: the older pivot is further back.
         pivots.sort_unstable_by(|a, b| a.price.total_cmp(&b.price).then(b.back.cmp(&a.back)));
 
-        let tolerance = params.tolerance * view.scale;
         let mut best: Option<Breakout> = None;
         for group in pivots.chunk_by(|a, b| b.price - a.price <= tolerance * b.price) {
             if group.len() >= params.min_touches
@@ -108,12 +148,21 @@ impl SrBreakout {
     }
 }
 
+/// Where two touches must lie for their level to be broken: a level lies between two neighbours of its group, which are
+/// no further from each other than the tolerance, or it is their price. With room for rounding.
+#[inline]
+fn reach(before: f64, price: f64, tolerance: f64) -> (f64, f64) {
+    let (low, high) = (before.min(price), before.max(price));
+    let wide = 1.0 - tolerance.min(0.5) - 1e-9;
+    if tolerance < 0.5 { (low * wide, high / wide) } else { (0.0, f64::INFINITY) }
+}
+
 /// The breakout through the level that a group of touches (by ascending price) makes, if the bar makes one.
 fn breakout(params: &SrParams, view: &BarView<'_>, group: &[Pivot], tolerance: f64, side: Side) -> Option<Breakout> {
     let touches = group.len();
     let lowest = group.first()?.price;
     let level = lowest + group.iter().map(|p| p.price - lowest).sum::<f64>() / touches as f64;
-    let (price, before) = (view.price(), view.history.price(1));
+    let (price, before) = (view.price(), view.price_before());
     let crosses = match side {
         Side::Buy => before <= level && level < price,
         Side::Sell => before >= level && level > price,

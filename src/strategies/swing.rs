@@ -1,95 +1,88 @@
 //! Swing points of the price and the divergences of other series from them.
 
-use crate::{config::CommonParams, indicators::History, model::Side};
+use super::{BarView, Fired};
+use crate::config::CommonParams;
 
-/// Values of a series kept for comparison with an earlier swing point; covers the longest look back.
-const TRACK: usize = 32;
-
-/// The recent values of one indicator.
-#[derive(Debug, Clone)]
-pub(super) struct Track {
-    values: [f64; TRACK],
-}
-
-impl Default for Track {
-    fn default() -> Self {
-        Self { values: [f64::NAN; TRACK] }
-    }
-}
-
-impl Track {
-    /// Takes the value of bar `i`.
-    #[inline]
-    pub(super) fn push(&mut self, i: u64, value: f64) {
-        self.values[i as usize % TRACK] = value;
-    }
-
-    /// Value of bar `i`, which is at most 31 bars ago.
-    #[inline]
-    fn at(&self, i: u64) -> f64 {
-        self.values[i as usize % TRACK]
-    }
-}
-
-/// Which of the recent bars are swing points: bit k is bar `i − 1 − k`.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct SwingPoints {
-    lows: u32,
-    highs: u32,
-}
-
-/// The pair of swing points that a divergence is measured between.
+/// The newest swing point of one direction, with the series that divergences are looked for in.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct SwingPair {
-    earlier: u64,
-    later: u64,
+struct Point {
+    bar: u64,
+    price: f64,
+    line: f64,
+    rsi: f64,
+    trend_rsi: f64,
+}
+
+/// The newest swing low and swing high.
+///
+/// A divergence is measured from the newest swing point before the one at hand: one of each direction is all that must
+/// be kept.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct SwingPoints {
+    low: Point,
+    high: Point,
+}
+
+impl Default for SwingPoints {
+    fn default() -> Self {
+        let nan = f64::NAN;
+        let none = Point { bar: 0, price: nan, line: nan, rsi: nan, trend_rsi: nan };
+        Self { low: none, high: none }
+    }
+}
+
+/// Divergences that end at the bar before the newest.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Divergences {
+    /// Of the price from MACD line and RSI.
+    pub(super) macd_rsi: Fired,
+    /// Of the price from the RSI of the trend strategy.
+    pub(super) trend_rsi: Fired,
 }
 
 impl SwingPoints {
-    /// Takes bar `i`, the newest of `history`: decides whether bar `i − 1` is a swing point.
-    #[inline]
-    pub(super) fn on_bar(&mut self, i: u64, history: &History) {
-        self.lows <<= 1;
-        self.highs <<= 1;
-        if i >= 2 {
-            let (before, middle, after) = (history.price(2), history.price(1), history.price(0));
-            self.lows |= u32::from(middle < before && middle < after);
-            self.highs |= u32::from(middle > before && middle > after);
-        }
-    }
+    /// Takes the newest bar: decides whether the one before is a swing point, and what diverges there from the newest
+    /// earlier one.
+    ///
+    /// Lows and highs come in no order that a processor could learn: nothing here branches.
+    #[inline(always)]
+    pub(super) fn on_bar(&mut self, view: &BarView<'_>, common: &CommonParams) -> Divergences {
+        let (earlier, middle, after) = (view.prices[2], view.prices[1], view.prices[0]);
+        let is_low = (middle < earlier) & (middle < after);
+        let is_high = (middle > earlier) & (middle > after);
+        let before = &view.before;
+        let ripe = view.i >= common.swing_min_index as u64;
+        let lookback = common.swing_lookback as u64;
 
-    /// The swing points of a divergence at bar `i`: bar `i − 1` and the newest earlier one, if the price makes a lower
-    /// low (buy) or a higher high (sell) from one to the other.
-    #[inline]
-    pub(super) fn pair(&self, i: u64, history: &History, side: Side, params: &CommonParams) -> Option<SwingPair> {
-        let points = match side {
-            Side::Buy => self.lows,
-            Side::Sell => self.highs,
-        };
-        // Bits 1 … lookback − 1 are bars i − 2 … i − lookback.
-        let earlier = points & (((1u64 << params.swing_lookback) - 1) as u32) & !1;
-        if points & 1 == 0 || earlier == 0 || i < params.swing_min_index as u64 {
-            return None;
+        let low = &mut self.low;
+        let lower = is_low & ripe & (view.i.wrapping_sub(low.bar) <= lookback) & (middle < low.price);
+        let buy_trend = lower & (before.trend_rsi > low.trend_rsi);
+        let buy_macd = lower & (before.line > low.line) & (before.rsi > low.rsi);
+        low.replace_if(is_low, view);
+
+        let high = &mut self.high;
+        let higher = is_high & ripe & (view.i.wrapping_sub(high.bar) <= lookback) & (middle > high.price);
+        let sell_trend = higher & (before.trend_rsi < high.trend_rsi);
+        let sell_macd = higher & (before.line < high.line) & (before.rsi < high.rsi);
+        high.replace_if(is_high, view);
+
+        Divergences {
+            macd_rsi: Fired::DIVERGENCE_BUY.when(buy_macd) | Fired::DIVERGENCE_SELL.when(sell_macd),
+            trend_rsi: Fired::DIVERGENCE_BUY.when(buy_trend) | Fired::DIVERGENCE_SELL.when(sell_trend),
         }
-        let back = earlier.trailing_zeros() as usize + 1;
-        let (then, now) = (history.price(back), history.price(1));
-        let extends = match side {
-            Side::Buy => now < then,
-            Side::Sell => now > then,
-        };
-        extends.then_some(SwingPair { earlier: i - back as u64, later: i - 1 })
     }
 }
 
-impl SwingPair {
-    /// Whether the series makes a higher low (buy) or a lower high (sell) between the points; false where a value is
-    /// not ready.
-    #[inline]
-    pub(super) fn diverges(&self, track: &Track, side: Side) -> bool {
-        let (then, now) = (track.at(self.earlier), track.at(self.later));
-        match side {
-            Side::Buy => now > then,
-            Side::Sell => now < then,
-        }
+impl Point {
+    /// Becomes the bar before the newest.
+    #[inline(always)]
+    fn replace_if(&mut self, condition: bool, view: &BarView<'_>) {
+        let pick = |new: f64, old: f64| std::hint::select_unpredictable(condition, new, old);
+        let before = &view.before;
+        self.bar = std::hint::select_unpredictable(condition, view.i.wrapping_sub(1), self.bar);
+        self.price = pick(view.price_before(), self.price);
+        self.line = pick(before.line, self.line);
+        self.rsi = pick(before.rsi, self.rsi);
+        self.trend_rsi = pick(before.trend_rsi, self.trend_rsi);
     }
 }

@@ -2,7 +2,7 @@
 
 use super::clamp;
 use crate::{
-    indicators::{History, IndicatorSet},
+    indicators::{History, Reading},
     model::Side,
 };
 
@@ -15,44 +15,50 @@ pub struct BarView<'a> {
     pub scale: f64,
     /// The recent bars, the newest of which is this one.
     pub history: &'a History,
+    /// Highest price of the bar.
+    pub high: f64,
+    /// Lowest price of the bar.
+    pub low: f64,
+    /// The price series at this bar, at the one before and at the one before that; NaN where there is none.
+    pub prices: [f64; 3],
     /// Values of the indicators at this bar.
-    pub indicators: &'a IndicatorSet,
-    /// Volume average at this bar, NaN before it is ready.
-    pub volume_average: f64,
+    pub now: Reading,
+    /// Values of the indicators at the bar before.
+    pub before: Reading,
+    /// Volume over its average; says nothing where the average is not above zero.
+    pub volume_ratio: f64,
+    /// Distance of the bands, relative to the middle one.
+    pub width: f64,
 }
 
 impl BarView<'_> {
     /// The price series at this bar.
-    #[inline]
+    #[inline(always)]
     #[must_use]
     pub fn price(&self) -> f64 {
-        self.history.price(0)
+        self.prices[0]
     }
 
-    /// Volume over its average, or `None` where that says nothing: not ready, or not above zero.
-    #[inline]
-    fn volume_ratio(&self) -> Option<f64> {
-        (self.volume_average > 0.0).then(|| self.history.volume(0) / self.volume_average)
+    /// The price series at the bar before, NaN at the first.
+    #[inline(always)]
+    #[must_use]
+    pub fn price_before(&self) -> f64 {
+        self.prices[1]
     }
 
     /// Share of the volume that a signal asks for, in [0, 1]; 1 where volume is not asked or says nothing.
     #[inline]
     #[must_use]
     pub fn volume_factor(&self, confirmation: bool, threshold: f64) -> f64 {
-        match self.volume_ratio() {
-            Some(ratio) if confirmation => (ratio / threshold).min(1.0),
-            _ => 1.0,
-        }
+        if confirmation && self.now.volume > 0.0 { (self.volume_ratio / threshold).min(1.0) } else { 1.0 }
     }
 
     /// Whether the volume is what a signal needs; open where volume is not asked or says nothing.
-    #[inline]
+    #[inline(always)]
     #[must_use]
     pub fn volume_gate(&self, confirmation: bool, threshold: f64) -> bool {
-        match self.volume_ratio() {
-            Some(ratio) if confirmation => ratio >= threshold,
-            _ => true,
-        }
+        let says = confirmation & (self.now.volume > 0.0);
+        !says | (self.volume_ratio >= threshold)
     }
 
     /// Momentum of the price over the last `bars`, in [0, 1]; 0.5 is none.

@@ -152,6 +152,32 @@ fn indicators_and_signals_are_those_of_the_definition() {
     assert!(tally.exempt_share() < 1e-3, "rounding excuses too much: {tally:?}");
 }
 
+/// What the processor at hand makes of a bar, against what every processor makes of it: to the last bit.
+#[test]
+fn all_instruction_sets_agree_bit_for_bit() {
+    TestRunner::new(cases(200))
+        .run(&recipe(8), |recipe| {
+            let layout = CellLayout::new(recipe.strategy_params(), true);
+            let portable = layout.clone().portable();
+            let scale = recipe.interval().price_scale();
+            let mut cells = [&layout, &portable].map(|layout| Cell::new(layout, recipe.method, scale, 0));
+            for bar in recipe.bars() {
+                let mut found = [Vec::new(), Vec::new()];
+                for ((cell, layout), found) in cells.iter_mut().zip([&layout, &portable]).zip(&mut found) {
+                    cell.on_bar(layout, &bar, |_, c| {
+                        found.push((c.kind, c.confidence.to_bits(), c.factors.map(f64::to_bits)));
+                    });
+                }
+                prop_assert_eq!(&found[0], &found[1]);
+                let [one, other] =
+                    [&cells[0], &cells[1]].map(|cell| cell.published(&layout).values().map(f64::to_bits));
+                prop_assert_eq!(one, other);
+            }
+            Ok(())
+        })
+        .unwrap_or_else(|e| panic!("{e}"));
+}
+
 /// Series that are known to make everything happen, the same on every run.
 fn varied_recipe(seed: u64) -> Recipe {
     let mut rng = Rng(seed);

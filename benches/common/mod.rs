@@ -1,0 +1,32 @@
+//! What the benches share: bars to feed, peers to compare with, and the ratios at the end.
+#![allow(dead_code)] // every bench uses its own part
+
+pub mod ratios;
+pub mod signals;
+pub mod tape;
+
+use criterion::Criterion;
+use std::time::Duration;
+
+/// Short runs, many of them: the machine is shared, and the median of a short run is as good as that of a long one.
+pub fn criterion() -> Criterion {
+    Criterion::default()
+        .sample_size(30)
+        .warm_up_time(Duration::from_millis(200))
+        .measurement_time(Duration::from_millis(800))
+        .without_plots()
+}
+
+/// Cells of the tables, and whether all of them get a bar each round or two in a hundred.
+pub const SHAPES: [(usize, bool); 7] =
+    [(1, true), (100, true), (1_000, true), (10_000, true), (100, false), (1_000, false), (10_000, false)];
+
+/// Name of one of the [`SHAPES`].
+pub fn shape_name(cells: usize, dense: bool) -> String {
+    format!("{}/{cells}", if dense { "dense" } else { "sparse" })
+}
+
+/// A table of the first parameter, `base` measured first.
+pub fn id(case: &str, cells: usize, dense: bool) -> criterion::BenchmarkId {
+    criterion::BenchmarkId::new(case, shape_name(cells, dense))
+}

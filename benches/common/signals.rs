@@ -1,0 +1,26 @@
+//! Signals as strategies give them.
+
+use super::tape::Rng;
+use wagehood_engine::model::{Candidate, Side, Signal, SignalKind, SourceId, Strategy, SymbolId, TimeframeId};
+
+/// Signal `n` of a stream over `symbols` symbols and `timeframes` timeframes.
+pub fn signal(n: u64, symbols: u64, timeframes: u64, rng: &mut Rng) -> Signal {
+    let (kind, side) = if rng.bits() & 1 == 0 {
+        (SignalKind::MacdRsiBullish, Side::Buy)
+    } else {
+        (SignalKind::MacdRsiBearish, Side::Sell)
+    };
+    Signal {
+        seq: n + 1,
+        event_ts: n as i64 * 60_000 + 60_000,
+        arrival_ns: n,
+        source: SourceId { input: 0, major: 1_751_985_060_123 + n, minor: 4 },
+        bar_ts: n as i64 * 60_000,
+        bar_index: n,
+        price: (4_886.0 * (1.0 + rng.unit())).round() / 100.0,
+        symbol: SymbolId((n % symbols) as u16),
+        timeframe: TimeframeId::new((rng.bits() % timeframes) as usize),
+        strategy: Strategy::ALL[(rng.bits() % 5) as usize],
+        candidate: Candidate { kind, side, confidence: rng.unit(), factors: std::array::from_fn(|_| rng.unit()) },
+    }
+}

@@ -1,0 +1,53 @@
+#!/bin/sh
+# Instructions of the hot kernels for one element, counted under callgrind: exact, and the same on every run, however
+# noisy the machine.
+#
+#   perf/instructions.sh            compare with perf/instructions.tsv; fails where a kernel grew by more than 5 %
+#   perf/instructions.sh --update   write the table anew, to be committed with the change that made it so
+#
+# Counts belong to a compiler and a processor with AVX2. Built without mimalloc, which valgrind does not know, and for
+# the baseline of the architecture; what is chosen at run time is chosen here too, except AVX-512.
+set -eu
+cd "$(dirname "$0")/.."
+table=perf/instructions.tsv
+rounds=200
+batch=64
+
+if ! command -v valgrind >/dev/null 2>&1; then
+    echo "instructions: skipped, valgrind is not installed"
+    exit 0
+fi
+unset RUSTFLAGS
+cargo build --quiet --profile fast --no-default-features --example kernels
+kernels="${CARGO_TARGET_DIR:-target}/fast/examples/kernels"
+
+count() {
+    valgrind --tool=callgrind --callgrind-out-file=/dev/null "$kernels" "$1" "$2" 2>&1 |
+        sed -n 's/.*Collected : \([0-9]*\).*/\1/p'
+}
+
+new=$(mktemp)
+trap 'rm -f "$new"' EXIT
+for kernel in $("$kernels"); do
+    none=$(count "$kernel" 0)
+    some=$(count "$kernel" $rounds)
+    printf '%s\t%s\n' "$kernel" $(((some - none) / (rounds * batch))) >>"$new"
+done
+
+if [ "${1:-}" = --update ]; then
+    { printf '# instructions an element; written by perf/instructions.sh --update\n'; cat "$new"; } >"$table"
+    cat "$table"
+    exit 0
+fi
+grep -v '^#' "$table" | awk -F '\t' -v OFS='\t' '
+    NR == FNR { old[$1] = $2; next }
+    FNR == 1 { print "kernel", "before", "now", "change" }
+    !($1 in old) { print $1, "-", $2, "NEW: run with --update"; failed = 1; next }
+    {
+        change = old[$1] ? 100 * ($2 / old[$1] - 1) : 0
+        verdict = change > 5 ? "  GREW" : ""
+        printf "%s\t%d\t%d\t%+.1f %%%s\n", $1, old[$1], $2, change, verdict
+        if (change > 5) failed = 1
+    }
+    END { exit failed }
+' - "$new"

@@ -1,0 +1,80 @@
+//! All indicators of one cell, one by one: its first bars, and for good those that no strategy reads.
+
+use super::{Bollinger, Ema, History, IndicatorLayout, Macd, RollingMean, Rsi};
+
+/// State and last values; which of them mean what, the [`IndicatorLayout`] says.
+#[derive(Debug, Clone)]
+pub(super) struct Scalar {
+    pub(super) emas: Box<[Ema]>,
+    pub(super) rsis: Box<[Rsi]>,
+    pub(super) macds: Box<[Macd]>,
+    pub(super) bands: Box<[Bollinger]>,
+    pub(super) volumes: Box<[RollingMean]>,
+    pub(super) price_means: Box<[RollingMean]>,
+}
+
+/// As many as there are specifications.
+fn each<T: Clone + Default>(count: usize) -> Box<[T]> {
+    vec![T::default(); count].into_boxed_slice()
+}
+
+/// From which indicator of each kind on they are to be updated.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Part {
+    /// All.
+    All,
+    /// Those that [`Core`](super::core::Core) has not got.
+    Rest,
+}
+
+impl Scalar {
+    /// Indicators before the first bar. Allocates.
+    pub(super) fn new(layout: &IndicatorLayout) -> Self {
+        Self {
+            emas: each(layout.emas.len()),
+            rsis: each(layout.rsis.len()),
+            macds: each(layout.macds.len()),
+            bands: each(layout.bands.len()),
+            volumes: each(layout.volumes.len()),
+            price_means: each(layout.price_means.len()),
+        }
+    }
+
+    /// Takes bar `i`, the newest of `history`. Each indicator is computed once. Allocates nothing.
+    pub(super) fn on_bar(&mut self, layout: &IndicatorLayout, i: u64, history: &History, part: Part) {
+        let (two, one) = match part {
+            Part::All => (0, 0),
+            Part::Rest => (2, 1),
+        };
+        let price = history.price(0);
+        let change = price - history.price(1);
+        for (ema, spec) in self.emas.iter_mut().zip(&layout.emas).skip(two) {
+            ema.on_value(spec, i, price);
+        }
+        for (rsi, &period) in self.rsis.iter_mut().zip(&layout.rsis).skip(two) {
+            rsi.on_change(period, i, change);
+        }
+        for (macd, spec) in self.macds.iter_mut().zip(&layout.macds).skip(one) {
+            macd.on_price(spec, i, price);
+        }
+        for (bands, spec) in self.bands.iter_mut().zip(&layout.bands).skip(one) {
+            bands.on_bar(spec, i, history, history.price(spec.period));
+        }
+        for (mean, &period) in self.volumes.iter_mut().zip(&layout.volumes).skip(one) {
+            mean.on_value(period as u64, i, history.volume(0), history.volume(period));
+        }
+        for (mean, &period) in self.price_means.iter_mut().zip(&layout.price_means) {
+            mean.on_value(period as u64, i, price, history.price(period));
+        }
+    }
+
+    /// Bytes held.
+    pub(super) fn bytes(&self) -> usize {
+        size_of_val(&*self.emas)
+            + size_of_val(&*self.rsis)
+            + size_of_val(&*self.macds)
+            + size_of_val(&*self.bands)
+            + size_of_val(&*self.volumes)
+            + size_of_val(&*self.price_means)
+    }
+}

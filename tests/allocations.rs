@@ -1,0 +1,270 @@
+//! Nothing on the hot path allocates: every stage, fed a million records, with an allocator that counts.
+//!
+//! Alone in its binary, because the allocator is the process's.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+#![allow(unsafe_code)] // a counting allocator can be had in no other way
+
+#[path = "properties/plan.rs"]
+#[allow(dead_code)]
+mod plan;
+#[path = "../benches/common/tape.rs"]
+#[allow(dead_code)]
+mod tape;
+
+use std::{
+    alloc::{GlobalAlloc, Layout, System},
+    cell::Cell as StdCell,
+    hint::black_box,
+};
+use tape::{Rng, Walk};
+use wagehood_engine::{
+    aggregate::TimeBarAggregator,
+    config::{PriceMethod, StrategyParams},
+    correlate::{Correlator, Verdict},
+    engine::Merge,
+    feed::{Entry, FrameRecord, Record, decode_entry, encode_frame},
+    model::{
+        Bar, Candidate, Directory, Side, Signal, SignalKind, SourceId, Strategy, SymbolId, Timeframe, TimeframeId,
+        WorkerMessage,
+    },
+    publish::{Labels, OutputNames, Sources, bar_csv, signal_json_line, xadd_bar, xadd_signal},
+    redis_io::{Commands, Scanner, XreadCursor, XreadItem},
+    strategies::{Cell, CellLayout},
+};
+
+thread_local! {
+    /// Allocations of this thread; of others, such as the test harness's, nobody asks.
+    static COUNT: StdCell<u64> = const { StdCell::new(0) };
+}
+
+struct Counting;
+
+fn count() {
+    // A thread that ends has no counter any more.
+    let _ = COUNT.try_with(|count| count.set(count.get() + 1));
+}
+
+// SAFETY: every call goes to the system's allocator as it came.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        count();
+        // SAFETY: the caller's promises are handed on.
+        unsafe { System.alloc(layout) }
+    }
+    unsafe fn dealloc(&self, place: *mut u8, layout: Layout) {
+        // SAFETY: as above.
+        unsafe { System.dealloc(place, layout) }
+    }
+    unsafe fn realloc(&self, place: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        count();
+        // SAFETY: as above.
+        unsafe { System.realloc(place, layout, size) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+const RECORDS: usize = 1_000_000;
+
+/// Runs `work` for each of so many records, after `warm_up` of them, and asserts that the rest allocates nothing.
+fn none(what: &str, warm_up: usize, mut work: impl FnMut(usize)) {
+    (0..warm_up).for_each(&mut work);
+    let before = COUNT.get();
+    (warm_up..warm_up + RECORDS).for_each(&mut work);
+    assert_eq!(COUNT.get() - before, 0, "{what} allocates");
+}
+
+#[test]
+fn the_counter_counts() {
+    let before = COUNT.get();
+    drop(black_box(Box::new(1)));
+    assert_eq!(COUNT.get() - before, 1);
+}
+
+#[test]
+fn cells() {
+    for publish in [false, true] {
+        let layout = CellLayout::new(StrategyParams::default(), publish);
+        let scale = "1m".parse::<Timeframe>().unwrap().price_scale();
+        let mut cells: Vec<Cell> = (0..10).map(|_| Cell::new(&layout, PriceMethod::Ohlc, scale, 64)).collect();
+        let mut walks: Vec<Walk> = (0..10).map(Walk::new).collect();
+        let mut signals = 0u64;
+        // A cell's first bars allocate nothing either.
+        none("Cell::on_bar", 0, |n| {
+            let bar = walks[n % 10].next(n % 10);
+            cells[n % 10].on_bar(&layout, &bar, |_, _| signals += 1);
+            black_box(cells[n % 10].published(&layout));
+        });
+        assert!(signals > 10_000);
+    }
+}
+
+#[test]
+fn aggregator() {
+    let plan = plan::plan(&["1m", "5m", "1h", "1d"], &[u32::MAX; 4]);
+    let mut aggregator = TimeBarAggregator::new(&plan);
+    let mut walks: Vec<Walk> = (0..4).map(Walk::new).collect();
+    let mut closed = 0u64;
+    none("TimeBarAggregator::on_bar", 0, |n| {
+        let bar = Bar { ts: (n / 4) as i64 * 60_000, ..walks[n % 4].next(n % 4) };
+        aggregator.on_bar(&bar, &mut |bar| {
+            closed += 1;
+            black_box(bar);
+        });
+    });
+    assert!(closed > RECORDS as u64 * 6 / 5);
+}
+
+fn signal(n: usize, rng: &mut Rng) -> Signal {
+    let side = if rng.bits() & 1 == 0 { Side::Buy } else { Side::Sell };
+    let kind = if side == Side::Buy { SignalKind::MacdRsiBullish } else { SignalKind::MacdRsiBearish };
+    let factors = std::array::from_fn(|_| rng.unit());
+    Signal {
+        seq: n as u64 + 1,
+        event_ts: n as i64 * 60_000 + 60_000,
+        arrival_ns: n as u64,
+        source: SourceId { input: 0, major: 1_751_985_060_123 + n as u64, minor: 4 },
+        bar_ts: n as i64 * 60_000,
+        bar_index: n as u64,
+        price: 100.0 * (1.0 + rng.unit()),
+        symbol: SymbolId((n % 4) as u16),
+        timeframe: TimeframeId::new(rng.bits() as usize % 4),
+        strategy: Strategy::ALL[rng.bits() as usize % 5],
+        candidate: Candidate { kind, side, confidence: rng.unit(), factors },
+    }
+}
+
+/// Merge, correlator and encoders in one go, as the publisher runs them.
+#[test]
+fn publishing() {
+    let timeframes: Vec<Timeframe> = ["1m", "5m", "1h", "1d"].iter().map(|name| name.parse().unwrap()).collect();
+    let plan = plan::plan(&["1m", "5m", "1h", "1d"], &[u32::MAX; 4]);
+    let directory = Directory::new(4, &timeframes);
+    assert!((0..4).all(|k| directory.name_symbol(SymbolId(k), &format!("S{k}"))));
+    let (names, sources) = (OutputNames::default(), Sources::default());
+    let labels = Labels { directory: &directory, sources: &sources };
+    let mut merge = Merge::new(2, 64);
+    let mut correlator = Correlator::new(&plan);
+    let mut group = Vec::with_capacity(64);
+    let mut commands = Commands::with_capacity(1 << 16);
+    let mut lines = Vec::with_capacity(1 << 16);
+    let mut rng = Rng(3);
+    let mut published = 0u64;
+    none("publishing", 10_000, |n| {
+        merge.push(n % 2, WorkerMessage::Signal(signal(n, &mut rng)));
+        for worker in 0..2 {
+            merge.push(worker, WorkerMessage::Progress { seq: n as u64 + 1 });
+        }
+        let limit = merge.complete();
+        group.clear();
+        while merge
+            .next_group(limit, |item| {
+                if let wagehood_engine::engine::Item::Signal(signal) = item {
+                    group.push(signal);
+                }
+            })
+            .is_some()
+        {}
+        correlator.on_group(&mut group, |verdict| {
+            let (Verdict::Publish(composite) | Verdict::Hold(composite, _)) = verdict;
+            commands.clear();
+            lines.clear();
+            xadd_signal(&mut commands, &names, &composite, labels);
+            signal_json_line(&mut lines, &composite, labels);
+            published += 1;
+        });
+    });
+    assert_eq!(merge.grown(), 0);
+    assert!(published >= RECORDS as u64);
+}
+
+#[test]
+fn bars() {
+    let timeframes: Vec<Timeframe> = vec!["1m".parse().unwrap()];
+    let directory = Directory::new(1, &timeframes);
+    assert!(directory.name_symbol(SymbolId(0), "SPY"));
+    let names = OutputNames::default();
+    let mut walk = Walk::new(1);
+    let mut commands = Commands::with_capacity(1 << 16);
+    let mut lines = Vec::with_capacity(1 << 16);
+    none("encoding of bars", 100, |n| {
+        let bar = Bar { ts: n as i64 * 60_000, ..walk.next(0) };
+        commands.clear();
+        lines.clear();
+        xadd_bar(&mut commands, &names, &bar, &directory);
+        bar_csv(&mut lines, &bar, &directory);
+    });
+}
+
+#[test]
+fn decoding() {
+    let base: Timeframe = "1m".parse().unwrap();
+    let fields: [(&[u8], &[u8]); 11] = [
+        (b"event_id", b"SPY_1795354738528"),
+        (b"symbol", b"SPY"),
+        (b"timestamp", b"2025-07-08T14:30:00"),
+        (b"price", b"620.01"),
+        (b"volume", b"12345.0"),
+        (b"open", b"619.5"),
+        (b"high", b"620.25"),
+        (b"low", b"619.0"),
+        (b"close", b"620.01"),
+        (b"source", b"mock"),
+        (b"metadata", b"{\"timeframe\": \"1m\"}"),
+    ];
+    none("decode_entry of flat fields", 1, |_| {
+        black_box(decode_entry(fields.into_iter(), base).expect("a good entry"));
+    });
+    let record = Record {
+        symbol: b"SPY",
+        ts: 1_751_985_000_000,
+        interval: base,
+        open: 619.5,
+        high: 620.25,
+        low: 619.0,
+        close: 620.0,
+        volume: 12_345.0,
+        vwap: f64::NAN,
+        trades: 0,
+        ingest_ns: 0,
+    };
+    let records = [FrameRecord::new(&record).unwrap(); 64];
+    let mut frame = Vec::with_capacity(1 << 16);
+    none("frames", 1, |n| {
+        if n % 64 == 0 {
+            frame.clear();
+            encode_frame(base, 1, &records, &mut frame).unwrap();
+            let fields: [(&[u8], &[u8]); 1] = [(b"frame", &frame)];
+            let Ok(Entry::Frame(view)) = decode_entry(fields.into_iter(), base) else { panic!("a good frame") };
+            for record in view.records() {
+                black_box(record);
+            }
+        }
+    });
+}
+
+#[test]
+fn scanning() {
+    let bulk = |text: &str| format!("${}\r\n{text}\r\n", text.len());
+    let mut reply = format!("*1\r\n*2\r\n{}*100\r\n", bulk("market_data_stream"));
+    for i in 0..100 {
+        reply += &format!("*2\r\n{}*4\r\n", bulk(&format!("1795354738528-{i}")));
+        reply += &["symbol", "SPY", "close", "620.25"].map(bulk).concat();
+    }
+    let reply = reply.into_bytes();
+    let mut scanner = Scanner::default();
+    none("scanning", 100, |n| {
+        if n % 100 == 0 {
+            scanner.scan(&reply).expect("a good reply");
+            let (mut cursor, mut fields) = (XreadCursor::default(), 0);
+            while let Ok(Some(item)) = cursor.next(&reply) {
+                if let XreadItem::Entry(entry) = item {
+                    fields += entry.fields.count();
+                }
+            }
+            assert_eq!(fields, 200);
+            scanner.reset();
+        }
+    });
+}
