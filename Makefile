@@ -4,10 +4,10 @@ CARGO ?= cargo
 DURATION ?= 30s
 
 .DEFAULT_GOAL := help
-.PHONY: help run test ci bench clean redis-server
+.PHONY: help run test faults ci bench instructions clean redis-server
 
 help: ## what there is
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
 run: ## build the engine and run it on a mock market for half a minute; no Redis needed (DURATION=…)
 	$(CARGO) run --release --locked -- run --duration $(DURATION)
@@ -23,11 +23,17 @@ redis-server: # the tests start servers of their own; the program must be there
 		DEBIAN_FRONTEND=noninteractive $$sudo apt-get install -y -qq --no-install-recommends redis-server; \
 	}
 
+faults: redis-server ## kill the engine and Redis again and again, count what is lost (FAULTS=120 SEED=1)
+	FAULTS=$${FAULTS:-120} $(CARGO) test --locked --test faults -- --nocapture
+
 ci: ## everything that must pass before a change lands
 	bash .ci/run
 
 bench: ## what one operation costs (Criterion)
 	$(CARGO) bench --locked
+
+instructions: ## count the instructions of the hot kernels (valgrind) against the table in perf/
+	perf/instructions.sh
 
 clean: ## remove what has been built
 	$(CARGO) clean

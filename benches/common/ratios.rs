@@ -1,5 +1,7 @@
 //! Medians of one run side by side, read back from what Criterion has written.
 
+#![allow(clippy::print_stdout)] // a bench prints its figures
+
 use std::path::PathBuf;
 
 /// Median of a benchmark in this run, ns an iteration; `None` where it was not measured.
