@@ -29,7 +29,8 @@ fn base(c: &mut Criterion, cells: usize, dense: bool) {
     });
 }
 
-fn cells(c: &mut Criterion, n: usize, dense: bool) {
+/// `ahead`: as a worker does it, which asks for the memory of the next eight cells before it begins with the first.
+fn cells(c: &mut Criterion, n: usize, dense: bool, ahead: bool) {
     let mut tape = Tape::new(n, dense);
     let minute: Timeframe = "1m".parse().unwrap();
     let layout = CellLayout::new(StrategyParams::default(), false);
@@ -42,26 +43,33 @@ fn cells(c: &mut Criterion, n: usize, dense: bool) {
     let mut group = c.benchmark_group(GROUP);
     group.throughput(Throughput::Elements(tape.per_round() as u64));
     let (mut bars, mut found) = (0, 0);
-    group.bench_function(id("cell", n, dense), |b| {
+    group.bench_function(id(if ahead { "ahead" } else { "cell" }, n, dense), |b| {
         b.iter(|| {
-            for bar in tape.round() {
-                cells[bar.symbol.index()].on_bar(&layout, bar, |strategy, candidate| {
-                    found += 1;
-                    black_box((strategy, candidate));
-                });
-                bars += 1;
+            for chunk in tape.round().chunks(8) {
+                if ahead {
+                    chunk.iter().for_each(|bar| cells[bar.symbol.index()].prefetch());
+                    chunk.iter().for_each(|bar| cells[bar.symbol.index()].prefetch_history(&layout));
+                }
+                for bar in chunk {
+                    cells[bar.symbol.index()].on_bar(&layout, bar, |strategy, candidate| {
+                        found += 1;
+                        black_box((strategy, candidate));
+                    });
+                }
+                bars += chunk.len();
             }
         });
     });
     if ratios::measuring() {
-        println!("    a signal every {:.0} bars", f64::from(bars) / f64::from(found));
+        println!("    a signal every {:.0} bars", bars as f64 / f64::from(found));
     }
 }
 
 fn benches(c: &mut Criterion) {
     for (n, dense) in SHAPES {
         base(c, n, dense);
-        cells(c, n, dense);
+        cells(c, n, dense, false);
+        cells(c, n, dense, true);
     }
 }
 
@@ -71,5 +79,5 @@ fn main() {
     all();
     Criterion::default().configure_from_args().final_summary();
     let shapes = SHAPES.map(|(cells, dense)| (shape_name(cells, dense), Tape::new(cells, dense).per_round()));
-    ratios::print(GROUP, &["cell", "base"], &shapes);
+    ratios::print(GROUP, &["cell", "ahead", "base"], &shapes);
 }

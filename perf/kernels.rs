@@ -42,11 +42,12 @@ struct Run {
 
 type Kernel = fn(&Run);
 
-const KERNELS: [(&str, Kernel); 11] = [
+const KERNELS: [(&str, Kernel); 12] = [
     ("base", base),
     ("indicators", indicators),
     ("strategies", |run| strategies(run, false)),
     ("strategies_portable", |run| strategies(run, true)),
+    ("strategies_ahead", strategies_ahead),
     ("aggregate", aggregate),
     ("decode_legacy", decode_legacy),
     ("decode_frame", decode_frame),
@@ -109,6 +110,29 @@ fn strategies(run: &Run, portable: bool) {
     tape.warm_up().iter().for_each(&mut on_bar);
     for _ in 0..run.rounds {
         tape.round().iter().for_each(&mut on_bar);
+    }
+}
+
+/// As a worker does it, which asks for the memory of the next eight cells before it begins with the first.
+fn strategies_ahead(run: &Run) {
+    let mut tape = Tape::new(run.cells, run.dense);
+    let scale = "1m".parse::<Timeframe>().unwrap().price_scale();
+    let layout = CellLayout::new(StrategyParams::default(), false);
+    let mut cells: Vec<_> = (0..run.cells).map(|_| Cell::new(&layout, PriceMethod::Ohlc, scale, 256)).collect();
+    let mut on_bars = |bars: &[Bar]| {
+        for bars in bars.chunks(8) {
+            bars.iter().for_each(|bar| cells[bar.symbol.index()].prefetch());
+            bars.iter().for_each(|bar| cells[bar.symbol.index()].prefetch_history(&layout));
+            for bar in bars {
+                cells[bar.symbol.index()].on_bar(&layout, bar, |strategy, candidate| {
+                    black_box((strategy, candidate));
+                });
+            }
+        }
+    };
+    on_bars(tape.warm_up());
+    for _ in 0..run.rounds {
+        on_bars(tape.round());
     }
 }
 

@@ -257,6 +257,16 @@ impl<T> Inlet<T> {
         }
     }
 
+    /// Shows the oldest messages, at most `max`, and leaves them where they are; returns how many there were.
+    #[inline]
+    pub fn ahead(&mut self, max: usize, look: impl FnMut(&T)) -> usize {
+        let count = self.ring.slots().min(max);
+        let Ok(chunk) = self.ring.read_chunk(count) else { return 0 };
+        let (first, second) = chunk.as_slices();
+        first.iter().chain(second).for_each(look);
+        count
+    }
+
     /// The oldest message, left where it is.
     #[inline]
     pub fn peek(&mut self) -> Option<&T> {

@@ -86,12 +86,6 @@ pub struct Cell {
     method: PriceMethod,
 }
 
-/// What the strategies have found on one bar, in their order.
-type Found = [Option<Candidate>; Strategy::COUNT];
-
-/// Which conditions hold, by strategy.
-type AllFired = [Fired; Strategy::COUNT];
-
 impl Cell {
     /// A cell before its first bar, which keeps at least `buffer_size` bars and as many as its layout needs. Allocates.
     #[must_use]
@@ -114,16 +108,15 @@ impl Cell {
     /// Allocates nothing.
     #[inline]
     pub fn on_bar(&mut self, layout: &CellLayout, bar: &Bar, mut on_signal: impl FnMut(Strategy, Candidate)) {
-        if let Some(found) = self.dispatch(layout, bar) {
-            for (strategy, candidate) in Strategy::ALL.into_iter().zip(found) {
-                if let Some(candidate) = candidate {
-                    on_signal(strategy, candidate);
-                }
-            }
+        #[cfg(target_arch = "x86_64")]
+        if layout.wide {
+            // SAFETY: `wide` says that the processor has these instructions.
+            return unsafe { self.step_wide(layout, bar, &mut on_signal) };
         }
+        self.step_plain(layout, bar, &mut on_signal);
     }
 
-    /// Asks for the memory of the cell, but not for that of its history.
+    /// Asks for the memory of the cell, but not for that of its history: worth it where a bar for it will come soon.
     #[inline]
     pub fn prefetch(&self) {
         prefetch_all(self);
@@ -131,35 +124,24 @@ impl Cell {
 
     /// Asks for the part of the history that the next bar needs; the cell's own memory should be there by now.
     #[inline]
-    pub fn prefetch_history(&self) {
-        self.history.prefetch(20);
-    }
-
-    /// One bar, by the instructions that the processor has.
-    #[inline]
-    fn dispatch(&mut self, layout: &CellLayout, bar: &Bar) -> Option<Found> {
-        #[cfg(target_arch = "x86_64")]
-        if layout.wide {
-            // SAFETY: `wide` says that the processor has these instructions.
-            return unsafe { self.step_wide(layout, bar) };
-        }
-        self.step_plain(layout, bar)
+    pub fn prefetch_history(&self, layout: &CellLayout) {
+        self.history.prefetch(layout.indicators.volume_window());
     }
 
     #[cfg(target_arch = "x86_64")]
     #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
-    fn step_wide(&mut self, layout: &CellLayout, bar: &Bar) -> Option<Found> {
-        self.step(layout, bar)
+    fn step_wide(&mut self, layout: &CellLayout, bar: &Bar, on_signal: &mut impl FnMut(Strategy, Candidate)) {
+        self.step(layout, bar, on_signal);
     }
 
     #[inline(never)]
-    fn step_plain(&mut self, layout: &CellLayout, bar: &Bar) -> Option<Found> {
-        self.step(layout, bar)
+    fn step_plain(&mut self, layout: &CellLayout, bar: &Bar, on_signal: &mut impl FnMut(Strategy, Candidate)) {
+        self.step(layout, bar, on_signal);
     }
 
-    /// One bar through indicators and strategies; something where one of them may have found something.
+    /// One bar through indicators and strategies.
     #[inline(always)]
-    fn step(&mut self, layout: &CellLayout, bar: &Bar) -> Option<Found> {
+    fn step(&mut self, layout: &CellLayout, bar: &Bar, on_signal: &mut impl FnMut(Strategy, Candidate)) {
         let price = match self.method {
             PriceMethod::Ohlc => bar.close,
             PriceMethod::Vwap => bar.vwap,
@@ -193,9 +175,39 @@ impl Cell {
             only(params.bollinger_breakout.enabled, self.bollinger_breakout.fires(&params.bollinger_breakout, &view)),
             only(params.sr_breakout.enabled, self.sr_breakout.fires(&params.sr_breakout, &view)),
         ];
-        let any = (fired[0] | fired[1] | fired[2] | fired[3] | fired[4]).any();
-        // A copy of the view, so that the view itself need not lie in memory on every bar.
-        any.then(|| weigh(&self.rsi_trend, &self.sr_breakout, layout, &BarView { ..view }, &{ fired }))
+        if fired.iter().fold(Fired::NONE, |all, &fired| all | fired).any() {
+            // Copies, so that on the other bars none of it need lie in memory.
+            let (view, fired) = (BarView { ..view }, { fired });
+            self.weigh(layout, &view, &fired, on_signal);
+        }
+    }
+
+    /// Makes the candidates of the conditions that hold.
+    #[cold]
+    #[inline(never)]
+    fn weigh(
+        &self,
+        layout: &CellLayout,
+        view: &BarView<'_>,
+        fired: &[Fired; Strategy::COUNT],
+        on_signal: &mut impl FnMut(Strategy, Candidate),
+    ) {
+        let p = &layout.params;
+        for (strategy, &fired) in Strategy::ALL.into_iter().zip(fired) {
+            if !fired.any() {
+                continue;
+            }
+            let candidate = match strategy {
+                Strategy::MacdRsi => macd_rsi::candidate(&p.macd_rsi, view, fired),
+                Strategy::MaCrossover => ma_crossover::candidate(&p.ma_crossover, view, fired),
+                Strategy::RsiTrend => self.rsi_trend.candidate(&p.rsi_trend, view, fired),
+                Strategy::BollingerBreakout => bollinger_breakout::candidate(&p.bollinger_breakout, view, fired),
+                Strategy::SrBreakout => self.sr_breakout.candidate(&p.sr_breakout, view, fired),
+            };
+            if let Some(candidate) = candidate {
+                on_signal(strategy, candidate);
+            }
+        }
     }
 
     /// Bars closed so far.
@@ -230,34 +242,4 @@ impl Cell {
     pub fn bytes(&self) -> usize {
         size_of::<Self>() + self.history.bytes() + self.indicators.bytes()
     }
-}
-
-/// Makes the candidates of the conditions that hold.
-#[cold]
-#[inline(never)]
-fn weigh(
-    rsi_trend: &RsiTrend,
-    sr_breakout: &SrBreakout,
-    layout: &CellLayout,
-    view: &BarView<'_>,
-    fired: &AllFired,
-) -> Found {
-    let mut found: Found = [None; Strategy::COUNT];
-    let p = &layout.params;
-    if fired[0].any() {
-        found[0] = macd_rsi::candidate(&p.macd_rsi, view, fired[0]);
-    }
-    if fired[1].any() {
-        found[1] = ma_crossover::candidate(&p.ma_crossover, view, fired[1]);
-    }
-    if fired[2].any() {
-        found[2] = rsi_trend.candidate(&p.rsi_trend, view, fired[2]);
-    }
-    if fired[3].any() {
-        found[3] = bollinger_breakout::candidate(&p.bollinger_breakout, view, fired[3]);
-    }
-    if fired[4].any() {
-        found[4] = sr_breakout.candidate(&p.sr_breakout, view, fired[4]);
-    }
-    found
 }

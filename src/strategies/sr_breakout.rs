@@ -12,6 +12,8 @@ use crate::{
 
 /// Bars between a pivot and the newest bar that is known when its level is used.
 const PIVOT_LAG: usize = 3;
+/// Places for the prices of the newest pivots; one of them may hold a bar that is none.
+const RECENT: usize = 16;
 /// Most pivots in the longest look back: each needs two lower neighbours on either side.
 const MAX_PIVOTS: usize = MAX_LOOKBACK / 3 + 1;
 
@@ -21,9 +23,15 @@ pub(super) struct SrBreakout {
     /// Bit k: bar `i − k` is a pivot; the newest that can be known is [`PIVOT_LAG`] bars back.
     highs: u128,
     lows: u128,
-    /// Highs and lows of the newest two bars, NaN where there is none.
-    last_highs: [f64; 2],
-    last_lows: [f64; 2],
+    /// Prices of the newest pivots on either side, and at the place where the next one goes of a bar that may be none.
+    tops: [f64; RECENT],
+    bottoms: [f64; RECENT],
+    /// Where the next pivot goes.
+    next_top: u8,
+    next_bottom: u8,
+    /// Highs and lows of the newest three bars, NaN where there is none.
+    last_highs: [f64; 3],
+    last_lows: [f64; 3],
     /// Bit k of each: bar `i − k` has a higher high (lower low) than both bars before it, and a lower high (higher low)
     /// than the bar before it, than the bar two before it.
     first_high: u8,
@@ -39,8 +47,12 @@ impl Default for SrBreakout {
         Self {
             highs: 0,
             lows: 0,
-            last_highs: [f64::NAN; 2],
-            last_lows: [f64::NAN; 2],
+            tops: [f64::NAN; RECENT],
+            bottoms: [f64::NAN; RECENT],
+            next_top: 0,
+            next_bottom: 0,
+            last_highs: [f64::NAN; 3],
+            last_lows: [f64::NAN; 3],
             first_high: 0,
             lower_high: 0,
             lower_high_by_two: 0,
@@ -75,7 +87,11 @@ impl SrBreakout {
         // Not an edge: a crossing is one already.
         let possible = (view.i >= params.consolidation_bars.max(1) as u64)
             & view.volume_gate(params.volume_confirmation, params.volume_threshold);
-        Fired::BUY.when(possible & (price > before)) | Fired::SELL.when(possible & (price < before))
+        if !possible || price == before {
+            return Fired::NONE;
+        }
+        let (fired, side) = if price > before { (Fired::BUY, Side::Buy) } else { (Fired::SELL, Side::Sell) };
+        fired.when(self.may_break(params, view, side))
     }
 
     /// The pivot that becomes known with the bar before this one lies three bars back. Each bar is compared with the two
@@ -83,7 +99,7 @@ impl SrBreakout {
     #[inline(always)]
     fn track_pivots(&mut self, view: &BarView<'_>) {
         let (high, low) = (view.high, view.low);
-        let ([high_1, high_2], [low_1, low_2]) = (self.last_highs, self.last_lows);
+        let ([high_1, high_2, high_3], [low_1, low_2, low_3]) = (self.last_highs, self.last_lows);
         let bit = |word: u8, condition: bool| word << 1 | u8::from(condition);
         // At bar j, j + 1 and j + 2, of which the newest is the bar before this one: bits 3, 2 and 1 of these words.
         self.first_high = bit(self.first_high, (high > high_1) & (high > high_2));
@@ -92,12 +108,32 @@ impl SrBreakout {
         self.first_low = bit(self.first_low, (low < low_1) & (low < low_2));
         self.higher_low = bit(self.higher_low, low > low_1);
         self.higher_low_by_two = bit(self.higher_low_by_two, low > low_2);
-        self.last_highs = [high, high_1];
-        self.last_lows = [low, low_1];
+        self.last_highs = [high, high_1, high_2];
+        self.last_lows = [low, low_1, low_2];
         let is_high = self.first_high & self.lower_high << 1 & self.lower_high_by_two << 2 & 1 << PIVOT_LAG;
         let is_low = self.first_low & self.higher_low << 1 & self.higher_low_by_two << 2 & 1 << PIVOT_LAG;
         self.highs = self.highs << 1 | u128::from(is_high);
         self.lows = self.lows << 1 | u128::from(is_low);
+        // Written whether it is one or not, and kept if it is.
+        self.tops[usize::from(self.next_top) % RECENT] = high_3;
+        self.bottoms[usize::from(self.next_bottom) % RECENT] = low_3;
+        self.next_top = self.next_top.wrapping_add(is_high >> PIVOT_LAG);
+        self.next_bottom = self.next_bottom.wrapping_add(is_low >> PIVOT_LAG);
+    }
+
+    /// Whether enough of the newest pivots lie where a level must have them to be broken; what is older, or no pivot at
+    /// all, only makes it say yes too often.
+    #[inline(always)]
+    fn may_break(&self, params: &SrParams, view: &BarView<'_>, side: Side) -> bool {
+        let (pivots, recent) = match side {
+            Side::Buy => (self.highs, &self.tops),
+            Side::Sell => (self.lows, &self.bottoms),
+        };
+        let known = (1u128 << (params.lookback + 1)) - 1;
+        let count = (pivots & known).count_ones() as usize;
+        let (low, high) = reach(view.price_before(), view.price(), params.tolerance * view.scale);
+        let near: u64 = recent.iter().map(|&price| u64::from((low <= price) & (price <= high))).sum();
+        count >= params.min_touches && (count >= RECENT || near as usize >= params.min_touches.min(2))
     }
 
     /// The candidate of the best level that the bar breaks.
@@ -108,23 +144,15 @@ impl SrBreakout {
     fn broken_level(&self, params: &SrParams, view: &BarView<'_>, side: Side) -> Option<Candidate> {
         let known = (1u128 << (params.lookback + 1)) - 1;
         let mut bits = known & if side == Side::Buy { self.highs } else { self.lows };
-        if (bits.count_ones() as usize) < params.min_touches {
-            return None;
-        }
         let tolerance = params.tolerance * view.scale;
-        let reach = reach(view.price_before(), view.price(), tolerance);
         let mut pivots = [Pivot::default(); MAX_PIVOTS];
-        let (mut count, mut near) = (0, 0);
+        let mut count = 0;
         while bits != 0 && count < MAX_PIVOTS {
             let back = bits.trailing_zeros() as usize;
             bits &= bits - 1;
             let price = if side == Side::Buy { view.history.high(back) } else { view.history.low(back) };
-            near += usize::from((reach.0 <= price) & (price <= reach.1));
             pivots[count] = Pivot { price, back };
             count += 1;
-        }
-        if near < params.min_touches.min(2) {
-            return None;
         }
         let pivots = &mut pivots[..count];
         // By price, then by time: the older pivot is further back.

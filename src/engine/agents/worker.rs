@@ -47,6 +47,10 @@ struct Slot {
     rows: Rows,
 }
 
+/// Messages whose cells are asked for before the first of them is handled: enough to hide the memory's latency, few
+/// enough for the innermost cache to hold them all.
+const LOOK_AHEAD: usize = 8;
+
 /// The number of a cell that belongs to another worker.
 const FOREIGN: u32 = u32::MAX;
 
@@ -71,6 +75,8 @@ pub struct WorkerAgent {
     clock: Clock,
     head: Head,
     batch: usize,
+    /// Waiting messages that have been looked at.
+    ahead: usize,
     ended: bool,
     memory: Arc<Memory>,
 }
@@ -118,6 +124,7 @@ impl WorkerAgent {
             clock: wiring.clock,
             head: Head { seq: 0, event_ts: i64::MIN, arrival_ns: 0, source: SourceId::default() },
             batch,
+            ahead: 0,
             ended: false,
             memory: wiring.memory,
             plan,
@@ -217,6 +224,32 @@ impl WorkerAgent {
         }
     }
 
+    /// Asks for the memory that the next messages will need: cells come in any order, and no cache foresees it.
+    #[inline]
+    fn look_ahead(&mut self) {
+        let (index_of, slots, columns) = (&self.index_of, &self.slots, self.plan.timeframes.len());
+        let cell = |message: &BarMessage| match message {
+            BarMessage::Bar(bar) => {
+                let place = bar.symbol.index() * columns + bar.timeframe.index();
+                let slot = index_of.get(place).and_then(|&slot| slots.get(slot as usize));
+                slot.map(|slot| (&slot.cell, bar.timeframe.index()))
+            }
+            BarMessage::Control(_) => None,
+        };
+        self.ahead = self.inlet.ahead(LOOK_AHEAD, |message| {
+            if let Some((cell, _)) = cell(message) {
+                cell.prefetch();
+            }
+        });
+        if self.ahead > 1 {
+            self.inlet.ahead(self.ahead, |message| {
+                if let Some((cell, timeframe)) = cell(message) {
+                    cell.prefetch_history(&self.layouts[timeframe]);
+                }
+            });
+        }
+    }
+
     fn end(&mut self) {
         self.ended = true;
         self.outlet.send(WorkerMessage::End);
@@ -235,7 +268,11 @@ impl Agent for WorkerAgent {
         let mut bars = 0;
         let mut clear = self.outlet.flush();
         while clear && count < self.batch && !self.ended {
+            if self.ahead == 0 {
+                self.look_ahead();
+            }
             let Some(message) = self.inlet.pop() else { break };
+            self.ahead = self.ahead.saturating_sub(1);
             match message {
                 BarMessage::Bar(bar) => {
                     self.on_bar(&bar);

@@ -168,3 +168,22 @@ fn a_sender_that_waits_for_room_is_woken() {
     assert_eq!(receiver.join().unwrap(), COUNT);
     assert!(start.elapsed() < Duration::from_nanos(PARK_NS), "{:?}: a wake-up was lost", start.elapsed());
 }
+
+#[test]
+fn what_lies_ahead_is_seen_and_stays() {
+    let (sender, receiver) = (Parker::new().unwrap(), Parker::new().unwrap());
+    let (mut outlet, mut inlet) = ring(8, 2, sender.waker(), receiver.waker());
+    let see = |inlet: &mut Inlet<u32>, max| {
+        let mut seen = Vec::new();
+        assert_eq!(inlet.ahead(max, |message| seen.push(*message)), seen.len());
+        seen
+    };
+    assert!(see(&mut inlet, 4).is_empty());
+    // Across the end of the ring.
+    for start in [0, 6, 12] {
+        (start..start + 6).for_each(|n| outlet.send(n));
+        assert_eq!(see(&mut inlet, 4), [start, start + 1, start + 2, start + 3]);
+        assert_eq!(see(&mut inlet, 100).len(), 6);
+        assert_eq!(std::iter::from_fn(|| inlet.pop()).collect::<Vec<_>>(), (start..start + 6).collect::<Vec<_>>());
+    }
+}
