@@ -22,7 +22,7 @@
 //! The stages are state machines that know nothing of threads, rings or clocks; [`engine`] puts them on threads, with
 //! what [`runtime`] gives: agents, runners, idle strategies, rings, wake-ups. [`model`] is the plain data that they
 //! exchange, [`config`] what the user said, [`telemetry`] what the reports are made of, [`redis_io`] the protocol of
-//! the server, [`cli`] the commands. Stages see `model` and `config` only.
+//! the server, [`cli`] the commands, [`lab`] a look at the host. Stages see `model` and `config` only.
 //!
 //! # Decisions, and what each costs
 //!
@@ -52,13 +52,16 @@
 //!
 //! **Output and position are one transaction.** A batch's entries, the latest values and the position of the input
 //! they were made from go into one `MULTI`/`EXEC`. On start the state is rebuilt from the streams' history up to that
-//! position, silently, and goes on behind it. *Cost:* one `HSET` per batch, and a start that reads the history.
+//! position, silently, and goes on behind it. A lease, checked in the same transaction, keeps a second engine out; what
+//! the clock said and entries that came out of order are journalled there, so that a second reading takes the same
+//! order. *Cost:* one `HSET` per batch, and a start that reads the history.
 //!
 //! # Failure
 //!
-//! An agent that fails or panics raises a token that stops all threads; the process ends with its reason and a non-zero
-//! exit code. What had been committed is committed, what had not is read again at the next start. Bad records change nothing:
-//! they are counted by reason, sampled into the log, and written to the dead-letter stream.
+//! A lost server is dialled again by a thread of its own, and everything waits meanwhile. An agent that fails or panics
+//! raises a token that stops all threads; the process ends with its reason and a non-zero exit code. What had been
+//! committed is committed, what had not is read again at the next start. Bad records change nothing: they are counted by
+//! reason, sampled into the log, and written to the dead-letter stream.
 
 pub mod aggregate;
 pub mod cli;

@@ -71,7 +71,7 @@ pub struct ReplayArgs {
     /// Timeframe of the bars in the files
     #[arg(long, default_value = "1m", value_name = "TF")]
     pub base: Timeframe,
-    /// Timeframes to calculate: any <n>s, <n>m, <n>h, <n>d or <n>w that are multiples of the base
+    /// Timeframes to calculate: any numbers of s, m, h, d or w that are multiples of the base
     #[arg(long, default_value = "1m,5m,1h,1d", value_name = "TF,…", value_delimiter = ',')]
     pub timeframes: Vec<Timeframe>,
     /// Price of a bar that indicators and strategies read [default: as configured, ohlc]

@@ -71,7 +71,7 @@ impl Field {
 /// The first that applies of: [`Refusal::RepeatedField`] for a field above that occurs twice; [`Refusal::BadFrame`] for a
 /// `frame` beside fields of a bar; [`Refusal::MissingField`]; [`Refusal::WrongTimeframe`] for an interval other than
 /// `base` or one that is none; [`Refusal::BadText`] for `metadata` that is no JSON object or whose `timeframe` is no
-/// string; [`Refusal::BadTimestamp`]; [`Refusal::NotANumber`]; then those of [`validate`] and
+/// string; [`Refusal::BadTimestamp`]; [`Refusal::NotANumber`]; then those of [`validate()`] and
 /// [`FrameView::parse`].
 #[inline]
 pub fn decode_entry<'a>(

@@ -201,7 +201,7 @@ impl<'a> FrameView<'a> {
         self.ingest_ns
     }
 
-    /// The bars in order, as written: each still has to pass [`validate`](super::validate).
+    /// The bars in order, as written: each still has to pass [`validate`](fn@super::validate).
     #[inline]
     pub fn records(self) -> impl ExactSizeIterator<Item = Record<'a>> + use<'a> {
         self.records.iter().map(move |bytes| record(bytes, self.base, self.ingest_ns))
