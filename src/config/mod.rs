@@ -44,6 +44,6 @@ pub use strategies::{
     RsiTrendParams, SrParams, StrategyParams,
 };
 pub use threads::{CoresConfig, EngineConfig, Idle, LimitsConfig, TelemetryConfig, Threading, Threads, TimeConfig};
-pub use timeframes::{TimeframeConfig, TimeframesConfig};
+pub use timeframes::{TimeframeConfig, TimeframesConfig, default_weight};
 pub use url::RedisUrl;
 pub use watchlist::{AssetConfig, AssetTimeframe};

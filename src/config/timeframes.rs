@@ -117,7 +117,8 @@ const WEIGHTS: [(i64, f64); 5] = [(1_000, 0.2), (60_000, 0.4), (300_000, 0.6), (
 
 /// The weight of a timeframe's signals where none is configured: the table's, between its entries by interpolation in
 /// log(interval), constant beyond its ends.
-pub(super) fn default_weight(timeframe: Timeframe) -> f64 {
+#[must_use]
+pub fn default_weight(timeframe: Timeframe) -> f64 {
     let interval = timeframe.interval_ms();
     let mut below = WEIGHTS[0];
     for above in WEIGHTS {
