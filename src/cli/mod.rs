@@ -5,6 +5,7 @@ pub mod config;
 mod doctor;
 mod lease;
 mod notify;
+mod patience;
 mod redis;
 mod replay;
 mod run;
