@@ -75,6 +75,7 @@ pub mod model;
 pub mod publish;
 pub mod redis_io;
 pub mod runtime;
+pub mod state;
 pub mod strategies;
 pub mod telemetry;
 pub mod text;

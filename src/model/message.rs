@@ -1,9 +1,10 @@
 //! What crosses the rings.
 
 use super::{Bar, IndicatorRow, Signal};
+use bincode::{Decode, Encode};
 
 /// Where an input record came from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Encode, Decode)]
 pub struct SourceId {
     /// Index of the input (stream or file) in the configuration's order.
     pub input: u8,

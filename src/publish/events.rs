@@ -106,7 +106,7 @@ fn fill_signal(object: &mut Object<'_>, composite: &Composite<'_>, row: Option<&
 }
 
 fn fill_vote(object: &mut Object<'_>, vote: &Vote) {
-    object.text("direction", vote.direction).float("confidence", vote.confidence).text("strength", vote.strength);
+    object.text("direction", vote.direction()).float("confidence", vote.confidence).text("strength", vote.strength());
     object.int("timeframes_analyzed", vote.timeframes.into());
     object.float("timeframe_alignment", vote.timeframe_alignment);
     object.float("strategy_alignment", vote.strategy_alignment);
