@@ -22,7 +22,8 @@
 //! The stages are state machines that know nothing of threads, rings or clocks; [`engine`] puts them on threads, with
 //! what [`runtime`] gives: agents, runners, idle strategies, rings, wake-ups. [`model`] is the plain data that they
 //! exchange, [`config`] what the user said, [`telemetry`] what the reports are made of, [`redis_io`] the protocol of
-//! the server, [`cli`] the commands, [`lab`] a look at the host. Stages see `model` and `config` only.
+//! the server, [`cli`] the commands, [`lab`] what looks at the host and measures all this from outside. Stages see
+//! `model` and `config` only.
 //!
 //! # Decisions, and what each costs
 //!

@@ -4,7 +4,9 @@ use clap::Parser;
 use std::{io::Write, process::ExitCode};
 use wagehood_engine::cli::{
     args::{Cli, Command, ConfigCommand},
-    config_command, doctor, replay, run,
+    bench_echo, bench_latency, config_command, doctor,
+    lab_args::BenchCommand,
+    replay, report, run,
 };
 
 #[cfg(feature = "mimalloc")]
@@ -19,6 +21,9 @@ fn main() -> ExitCode {
         Command::Doctor(args) => doctor(args),
         Command::Config(ConfigCommand::Show(args)) => config_command(args, true),
         Command::Config(ConfigCommand::Check(args)) => config_command(args, false),
+        Command::Bench(BenchCommand::Latency(args)) => bench_latency(args),
+        Command::Bench(BenchCommand::Echo(args)) => bench_echo(args).map(|()| true),
+        Command::Report(args) => report(args).map(|()| true),
     };
     match result {
         Ok(true) => ExitCode::SUCCESS,

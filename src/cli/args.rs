@@ -1,5 +1,6 @@
 //! The command line.
 
+use super::lab_args::{BenchCommand, ReportArgs};
 use crate::{config::PriceMethod, model::Timeframe};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
@@ -37,6 +38,11 @@ pub enum Command {
     /// Show or check a configuration
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// Measure what the system does on this host
+    #[command(subcommand)]
+    Bench(BenchCommand),
+    /// Print the results of a benchmark, or compare several
+    Report(ReportArgs),
 }
 
 /// Arguments of `run`.
@@ -204,7 +210,7 @@ fn parse_speed(text: &str) -> Result<Speed, String> {
         .ok_or_else(|| "write max, or a factor above zero such as 60x".to_owned())
 }
 
-fn parse_duration(text: &str) -> Result<std::time::Duration, String> {
+pub(super) fn parse_duration(text: &str) -> Result<std::time::Duration, String> {
     let wrong = || "write a number and a unit s, m or h, such as 30s".to_owned();
     let (number, unit) = text.split_at(text.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(text.len()));
     let seconds = match unit {

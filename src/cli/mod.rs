@@ -3,6 +3,8 @@
 pub mod args;
 pub mod config;
 mod doctor;
+mod lab;
+pub mod lab_args;
 mod lease;
 mod notify;
 mod redis;
@@ -12,5 +14,6 @@ mod session;
 
 pub use config::config_command;
 pub use doctor::doctor;
+pub use lab::{bench_echo, bench_latency, report};
 pub use replay::replay;
 pub use run::run;

@@ -85,6 +85,8 @@ pub struct Plan {
     pub alert_confidence: f64,
     /// Rules by trading style.
     pub styles: [StyleRules; 3],
+    /// Whether the probe fires, on every closed bar of each symbol's shortest timeframe.
+    pub probe: bool,
 }
 
 impl Asset {

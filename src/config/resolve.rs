@@ -107,6 +107,7 @@ impl Config {
             active_bars: self.correlation.active_bars,
             alert_confidence: self.correlation.alert_confidence,
             styles: self.styles.table(),
+            probe: self.engine.probe,
         }
     }
 

@@ -47,6 +47,8 @@ section! {
         batch_records: usize = int(1, 65_536),
         /// Whether the wall clock closes bars of symbols that have gone quiet.
         clock_events: bool = Flag,
+        /// Whether the probe fires on every closed bar of each symbol's shortest timeframe.
+        probe: bool = Flag,
         /// What an idle thread does.
         idle: Idle = choice(),
         /// Spins before a backing-off thread yields.

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     config::{Asset, Plan, StyleRules},
-    model::{Composite, Peer, Signal, SymbolId, Timeframe, TimeframeId},
+    model::{Composite, Peer, Signal, Strategy, SymbolId, Timeframe, TimeframeId},
     state::{StateError, put, take},
 };
 
@@ -117,7 +117,7 @@ impl Correlator {
         group.sort_unstable_by_key(|s| (std::cmp::Reverse(s.timeframe), s.bar_ts, s.strategy));
         let Some(symbol) = group.first().map(|s| s.symbol.index()) else { return };
         let state = &mut self.symbols[symbol];
-        for signal in group.iter() {
+        for signal in group.iter().filter(|signal| signal.strategy != Strategy::Probe) {
             state.active.enter(signal, self.timeframes[signal.timeframe.index()], self.active_bars);
         }
         for signal in group.iter() {

@@ -70,8 +70,11 @@ impl Cooldowns {
         size_of::<Self>() + size_of_val(&*self.last)
     }
 
-    /// Decides, and remembers what is published.
+    /// Decides, and remembers what is published; the probe always passes.
     pub(super) fn admit(&mut self, signal: &Signal, rules: &StyleRules, composite: f64) -> Result<(), HeldBack> {
+        if signal.strategy == Strategy::Probe {
+            return Ok(());
+        }
         if composite < rules.min_composite_confidence {
             return Err(HeldBack::LowConfidence);
         }
@@ -84,5 +87,35 @@ impl Cooldowns {
         }
         self.last[slot] = signal.bar_index + 1;
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Candidate, SourceId, SymbolId, TimeframeId};
+
+    #[test]
+    fn the_probe_is_never_held_back() {
+        let rules = StyleRules { min_composite_confidence: 1.0, cooldown_bars: 100, budget_ms: 1 };
+        let mut cooldowns = Cooldowns::new(1);
+        let signal = |strategy| Signal {
+            seq: 1,
+            event_ts: 0,
+            arrival_ns: 0,
+            source: SourceId::default(),
+            bar_ts: 0,
+            bar_index: 0,
+            price: 1.0,
+            symbol: SymbolId(0),
+            timeframe: TimeframeId::new(0),
+            strategy,
+            candidate: Candidate::PROBE,
+        };
+        for _ in 0..3 {
+            assert_eq!(cooldowns.admit(&signal(Strategy::Probe), &rules, 0.0), Ok(()));
+        }
+        assert_eq!(cooldowns.admit(&signal(Strategy::SrBreakout), &rules, 1.0), Ok(()));
+        assert_eq!(cooldowns.admit(&signal(Strategy::SrBreakout), &rules, 1.0), Err(HeldBack::Cooldown));
     }
 }

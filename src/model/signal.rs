@@ -17,12 +17,16 @@ pub enum Strategy {
     BollingerBreakout,
     /// Breakouts through levels of support and resistance.
     SrBreakout,
+    /// None of the five: fires on every bar, to measure the path of a signal. See [`Candidate::PROBE`].
+    Probe,
 }
 
 impl Strategy {
-    /// Number of strategies.
+    /// Number of strategies, without the probe.
     pub const COUNT: usize = 5;
-    /// All strategies, in order of publication.
+    /// Slots of a table that counts the probe's signals as well.
+    pub const SLOTS: usize = Self::COUNT + 1;
+    /// All strategies, in order of publication, without the probe.
     pub const ALL: [Self; Self::COUNT] =
         [Self::MacdRsi, Self::MaCrossover, Self::RsiTrend, Self::BollingerBreakout, Self::SrBreakout];
 
@@ -42,6 +46,7 @@ impl Strategy {
             Self::RsiTrend => "rsi_trend",
             Self::BollingerBreakout => "bollinger_breakout",
             Self::SrBreakout => "sr_breakout",
+            Self::Probe => "probe",
         }
     }
 }
@@ -98,6 +103,7 @@ pub enum SignalKind {
     BollingerBearishSqueeze,
     ResistanceBreakout,
     SupportBreakout,
+    Probe,
 }
 
 const CROSSING: &[&str] = &["cross_velocity", "rsi_position", "histogram", "volume", "momentum"];
@@ -127,6 +133,7 @@ impl SignalKind {
             Self::BollingerBearishSqueeze => "bollinger_bearish_squeeze",
             Self::ResistanceBreakout => "resistance_breakout",
             Self::SupportBreakout => "support_breakout",
+            Self::Probe => "probe",
         }
     }
 
@@ -138,7 +145,7 @@ impl SignalKind {
             Self::MacdRsiBullishDivergence | Self::MacdRsiBearishDivergence => &["volume"],
             Self::GoldenCross | Self::DeathCross => MA_CROSS,
             Self::RsiUptrendPullback | Self::RsiDowntrendRally => PULLBACK,
-            Self::RsiBullishDivergence | Self::RsiBearishDivergence => &[],
+            Self::RsiBullishDivergence | Self::RsiBearishDivergence | Self::Probe => &[],
             Self::BollingerBullishBreakout | Self::BollingerBearishBreakout => BREAKOUT,
             Self::BollingerBullishSqueeze | Self::BollingerBearishSqueeze => &["band_width"],
             Self::ResistanceBreakout | Self::SupportBreakout => LEVEL,
@@ -163,6 +170,13 @@ pub struct Candidate {
     pub confidence: f64,
     /// What the confidence is made of.
     pub factors: Factors,
+}
+
+impl Candidate {
+    /// What the probe finds on every bar: a signal without an opinion. It is published like any other, but neither held
+    /// back nor counted among the signals that support and oppose others.
+    pub const PROBE: Self =
+        Self { kind: SignalKind::Probe, side: Side::Buy, confidence: 0.0, factors: [0.0; MAX_FACTORS] };
 }
 
 /// One strategy's signal on one closed bar.

@@ -48,6 +48,7 @@ fn fill_strategy(object: &mut Object<'_>, strategy: Strategy, results: &SymbolRe
         Strategy::RsiTrend => "rsi_trend_strategy",
         Strategy::BollingerBreakout => "bollinger_breakout_strategy",
         Strategy::SrBreakout => "sr_breakout_strategy",
+        Strategy::Probe => "probe",
     };
     let own = results.signals.iter().filter(|composite| composite.signal.strategy == strategy);
     object.object(name, |object| match strongest(own, |composite| composite.composite_confidence) {

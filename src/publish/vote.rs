@@ -48,10 +48,11 @@ impl<const N: usize> Tally<N> {
 }
 
 impl Vote {
-    /// The opinion as of a group of signals of one symbol; `None` of an empty group.
+    /// The opinion as of a group of signals of one symbol; `None` of an empty group. The probe has no vote.
     #[must_use]
     pub fn of(group: &[Composite<'_>]) -> Option<Self> {
-        let leader = strongest(group, |composite| composite.composite_confidence)?;
+        let group = || group.iter().filter(|composite| composite.signal.strategy != Strategy::Probe);
+        let leader = strongest(group(), |composite| composite.composite_confidence)?;
         let mut timeframes = Tally([None; MAX_TIMEFRAMES]);
         let mut strategies = Tally([None; Strategy::COUNT]);
         let mut contributing = 0;
@@ -62,7 +63,7 @@ impl Vote {
             contributing += u32::from(agrees);
         };
         let side = leader.signal.candidate.side;
-        for signal in group.iter().map(|composite| composite.signal) {
+        for signal in group().map(|composite| composite.signal) {
             if signal.timeframe == leader.signal.timeframe {
                 let agrees = signal.candidate.side == side;
                 vote(signal.timeframe.index(), signal.strategy, agrees, signal.candidate.confidence);

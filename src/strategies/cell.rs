@@ -203,6 +203,8 @@ impl Cell {
                 Strategy::RsiTrend => self.rsi_trend.candidate(&p.rsi_trend, view, fired),
                 Strategy::BollingerBreakout => bollinger_breakout::candidate(&p.bollinger_breakout, view, fired),
                 Strategy::SrBreakout => self.sr_breakout.candidate(&p.sr_breakout, view, fired),
+                // Weighs nothing: whoever wants it adds it to what a cell finds.
+                Strategy::Probe => None,
             };
             if let Some(candidate) = candidate {
                 on_signal(strategy, candidate);

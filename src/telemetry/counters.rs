@@ -53,7 +53,7 @@ macro_rules! counters {
 }
 
 /// Counters by strategy and timeframe.
-pub type StrategyTable = [[Counter; MAX_TIMEFRAMES]; Strategy::COUNT];
+pub type StrategyTable = [[Counter; MAX_TIMEFRAMES]; Strategy::SLOTS];
 
 /// Why a batch was written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

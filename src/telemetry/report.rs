@@ -191,15 +191,17 @@ impl Report {
     }
 
     /// Counts with a row per timeframe, of which there may be many, and a column per strategy.
-    fn by_timeframe(&self, title: &str, counts: &[[u64; MAX_TIMEFRAMES]; Strategy::COUNT], bars: bool) -> Table {
+    fn by_timeframe(&self, title: &str, counts: &[[u64; MAX_TIMEFRAMES]; Strategy::SLOTS], bars: bool) -> Table {
         let lead: &[&str] = if bars { &["timeframe", "bars"] } else { &["timeframe"] };
-        let strategies = Strategy::ALL.map(Strategy::name);
+        let probed = counts[Strategy::Probe.index()].iter().any(|&count| count > 0);
+        let columns = Strategy::COUNT + usize::from(probed);
+        let strategies = Strategy::ALL.into_iter().chain([Strategy::Probe]).map(Strategy::name).take(columns);
         let heads: Vec<&str> = lead.iter().copied().chain(strategies).chain(["total"]).collect();
         let mut table = Table::new(title, &heads);
         for tf in self.used_timeframes() {
             let name = self.timeframes.get(tf).map_or("?", String::as_str);
             let closed = bars.then_some(self.counters.aggregator.closed[tf]);
-            let found = counts.iter().map(|by_timeframe| by_timeframe[tf]);
+            let found = counts.iter().take(columns).map(|by_timeframe| by_timeframe[tf]);
             let total = found.clone().sum();
             let cells = closed.into_iter().chain(found).chain([total]).map(exact_count);
             table.row([name.to_owned()].into_iter().chain(cells));

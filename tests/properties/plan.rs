@@ -44,5 +44,6 @@ pub fn plan(timeframes: &[&str], enabled: &[u32]) -> Plan {
         active_bars: 3,
         alert_confidence: 0.8,
         styles: [rules(); 3],
+        probe: false,
     }
 }

@@ -4,8 +4,8 @@ use crate::{
     config::Plan,
     engine::{Memory, Routes},
     model::{
-        Bar, BarMessage, Control, Head, IndicatorRow, Indicators, Signal, SourceId, Strategy, SymbolId, TimeframeId,
-        WorkerMessage,
+        Bar, BarMessage, Candidate, Control, Head, IndicatorRow, Indicators, Signal, SourceId, Strategy, SymbolId,
+        TimeframeId, WorkerMessage,
     },
     runtime::{Agent, AgentError, Clock, Inlet, Now, Outlet, Work},
     strategies::{Cell, CellLayout},
@@ -45,6 +45,8 @@ enum Rows {
 struct Slot {
     cell: Cell,
     rows: Rows,
+    /// Whether every bar gives a signal of the probe.
+    probe: bool,
 }
 
 /// Messages whose cells are asked for before the first of them is handled: enough to hide the memory's latency, few
@@ -164,7 +166,8 @@ impl WorkerAgent {
             };
             self.index_of.push(self.slots.len() as u32);
             let cell = Cell::new(&self.layouts[index], spec.method, spec.price_scale, spec.buffer_size);
-            self.slots.push(Slot { cell, rows });
+            let shortest = asset.cells.iter().position(|cell| cell.enabled) == Some(index);
+            self.slots.push(Slot { cell, rows, probe: self.plan.probe && shortest });
         }
     }
 
@@ -205,7 +208,8 @@ impl WorkerAgent {
                 indicators,
             }));
         }
-        for (strategy, candidate) in Strategy::ALL.into_iter().zip(found) {
+        let found = Strategy::ALL.into_iter().zip(found);
+        for (strategy, candidate) in found.chain([(Strategy::Probe, slot.probe.then_some(Candidate::PROBE))]) {
             let Some(candidate) = candidate else { continue };
             self.counters.signals[strategy.index()][bar.timeframe.index()].bump();
             self.outlet.send(WorkerMessage::Signal(Signal {

@@ -187,9 +187,12 @@ impl Latest {
         self.symbols[symbol].rows |= 1 << timeframe;
     }
 
-    /// Takes a published signal.
+    /// Takes a published signal; the probe's says nothing worth keeping.
     pub fn signal(&mut self, composite: &Composite<'_>) {
         let signal = composite.signal;
+        if signal.strategy == Strategy::Probe {
+            return;
+        }
         let interval = self.timeframes[signal.timeframe.index()].interval_ms();
         self.symbols[signal.symbol.index()].signals[signal.strategy.index()] = Some(Kept {
             signal: *signal,

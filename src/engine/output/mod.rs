@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     config::Asset,
-    model::{Composite, Directory, IndicatorRow, SymbolId},
+    model::{Composite, Directory, IndicatorRow, Strategy, SymbolId},
     publish::{FileError, Labels, Sources},
     runtime::{AgentError, Interests},
 };
@@ -85,7 +85,8 @@ impl Output {
     #[inline]
     pub fn signal(&mut self, composite: &Composite<'_>, replayed: bool) -> bool {
         let labels = Labels { directory: &self.directory, sources: &self.sources };
-        let alert = composite.composite_confidence >= self.alert_confidence;
+        let probe = composite.signal.strategy == Strategy::Probe;
+        let alert = !probe && composite.composite_confidence >= self.alert_confidence;
         if !replayed {
             self.files.signal(composite, labels);
         }

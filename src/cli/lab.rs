@@ -1,0 +1,124 @@
+//! `bench` and `report`.
+
+use super::{
+    lab_args::{EchoArgs, LatencyArgs, ReportArgs},
+    session::{note, stop_flag},
+};
+use crate::{
+    lab::{
+        bench::{Budgets, Form, LatencyOptions, Socket, echo, latency},
+        report::{Run, comparison_text, html, run_text},
+    },
+    model::TradingStyle,
+};
+use anyhow::{Context, Result, bail};
+use std::{io::Write, path::Path};
+
+/// `bench latency`; whether the rate was held and, where it was asked for, every budget kept.
+///
+/// # Errors
+/// What keeps it from measuring.
+pub fn bench_latency(args: &LatencyArgs) -> Result<bool> {
+    let options = options(args)?;
+    note(&format!("{}: {} symbols, {} bars/s each", options.name, options.symbols, options.rate));
+    let outcome = latency(&options, &mut |line| note(line))?;
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{}", run_text(&outcome.run))?;
+    writeln!(out, "results in {}", outcome.dir.display())?;
+    Ok(outcome.held && (outcome.within_budget || !args.check))
+}
+
+fn options(args: &LatencyArgs) -> Result<LatencyOptions> {
+    let mut styles = Vec::new();
+    for name in &args.styles {
+        let Some(style) = TradingStyle::ALL.into_iter().find(|style| style.name() == name) else {
+            bail!("{name:?} is no trading style: day, swing, position");
+        };
+        styles.push(style);
+    }
+    let mut settings = args.set.clone();
+    settings.extend(args.threading.iter().map(|mode| format!("engine.threading={mode}")));
+    settings.extend(args.workers.map(|workers| format!("engine.workers={workers}")));
+    let budgets = match Budgets::open(&args.budgets) {
+        Ok(budgets) => budgets,
+        Err(error) if args.check => return Err(error),
+        Err(_) => Budgets::default(),
+    };
+    let name = args.name.clone().unwrap_or_else(|| default_name(args));
+    if !name.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c)) {
+        bail!("{name:?} is no name of a folder: letters, digits, - _ .");
+    }
+    Ok(LatencyOptions {
+        exe: std::env::current_exe().context("this program does not know where it is")?,
+        shape: args.shape,
+        symbols: args.symbols,
+        rate: args.rate,
+        duration: args.duration,
+        warm_up: args.warm_up,
+        timeframes: args.timeframes.clone(),
+        styles,
+        socket: args.socket,
+        url: args.url.clone(),
+        form: args.form,
+        settings,
+        core: args.pin,
+        embedded: args.embedded,
+        echo: !args.no_echo,
+        stall: args.stall,
+        budgets,
+        name,
+        host: args.host.clone(),
+        runs: args.out.clone(),
+    })
+}
+
+fn default_name(args: &LatencyArgs) -> String {
+    let mut name = args.shape.name().to_owned();
+    let mut add = |when: bool, what: &str| {
+        if when {
+            name.push('-');
+            name.push_str(what);
+        }
+    };
+    add(args.embedded, "embedded");
+    add(args.socket == Socket::Tcp, "tcp");
+    add(args.form == Form::Compact, "compact");
+    add(args.symbols != 100, &args.symbols.to_string());
+    add(args.threading.is_some(), args.threading.as_deref().unwrap_or(""));
+    add(args.stall.is_some(), "stall");
+    name
+}
+
+/// `bench echo`.
+///
+/// # Errors
+/// A server that is gone or refuses.
+pub fn bench_echo(args: &EchoArgs) -> Result<()> {
+    echo(&args.url, &args.from, &args.to, &*stop_flag()?)
+}
+
+/// `report`.
+///
+/// # Errors
+/// What cannot be read or written.
+pub fn report(args: &ReportArgs) -> Result<()> {
+    let runs = args.runs.iter().map(|path: &std::path::PathBuf| Run::open(path)).collect::<Result<Vec<_>>>()?;
+    let mut out = std::io::stdout().lock();
+    for run in &runs {
+        writeln!(out, "{}", run_text(run))?;
+    }
+    if let [first, rest @ ..] = &runs[..] {
+        for other in rest {
+            writeln!(out, "{}", comparison_text(first, other))?;
+        }
+    }
+    if let Some(path) = &args.html {
+        write_page(path, &html(&runs))?;
+        writeln!(out, "page in {}", path.display())?;
+    }
+    Ok(())
+}
+
+fn write_page(path: &Path, page: &str) -> Result<()> {
+    std::fs::write(path, page).with_context(|| format!("cannot write {}", path.display()))
+}

@@ -1,0 +1,119 @@
+//! Arguments of `bench` and `report`.
+
+use super::args::parse_duration;
+use crate::{
+    lab::bench::{Form, Shape, Socket},
+    model::Timeframe,
+};
+use clap::{Args, Subcommand};
+use std::{path::PathBuf, time::Duration};
+
+/// What can be measured.
+#[derive(Debug, Subcommand)]
+pub enum BenchCommand {
+    /// Latency from the intended send of a bar to the moment a subscriber sees its signal
+    ///
+    /// Starts a redis-server and an engine of its own, sends bars on a fixed schedule without ever waiting for the
+    /// engine, and watches the stream of signals. A bare echo (XREAD, XADD, nothing between) is measured before and
+    /// after under the same load: what Redis and the host cost by themselves. The results go to a folder of their own.
+    Latency(Box<LatencyArgs>),
+    /// Reads entries and writes them back: the peer that `bench latency` starts
+    #[command(hide = true)]
+    Echo(EchoArgs),
+}
+
+/// Arguments of `bench latency`.
+#[derive(Debug, Args)]
+pub struct LatencyArgs {
+    /// How the load is spread over time
+    #[arg(long, value_enum, default_value = "steady")]
+    pub shape: Shape,
+    /// Symbols
+    #[arg(long, default_value_t = 100, value_name = "N")]
+    pub symbols: usize,
+    /// Bars per second and symbol; where a ramp starts
+    #[arg(long, default_value_t = 1.0, value_name = "RATE")]
+    pub rate: f64,
+    /// Length of the measured part; a ramp has eight steps in it
+    #[arg(long, default_value = "30s", value_name = "TIME", value_parser = parse_duration)]
+    pub duration: Duration,
+    /// Length of the part before it, which is not measured
+    #[arg(long, default_value = "5s", value_name = "TIME", value_parser = parse_duration)]
+    pub warm_up: Duration,
+    /// Timeframes; bars of the shortest come in, and each gives a signal of the probe
+    #[arg(long, default_value = "1s,1m,5m,1h,1d", value_name = "TF,…", value_delimiter = ',')]
+    pub timeframes: Vec<Timeframe>,
+    /// Trading styles that the symbols have in turn
+    #[arg(long, default_value = "day,swing,position", value_name = "STYLE,…", value_delimiter = ',')]
+    pub styles: Vec<String>,
+    /// How the server is reached
+    #[arg(long, value_enum, default_value = "unix")]
+    pub socket: Socket,
+    /// Use this server instead of starting one; streams are named bench:… and deleted at the end
+    #[arg(long, value_name = "URL", conflicts_with = "socket")]
+    pub url: Option<String>,
+    /// How bars travel
+    #[arg(long, value_enum, default_value = "legacy")]
+    pub form: Form,
+    /// Threads of the engine: `shared` or `dedicated` [default: as configured]
+    #[arg(long, value_name = "MODE")]
+    pub threading: Option<String>,
+    /// Strategy workers of the engine [default: as configured]
+    #[arg(long, value_name = "N")]
+    pub workers: Option<u16>,
+    /// Set any key of the engine's configuration; may be repeated
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub set: Vec<String>,
+    /// Keep the generator on this core
+    #[arg(long, value_name = "CORE")]
+    pub pin: Option<usize>,
+    /// Without Redis: a mock market in, memory out, as the engine measures itself
+    #[arg(long, conflicts_with_all = ["url", "socket", "form"])]
+    pub embedded: bool,
+    /// Do not measure the bare echo
+    #[arg(long)]
+    pub no_echo: bool,
+    /// Stop the engine for this long in the middle, to see whether the figures show it
+    #[arg(long, value_name = "TIME", value_parser = parse_duration, conflicts_with = "embedded")]
+    pub stall: Option<Duration>,
+    /// Fail where a budget is broken
+    #[arg(long)]
+    pub check: bool,
+    /// The budgets
+    #[arg(long, value_name = "FILE", default_value = "perf/budgets.toml")]
+    pub budgets: PathBuf,
+    /// Name of the run [default: the shape, with what differs from the defaults]
+    #[arg(long)]
+    pub name: Option<String>,
+    /// Name of this host in the results [default: its own]
+    #[arg(long)]
+    pub host: Option<String>,
+    /// Folder of the runs
+    #[arg(long, value_name = "DIR", default_value = "perf/runs")]
+    pub out: PathBuf,
+}
+
+/// Arguments of `bench echo`.
+#[derive(Debug, Args)]
+pub struct EchoArgs {
+    /// The server
+    #[arg(long)]
+    pub url: String,
+    /// Stream to read
+    #[arg(long)]
+    pub from: String,
+    /// Stream to write
+    #[arg(long)]
+    pub to: String,
+}
+
+/// Arguments of `report`.
+#[derive(Debug, Args)]
+pub struct ReportArgs {
+    /// Folders of runs, or single .hlog or .hgrm files; each further one is compared with the first
+    #[arg(value_name = "DIR", required = true)]
+    pub runs: Vec<PathBuf>,
+    /// Write a page with tables and pictures to this file as well
+    #[arg(long, value_name = "OUT")]
+    pub html: Option<PathBuf>,
+}

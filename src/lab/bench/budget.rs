@@ -1,0 +1,66 @@
+//! What latencies may be: `perf/budgets.toml`.
+
+use crate::model::TradingStyle;
+use serde::{Deserialize, Serialize};
+use std::{collections::BTreeMap, path::Path};
+
+/// Budgets of one trading style.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StyleBudget {
+    /// 99th percentile, ms; none: not judged.
+    pub p99_ms: Option<f64>,
+    /// 99.9th percentile, ms.
+    pub p999_ms: Option<f64>,
+    /// Longest, ms.
+    pub max_ms: Option<f64>,
+}
+
+impl StyleBudget {
+    /// The limits with their names and quantiles, ms; the longest has quantile 1.
+    pub fn limits(&self) -> impl Iterator<Item = (&'static str, f64, f64)> {
+        [("p99", 0.99, self.p99_ms), ("p99.9", 0.999, self.p999_ms), ("max", 1.0, self.max_ms)]
+            .into_iter()
+            .filter_map(|(name, quantile, limit)| Some((name, quantile, limit?)))
+    }
+}
+
+/// Budgets by shape of the load, then by trading style.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Budgets(pub BTreeMap<String, BTreeMap<TradingStyle, StyleBudget>>);
+
+impl Budgets {
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// A file that cannot be read or is none of budgets.
+    pub fn open(path: &Path) -> anyhow::Result<Self> {
+        use anyhow::Context;
+        let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+        toml::from_str(&text).with_context(|| format!("{} is no file of budgets", path.display()))
+    }
+
+    /// The budgets of a shape.
+    #[must_use]
+    pub fn of(&self, shape: &str) -> BTreeMap<TradingStyle, StyleBudget> {
+        self.0.get(shape).cloned().unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_budgets_of_the_repository_are_read() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("perf/budgets.toml");
+        let budgets = Budgets::open(&path).unwrap();
+        for (shape, maximum) in [("steady", 100.0), ("burst", 100.0), ("ramp", 100.0)] {
+            let styles = budgets.of(shape);
+            assert_eq!(styles.len(), 3, "{shape}");
+            assert_eq!(styles[&TradingStyle::Day].max_ms, Some(maximum));
+        }
+        assert!(toml::from_str::<Budgets>("[steady.day]\np98_ms = 1").is_err());
+    }
+}

@@ -1,0 +1,116 @@
+//! The engine without Redis: a mock market at one end, memory at the other.
+//!
+//! The market lives in real time, one bar a symbol and interval; latencies are those that the engine measures itself,
+//! from the moment its reader took the bar.
+
+use super::{
+    engine_config::EngineSpec,
+    schedule::Shape,
+    track::{INTERVAL_NS, Track},
+};
+use crate::{
+    config::{Config, Layer, Override},
+    engine::{Engine, FileOutputOptions, MarketSource, Outputs, RowsWanted, Setup, Source, Topology},
+    feed::{MockConfig, MockMarket},
+    model::{Directory, TradingStyle},
+    publish::{Source as Input, Sources},
+    runtime::{Clock, available_cores},
+    telemetry::{HistogramSet, Latency},
+};
+use anyhow::{Result, bail};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+/// What the embedded engine found.
+pub struct Embedded {
+    /// By style.
+    pub styles: [Track; 3],
+    /// All histograms of the engine, warm-up included.
+    pub histograms: HistogramSet,
+    /// The engine's report.
+    pub report: String,
+    /// Start of the measured part, Unix ns.
+    pub start_unix_ns: i64,
+}
+
+fn setup(spec: &EngineSpec, shape: Shape, mut layers: Vec<Layer>, clock: &Clock) -> Result<Setup> {
+    let file = Layer::File { name: "bench".to_owned(), bytes: spec.toml().into_bytes() };
+    layers.insert(0, file);
+    layers.push(Layer::Override(Override::new("input.feed", "mock")));
+    let config = Config::load(&layers)?.config;
+    let plan = Arc::new(config.plan());
+    let market = MockMarket::new(&MockConfig {
+        seed: 1,
+        symbols: plan.assets.iter().map(|asset| asset.symbol.clone()).collect(),
+        timeframes: spec.timeframes.clone(),
+        now_ms: clock.now().wall_ms(),
+        burst_every_s: u32::from(shape == Shape::Burst),
+    })?;
+    Ok(Setup {
+        directory: Arc::new(Directory::new(plan.assets.len(), &plan.timeframes)),
+        sources: Arc::new(Sources::new(vec![Input::File { name: "mock".to_owned() }])),
+        source: Source::Market(MarketSource::new(market, false)),
+        // Encoded and handed to a device that forgets it: without an output there is nothing to acknowledge.
+        outputs: Outputs {
+            files: FileOutputOptions { signals: Some("/dev/null".into()), ..Default::default() },
+            redis: None,
+        },
+        rows: RowsWanted { all: true, ..RowsWanted::default() },
+        marks: true,
+        topology: Topology::new(&config, available_cores().len()),
+        incidents: Arc::default(),
+        plan,
+    })
+}
+
+/// Runs it: `warm_up`, then `duration`.
+///
+/// # Errors
+/// A configuration with faults, an engine that does not start or fails.
+pub fn embedded(
+    spec: &EngineSpec,
+    shape: Shape,
+    layers: Vec<Layer>,
+    warm_up: Duration,
+    duration: Duration,
+) -> Result<Embedded> {
+    if shape == Shape::Ramp {
+        bail!("--embedded knows no ramp: the mock market lives in real time");
+    }
+    let clock = Clock::new();
+    let mut engine = Engine::start(setup(spec, shape, layers, &clock)?, clock.clone())?;
+    let mut recent = HistogramSet::new(&Latency::ALL)?;
+    let mut styles = [Track::new()?, Track::new()?, Track::new()?];
+    let mut measure = |engine: &mut Engine, until: Instant, keep: bool| -> Result<()> {
+        let start = Instant::now();
+        let mut second = 1;
+        while Instant::now() < until {
+            let next = start + Duration::from_nanos(INTERVAL_NS * second);
+            if engine.wait(next.min(until).saturating_duration_since(Instant::now())) {
+                return Ok(engine.join()?);
+            }
+            engine.request();
+            // The threads hand over in their next duty cycle, or when their parks end.
+            std::thread::sleep(Duration::from_millis(20));
+            engine.collect(&mut recent);
+            for style in TradingStyle::ALL.into_iter().filter(|_| keep) {
+                let Some(histogram) = recent.histogram(Latency::Style(style)) else { continue };
+                let track = &mut styles[style.index()];
+                track.append(&Track { total: histogram.clone(), intervals: vec![histogram.clone()] });
+            }
+            recent.clear();
+            second += 1;
+        }
+        Ok(())
+    };
+    measure(&mut engine, Instant::now() + warm_up, false)?;
+    let start_unix_ns = clock.now().wall_ns;
+    measure(&mut engine, Instant::now() + duration, true)?;
+    engine.drain();
+    while !engine.wait(Duration::from_secs(1)) {}
+    engine.join()?;
+    let (histograms, report) = (engine.histograms()?, engine.report()?.to_string());
+    Ok(Embedded { styles, histograms, report, start_unix_ns })
+}

@@ -1,0 +1,281 @@
+//! The command: server, echo, engine, echo again, results.
+
+use super::{
+    bars::Form,
+    budget::Budgets,
+    embedded::embedded,
+    engine_config::EngineSpec,
+    host,
+    phase::Measured,
+    results::Results,
+    rig::Rig,
+    schedule::{Schedule, Shape},
+    server::{RedisServer, Socket},
+    tempdir::TempDir,
+    verdict,
+};
+use crate::{
+    config::{Layer, Override},
+    lab::report::{EchoInfo, Run, RunInfo, StepInfo},
+    model::{Timeframe, TradingStyle},
+    runtime::Clock,
+    telemetry::{HgrmUnit, Latency, write_hgrm},
+    text::push_iso8601,
+};
+use anyhow::{Context, Result, bail};
+use std::{fs, path::PathBuf, time::Duration};
+
+/// What is measured.
+#[derive(Debug, Clone)]
+pub struct LatencyOptions {
+    /// The program that is started as engine and as echo.
+    pub exe: PathBuf,
+    /// Shape of the load.
+    pub shape: Shape,
+    /// Symbols.
+    pub symbols: usize,
+    /// Bars per second and symbol; at the start, for a ramp.
+    pub rate: f64,
+    /// Length of the measured part.
+    pub duration: Duration,
+    /// Length of the part before it.
+    pub warm_up: Duration,
+    /// Timeframes; bars of the shortest come in.
+    pub timeframes: Vec<Timeframe>,
+    /// Styles that the symbols have in turn.
+    pub styles: Vec<TradingStyle>,
+    /// How the server of the run's own is reached.
+    pub socket: Socket,
+    /// Another server.
+    pub url: Option<String>,
+    /// How bars travel.
+    pub form: Form,
+    /// Settings of the engine, `key=value`.
+    pub settings: Vec<String>,
+    /// Core of the generator.
+    pub core: Option<usize>,
+    /// Without Redis.
+    pub embedded: bool,
+    /// Whether the bare echo is measured too.
+    pub echo: bool,
+    /// Stops the engine for so long in the middle, to see whether the figures show it.
+    pub stall: Option<Duration>,
+    /// What latencies may be.
+    pub budgets: Budgets,
+    /// Name of the run.
+    pub name: String,
+    /// Name of the host in the folder's name; none: its own.
+    pub host: Option<String>,
+    /// Folder of the runs.
+    pub runs: PathBuf,
+}
+
+/// What came of it.
+#[derive(Debug)]
+pub struct Outcome {
+    /// The run as a report reads it.
+    pub run: Run,
+    /// Its folder.
+    pub dir: PathBuf,
+    /// Whether the rate was held.
+    pub held: bool,
+    /// Whether all budgets were kept.
+    pub within_budget: bool,
+}
+
+/// Measures, writes the results, and says what it is doing through `note`.
+///
+/// # Errors
+/// What keeps it from measuring at all; a rate that is not held is a result.
+pub fn latency(options: &LatencyOptions, note: &mut dyn FnMut(&str)) -> Result<Outcome> {
+    let base = options.timeframes.iter().min().copied().context("no timeframe is given")?;
+    if options.symbols == 0 || !options.rate.is_finite() || options.rate <= 0.0 {
+        bail!("at least one symbol and a rate above zero are needed");
+    }
+    let prefix = if options.url.is_some() { format!("bench:{}:", std::process::id()) } else { String::new() };
+    let spec = EngineSpec {
+        symbols: options.symbols,
+        base,
+        timeframes: options.timeframes.clone(),
+        styles: options.styles.clone(),
+        prefix,
+    };
+    let mut started = Vec::new();
+    push_iso8601(&mut started, Clock::new().now().wall_ms());
+    let started = String::from_utf8_lossy(&started).into_owned();
+    let mut results = if options.embedded { without_redis(options, &spec)? } else { with_redis(options, &spec, note)? };
+    results.info.started.clone_from(&started);
+    judge(options, &mut results);
+    let host = options.host.clone().unwrap_or_else(host::name);
+    let date = started.get(..10).unwrap_or(&started);
+    let (dir, run) = results.write(&options.runs, &format!("{date}-{host}-{}", options.name))?;
+    let (held, within_budget) = (results.info.faults.is_empty(), results.info.over_budget.is_empty());
+    Ok(Outcome { run, dir, held, within_budget })
+}
+
+fn info(options: &LatencyOptions, spec: &EngineSpec) -> RunInfo {
+    let mut timeframes = spec.timeframes.clone();
+    timeframes.sort_unstable();
+    let socket = match (&options.url, options.embedded) {
+        (_, true) => "none",
+        (Some(url), _) if !url.contains("unix:") => "tcp",
+        (None, _) if options.socket == Socket::Tcp => "tcp",
+        _ => "unix",
+    };
+    RunInfo {
+        name: options.name.clone(),
+        shape: options.shape.name().to_owned(),
+        symbols: options.symbols,
+        rate: options.rate,
+        duration_s: options.duration.as_secs_f64(),
+        warm_up_s: options.warm_up.as_secs_f64(),
+        timeframes: timeframes.iter().map(ToString::to_string).collect(),
+        socket: socket.to_owned(),
+        form: match options.form {
+            _ if options.embedded => "mock",
+            Form::Legacy => "legacy",
+            Form::Compact => "compact",
+        }
+        .to_owned(),
+        settings: options.settings.clone(),
+        ..RunInfo::default()
+    }
+}
+
+/// Verdict and budgets.
+fn judge(options: &LatencyOptions, results: &mut Results) {
+    let info = &mut results.info;
+    info.verdict = if info.faults.is_empty() { "PASS" } else { "FAIL" }.to_owned();
+    let broke = info.steps.iter().any(|step| !step.held);
+    for (style, budget) in options.budgets.of(options.shape.name()) {
+        let track = &results.styles[style.index()];
+        if track.total.is_empty() {
+            continue;
+        }
+        info.budgets.insert(style.name().to_owned(), budget);
+        // A percentile of fewer latencies than it needs is the maximum under another name.
+        let known = |quantile: f64| quantile >= 1.0 || track.total.len() as f64 * (1.0 - quantile) >= 1.0;
+        // What broke is not to be judged by its latencies.
+        for (name, quantile, limit_ms) in budget.limits().filter(|limit| !broke && known(limit.1)) {
+            let value_ms = track.at(quantile) as f64 / 1e6;
+            if value_ms > limit_ms {
+                info.over_budget.push(format!("{} {name}: {value_ms:.3} ms of {limit_ms} ms", style.name()));
+            }
+        }
+    }
+}
+
+fn without_redis(options: &LatencyOptions, spec: &EngineSpec) -> Result<Results> {
+    if (options.rate - 1_000.0 / spec.base.interval_ms() as f64).abs() > 1e-9 {
+        bail!("--embedded has one bar a symbol and {}: the mock market lives in real time", spec.base);
+    }
+    let mut layers = Vec::new();
+    for text in &options.settings {
+        layers.push(Layer::Override(Override::parse(text).with_context(|| format!("{text}: write KEY=VALUE"))?));
+    }
+    let found = embedded(spec, options.shape, layers, options.warm_up, options.duration)?;
+    let dir = TempDir::new()?;
+    let engine = dir.path().join("histograms");
+    fs::create_dir(&engine)?;
+    for latency in Latency::ALL {
+        if let Some(histogram) = found.histograms.histogram(latency).filter(|histogram| !histogram.is_empty()) {
+            write_hgrm(&engine.join(format!("{}.hgrm", latency.name())), histogram, HgrmUnit::Microseconds)?;
+        }
+    }
+    let mut info = info(options, spec);
+    info.sent = found.styles.iter().map(|track| track.total.len() as usize).sum();
+    let expected = (options.duration.as_secs_f64() * options.rate * options.symbols as f64) as usize;
+    // Two rounds may be on either side of the edges.
+    if info.sent + 2 * options.symbols < expected {
+        info.faults.push(format!("{} signals of {expected}", info.sent));
+    }
+    Ok(Results {
+        info,
+        host: host::facts(&options.host.clone().unwrap_or_else(host::name), &options.exe, Default::default()),
+        start_unix_ns: found.start_unix_ns,
+        styles: found.styles,
+        echo: None,
+        lag: None,
+        hiccups: None,
+        engine: Some(dir),
+        engine_report: Some(found.report),
+    })
+}
+
+fn with_redis(options: &LatencyOptions, spec: &EngineSpec, note: &mut dyn FnMut(&str)) -> Result<Results> {
+    let server = match &options.url {
+        Some(url) => RedisServer::given(url),
+        None => RedisServer::start(options.socket)?,
+    };
+    let host = host::facts(&options.host.clone().unwrap_or_else(host::name), &options.exe, server.facts()?);
+    let dir = TempDir::new()?;
+    let rig = Rig {
+        exe: &options.exe,
+        spec,
+        settings: &options.settings,
+        form: options.form,
+        core: options.core,
+        server: &server,
+        dir: &dir,
+        clock: Clock::new(),
+    };
+    let schedule = Schedule::new(options.shape, options.symbols, options.rate, options.warm_up, options.duration);
+
+    let mut echo = None;
+    if options.echo {
+        note("echo, before");
+        echo = Some(rig.echo("before", &echo_schedule(options))?.seen.all()?);
+    }
+    note("engine");
+    let measured = rig.engine(&schedule, options.stall)?;
+    if let Some(echo) = &mut echo {
+        note("echo, after");
+        echo.append(&rig.echo("after", &echo_schedule(options))?.seen.all()?);
+    }
+    server.clean(&spec.names())?;
+
+    let mut info = info(options, spec);
+    info.faults = verdict::faults(options.shape, &schedule, &measured);
+    info.sent = measured.sent.bars;
+    (info.lost, info.backlog) = (measured.lost, measured.backlog);
+    info.steps = steps(options, &schedule, &measured);
+    // All styles, at the rate that the echo had too: the first one.
+    let first = measured.seen.steps.first();
+    info.echo = echo.as_ref().zip(first).map(|(echo, first)| {
+        let ratio = |quantile| first.at(quantile) as f64 / echo.at(quantile).max(1) as f64;
+        EchoInfo { ratio_p50: ratio(0.5), ratio_p99: ratio(0.99) }
+    });
+    let engine_report = fs::read_to_string(dir.path().join("engine.txt")).ok();
+    let Measured { sent, seen, start_unix_ns, .. } = measured;
+    let (styles, lag) = (seen.styles, Some(sent.lag));
+    Ok(Results { info, host, start_unix_ns, styles, echo, lag, hiccups: None, engine: Some(dir), engine_report })
+}
+
+/// The load of the echo: the engine's, for a quarter of the time.
+fn echo_schedule(options: &LatencyOptions) -> Schedule {
+    let shape = if options.shape == Shape::Ramp { Shape::Steady } else { options.shape };
+    let duration = (options.duration / 4).max(Duration::from_secs(2));
+    let warm_up = options.warm_up.min(Duration::from_secs(1));
+    Schedule::new(shape, options.symbols, options.rate, warm_up, duration)
+}
+
+fn steps(options: &LatencyOptions, schedule: &Schedule, measured: &Measured) -> Vec<StepInfo> {
+    if options.shape != Shape::Ramp {
+        return Vec::new();
+    }
+    let done = schedule.steps().iter().zip(&measured.seen.steps).enumerate();
+    done.filter(|(_, (_, track))| !track.total.is_empty())
+        .map(|(index, (step, track))| {
+            let [from, _] = verdict::step_ns(schedule, index);
+            StepInfo {
+                bars_per_s: step.rate * options.symbols as f64,
+                from_s: from as f64 / 1e9,
+                held: verdict::held(schedule, measured, index),
+                lag_p99_ns: verdict::lag_p99_ns(schedule, measured, index),
+                p50_ns: track.at(0.5),
+                p99_ns: track.at(0.99),
+                max_ns: track.total.max(),
+            }
+        })
+        .collect()
+}

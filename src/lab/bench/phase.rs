@@ -1,0 +1,179 @@
+//! One stretch of measuring: a generator on one side, a subscriber on the other, and whatever is between them.
+
+use super::{
+    bars::{Bars, Form},
+    generator::{Generator, Progress, Sent},
+    replies,
+    schedule::Schedule,
+    server::RedisServer,
+    subscriber::{Ledger, Reads, Seen, Subscriber},
+};
+use crate::{
+    model::{Timeframe, TradingStyle},
+    runtime::Clock,
+};
+use anyhow::{Context, Result, bail};
+use std::{
+    sync::atomic::Ordering,
+    time::{Duration, Instant},
+};
+
+/// How long the first answers may take: an engine starts meanwhile.
+const HELLO_TIMEOUT: Duration = Duration::from_secs(60);
+/// Rounds sent and answered before the schedule starts.
+const HELLO_ROUNDS: usize = 1;
+/// Parts that these are sent in, each when the one before has been answered: a flood would be in the engine's figures.
+const HELLO_PARTS: usize = 200;
+/// How long after the last bar answers are waited for.
+const DRAIN: Duration = Duration::from_secs(5);
+/// Between now and the start of the schedule, ns.
+const LEAD_NS: u64 = 100_000_000;
+
+/// What a phase measures, and with what.
+pub struct Phase<'a> {
+    /// The server.
+    pub server: &'a RedisServer,
+    /// Stream that the bars go to.
+    pub input: &'a str,
+    /// Stream that the answers come from.
+    pub output: &'a str,
+    /// What the answers are.
+    pub reads: Reads,
+    /// How bars travel.
+    pub form: Form,
+    /// Their timeframe.
+    pub base: Timeframe,
+    /// When they are sent.
+    pub schedule: &'a Schedule,
+    /// By symbol.
+    pub styles: &'a [TradingStyle],
+    /// Core of the generator.
+    pub core: Option<usize>,
+    /// The clock of all latencies.
+    pub clock: &'a Clock,
+}
+
+/// What a phase found.
+#[derive(Debug)]
+pub struct Measured {
+    /// How the schedule was kept.
+    pub sent: Sent,
+    /// Latencies, intended send to seen.
+    pub seen: Seen,
+    /// Bars without an answer in the end.
+    pub lost: usize,
+    /// Answers that came more than once.
+    pub repeated: usize,
+    /// Bars without an answer when the last one had been sent.
+    pub backlog: usize,
+    /// Step at which it broke, and was ended.
+    pub broke_at: Option<usize>,
+    /// Start of the measured part, Unix ns.
+    pub start_unix_ns: i64,
+}
+
+impl Phase<'_> {
+    /// Runs it. `healthy` is asked from time to time whether what is measured is still there.
+    ///
+    /// # Errors
+    /// A server that is gone, an engine that does not answer, or is gone.
+    pub fn run(&self, mut healthy: impl FnMut() -> Result<()>) -> Result<Measured> {
+        let rounds = self.schedule.rounds() + HELLO_ROUNDS;
+        let interval_ms = self.base.interval_ms();
+        // Bars whose time is past, so that none is ahead of the clock at any rate.
+        let first_ms = self.base.floor(self.clock.now().wall_ms() - (rounds as i64 + 2) * interval_ms);
+        let mut bars = Bars::new(self.schedule.symbols(), self.base, first_ms, self.form)?;
+        let mut ledger = Ledger::new(self.schedule, first_ms, self.base, HELLO_ROUNDS);
+        let mut seen = Seen::new(self.schedule.steps().len())?;
+        let link = self.server.connect("subscriber")?;
+        let mut subscriber = Subscriber::new(link, self.output, self.reads, self.base, self.clock, self.styles);
+        self.say_hello(&mut bars, &mut subscriber, &mut ledger, &mut seen, &mut healthy)?;
+
+        let progress = Progress::default();
+        let start_ns = self.clock.ns() + LEAD_NS;
+        let start_unix_ns = self.clock.wall_ns(start_ns + self.schedule.measured_from_ns());
+        let generator = Generator {
+            schedule: self.schedule,
+            bars,
+            stream: self.input,
+            link: self.server.connect("generator")?,
+            clock: self.clock,
+            progress: &progress,
+            core: self.core,
+        };
+        std::thread::scope(|scope| {
+            let sending = scope.spawn(move || generator.run(start_ns));
+            let (mut broke_at, mut backlog, mut last_sent) = (None, None, None);
+            let watched = loop {
+                let polled = subscriber
+                    .poll(Duration::from_millis(20), &mut ledger, Some(start_ns), &mut seen)
+                    .and_then(|()| healthy());
+                if let Err(error) = polled {
+                    break Err(error);
+                }
+                let sent = progress.sent.load(Ordering::Acquire);
+                let behind = sent.saturating_sub(ledger.count);
+                if broke_at.is_none() && behind > self.breaking_backlog(sent) {
+                    broke_at = self.schedule.step_of(sent / self.schedule.symbols());
+                    progress.stop.store(broke_at.is_some(), Ordering::Relaxed);
+                }
+                if sending.is_finished() {
+                    backlog = backlog.or(Some(behind));
+                    let since = *last_sent.get_or_insert_with(Instant::now);
+                    if behind == 0 || since.elapsed() > DRAIN {
+                        break Ok(());
+                    }
+                }
+            };
+            progress.stop.store(true, Ordering::Relaxed);
+            let Ok(sent) = sending.join() else { bail!("the generator panicked") };
+            watched?;
+            let sent = sent.context("the generator")?;
+            let lost = sent.bars - ledger.count.min(sent.bars);
+            let (repeated, backlog) = (ledger.repeated, backlog.unwrap_or(0));
+            Ok(Measured { sent, seen, lost, repeated, backlog, broke_at, start_unix_ns })
+        })
+    }
+
+    /// So many bars without an answer are no delay any more: a second's worth beside two full rounds.
+    fn breaking_backlog(&self, sent: usize) -> usize {
+        let rate = self.schedule.step_of(sent / self.schedule.symbols()).map_or(1.0, |s| self.schedule.steps()[s].rate);
+        ((2.0 + rate) * self.schedule.symbols() as f64) as usize
+    }
+
+    /// Sends some rounds and waits for their answers: everything between is up then.
+    fn say_hello(
+        &self,
+        bars: &mut Bars,
+        subscriber: &mut Subscriber<'_>,
+        ledger: &mut Ledger<'_>,
+        seen: &mut Seen,
+        healthy: &mut impl FnMut() -> Result<()>,
+    ) -> Result<()> {
+        let mut link = self.server.connect("hello")?;
+        let all = HELLO_ROUNDS * self.schedule.symbols();
+        let deadline = Instant::now() + HELLO_TIMEOUT;
+        let mut sent = 0;
+        while sent < all {
+            let count = all.div_ceil(HELLO_PARTS).min(all - sent);
+            let mut owed = bars.push(count, self.input, link.outbox())?;
+            sent += count;
+            while owed > 0 {
+                let Some(len) = replies::next(&mut link, Duration::from_secs(1))? else { continue };
+                if link.received().first() == Some(&b'-') {
+                    bail!("the server refuses a bar: {}", link.received()[..len].escape_ascii());
+                }
+                link.consume(len);
+                owed -= 1;
+            }
+            while ledger.hello < sent {
+                subscriber.poll(Duration::from_millis(100), ledger, None, seen)?;
+                healthy()?;
+                if Instant::now() > deadline {
+                    bail!("{} of the first {sent} bars are not answered", sent - ledger.hello);
+                }
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,110 @@
+//! Writing a run's folder.
+
+use super::{
+    tempdir::TempDir,
+    track::{INTERVAL_NS, Track},
+};
+use crate::{
+    lab::report::{Run, RunInfo, Theme, pictures, png, summary_markdown, write_hlog},
+    model::TradingStyle,
+    telemetry::{HgrmUnit, write_hgrm},
+};
+use anyhow::{Context, Result};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+/// What a run has found.
+pub struct Results {
+    /// What was run and how it went.
+    pub info: RunInfo,
+    /// The host.
+    pub host: toml::Table,
+    /// Start of the measured part, Unix ns.
+    pub start_unix_ns: i64,
+    /// Intended send to signal seen, by style.
+    pub styles: [Track; 3],
+    /// The bare echo.
+    pub echo: Option<Track>,
+    /// How late the generator was.
+    pub lag: Option<Track>,
+    /// The host's own stalls beside the run, where somebody measured them.
+    pub hiccups: Option<Track>,
+    /// Folder in which `histograms` has the engine's own.
+    pub engine: Option<TempDir>,
+    /// What the engine said at its end.
+    pub engine_report: Option<String>,
+}
+
+/// A folder below `runs` that is not there yet.
+fn fresh(runs: &Path, name: &str) -> Result<PathBuf> {
+    fs::create_dir_all(runs).with_context(|| format!("cannot create {}", runs.display()))?;
+    for number in 1.. {
+        let suffix = if number == 1 { String::new() } else { format!("-{number}") };
+        let dir = runs.join(format!("{name}{suffix}"));
+        match fs::create_dir(&dir) {
+            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
+            other => {
+                other.with_context(|| format!("cannot create {}", dir.display()))?;
+                return Ok(dir);
+            }
+        }
+    }
+    anyhow::bail!("no name is left in {}", runs.display())
+}
+
+impl Results {
+    /// Writes all of it into a new folder, and reads it back as a report does.
+    ///
+    /// # Errors
+    /// What cannot be written or read.
+    pub fn write(&self, runs: &Path, name: &str) -> Result<(PathBuf, Run)> {
+        let dir = fresh(runs, name)?;
+        fs::write(dir.join("run.toml"), toml::to_string(&self.info)?)?;
+        fs::write(dir.join("host.toml"), toml::to_string(&self.host)?)?;
+        let styles = TradingStyle::ALL.iter().filter(|style| !self.styles[style.index()].total.is_empty());
+        let styles: Vec<(&str, &Track)> = styles.map(|style| (style.name(), &self.styles[style.index()])).collect();
+        let logged: Vec<(Option<&str>, &[_])> =
+            styles.iter().map(|(name, track)| (Some(*name), &track.intervals[..])).collect();
+        let length = Duration::from_nanos(INTERVAL_NS);
+        write_hlog(&dir.join("signals.hlog"), self.start_unix_ns, length, &logged)?;
+        for (name, track) in &styles {
+            write_hgrm(&dir.join(format!("{name}.hgrm")), &track.total, HgrmUnit::Microseconds)?;
+        }
+        for (name, track) in [("echo", &self.echo), ("lag", &self.lag), ("hiccups", &self.hiccups)] {
+            let Some(track) = track else { continue };
+            let log = dir.join(format!("{name}.hlog"));
+            write_hlog(&log, self.start_unix_ns, length, &[(None, &track.intervals)])?;
+            write_hgrm(&dir.join(format!("{name}.hgrm")), &track.total, HgrmUnit::Microseconds)?;
+        }
+        self.copy_engine(&dir)?;
+        let run = Run::open(&dir)?;
+        fs::write(dir.join("summary.md"), summary_markdown(&run))?;
+        for picture in pictures(&run, Theme::File) {
+            if let Some(bytes) = png(&picture.svg) {
+                fs::write(dir.join(format!("{}.png", picture.name)), bytes)?;
+            }
+            fs::write(dir.join(format!("{}.svg", picture.name)), picture.svg)?;
+        }
+        Ok((dir, run))
+    }
+
+    fn copy_engine(&self, dir: &Path) -> Result<()> {
+        if let Some(report) = self.engine_report.as_ref().filter(|text| !text.trim().is_empty()) {
+            fs::write(dir.join("engine.txt"), report)?;
+        }
+        let Some(from) = self.engine.as_ref().map(|dir| dir.path().join("histograms")).filter(|from| from.exists())
+        else {
+            return Ok(());
+        };
+        let to = dir.join("engine");
+        fs::create_dir(&to)?;
+        for entry in fs::read_dir(from)? {
+            let entry = entry?;
+            fs::copy(entry.path(), to.join(entry.file_name()))?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,138 @@
+//! A Redis server of the run's own, or the one that is given.
+
+use super::{child::Guarded, tempdir::TempDir};
+use crate::redis_io::{Address, Command, Link, LinkOptions, OwnedReply};
+use anyhow::{Context, Result, bail};
+use std::{
+    collections::BTreeMap,
+    process::Stdio,
+    time::{Duration, Instant},
+};
+
+/// How the server is reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Socket {
+    /// A unix socket.
+    Unix,
+    /// TCP over the loopback.
+    Tcp,
+}
+
+const TIMEOUT: Duration = Duration::from_secs(10);
+/// Settings that change latency or lose entries.
+const SETTINGS: [&str; 8] =
+    ["appendonly", "save", "io-threads", "hz", "maxmemory", "maxmemory-policy", "activedefrag", "latency-tracking"];
+
+/// A Redis server: ours, ended and its folder removed when this is dropped, or somebody's.
+#[derive(Debug)]
+pub struct RedisServer {
+    // Before the folder: the process ends first.
+    child: Option<Guarded>,
+    dir: Option<TempDir>,
+    url: String,
+}
+
+impl RedisServer {
+    /// The server at a URL.
+    pub fn given(url: &str) -> Self {
+        Self { child: None, dir: None, url: url.to_owned() }
+    }
+
+    /// Starts one, without persistence, in a folder of its own.
+    ///
+    /// # Errors
+    /// `redis-server` that is not installed or does not come up.
+    pub fn start(socket: Socket) -> Result<Self> {
+        let dir = TempDir::new()?;
+        let path = dir.path().join("redis.sock");
+        // Free now; if somebody takes it before the server does, the server says so and the run ends.
+        let port = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+        let mut command = std::process::Command::new("redis-server");
+        command.args(["--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--daemonize", "no"]);
+        command.arg("--port").arg(port.to_string()).arg("--unixsocket").arg(&path).arg("--dir").arg(dir.path());
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        let child = Guarded::spawn("redis-server", &mut command).context("is it installed? `make redis-server`")?;
+        let url = match socket {
+            Socket::Unix => format!("redis+unix://{}", path.display()),
+            Socket::Tcp => format!("redis://127.0.0.1:{port}"),
+        };
+        let mut server = Self { child: Some(child), dir: Some(dir), url };
+        let deadline = Instant::now() + TIMEOUT;
+        while let Err(error) = server.connect("start") {
+            let ended = server.child.as_mut().and_then(Guarded::ended).is_some();
+            if ended || Instant::now() >= deadline {
+                return Err(error.context("redis-server does not come up"));
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        Ok(server)
+    }
+
+    /// Whether it is not ours.
+    pub fn is_foreign(&self) -> bool {
+        self.dir.is_none()
+    }
+
+    /// Its URL.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// A connection.
+    ///
+    /// # Errors
+    /// A server that is not there or refuses.
+    pub fn connect(&self, role: &str) -> Result<Link> {
+        let address: Address = self.url.parse()?;
+        let options = LinkOptions { name: format!("bench-{role}"), reply_timeout: TIMEOUT, ..LinkOptions::default() };
+        Ok(Link::connect(&address, &options)?)
+    }
+
+    /// Version and settings, as far as the server tells.
+    ///
+    /// # Errors
+    /// A server that is gone.
+    pub fn facts(&self) -> Result<BTreeMap<String, String>> {
+        let mut link = self.connect("facts")?;
+        let mut facts = BTreeMap::new();
+        let info = link.request("INFO", TIMEOUT, |out| {
+            Command::new(out, 2).arg("INFO").arg("server");
+        })?;
+        let version = info.text().and_then(|text| text.lines().find_map(|line| line.strip_prefix("redis_version:")));
+        facts.insert("version".to_owned(), version.unwrap_or("unknown").trim().to_owned());
+        for name in SETTINGS {
+            let reply = link.request("CONFIG GET", TIMEOUT, |out| {
+                Command::new(out, 3).arg("CONFIG").arg("GET").arg(name);
+            });
+            // Hosted servers forbid it.
+            let Ok(reply) = reply else { break };
+            if let Some(value) = reply.elements().get(1).and_then(OwnedReply::text) {
+                facts.insert(name.to_owned(), value.to_owned());
+            }
+        }
+        Ok(facts)
+    }
+
+    /// Deletes what a run has left in a server that is not ours.
+    ///
+    /// # Errors
+    /// A server that is gone.
+    pub fn clean(&self, names: &[String]) -> Result<()> {
+        if !self.is_foreign() {
+            return Ok(());
+        }
+        let mut link = self.connect("clean")?;
+        let reply = link.request("UNLINK", TIMEOUT, |out| {
+            let mut command = Command::new(out, 1 + names.len());
+            command.arg("UNLINK");
+            for name in names {
+                command.arg(name);
+            }
+        })?;
+        if let OwnedReply::Error(text) = reply {
+            bail!("UNLINK: {text}");
+        }
+        Ok(())
+    }
+}

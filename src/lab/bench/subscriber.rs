@@ -1,0 +1,194 @@
+//! Who waits for signals: notes when each one is seen, and finds out when its bar was meant to be sent.
+
+use super::{bars::symbol_index, replies, schedule::Schedule, track::Track};
+use crate::{
+    feed::{Entry, Record, decode_entry},
+    model::{Timeframe, TradingStyle},
+    redis_io::{FieldIter, Link, StreamId, XreadCursor, XreadItem, encode_xread},
+    runtime::Clock,
+};
+use anyhow::{Result, bail};
+use std::time::Duration;
+
+/// What the stream holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reads {
+    /// Signals of an engine, of which those of the probe count.
+    Signals,
+    /// The bars themselves, as the echo writes them back.
+    Bars,
+}
+
+/// Which bar a message is about, and whether it was seen before.
+pub struct Ledger<'a> {
+    schedule: &'a Schedule,
+    first_ms: i64,
+    interval_ms: i64,
+    /// Rounds before the schedule's.
+    hello_rounds: usize,
+    seen: Vec<bool>,
+    /// Bars seen, those of the hello left out.
+    pub count: usize,
+    /// Bars of the hello seen.
+    pub hello: usize,
+    /// Bars seen more than once.
+    pub repeated: usize,
+}
+
+impl<'a> Ledger<'a> {
+    /// Nothing seen yet of a schedule whose first bar, behind `hello_rounds` of others, ends a run of bars from `first_ms`.
+    pub fn new(schedule: &'a Schedule, first_ms: i64, base: Timeframe, hello_rounds: usize) -> Self {
+        let seen = vec![false; schedule.bars()];
+        let interval_ms = base.interval_ms();
+        Self { schedule, first_ms, interval_ms, hello_rounds, seen, count: 0, hello: 0, repeated: 0 }
+    }
+
+    /// The round of a bar that is seen for the first time.
+    fn first_sight(&mut self, symbol: usize, bar_ts: i64) -> Option<usize> {
+        let round = usize::try_from((bar_ts - self.first_ms) / self.interval_ms).ok()?;
+        let Some(round) = round.checked_sub(self.hello_rounds) else {
+            self.hello += 1;
+            return None;
+        };
+        let seen = self.seen.get_mut(round * self.schedule.symbols() + symbol)?;
+        if std::mem::replace(seen, true) {
+            self.repeated += 1;
+            return None;
+        }
+        self.count += 1;
+        Some(round)
+    }
+}
+
+/// Latencies as they were seen.
+#[derive(Debug)]
+pub struct Seen {
+    /// By trading style.
+    pub styles: [Track; 3],
+    /// By step of the schedule.
+    pub steps: Vec<Track>,
+}
+
+impl Seen {
+    /// Nothing yet.
+    ///
+    /// # Errors
+    /// Never, as for [`Track::new`].
+    pub fn new(steps: usize) -> Result<Self> {
+        let steps = (0..steps).map(|_| Track::new()).collect::<Result<_>>()?;
+        Ok(Self { styles: [Track::new()?, Track::new()?, Track::new()?], steps })
+    }
+
+    /// All of them.
+    ///
+    /// # Errors
+    /// Never, as for [`Track::new`].
+    pub fn all(&self) -> Result<Track> {
+        let mut all = Track::new()?;
+        self.steps.iter().for_each(|step| all.overlay(step));
+        Ok(all)
+    }
+}
+
+/// Reads a stream, blocked while there is nothing in it.
+pub struct Subscriber<'a> {
+    link: Link,
+    stream: &'a str,
+    reads: Reads,
+    base: Timeframe,
+    last: StreamId,
+    asked: bool,
+    clock: &'a Clock,
+    styles: &'a [TradingStyle],
+}
+
+impl<'a> Subscriber<'a> {
+    /// A subscriber to a stream from its beginning; `styles` by symbol.
+    pub fn new(
+        link: Link,
+        stream: &'a str,
+        reads: Reads,
+        base: Timeframe,
+        clock: &'a Clock,
+        styles: &'a [TradingStyle],
+    ) -> Self {
+        Self { link, stream, reads, base, last: StreamId::default(), asked: false, clock, styles }
+    }
+
+    /// Takes what comes in within `timeout`. With a start of the schedule, clock's ns, latencies are recorded.
+    ///
+    /// # Errors
+    /// A server that is gone, an entry that cannot be read.
+    pub fn poll(
+        &mut self,
+        timeout: Duration,
+        ledger: &mut Ledger<'_>,
+        start_ns: Option<u64>,
+        seen: &mut Seen,
+    ) -> Result<()> {
+        if !self.asked {
+            let streams = [(self.stream.as_bytes(), self.last)];
+            encode_xread(self.link.outbox(), 1_000, Some(100), streams.into_iter());
+            self.asked = true;
+        }
+        let Some(len) = replies::next(&mut self.link, timeout)? else { return Ok(()) };
+        // Seen: the whole reply has come in.
+        let now_ns = self.clock.ns();
+        let mut cursor = XreadCursor::default();
+        while let Some(item) = cursor.next(&self.link.received()[..len])? {
+            match item {
+                XreadItem::Stream(_) => {}
+                XreadItem::Error(text) => bail!("XREAD: {}", text.escape_ascii()),
+                XreadItem::Entry(entry) => {
+                    self.last = entry.id;
+                    let mut note = |symbol: Option<usize>, bar_ts: i64| {
+                        let Some(symbol) = symbol else { return };
+                        let Some(round) = ledger.first_sight(symbol, bar_ts) else { return };
+                        let (Some(start_ns), Some(step)) = (start_ns, ledger.schedule.step_of(round)) else { return };
+                        let due_ns = ledger.schedule.due_ns(round, symbol);
+                        let latency_ns = now_ns.saturating_sub(start_ns + due_ns);
+                        let at_ns = due_ns - ledger.schedule.measured_from_ns();
+                        let style = self.styles.get(symbol).copied().unwrap_or(TradingStyle::Day);
+                        seen.styles[style.index()].record(at_ns, latency_ns);
+                        seen.steps[step].record(at_ns, latency_ns);
+                    };
+                    match self.reads {
+                        Reads::Signals => {
+                            if let Some((symbol, bar_ts)) = probe(entry.fields) {
+                                note(symbol_index(symbol), bar_ts);
+                            }
+                        }
+                        Reads::Bars => bars(entry.fields, self.base, |r| note(symbol_index(r.symbol), r.ts))?,
+                    }
+                }
+            }
+        }
+        self.link.consume(len);
+        self.asked = false;
+        Ok(())
+    }
+}
+
+/// Symbol and bar of a signal, if it is the probe's.
+fn probe(fields: FieldIter<'_>) -> Option<(&[u8], i64)> {
+    let (mut symbol, mut bar_ts, mut is_probe) = (None, None, false);
+    for (name, value) in fields {
+        match name {
+            b"strategy" => is_probe = value == b"probe",
+            b"symbol" => symbol = Some(value),
+            b"bar_ts" => bar_ts = std::str::from_utf8(value).ok().and_then(|text| text.parse().ok()),
+            _ => {}
+        }
+    }
+    is_probe.then_some(())?;
+    Some((symbol?, bar_ts?))
+}
+
+fn bars(fields: FieldIter<'_>, base: Timeframe, mut each: impl FnMut(&Record<'_>)) -> Result<()> {
+    match decode_entry(fields, base) {
+        Ok(Entry::Bar(record)) => each(&record),
+        Ok(Entry::Frame(frame)) => frame.records().for_each(|record| each(&record)),
+        Err(reason) => bail!("the echo wrote a bar that cannot be read: {}", reason.name()),
+    }
+    Ok(())
+}

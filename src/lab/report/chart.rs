@@ -1,0 +1,151 @@
+//! Axes, grid, legend: what the pictures have in common.
+
+use super::svg::{Anchor, Svg};
+use crate::telemetry::human_ns;
+
+pub const WIDTH: f64 = 960.0;
+pub const HEIGHT: f64 = 520.0;
+const LEFT: f64 = 84.0;
+const RIGHT: f64 = 924.0;
+const TOP: f64 = 104.0;
+const BOTTOM: f64 = 456.0;
+
+/// A logarithmic axis of latencies between two pixels.
+#[derive(Debug, Clone, Copy)]
+pub struct LogAxis {
+    low: f64,
+    high: f64,
+    from: f64,
+    to: f64,
+}
+
+impl LogAxis {
+    /// An axis from `from` to `to`, pixels, that holds these values, ns, and whole decades or halves of them.
+    pub fn new(values: impl Iterator<Item = u64>, from: f64, to: f64) -> Self {
+        let (mut low, mut high) = (f64::INFINITY, f64::NEG_INFINITY);
+        for value in values.filter(|&value| value > 0) {
+            low = low.min((value as f64).log10());
+            high = high.max((value as f64).log10());
+        }
+        if low > high {
+            (low, high) = (3.0, 6.0);
+        }
+        let low = (low - 0.05).floor();
+        let high = ((high + 0.05) * 2.0).ceil() / 2.0;
+        Self { low, high: high.max(low + 1.0), from, to }
+    }
+
+    /// The pixel of a value, ns; values outside are at the edge.
+    pub fn at(&self, value_ns: u64) -> f64 {
+        let share = ((value_ns.max(1) as f64).log10() - self.low) / (self.high - self.low);
+        self.from + (self.to - self.from) * share.clamp(0.0, 1.0)
+    }
+
+    /// Whole decades, ns.
+    pub fn decades(&self) -> impl Iterator<Item = u64> + use<> {
+        (self.low as i32..=self.high as i32).map(|power| 10_f64.powi(power) as u64)
+    }
+}
+
+/// A latency as the ticks have it: without needless decimals.
+pub fn tick(ns: u64) -> String {
+    match ns {
+        0..1_000 => format!("{ns} ns"),
+        1_000..1_000_000 => format!("{} µs", ns / 1_000),
+        1_000_000..1_000_000_000 => format!("{} ms", ns / 1_000_000),
+        _ => format!("{} s", ns / 1_000_000_000),
+    }
+}
+
+/// A picture with a latency axis at its left.
+pub struct Plot {
+    pub svg: Svg,
+    pub y: LogAxis,
+    /// Right edge of the last legend entry, pixels.
+    legend_x: f64,
+}
+
+impl Plot {
+    /// With title, subtitle, and a grid for these values, ns.
+    pub fn new(title: &str, subtitle: &str, values: impl Iterator<Item = u64>) -> Self {
+        let mut svg = Svg::new(WIDTH, HEIGHT);
+        heading(&mut svg, title, subtitle);
+        let y = LogAxis::new(values, BOTTOM, TOP);
+        for decade in y.decades() {
+            for part in 2..10 {
+                let minor = decade.saturating_mul(part);
+                if y.at(minor) > TOP + 0.5 && matches!(part, 2 | 5) {
+                    svg.line("grid", LEFT, y.at(minor), RIGHT, y.at(minor));
+                }
+            }
+            svg.line("grid", LEFT, y.at(decade), RIGHT, y.at(decade));
+            svg.text("tick", LEFT - 10.0, y.at(decade) + 4.0, Anchor::End, &tick(decade));
+        }
+        svg.line("axis", LEFT, BOTTOM, RIGHT, BOTTOM);
+        Self { svg, y, legend_x: LEFT }
+    }
+
+    /// The pixel at a share of the width.
+    pub fn x(share: f64) -> f64 {
+        LEFT + (RIGHT - LEFT) * share
+    }
+
+    /// A tick at a share of the width.
+    pub fn x_tick(&mut self, share: f64, text: &str) {
+        let x = Self::x(share);
+        self.svg.line("grid", x, TOP, x, BOTTOM);
+        self.svg.line("axis", x, BOTTOM, x, BOTTOM + 5.0);
+        self.svg.text("tick", x, BOTTOM + 21.0, Anchor::Middle, text);
+    }
+
+    /// A line down at a share of the width, with words at its top.
+    pub fn mark(&mut self, share: f64, text: &str) {
+        let x = Self::x(share);
+        self.svg.line("dash s3", x, TOP, x, BOTTOM);
+        let (x, anchor) = if share > 0.93 { (x - 5.0, Anchor::End) } else { (x + 5.0, Anchor::Start) };
+        self.svg.text("tick halo", x, TOP + 12.0, anchor, text);
+    }
+
+    /// What the axis is of.
+    pub fn x_title(&mut self, text: &str) {
+        self.svg.text("sub", (LEFT + RIGHT) / 2.0, BOTTOM + 46.0, Anchor::Middle, text);
+    }
+
+    /// An entry of the legend, of a line or a dashed one.
+    pub fn legend(&mut self, class: &str, text: &str) {
+        let x = self.legend_x;
+        self.svg.line(class, x, 82.0, x + 22.0, 82.0);
+        self.svg.text("", x + 29.0, 86.5, Anchor::Start, text);
+        self.legend_x = x + 29.0 + 7.3 * text.chars().count() as f64 + 20.0;
+    }
+
+    /// A line of points: shares of the width, and values, ns.
+    pub fn curve(&mut self, class: &str, points: impl Iterator<Item = (f64, u64)>) {
+        let points: Vec<(f64, f64)> = points.map(|(share, value)| (Self::x(share), self.y.at(value))).collect();
+        match points[..] {
+            [] => {}
+            [(x, y)] => self.svg.dot(&format!("f{}", &class[class.len() - 1..]), x, y, 3.5),
+            _ => self.svg.polyline(class, &points),
+        }
+    }
+}
+
+/// Title and subtitle.
+pub fn heading(svg: &mut Svg, title: &str, subtitle: &str) {
+    svg.text("title", 24.0, 34.0, Anchor::Start, title);
+    svg.text("sub", 24.0, 56.0, Anchor::Start, subtitle);
+}
+
+/// Percentiles of a row, drawn on a horizontal axis: a bar from the median to p99, dots at p50, p99 and p99.9.
+pub fn range_row(svg: &mut Svg, axis: &LogAxis, y: f64, colour: u8, name: &str, at: [u64; 4]) {
+    let [p50, p99, p999, max] = at;
+    svg.text("label", 214.0, y + 4.5, Anchor::End, name);
+    svg.rect(&format!("band f{colour}"), axis.at(p50), y - 8.0, (axis.at(p99) - axis.at(p50)).max(1.0), 16.0);
+    svg.line(&format!("line thin s{colour}"), axis.at(p99), y, axis.at(max), y);
+    svg.line(&format!("line s{colour}"), axis.at(p50), y - 8.0, axis.at(p50), y + 8.0);
+    svg.dot(&format!("f{colour}"), axis.at(p99), y, 4.5);
+    svg.dot(&format!("f{colour}"), axis.at(p999), y, 3.0);
+    svg.line(&format!("line thin s{colour}"), axis.at(max), y - 5.0, axis.at(max), y + 5.0);
+    let figures = format!("{} · {} · {}", human_ns(p50), human_ns(p99), human_ns(max));
+    svg.text("tick", WIDTH - 20.0, y + 4.5, Anchor::End, &figures);
+}

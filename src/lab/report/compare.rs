@@ -1,0 +1,105 @@
+//! Percentile by percentile: what moved, and whether by more than the runs themselves do.
+
+use super::distribution::{QUANTILES, Series};
+use hdrhistogram::Histogram;
+
+/// Stretches that a run is cut into, to see how much a percentile moves within it.
+const BLOCKS: usize = 8;
+/// A change below this share is none.
+const LEAST: f64 = 0.05;
+/// What counts as noise where a file does not say how it moved.
+const UNKNOWN_NOISE: f64 = 0.15;
+/// So many standard errors are a change.
+const ERRORS: f64 = 3.0;
+
+/// What became of a percentile.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Change {
+    /// Nothing beyond the noise.
+    Same,
+    /// It is less.
+    Better,
+    /// It is more.
+    Worse,
+}
+
+/// One percentile of two runs.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Row {
+    /// What it is of.
+    pub series: String,
+    /// Its name.
+    pub percentile: &'static str,
+    /// In the first run, ns.
+    pub before_ns: u64,
+    /// In the other one, ns.
+    pub after_ns: u64,
+    /// How far it moves without a cause, as a share of the first.
+    pub noise: f64,
+    /// What became of it.
+    pub change: Change,
+}
+
+impl Row {
+    /// The change as a share of the first.
+    #[must_use]
+    pub fn relative(&self) -> f64 {
+        self.after_ns as f64 / self.before_ns.max(1) as f64 - 1.0
+    }
+}
+
+/// Compares the series that both have, by name.
+///
+/// The noise of a percentile is three standard errors of it, over eight stretches of each run. The host's stalls come in
+/// bunches, so that stretches say more than the number of latencies does.
+#[must_use]
+pub fn compare(before: &[Series], after: &[Series]) -> Vec<Row> {
+    let mut rows = Vec::new();
+    for old in before {
+        let Some(new) = after.iter().find(|series| series.name == old.name) else { continue };
+        for (percentile, quantile) in QUANTILES {
+            // A percentile of fewer latencies than it needs is the maximum under another name.
+            let enough = |series: &Series| series.total.count() as f64 * (1.0 - quantile) >= 1.0;
+            if quantile < 1.0 && !(enough(old) && enough(new)) {
+                continue;
+            }
+            let (before_ns, after_ns) = (old.total.at(quantile), new.total.at(quantile));
+            let noise = match (error(old, quantile), error(new, quantile)) {
+                (Some(a), Some(b)) => ERRORS * a.hypot(b) / before_ns.max(1) as f64,
+                _ => UNKNOWN_NOISE,
+            };
+            let mut row =
+                Row { series: old.name.clone(), percentile, before_ns, after_ns, noise, change: Change::Same };
+            // The longest is one latency: it says what can happen, not what has changed.
+            if quantile < 1.0 && row.relative().abs() > noise.max(LEAST) {
+                row.change = if row.relative() < 0.0 { Change::Better } else { Change::Worse };
+            }
+            rows.push(row);
+        }
+    }
+    rows
+}
+
+/// Standard error of a percentile, ns; none where the course over time is not known.
+fn error(series: &Series, quantile: f64) -> Option<f64> {
+    let intervals = &series.intervals;
+    if intervals.len() < BLOCKS {
+        return None;
+    }
+    let mut values = Vec::with_capacity(BLOCKS);
+    for block in 0..BLOCKS {
+        let (from, to) = (block * intervals.len() / BLOCKS, (block + 1) * intervals.len() / BLOCKS);
+        let mut sum = Histogram::<u64>::new(3).ok()?;
+        intervals[from..to].iter().try_for_each(|interval| sum.add(&interval.histogram)).ok()?;
+        if !sum.is_empty() {
+            values.push(sum.value_at_quantile(quantile) as f64);
+        }
+    }
+    let count = values.len() as f64;
+    if count < 2.0 {
+        return None;
+    }
+    let mean = values.iter().sum::<f64>() / count;
+    let variance = values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / (count - 1.0);
+    Some((variance / count).sqrt())
+}

@@ -1,0 +1,123 @@
+//! Runs as one page that needs nothing beside itself.
+
+use super::{
+    compare::Change,
+    distribution::QUANTILES,
+    pictures::{Theme, about, pictures},
+    run::Run,
+    summary::comparison,
+    svg::escape,
+};
+use crate::telemetry::{human_count, human_ns};
+use std::fmt::Write as _;
+
+const STYLE: &str = include_str!("report.css");
+
+/// A page with every run, and each further run compared with the first.
+#[must_use]
+pub fn html(runs: &[Run]) -> String {
+    let title = runs.iter().map(|run| escape(&run.title)).collect::<Vec<_>>().join(" → ");
+    let mut page = format!(
+        "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" \
+         content=\"width=device-width, initial-scale=1\"><title>{title}</title><style>{STYLE}</style></head><body><main>\n"
+    );
+    if let [first, rest @ ..] = runs {
+        for other in rest {
+            push_comparison(&mut page, first, other);
+        }
+    }
+    for run in runs {
+        push_run(&mut page, run);
+    }
+    page.push_str("</main></body></html>\n");
+    page
+}
+
+fn push_run(page: &mut String, run: &Run) {
+    let verdict = run.info.as_ref().map_or("", |info| info.verdict.as_str());
+    // Writing to a string does not fail, here and below.
+    let _ = write!(
+        page,
+        "<section><h1>{} <span class=\"verdict {verdict}\">{verdict}</span></h1><p class=\"about\">{}</p>",
+        escape(&run.title),
+        escape(&about(run))
+    );
+    push_tiles(page, run);
+    if let Some(info) = &run.info {
+        for fault in info.faults.iter().chain(&info.over_budget) {
+            let _ = write!(page, "<p class=\"fault\">{}</p>", escape(fault));
+        }
+    }
+    for picture in pictures(run, Theme::Page) {
+        let _ = write!(page, "<figure>{}</figure>", picture.svg);
+    }
+    push_table(page, run);
+    if !run.host.is_empty() {
+        let host = toml::to_string(&run.host).unwrap_or_default();
+        let _ = write!(page, "<details><summary>The host</summary><pre>{}</pre></details>", escape(&host));
+    }
+    page.push_str("</section>\n");
+}
+
+fn push_tiles(page: &mut String, run: &Run) {
+    page.push_str("<div class=\"tiles\">");
+    let mut tile = |name: &str, value: &str, more: &str| {
+        let _ = write!(page, "<div><span>{name}</span><b>{value}</b><small>{more}</small></div>");
+    };
+    for series in &run.signals {
+        let more = format!("p50 {} · max {}", human_ns(series.total.at(0.5)), human_ns(series.total.max_ns()));
+        tile(&format!("{} p99", escape(&series.name)), &human_ns(series.total.at(0.99)), &more);
+    }
+    if let Some(echo) = run.info.as_ref().and_then(|info| info.echo) {
+        tile("p50 ÷ bare echo", &format!("× {:.2}", echo.ratio_p50), &format!("p99 × {:.2}", echo.ratio_p99));
+    }
+    page.push_str("</div>");
+}
+
+fn push_table(page: &mut String, run: &Run) {
+    page.push_str("<div class=\"scroll\"><table><tr><th>what<th>count");
+    for (name, _) in QUANTILES {
+        let _ = write!(page, "<th>{name}");
+    }
+    let named = |name: &'static str, series: &Option<super::Series>| {
+        series.as_ref().map(|series| (name.to_owned(), series.total.clone()))
+    };
+    let others =
+        [named("bare echo", &run.echo), named("generator late by", &run.lag), named("host's hiccups", &run.hiccups)];
+    let signals = run.signals.iter().map(|series| (series.name.clone(), series.total.clone()));
+    let stages = run.stages.iter().map(|(name, stage)| (format!("engine: {name}"), stage.clone()));
+    for (name, total) in signals.chain(others.into_iter().flatten()).chain(stages) {
+        let _ = write!(page, "<tr><td>{}<td>{}", escape(&name), human_count(total.count()));
+        for (_, quantile) in QUANTILES {
+            let _ = write!(page, "<td>{}", human_ns(total.at(quantile)));
+        }
+    }
+    page.push_str("</table></div>");
+}
+
+fn push_comparison(page: &mut String, before: &Run, after: &Run) {
+    let (from, to) = (escape(&before.title), escape(&after.title));
+    let _ = write!(
+        page,
+        "<section><h1>What moved</h1><p class=\"about\">{from} → {to}; beyond three standard errors of either run</p>\
+         <div class=\"scroll\"><table><tr><th>series<th>percentile<th>before<th>after<th>change<th>noise<th>"
+    );
+    for row in comparison(before, after) {
+        let (class, verdict) = match row.change {
+            Change::Same => ("", ""),
+            Change::Better => ("better", "better"),
+            Change::Worse => ("worse", "worse"),
+        };
+        let _ = write!(
+            page,
+            "<tr class=\"{class}\"><td>{}<td>{}<td>{}<td>{}<td>{:+.1} %<td>± {:.1} %<td>{verdict}",
+            escape(&row.series),
+            row.percentile,
+            human_ns(row.before_ns),
+            human_ns(row.after_ns),
+            100.0 * row.relative(),
+            100.0 * row.noise,
+        );
+    }
+    page.push_str("</table></div></section>\n");
+}

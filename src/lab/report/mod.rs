@@ -1,0 +1,23 @@
+//! `report`: runs and HdrHistogram files read, printed, compared, drawn.
+
+mod chart;
+mod compare;
+mod distribution;
+mod hgrm;
+mod hlog;
+mod html;
+mod pictures;
+mod png;
+mod run;
+mod summary;
+mod svg;
+
+pub use compare::{Change, Row, compare};
+pub use distribution::{Distribution, Interval, Series};
+pub use hgrm::read_hgrm;
+pub use hlog::{read_hlog, write_hlog};
+pub use html::html;
+pub use pictures::{Picture, Theme, pictures};
+pub use png::png;
+pub use run::{EchoInfo, Run, RunInfo, StepInfo};
+pub use summary::{comparison_text, run_text, summary_markdown};

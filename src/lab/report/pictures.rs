@@ -1,0 +1,231 @@
+//! The three pictures of a run: percentiles, course over time, stages.
+
+use super::{
+    chart::{LogAxis, Plot, WIDTH, heading, range_row, tick},
+    distribution::{Distribution, Interval, Series},
+    run::Run,
+    svg::{Anchor, Svg},
+};
+use crate::telemetry::{human_count, human_ns};
+use hdrhistogram::Histogram;
+
+/// Where a picture goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Theme {
+    /// A file of its own, with its own colours.
+    File,
+    /// A page that has the colours.
+    Page,
+}
+
+/// A picture.
+#[derive(Debug, Clone)]
+pub struct Picture {
+    /// Name of its file, without an ending.
+    pub name: &'static str,
+    /// The picture as SVG.
+    pub svg: String,
+}
+
+/// All pictures that a run has something for.
+#[must_use]
+pub fn pictures(run: &Run, theme: Theme) -> Vec<Picture> {
+    let own = theme == Theme::File;
+    let drawn = [("percentiles", percentiles(run)), ("over-time", over_time(run)), ("stages", stages(run))];
+    drawn.into_iter().filter_map(|(name, svg)| Some(Picture { name, svg: svg?.finish(own) })).collect()
+}
+
+/// Colour of a series: those of the styles are theirs.
+fn colour(name: &str, index: usize) -> usize {
+    ["day", "swing", "position"].iter().position(|style| *style == name).unwrap_or(index % 3)
+}
+
+/// What was run, in a line.
+pub fn about(run: &Run) -> String {
+    let Some(info) = &run.info else { return run.title.clone() };
+    format!(
+        "{} · {} symbols · {}{} bars/s · {} · {} · {} s · {}",
+        info.shape,
+        info.symbols,
+        if info.steps.is_empty() { "" } else { "from " },
+        info.rate * info.symbols as f64,
+        if info.socket == "none" { "embedded, no Redis".to_owned() } else { format!("{} socket", info.socket) },
+        info.form,
+        info.duration_s,
+        info.verdict,
+    )
+}
+
+fn others(run: &Run) -> impl Iterator<Item = (&Series, usize, &'static str)> {
+    let ramp = run.info.as_ref().is_some_and(|info| !info.steps.is_empty());
+    let name = if ramp { "bare echo, at the first rate" } else { "bare echo" };
+    let echo = run.echo.iter().map(move |series| (series, 3, name));
+    echo.chain(run.hiccups.iter().map(|series| (series, 4, "host's hiccups")))
+}
+
+/// A line of the percentile picture: its name, its colour, quantiles and values, ns.
+type Curve = (String, usize, Vec<(f64, u64)>);
+
+fn percentiles(run: &Run) -> Option<Svg> {
+    let mut curves: Vec<Curve> = Vec::new();
+    for (index, series) in run.signals.iter().enumerate() {
+        curves.push((series.name.clone(), colour(&series.name, index), series.total.curve()));
+    }
+    curves.extend(others(run).map(|(series, colour, name)| (name.to_owned(), colour, series.total.curve())));
+    curves.retain(|curve| !curve.2.is_empty());
+    let depth = |quantile: f64| -(1.0 - quantile).max(1e-9).log10();
+    let deepest = curves.iter().flat_map(|curve| curve.2.last()).map(|point| depth(point.0)).fold(2.0, f64::max);
+    if curves.is_empty() {
+        return None;
+    }
+    let budgets: Vec<(usize, &'static str, f64, u64)> = run
+        .info
+        .iter()
+        .flat_map(|info| &info.budgets)
+        .flat_map(|(style, budget)| {
+            budget.limits().map(|(name, quantile, ms)| (colour(style, 0), name, quantile, (ms * 1e6) as u64))
+        })
+        .collect();
+    let values = curves.iter().flat_map(|curve| curve.2.iter().map(|point| point.1));
+    let values = values.chain(budgets.iter().map(|budget| budget.3));
+    let mut plot = Plot::new("Intended send to signal seen, by percentile", &about(run), values);
+    for nines in 0..=deepest.floor() as i32 {
+        let text = match nines {
+            0 => "0 %".to_owned(),
+            1 => "90 %".to_owned(),
+            2 => "99 %".to_owned(),
+            _ => format!("99.{} %", "9".repeat(nines as usize - 2)),
+        };
+        plot.x_tick(f64::from(nines) / deepest, &text);
+    }
+    if deepest >= 1.0 {
+        plot.x_tick(0.5_f64.log10().abs() / deepest, "50 %");
+    }
+    plot.x_title("percentile");
+    let styles = run.signals.len();
+    for (index, (name, colour, points)) in curves.into_iter().enumerate() {
+        // Styles often coincide: the later ones are thinner, so that none hides another.
+        let width = if index < styles && styles > 1 { format!(" w{}", index.min(2)) } else { String::new() };
+        let class = format!("line{width} s{colour}");
+        plot.legend(&class, &name);
+        plot.curve(&class, points.into_iter().map(|(quantile, value)| (depth(quantile) / deepest, value)));
+    }
+    budget_lines(&mut plot, &budgets, |quantile| depth(quantile) / deepest);
+    Some(plot.svg)
+}
+
+/// The longest allowed as a line across, the percentiles as a mark at theirs. Styles that share a limit share its mark.
+fn budget_lines(plot: &mut Plot, budgets: &[(usize, &str, f64, u64)], x: impl Fn(f64) -> f64) {
+    let mut drawn: Vec<(&str, u64)> = Vec::new();
+    for &(colour, name, quantile, limit) in budgets {
+        if drawn.contains(&(name, limit)) {
+            continue;
+        }
+        drawn.push((name, limit));
+        let shared = budgets.iter().filter(|budget| (budget.1, budget.3) == (name, limit)).count() > 1;
+        let (style, y) = (["day", "swing", "position"].get(colour).copied().unwrap_or(""), plot.y.at(limit));
+        let style = if shared { "budget" } else { style };
+        let class = if shared { "dash s5".to_owned() } else { format!("dash s{colour}") };
+        if quantile >= 1.0 {
+            plot.svg.line(&class, Plot::x(0.0), y, Plot::x(1.0), y);
+            let text = format!("{style}: at most {}", tick(limit));
+            plot.svg.text("tick halo", Plot::x(0.0) + 6.0, y - 5.0, Anchor::Start, &text);
+        } else if x(quantile) <= 1.0 {
+            let at = Plot::x(x(quantile));
+            plot.svg.line(&class.replace("dash", "line"), at - 22.0, y, at + 22.0, y);
+            let (at, anchor) = if at > Plot::x(0.9) { (Plot::x(1.0), Anchor::End) } else { (at, Anchor::Middle) };
+            plot.svg.text("tick halo", at, y + 17.0, anchor, &format!("{style} {name}: {}", human_ns(limit)));
+        }
+    }
+}
+
+/// The intervals of several series as one by their place in time.
+fn merged<'a>(series: impl Iterator<Item = &'a Series>) -> Vec<Interval> {
+    let mut all: Vec<Interval> = Vec::new();
+    for interval in series.flat_map(|series| &series.intervals) {
+        match all.iter_mut().find(|other| other.start_s == interval.start_s) {
+            // Fails only where one cannot grow, and all of them can.
+            Some(other) => drop(other.histogram.add(&interval.histogram)),
+            None => all.push(interval.clone()),
+        }
+    }
+    all.retain(|interval| !interval.histogram.is_empty());
+    all.sort_by(|a, b| a.start_s.total_cmp(&b.start_s));
+    all
+}
+
+fn over_time(run: &Run) -> Option<Svg> {
+    let signals = merged(run.signals.iter());
+    let hiccups = merged(run.hiccups.iter());
+    let end_s = signals.last().map(|interval| interval.start_s + interval.length_s)?;
+    let maxima = signals.iter().chain(&hiccups).map(|interval| interval.histogram.max());
+    let medians = signals.iter().map(|interval| interval.histogram.value_at_quantile(0.5));
+    let mut plot = Plot::new("Latency over time, all styles, second by second", &about(run), maxima.chain(medians));
+    let step = [1.0, 2.0, 5.0, 10.0, 20.0, 60.0, 120.0, 300.0, 600.0, 3_600.0]
+        .into_iter()
+        .find(|step| end_s / step <= 12.0)
+        .unwrap_or(7_200.0);
+    for index in 0..=(end_s / step) as u32 {
+        let at = f64::from(index) * step;
+        plot.x_tick(at / end_s, &format!("{at:.0} s"));
+    }
+    plot.x_title("time since the end of the warm-up");
+    let middle = |interval: &Interval| (interval.start_s + interval.length_s / 2.0) / end_s;
+    let mut line = |class: &str, name: &str, of: &[Interval], value: &dyn Fn(&Histogram<u64>) -> u64| {
+        plot.legend(class, name);
+        plot.curve(class, of.iter().map(|interval| (middle(interval), value(&interval.histogram))));
+    };
+    line("line thin s5", "max", &signals, &|histogram| histogram.max());
+    line("line s1", "p99", &signals, &|histogram| histogram.value_at_quantile(0.99));
+    line("line s0", "p50", &signals, &|histogram| histogram.value_at_quantile(0.5));
+    if !hiccups.is_empty() {
+        line("line thin s4", "host's longest hiccup", &hiccups, &|histogram| histogram.max());
+    }
+    for step in run.info.iter().flat_map(|info| &info.steps) {
+        let text = format!("{}/s{}", human_count(step.bars_per_s as u64), if step.held { "" } else { " ✗" });
+        plot.mark(step.from_s / end_s, &text);
+    }
+    Some(plot.svg)
+}
+
+fn stages(run: &Run) -> Option<Svg> {
+    let mut rows: Vec<(String, u8, &Distribution)> = Vec::new();
+    if let Some(lag) = &run.lag {
+        rows.push(("generator: late by".to_owned(), 3, &lag.total));
+    }
+    for (name, distribution) in &run.stages {
+        let label = match name.as_str() {
+            "read" => "arrival → decoded",
+            "aggregate" => "arrival → aggregated",
+            "evaluate" => "arrival → evaluated",
+            "correlate" => "arrival → correlated",
+            "publish" => "written → acknowledged",
+            style => &format!("{style}: → acknowledged"),
+        };
+        rows.push((label.to_owned(), if name == "publish" { 1 } else { 0 }, distribution));
+    }
+    if run.stages.is_empty() {
+        return None;
+    }
+    for series in run.signals.iter().filter(|_| run.info.as_ref().is_some_and(|info| info.socket != "none")) {
+        rows.push((format!("{}: sent → seen", series.name), 2, &series.total));
+    }
+    rows.extend(others(run).map(|(series, colour, name)| (name.to_owned(), colour as u8, &series.total)));
+    rows.retain(|row| row.2.count() > 0);
+    let bottom = 96.0 + 30.0 * rows.len() as f64;
+    let mut svg = Svg::new(WIDTH, bottom + 58.0);
+    heading(&mut svg, "Where the time goes", &about(run));
+    let axis = LogAxis::new(rows.iter().flat_map(|row| [row.2.at(0.5), row.2.max_ns()]), 230.0, WIDTH - 236.0);
+    svg.text("tick", WIDTH - 20.0, 82.0, Anchor::End, "p50 · p99 · max");
+    for decade in axis.decades() {
+        svg.line("grid", axis.at(decade), 92.0, axis.at(decade), bottom);
+        svg.text("tick", axis.at(decade), bottom + 18.0, Anchor::Middle, &tick(decade));
+    }
+    for (index, (name, colour, distribution)) in rows.iter().enumerate() {
+        let at = [0.5, 0.99, 0.999, 1.0].map(|quantile| distribution.at(quantile));
+        range_row(&mut svg, &axis, 110.0 + 30.0 * index as f64, *colour, name, at);
+    }
+    let key = "bar: p50 to p99 · dots: p99, p99.9 · whisker: longest. Arrival: the bytes are in the engine";
+    svg.text("sub", 230.0, bottom + 42.0, Anchor::Start, key);
+    Some(svg)
+}

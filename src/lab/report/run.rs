@@ -1,0 +1,158 @@
+//! What a run's folder holds, and reading it.
+
+use super::{
+    distribution::{Distribution, Series},
+    hgrm::read_hgrm,
+    hlog::read_hlog,
+};
+use crate::lab::bench::StyleBudget;
+use anyhow::{Context, Result, bail};
+use serde::{Deserialize, Serialize};
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+};
+
+/// What was run and how it went: `run.toml`.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct RunInfo {
+    /// Name of the run.
+    pub name: String,
+    /// When it started, ISO 8601, UTC.
+    pub started: String,
+    /// `PASS` or `FAIL`.
+    pub verdict: String,
+    /// Why the rate was not held.
+    pub faults: Vec<String>,
+    /// Which budgets were broken.
+    pub over_budget: Vec<String>,
+    /// Shape of the load.
+    pub shape: String,
+    /// Symbols.
+    pub symbols: usize,
+    /// Bars per second and symbol, at the start.
+    pub rate: f64,
+    /// Length of the measured part, s.
+    pub duration_s: f64,
+    /// Length of the part before it, s.
+    pub warm_up_s: f64,
+    /// Timeframes, the base first.
+    pub timeframes: Vec<String>,
+    /// `unix`, `tcp` or `none`.
+    pub socket: String,
+    /// `legacy`, `compact`, or `mock` without Redis.
+    pub form: String,
+    /// Further settings of the engine, `key=value`.
+    pub settings: Vec<String>,
+    /// Bars sent.
+    pub sent: usize,
+    /// Bars without a signal.
+    pub lost: usize,
+    /// Bars without a signal when the last one had been sent.
+    pub backlog: usize,
+    /// The peer, where it was measured.
+    pub echo: Option<EchoInfo>,
+    /// Steps of a ramp.
+    #[serde(default)]
+    pub steps: Vec<StepInfo>,
+    /// Budgets by trading style.
+    #[serde(default)]
+    pub budgets: BTreeMap<String, StyleBudget>,
+}
+
+/// The engine against the bare echo of the same run, all styles together.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct EchoInfo {
+    /// Median of the engine over that of the echo.
+    pub ratio_p50: f64,
+    /// 99th percentile of the engine over that of the echo.
+    pub ratio_p99: f64,
+}
+
+/// A step of a ramp.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct StepInfo {
+    /// Bars per second over all symbols.
+    pub bars_per_s: f64,
+    /// Its start, s from the end of the warm-up.
+    pub from_s: f64,
+    /// Whether the rate was held, by the engine and by the generator.
+    pub held: bool,
+    /// How late 99 % of its bars were sent, ns.
+    pub lag_p99_ns: u64,
+    /// Median, ns.
+    pub p50_ns: u64,
+    /// 99th percentile, ns.
+    pub p99_ns: u64,
+    /// Longest, ns.
+    pub max_ns: u64,
+}
+
+/// A run, or a single file of histograms.
+#[derive(Debug, Clone, Default)]
+pub struct Run {
+    /// Where it was read from: the folder's or file's name.
+    pub title: String,
+    /// What was run; none of a single file.
+    pub info: Option<RunInfo>,
+    /// The host as it described itself, TOML.
+    pub host: toml::Table,
+    /// Intended send to signal seen, by style; of a single file, whatever it holds.
+    pub signals: Vec<Series>,
+    /// The bare echo.
+    pub echo: Option<Series>,
+    /// How late the generator was.
+    pub lag: Option<Series>,
+    /// The host's own stalls beside the run.
+    pub hiccups: Option<Series>,
+    /// Stages of the engine as it measured itself, in their order.
+    pub stages: Vec<(String, Distribution)>,
+}
+
+/// Stages in the order of the pipeline; the rest is the styles.
+const STAGES: [&str; 8] = ["read", "aggregate", "evaluate", "correlate", "publish", "day", "swing", "position"];
+
+impl Run {
+    /// Reads a run's folder, or a single `.hlog` or `.hgrm`.
+    ///
+    /// # Errors
+    /// What cannot be read.
+    pub fn open(path: &Path) -> Result<Self> {
+        let title = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
+        if path.is_dir() {
+            return Self::open_folder(path, title);
+        }
+        let stem = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        let signals = match path.extension().and_then(|extension| extension.to_str()) {
+            Some("hlog") => read_hlog(path)?,
+            Some("hgrm") => vec![Series { name: stem, total: read_hgrm(path)?, intervals: Vec::new() }],
+            _ => bail!("{} is neither a run's folder nor a .hlog or .hgrm file", path.display()),
+        };
+        Ok(Self { title, signals, ..Self::default() })
+    }
+
+    fn open_folder(path: &Path, title: String) -> Result<Self> {
+        let text = |name: &str| {
+            let file = path.join(name);
+            fs::read_to_string(&file).with_context(|| format!("cannot read {}: is this a run?", file.display()))
+        };
+        let info: RunInfo = toml::from_str(&text("run.toml")?).context("run.toml")?;
+        let host = toml::from_str(&text("host.toml")?).context("host.toml")?;
+        let log = |name: &str| -> Result<Option<Series>> {
+            let file = path.join(name);
+            Ok(if file.exists() { read_hlog(&file)?.into_iter().next() } else { None })
+        };
+        let mut signals = read_hlog(&path.join("signals.hlog"))?;
+        signals.sort_by_key(|series| STAGES.iter().position(|name| *name == series.name));
+        let mut stages = Vec::new();
+        for name in STAGES {
+            let file: PathBuf = path.join("engine").join(format!("{name}.hgrm"));
+            if file.exists() {
+                stages.push((name.to_owned(), read_hgrm(&file)?));
+            }
+        }
+        let (echo, lag, hiccups) = (log("echo.hlog")?, log("lag.hlog")?, log("hiccups.hlog")?);
+        Ok(Self { title, info: Some(info), host, signals, echo, lag, hiccups, stages })
+    }
+}

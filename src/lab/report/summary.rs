@@ -1,0 +1,178 @@
+//! Runs as tables: on a terminal, and as Markdown.
+
+use super::{
+    compare::{Change, Row, compare},
+    distribution::{Distribution, QUANTILES, Series},
+    pictures::about,
+    run::Run,
+};
+use crate::telemetry::{Table, human_count, human_ns};
+use std::fmt::Write as _;
+
+/// Everything of a run that has percentiles, with its name.
+fn rows(run: &Run) -> Vec<(String, &Distribution)> {
+    let named = |name: &str, series: &'_ Option<Series>| series.as_ref().map(|_| name.to_owned());
+    let mut rows: Vec<(String, &Distribution)> =
+        run.signals.iter().map(|series| (series.name.clone(), &series.total)).collect();
+    for (name, series) in [("bare echo", &run.echo), ("generator late by", &run.lag), ("host's hiccups", &run.hiccups)]
+    {
+        if let (Some(name), Some(series)) = (named(name, series), series) {
+            rows.push((name, &series.total));
+        }
+    }
+    rows.extend(run.stages.iter().map(|(name, distribution)| (format!("engine: {name}"), distribution)));
+    rows
+}
+
+fn cells(distribution: &Distribution) -> Vec<String> {
+    let value = |&(_, quantile): &(&str, f64)| {
+        let known = quantile >= 1.0 || distribution.count() as f64 * (1.0 - quantile) >= 1.0;
+        if known { human_ns(distribution.at(quantile)) } else { "–".to_owned() }
+    };
+    [human_count(distribution.count())].into_iter().chain(QUANTILES.iter().map(value)).collect()
+}
+
+const HEADS: [&str; 8] = ["what", "count", "p50", "p90", "p99", "p99.9", "p99.99", "max"];
+
+/// A run, for a terminal.
+#[must_use]
+pub fn run_text(run: &Run) -> String {
+    let mut table = Table::new(&format!("{}\n{}", run.title, about(run)), &HEADS);
+    for (name, distribution) in rows(run) {
+        table.row([name].into_iter().chain(cells(distribution)));
+    }
+    let mut text = table.to_string();
+    for line in findings(run) {
+        let _ = writeln!(text, "  {line}");
+    }
+    text
+}
+
+/// What is to be said beside the figures.
+fn findings(run: &Run) -> Vec<String> {
+    let Some(info) = &run.info else { return Vec::new() };
+    let mut lines = Vec::new();
+    if let Some(echo) = info.echo {
+        lines.push(format!("engine ÷ bare echo: p50 × {:.2}, p99 × {:.2}", echo.ratio_p50, echo.ratio_p99));
+    }
+    for step in &info.steps {
+        let held = if step.held { "held" } else { "BROKE" };
+        let [p50, p99, max] = [step.p50_ns, step.p99_ns, step.max_ns].map(human_ns);
+        let (rate, lag) = (human_count(step.bars_per_s as u64), human_ns(step.lag_p99_ns));
+        lines.push(format!("{rate:>5} bars/s: {held}, p50 {p50}, p99 {p99}, max {max}; sent late by p99 {lag}"));
+    }
+    lines.extend(info.faults.iter().map(|fault| format!("FAIL: {fault}")));
+    lines.extend(info.over_budget.iter().map(|fault| format!("over budget: {fault}")));
+    lines.push(format!("verdict: {}", info.verdict));
+    lines
+}
+
+/// A run as Markdown: `summary.md`.
+#[must_use]
+pub fn summary_markdown(run: &Run) -> String {
+    let mut text = format!("# {}\n\n{}\n\n", run.title, about(run));
+    let _ = writeln!(text, "| {} |\n|---|{}", HEADS.join(" | "), "---:|".repeat(HEADS.len() - 1));
+    for (name, distribution) in rows(run) {
+        let _ = writeln!(text, "| {name} | {} |", cells(distribution).join(" | "));
+    }
+    text.push('\n');
+    for line in findings(run) {
+        let _ = writeln!(text, "- {}", line.trim());
+    }
+    text.push_str(
+        "\nThe styles are measured from the intended send of a bar to the moment a subscriber sees its signal; the \
+         echo likewise, with nothing but a blocked XREAD and an XADD between. `engine:` is what the engine measured \
+         itself, from the arrival of a record's bytes (`publish`: from the first byte of a batch written to its \
+         acknowledgement), warm-up included.\n\n",
+    );
+    for name in ["percentiles", "over-time", "stages"] {
+        if name != "stages" || !run.stages.is_empty() {
+            let _ = writeln!(text, "![{name}]({name}.svg)\n");
+        }
+    }
+    text.push_str("The host:\n\n```toml\n");
+    text.push_str(&toml::to_string(&run.host).unwrap_or_default());
+    text.push_str("```\n");
+    text
+}
+
+/// Two runs percentile by percentile, for a terminal.
+#[must_use]
+pub fn comparison_text(before: &Run, after: &Run) -> String {
+    let title = format!("{} → {}", before.title, after.title);
+    let mut table = Table::new(&title, &["series", "percentile", "before", "after", "change", "noise", "verdict"]);
+    let rows = comparison(before, after);
+    for row in &rows {
+        let verdict = match row.change {
+            Change::Same => "",
+            Change::Better => "better",
+            Change::Worse => "WORSE",
+        };
+        table.row([
+            row.series.clone(),
+            row.percentile.to_owned(),
+            human_ns(row.before_ns),
+            human_ns(row.after_ns),
+            format!("{:+.1}%", 100.0 * row.relative()),
+            format!("±{:.1}%", 100.0 * row.noise),
+            verdict.to_owned(),
+        ]);
+    }
+    let moved = |change| rows.iter().filter(|row| row.change == change).count();
+    let (worse, better) = (moved(Change::Worse), moved(Change::Better));
+    format!("{table}  beyond the noise: {worse} worse, {better} better, of {}\n", rows.len())
+}
+
+/// The rows of a comparison: signals, and the echo, which says whether the host has changed.
+pub fn comparison(before: &Run, after: &Run) -> Vec<Row> {
+    let all = |run: &Run| -> Vec<Series> {
+        let echo = run.echo.iter().map(|series| Series { name: "bare echo".to_owned(), ..series.clone() });
+        run.signals.iter().cloned().chain(echo).collect()
+    };
+    compare(&all(before), &all(after))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{distribution::Interval, html::html};
+    use super::*;
+    use hdrhistogram::Histogram;
+
+    /// A run whose latencies wobble around `base_ns`, deterministically.
+    fn run(title: &str, base_ns: u64, slow_ns: u64) -> Run {
+        let mut intervals = Vec::new();
+        let mut total = Histogram::new(3).unwrap();
+        for second in 0..16 {
+            let mut histogram = Histogram::<u64>::new(3).unwrap();
+            for n in 0..1_000_u64 {
+                let wobble = (n * 7_919 + second * 104_729) % (base_ns / 10);
+                histogram.record(if n >= 985 { slow_ns } else { base_ns } + wobble).unwrap();
+            }
+            total.add(&histogram).unwrap();
+            intervals.push(Interval { start_s: second as f64, length_s: 1.0, histogram });
+        }
+        let series = Series { name: "day".to_owned(), total: Distribution::of(total), intervals };
+        Run { title: title.to_owned(), signals: vec![series], ..Run::default() }
+    }
+
+    #[test]
+    fn a_comparison_says_what_moved_and_what_did_not() {
+        let (before, after) = (run("before", 300_000, 900_000), run("after", 305_000, 2_000_000));
+        let rows = comparison(&before, &after);
+        let change = |name| rows.iter().find(|row| row.percentile == name).unwrap().change;
+        assert_eq!((change("p50"), change("p99"), change("p99.9")), (Change::Same, Change::Worse, Change::Worse));
+        assert!(comparison(&before, &before).iter().all(|row| row.change == Change::Same));
+        let text = comparison_text(&before, &after);
+        assert!(text.contains("before → after") && text.contains("WORSE"), "{text}");
+        assert!(text.contains("0 better"), "{text}");
+    }
+
+    #[test]
+    fn the_page_holds_everything_itself() {
+        let (before, after) = (run("before <1>", 300_000, 900_000), run("after", 305_000, 2_000_000));
+        let page = html(&[before, after]);
+        assert!(page.starts_with("<!doctype html>") && page.contains("prefers-color-scheme: dark"));
+        assert!(page.matches("<svg").count() >= 4 && page.contains("before &lt;1&gt;"));
+        assert!(!page.contains("src=") && !page.contains("href=\"http"), "nothing is loaded from elsewhere");
+    }
+}

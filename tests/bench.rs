@@ -1,0 +1,84 @@
+//! `bench latency` from outside: that the schedule is kept, and that nothing hides a stalled engine.
+
+#![allow(clippy::unwrap_used)]
+
+use std::{path::Path, time::Duration};
+use wagehood_engine::{
+    lab::{
+        bench::{Budgets, Form, LatencyOptions, Outcome, Shape, Socket, latency},
+        report::{Run, html, run_text},
+    },
+    model::TradingStyle,
+};
+
+const MS: u64 = 1_000_000;
+
+/// 1,000 bars a second for two seconds.
+fn options(runs: &Path) -> LatencyOptions {
+    LatencyOptions {
+        exe: env!("CARGO_BIN_EXE_wagehood-engine").into(),
+        shape: Shape::Steady,
+        symbols: 20,
+        rate: 50.0,
+        duration: Duration::from_secs(2),
+        warm_up: Duration::from_millis(200),
+        timeframes: vec!["1s".parse().unwrap(), "1m".parse().unwrap()],
+        styles: TradingStyle::ALL.to_vec(),
+        socket: Socket::Unix,
+        url: None,
+        form: Form::Legacy,
+        settings: Vec::new(),
+        core: None,
+        embedded: false,
+        echo: false,
+        stall: None,
+        budgets: Budgets::default(),
+        name: "test".to_owned(),
+        host: Some("here".to_owned()),
+        runs: runs.to_owned(),
+    }
+}
+
+fn run(options: &LatencyOptions) -> Outcome {
+    latency(options, &mut |_| ()).unwrap()
+}
+
+#[test]
+fn the_schedule_is_kept_and_every_bar_gives_a_signal() {
+    let dir = tempfile::tempdir().unwrap();
+    let outcome = run(&LatencyOptions { form: Form::Compact, echo: true, ..options(dir.path()) });
+    let info = outcome.run.info.as_ref().unwrap();
+    assert_eq!((info.sent, info.lost), (20 * 110, 0), "{info:?}");
+    let counts: Vec<u64> = outcome.run.signals.iter().map(|series| series.total.count()).collect();
+    assert_eq!(counts, [700, 700, 600], "by style, without the warm-up");
+    // Whatever else this machine does: half of the bars go out when they are due.
+    let lag = &outcome.run.lag.as_ref().unwrap().total;
+    assert!(lag.count() == 2_000 && lag.at(0.5) < 20 * MS, "{}", lag.at(0.5));
+    assert_eq!(outcome.run.echo.as_ref().unwrap().total.count(), 4_000, "twice two seconds");
+    assert!(info.echo.unwrap().ratio_p50 > 0.1);
+    for name in ["run.toml", "host.toml", "summary.md", "signals.hlog", "day.hgrm", "stages.svg", "engine/read.hgrm"] {
+        assert!(outcome.dir.join(name).exists(), "{name}");
+    }
+    let read = Run::open(&outcome.dir).unwrap();
+    assert!(run_text(&read).contains("engine ÷ bare echo") && html(&[read]).contains("Where the time goes"));
+}
+
+#[test]
+fn a_stalled_engine_is_charged_for_every_bar_it_kept_waiting() {
+    let dir = tempfile::tempdir().unwrap();
+    let outcome = run(&LatencyOptions { stall: Some(Duration::from_millis(200)), ..options(dir.path()) });
+    let day = &outcome.run.signals[0].total;
+    assert!(day.at(0.999) > 150 * MS, "p99.9 is {} ns", day.at(0.999));
+    // The stall lasts a tenth of the time: a generator that waited would have counted one bar.
+    assert!(day.at(0.95) > 50 * MS, "p95 is {} ns", day.at(0.95));
+    assert_eq!(outcome.run.info.as_ref().unwrap().lost, 0);
+}
+
+#[test]
+fn without_redis_a_signal_a_bar_is_measured_too() {
+    let dir = tempfile::tempdir().unwrap();
+    let outcome = run(&LatencyOptions { embedded: true, rate: 1.0, ..options(dir.path()) });
+    let count: u64 = outcome.run.signals.iter().map(|series| series.total.count()).sum();
+    assert!((20..=60).contains(&count), "{count}");
+    assert!(outcome.run.stages.iter().any(|(name, _)| name == "evaluate"));
+}
