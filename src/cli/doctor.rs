@@ -43,8 +43,7 @@ pub fn doctor(args: &DoctorArgs) -> Result<bool> {
         after: Activity::read(&sys),
         hiccups,
         redis: questions.map(|questions| RedisProbe::ask(&questions, &clock)),
-        // No configuration names one yet.
-        state_dir: None,
+        state_dir: (!config.state.dir.is_empty()).then(|| config.state.dir.clone().into()),
     };
     let items = Host { sys: &sys, plan: &plan }.examine(&probes);
     match print(&items, args.json) {

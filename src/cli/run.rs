@@ -5,6 +5,7 @@ use super::{
     lease::take_lease,
     redis::{Position, Server},
     session::{Session, SessionOptions, common_layers, layers, note, stop_flag},
+    state,
 };
 use crate::{
     config::{Config, Feed, Layer, Loaded, Override},
@@ -127,6 +128,8 @@ fn on_market(config: &Config, args: &RunArgs, clock: &Clock) -> Result<Prepared>
         outputs: Outputs { files: FileOutputOptions { signals, ..Default::default() }, redis: None },
         rows: RowsWanted::default(),
         marks: true,
+        restore: None,
+        snapshots: None,
         incidents: Arc::default(),
         topology,
         plan,
@@ -140,15 +143,25 @@ fn on_redis(config: &Config, args: &RunArgs, stop: &AtomicBool) -> Result<Prepar
     let directory = Arc::new(Directory::new(plan.assets.len(), &plan.timeframes));
     let quiet = args.common.quiet;
     let lease = take_lease(&server, args.standby, quiet, stop)?;
-    let position: Position = server.position(&mut server.connect("start")?)?;
+    let mut position: Position = server.position(&mut server.connect("start")?)?;
     let checksum = format!("{:08x}", crc32fast::hash(format!("{plan:?}").as_bytes()));
     if position.config.as_ref().is_some_and(|before| *before != checksum) && !quiet {
         note(
             "note: the configuration has changed since the position was committed: what was published before is not made again",
         );
     }
-    let stamp = [("version", env!("CARGO_PKG_VERSION")), ("config", &checksum)];
-    let stamp = stamp.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
+    let origin = position.origin.unwrap_or_else(state::new_origin);
+    let stamp = vec![
+        ("version".to_owned(), env!("CARGO_PKG_VERSION").to_owned()),
+        ("config".to_owned(), checksum),
+        ("origin".to_owned(), format!("{origin:016x}")),
+    ];
+    let rows = RowsWanted { all: config.output.latest_values || wants_rows(config), ..Default::default() };
+    let rows = RowsWanted { aggregated: config.output.bars, ..rows };
+    let state = state::open(config, &plan, rows.indicators(), &mut position, origin)?;
+    if !quiet {
+        state.lines.iter().for_each(|line| note(&format!("warning: {line}")));
+    }
     let incidents = Arc::new(Incidents::default());
     let redis = server.output(&directory, Some((&position, &lease)), stamp, &incidents)?;
     let source = server.source(&position, &incidents)?;
@@ -159,11 +172,9 @@ fn on_redis(config: &Config, args: &RunArgs, stop: &AtomicBool) -> Result<Prepar
         plan.assets.len(),
         streams.join(", "),
         server.address(),
-        if position.found() { "resuming from the committed position" } else { "from the beginning" },
+        state.about,
         threads(&topology),
     );
-    let rows = RowsWanted { all: config.output.latest_values || wants_rows(config), ..Default::default() };
-    let rows = RowsWanted { aggregated: config.output.bars, ..rows };
     let setup = Setup {
         directory,
         sources: Arc::new(Sources::new(streams.iter().map(|_| Input::Stream).collect())),
@@ -174,6 +185,8 @@ fn on_redis(config: &Config, args: &RunArgs, stop: &AtomicBool) -> Result<Prepar
         },
         rows,
         marks: true,
+        restore: state.restore,
+        snapshots: state.snapshots,
         incidents,
         topology,
         plan,

@@ -16,10 +16,11 @@ mod refusals;
 mod routes;
 mod running;
 mod setup;
+mod snapshots;
 mod sources;
 
 pub use agents::{
-    AggregatorAgent, BatchRules, PublisherAgent, PublisherWiring, ReaderAgent, RowsWanted, WorkerAgent, WorkerWiring,
+    AggregatorAgent, Barriers, BatchRules, PublisherAgent, PublisherWiring, ReaderAgent, RowsWanted, WorkerAgent, WorkerWiring,
 };
 pub use bar_outlet::BarOutlet;
 pub use blocked::Blocked;
@@ -38,6 +39,7 @@ pub use refusals::{RefusalLog, Sample};
 pub use routes::Routes;
 pub use running::{Engine, StartError};
 pub use setup::{Outputs, Setup, Topology};
+pub use snapshots::{Progress, Saver, SaverEnd, SnapshotOptions, SnapshotWriter, Sweep, check_snapshot, made_at, saver};
 pub use sources::{
     FilesSource, Gap, MarketSource, Pace, Polled, RedisSource, RedisSourceError, RedisSourceOptions, Source,
     StreamStart,

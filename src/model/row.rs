@@ -106,4 +106,6 @@ pub struct IndicatorRow {
     pub previous_price: f64,
     /// Published indicators; all NaN where the engine was not asked for them.
     pub indicators: Indicators,
+    /// Whether nothing is missing from what they remember; see [`Control::Incomplete`](super::Control).
+    pub settled: bool,
 }

@@ -204,4 +204,6 @@ pub struct Signal {
     pub strategy: Strategy,
     /// What is said.
     pub candidate: Candidate,
+    /// Whether nothing is missing from what its indicators remember; see [`Control::Incomplete`](super::Control).
+    pub settled: bool,
 }

@@ -20,6 +20,9 @@ pub enum StateError {
     /// The bytes are no such value.
     #[error("the state cannot be decoded")]
     Decode(#[from] bincode::error::DecodeError),
+    /// The bytes are not the state of such a cell.
+    #[error(transparent)]
+    Cell(#[from] crate::indicators::BadImage),
     /// The value is sound, but not of this configuration.
     #[error("the state of {0} is not one of this configuration")]
     Shape(&'static str),

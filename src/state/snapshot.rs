@@ -155,9 +155,9 @@ impl Snapshot {
         Ok(&self.bytes[range.clone()])
     }
 
-    /// Length of the file, bytes.
+    /// The file.
     #[must_use]
-    pub fn bytes(&self) -> usize {
-        self.bytes.len()
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
     }
 }

@@ -98,6 +98,12 @@ impl Store {
         Ok(Loaded { snapshot: None, lines })
     }
 
+    /// Where they are.
+    #[must_use]
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
     /// Begins the next snapshot.
     ///
     /// # Errors

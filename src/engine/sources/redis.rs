@@ -163,6 +163,11 @@ impl RedisSource {
         }
     }
 
+    /// The last entry taken of a stream, and its number, 0 where that is not known.
+    pub(super) fn position(&self, input: usize) -> (StreamId, u64) {
+        self.streams.get(input).map_or_else(Default::default, |stream| (stream.last, stream.number()))
+    }
+
     /// The way back to the server, for its counters.
     #[must_use]
     pub fn dial(&self) -> &Dial<Link> {
@@ -270,8 +275,15 @@ impl RedisSource {
             Await::Info(index) => {
                 let info = StreamInfo::parse(reply)?;
                 let stream = &mut self.streams[index];
-                let gap = info.and_then(|info| stream.look(index as u8, &info, self.server_us / 1_000));
-                if let Some(gap) = gap {
+                let loss = info.and_then(|info| stream.look(index as u8, &info, self.server_us / 1_000));
+                if loss.is_some() {
+                    let cells = intake.incomplete(stream.timeframe);
+                    self.dial.incidents().note(format!(
+                        "warning: {} no longer holds all that its bars were made of: signals of {cells} cells say history=incomplete until it no longer matters",
+                        stream.name
+                    ));
+                }
+                if let Some(gap) = loss.and_then(|loss| loss.gap) {
                     let entries = gap.entries.map_or("an unknown number of".to_owned(), |n| n.to_string());
                     let (name, after, before) = (&stream.name, gap.after, gap.before);
                     self.dial.incidents().note(format!(

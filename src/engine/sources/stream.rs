@@ -17,6 +17,8 @@ pub struct StreamStart {
     pub published_entries: Option<u64>,
     /// The entry after which reading starts.
     pub start: StreamId,
+    /// That entry's number among all that were ever added, where it is known.
+    pub start_number: Option<u64>,
 }
 
 /// Entries that were removed before they were read.
@@ -30,6 +32,13 @@ pub struct Gap {
     pub before: StreamId,
     /// How many; `None` where the server does not say.
     pub entries: Option<u64>,
+}
+
+/// What is missing of a stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Loss {
+    /// Entries whose effects were never published; `None` where only the state misses some.
+    pub gap: Option<Gap>,
 }
 
 /// A stream and where its reading stands.
@@ -46,6 +55,8 @@ pub(super) struct Stream {
     /// Number of the last entry taken among all that were ever added.
     index: Option<u64>,
     looked: bool,
+    /// The entry that the state at the start was made up to.
+    restored: StreamId,
     pub counters: Arc<CachePadded<StreamCounters>>,
 }
 
@@ -58,8 +69,9 @@ impl Stream {
             published: start.published,
             skip: None,
             published_entries: start.published_entries,
-            index: None,
+            index: start.start_number,
             looked: false,
+            restored: start.start,
             counters: StreamCounters::shared(),
         }
     }
@@ -76,16 +88,22 @@ impl Stream {
         self.skip = None;
         self.counters.entries.bump();
         self.index = self.index.map(|index| index + 1);
+        self.number()
+    }
+
+    /// Number of the last entry taken among all that were ever added; 0 where it is not known.
+    pub fn number(&self) -> u64 {
         self.index.unwrap_or(0)
     }
 
     /// Takes in how much of the stream is left at the server's time, Unix ms: what is missing behind the last entry.
-    pub fn look(&mut self, input: u8, info: &StreamInfo, server_ms: u64) -> Option<Gap> {
+    pub fn look(&mut self, input: u8, info: &StreamInfo, server_ms: u64) -> Option<Loss> {
         let Some(added) = info.added else {
             self.counters.lag_ms.set(self.lag_ms(info, server_ms));
             return None;
         };
         let removed = added.saturating_sub(info.length);
+        let hole = !self.looked && self.has_hole(info, removed);
         let gap =
             if self.looked { self.gap(input, info, added, removed) } else { self.first_gap(input, info, removed) };
         if !self.looked && self.last == StreamId::default() {
@@ -93,7 +111,10 @@ impl Stream {
         }
         if self.last >= info.last {
             self.index = Some(added);
-        } else if self.looked && info.first > self.last && self.index.is_none_or(|index| index < removed) {
+        } else if (self.looked || self.index.is_some())
+            && info.first > self.last
+            && self.index.is_none_or(|index| index < removed)
+        {
             self.index = Some(removed);
         }
         self.looked = true;
@@ -102,7 +123,20 @@ impl Stream {
         if let Some(gap) = gap {
             self.counters.trimmed.add(gap.entries.unwrap_or(1));
         }
-        gap
+        (hole || gap.is_some()).then_some(Loss { gap })
+    }
+
+    /// Whether entries are gone that the state at the start should have been made of: all there ever were, or those
+    /// behind the snapshot.
+    fn has_hole(&self, info: &StreamInfo, removed: u64) -> bool {
+        let behind = self.restored != StreamId::default();
+        let resumed = self.published != StreamId::default();
+        match self.index {
+            _ if !resumed => false,
+            _ if !behind => removed > 0,
+            Some(index) => removed > index,
+            None => info.first > self.restored && info.last > self.restored,
+        }
     }
 
     /// What is missing behind the committed position when the stream is first looked at.
@@ -143,7 +177,7 @@ mod tests {
     }
 
     fn stream(published: u64, entries: Option<u64>) -> Stream {
-        let start = StreamStart { published: id(published), published_entries: entries, start: id(0) };
+        let start = StreamStart { published: id(published), published_entries: entries, start: id(0), start_number: None };
         Stream::new("s".to_owned(), "1s".parse().unwrap(), start)
     }
 
