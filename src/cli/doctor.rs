@@ -13,6 +13,7 @@ use crate::{
             render, to_json,
         },
     },
+    redis_io::Address,
     runtime::Clock,
 };
 use anyhow::{Context, Result};
@@ -61,8 +62,10 @@ fn questions(config: &Config, url: Option<&str>) -> Result<Option<RedisQuestions
         None => config.redis.url.expose(),
         Some(url) => url,
     };
+    let address: Address = url.parse().context("the address of the server")?;
     Ok(Some(RedisQuestions {
-        address: url.parse().context("the address of the server")?,
+        tls: super::redis::tls(config, &address)?,
+        address,
         position_key: config.output.keys.position_key(&config.engine.name),
         streams: config.input.streams.iter().map(|stream| stream.name.clone()).collect(),
         connect_timeout: Duration::from_millis(config.redis.connect_timeout_ms),

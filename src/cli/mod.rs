@@ -7,6 +7,7 @@ mod lab;
 pub mod lab_args;
 mod lease;
 mod notify;
+mod patience;
 mod redis;
 mod replay;
 mod run;

@@ -10,15 +10,16 @@ use crate::{
     publish::{
         KeySpec, Lease, LeaseSpec, OutputNames, RedisSink, RedisSinkOptions, StreamSpec, check_key, check_outputs,
     },
-    redis_io::{Address, Command, Link, LinkOptions, StreamId},
+    redis_io::{Address, Command, Link, LinkOptions, StreamId, Tls, TlsFiles},
 };
 use anyhow::{Context, Result};
-use std::{sync::Arc, time::Duration};
+use std::{path::Path, sync::Arc, time::Duration};
 
 /// The server of a configuration.
 pub struct Server<'a> {
     config: &'a Config,
     address: Address,
+    tls: Option<Tls>,
 }
 
 /// Where an engine stands in its inputs: by stream the last entry whose effects are committed.
@@ -43,14 +44,29 @@ impl Position {
     }
 }
 
+/// What TLS connections to this address are made with, where it wants any. Blocks.
+///
+/// # Errors
+/// Files that are not there, or not what they should be.
+pub fn tls(config: &Config, address: &Address) -> Result<Option<Tls>> {
+    if !address.is_tls() {
+        return Ok(None);
+    }
+    let [ca, cert, key] = [&config.redis.tls_ca, &config.redis.tls_cert, &config.redis.tls_key]
+        .map(|name| (!name.is_empty()).then(|| Path::new(name)));
+    let files = TlsFiles { ca, client: cert.zip(key) };
+    Ok(Some(Tls::load(files).context("redis.tls_ca, redis.tls_cert, redis.tls_key")?))
+}
+
 impl<'a> Server<'a> {
     /// The server that the configuration names.
     ///
     /// # Errors
-    /// An address that is none.
+    /// An address that is none, files for TLS that are not good.
     pub fn new(config: &'a Config) -> Result<Self> {
         let address = config.redis.url.expose().parse::<Address>().context("redis.url")?;
-        Ok(Self { config, address })
+        let tls = tls(config, &address)?;
+        Ok(Self { config, address, tls })
     }
 
     /// A new connection.
@@ -66,6 +82,7 @@ impl<'a> Server<'a> {
             name: format!("wagehood-engine:{}:{role}", self.config.engine.name),
             connect_timeout: Duration::from_millis(self.config.redis.connect_timeout_ms),
             reply_timeout: self.timeout(),
+            tls: self.tls.clone(),
             receive_bytes_max: self.config.limits.read_buffer_max_bytes,
             ..LinkOptions::default()
         }

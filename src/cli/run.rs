@@ -3,6 +3,7 @@
 use super::{
     args::RunArgs,
     lease::take_lease,
+    patience::Patience,
     redis::{Position, Server},
     session::{Session, SessionOptions, common_layers, layers, note, stop_flag},
     state,
@@ -34,7 +35,7 @@ pub fn run(args: &RunArgs) -> Result<()> {
         layers.push(Layer::Override(Override::new("redis.url", url.as_str())));
     }
     common_layers(&args.common, &mut layers);
-    let Loaded { config, notes, .. } = load(&layers)?;
+    let Loaded { config, notes, .. } = load(&layers, args.common.quiet, &stop)?;
     if !args.common.quiet {
         notes.iter().for_each(|line| note(&format!("note: {line}")));
     }
@@ -78,14 +79,15 @@ pub fn run(args: &RunArgs) -> Result<()> {
 }
 
 /// The configuration, with the documents of the server where it is told to look at them.
-fn load(layers: &[Layer]) -> Result<Loaded> {
+fn load(layers: &[Layer], quiet: bool, stop: &AtomicBool) -> Result<Loaded> {
     let loaded = Config::load_offline(layers)?;
     if loaded.config.input.feed != Feed::Redis || !loaded.config.redis.config_from_redis {
         return Ok(Config::load(layers)?);
     }
     let server = Server::new(&loaded.config)?;
     let mut layers = layers.to_vec();
-    layers.extend(server.documents(&mut server.connect("start")?)?);
+    let mut patience = Patience::new(&loaded.config.redis, quiet, stop);
+    layers.extend(patience.wait(|| server.documents(&mut server.connect("start")?))?);
     Ok(Config::load(&layers)?)
 }
 
@@ -142,8 +144,9 @@ fn on_redis(config: &Config, args: &RunArgs, stop: &AtomicBool) -> Result<Prepar
     let plan = Arc::new(config.plan());
     let directory = Arc::new(Directory::new(plan.assets.len(), &plan.timeframes));
     let quiet = args.common.quiet;
-    let lease = take_lease(&server, args.standby, quiet, stop)?;
-    let mut position: Position = server.position(&mut server.connect("start")?)?;
+    let mut patience = Patience::new(&config.redis, quiet, stop);
+    let lease = patience.wait(|| take_lease(&server, args.standby, quiet, stop))?;
+    let mut position: Position = patience.wait(|| server.position(&mut server.connect("start")?))?;
     let checksum = format!("{:08x}", crc32fast::hash(format!("{plan:?}").as_bytes()));
     if position.config.as_ref().is_some_and(|before| *before != checksum) && !quiet {
         note(
@@ -163,8 +166,8 @@ fn on_redis(config: &Config, args: &RunArgs, stop: &AtomicBool) -> Result<Prepar
         state.lines.iter().for_each(|line| note(&format!("warning: {line}")));
     }
     let incidents = Arc::new(Incidents::default());
-    let redis = server.output(&directory, Some((&position, &lease)), stamp, &incidents)?;
-    let source = server.source(&position, &incidents)?;
+    let redis = patience.wait(|| server.output(&directory, Some((&position, &lease)), stamp.clone(), &incidents))?;
+    let source = patience.wait(|| server.source(&position, &incidents))?;
     let topology = Topology::new(config, available_cores().len());
     let streams: Vec<&str> = config.input.streams.iter().map(|stream| stream.name.as_str()).collect();
     let about = format!(

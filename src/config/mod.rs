@@ -47,5 +47,5 @@ pub use strategies::{
 };
 pub use threads::{CoresConfig, EngineConfig, Idle, LimitsConfig, TelemetryConfig, Threading, Threads, TimeConfig};
 pub use timeframes::{TimeframeConfig, TimeframesConfig, default_weight};
-pub use url::RedisUrl;
+pub use url::{RedisUrl, redact};
 pub use watchlist::{AssetConfig, AssetTimeframe};

@@ -2,6 +2,7 @@
 
 mod agents;
 mod any_agent;
+mod backoff;
 mod bar_outlet;
 mod blocked;
 mod dial;
@@ -22,6 +23,7 @@ mod sources;
 pub use agents::{
     AggregatorAgent, Barriers, BatchRules, PublisherAgent, PublisherWiring, ReaderAgent, RowsWanted, WorkerAgent, WorkerWiring,
 };
+pub use backoff::Backoff;
 pub use bar_outlet::BarOutlet;
 pub use blocked::Blocked;
 pub use dial::{Dial, DialError};

@@ -274,6 +274,9 @@ impl RedisSource {
             }
             Await::Info(index) => {
                 let info = StreamInfo::parse(reply)?;
+                if let Some(text) = reply.strip_prefix(b"-").filter(|text| !text.starts_with(b"ERR no such key")) {
+                    return Err(Trouble::Refused(String::from_utf8_lossy(text.trim_ascii_end()).into_owned()));
+                }
                 let stream = &mut self.streams[index];
                 let loss = info.and_then(|info| stream.look(index as u8, &info, self.server_us / 1_000));
                 if loss.is_some() {
