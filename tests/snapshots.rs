@@ -98,14 +98,8 @@ fn live(case: &Case, way: usize, input: &Path, until: Option<u64>, restore: Opti
     if let Some(snapshot) = &restore {
         source.resume(snapshot.reader.inputs.iter().map(|input| input.major).collect());
     }
-    let topology = Topology {
-        shared,
-        workers,
-        ring_size,
-        batch_records,
-        batch_entries: 7,
-        ..Topology::new(&config, 2)
-    };
+    let topology =
+        Topology { shared, workers, ring_size, batch_records, batch_entries: 7, ..Topology::new(&config, 2) };
     let path = |name: &str| Some(dir.path().join(name));
     let cells: Vec<(String, TimeframeId)> = plan
         .assets
@@ -243,8 +237,7 @@ fn at_every_so_many_records_of_a_recorded_market() {
         text.lines().skip(1).map(|line| line.split(',').nth(1).unwrap().to_owned()).collect();
     symbols.sort();
     symbols.dedup();
-    let case =
-        Case { symbols, base: "1m".parse().unwrap(), timeframes: "1m,5m,15m,1h,4h,1d", ways: WAYS.to_vec() };
+    let case = Case { symbols, base: "1m".parse().unwrap(), timeframes: "1m,5m,15m,1h,4h,1d", ways: WAYS.to_vec() };
     let (whole, _) = live(&case, 0, &input, None, None);
     let lines = text.lines().count() as u64;
     let every = (lines / 12).max(1);
@@ -265,7 +258,7 @@ fn every_flipped_byte_is_detected() {
     Snapshot::parse(bytes.clone()).unwrap();
     let (mut bad, mut tried) = (bytes.clone(), 0);
     // All of the first and the last, where the headers are, and every so many between.
-    let sampled = |at: &usize| *at < 400 || *at > bytes.len() - 400 || at % 97 == 0;
+    let sampled = |at: &usize| *at < 400 || *at > bytes.len() - 400 || at.is_multiple_of(97);
     for at in (0..bytes.len()).filter(sampled) {
         for flip in [1, 0x80, 0xff] {
             bad[at] ^= flip;

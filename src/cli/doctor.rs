@@ -30,6 +30,7 @@ pub fn doctor(args: &DoctorArgs) -> Result<bool> {
     let layers = layers(args.config.as_deref(), &args.set)?;
     let config = Config::load_offline(&layers)?.config;
     let questions = questions(&config, args.redis.as_deref())?;
+    let on_redis = args.redis.is_some() || config.input.feed == Feed::Redis;
     let sys = Sysfs::default();
     let clock = Clock::new();
     let plan = CpuPlan::new(&config, Host::allowed(&sys));
@@ -44,7 +45,7 @@ pub fn doctor(args: &DoctorArgs) -> Result<bool> {
         after: Activity::read(&sys),
         hiccups,
         redis: questions.map(|questions| RedisProbe::ask(&questions, &clock)),
-        state_dir: (!config.state.dir.is_empty()).then(|| config.state.dir.clone().into()),
+        state_dir: (on_redis && !config.state.dir.is_empty()).then(|| config.state.dir.clone().into()),
     };
     let items = Host { sys: &sys, plan: &plan }.examine(&probes);
     match print(&items, args.json) {

@@ -111,6 +111,7 @@ mod tests {
             timeframe: TimeframeId::new(0),
             strategy,
             candidate: Candidate::PROBE,
+            settled: true,
         };
         for _ in 0..3 {
             assert_eq!(cooldowns.admit(&signal(Strategy::Probe), &rules, 0.0), Ok(()));

@@ -3,10 +3,7 @@
 use super::{
     AggregatorAgent, BatchRules, FileOutput, Incidents, Intake, IntakeWiring, Latest, LetterBytes, Note, Output,
     Progress, PublisherAgent, PublisherWiring, ReaderAgent, RedisOutput, RefusalLog, Routes, Setup, SnapshotOptions,
-    SnapshotWriter, Source, Topology, WorkerAgent, WorkerWiring,
-    agents::Barriers,
-    any_agent::AnyAgent,
-    memory::Memory,
+    SnapshotWriter, Source, Topology, WorkerAgent, WorkerWiring, agents::Barriers, any_agent::AnyAgent, memory::Memory,
     saver,
 };
 use crate::{

@@ -3,7 +3,7 @@
 use super::indicators::fill_indicators;
 use super::json::Object;
 use super::names::OutputNames;
-use super::signal::fill_factors;
+use super::signal::{HISTORY, INCOMPLETE, fill_factors};
 use super::vote::{Vote, strongest};
 use crate::model::{Composite, Directory, IndicatorRow, SymbolId, TimeframeId};
 use crate::redis_io::Commands;
@@ -76,6 +76,9 @@ fn push_results(out: &mut Vec<u8>, results: &SymbolResults<'_>, directory: &Dire
             timeframes.object(directory.timeframe_name(timeframe), |object| {
                 if let Some(row) = row {
                     fill_indicators(object, &row.indicators);
+                    if !row.settled {
+                        object.text(HISTORY, INCOMPLETE);
+                    }
                 }
                 if let Some(composite) = signal {
                     object.object("signal", |object| fill_signal(object, composite, row));

@@ -1,7 +1,7 @@
 //! Identities of stream entries.
 
-use bincode::{Decode, Encode};
 use crate::text::push_u64;
+use bincode::{Decode, Encode};
 use std::{fmt, str::FromStr};
 
 /// Identity of a stream entry; identities are ordered as the entries are.

@@ -136,7 +136,10 @@ fn signals_are_those_of_an_undisturbed_run_each_once() {
     eprintln!("  {:<32} {lost:>5}", "signals lost");
     eprintln!("  {:<32} {repeated:>5}", "signals repeated or different");
     eprintln!("  {:<32} {:>5}", "closed bars expected", bars[0].0 + bars[1].0);
-    if let Some((at, (wanted, got))) = expected.iter().zip(&found).enumerate().find(|(_, (wanted, got))| wanted != got) {
+    let out_of_order: usize = redis::cmd("XLEN").arg("wagehood:engine:journal:stormy").query(&mut link).unwrap();
+    eprintln!("  {:<32} {out_of_order:>5}", "entries out of order");
+    if let Some((at, (wanted, got))) = expected.iter().zip(&found).enumerate().find(|(_, (wanted, got))| wanted != got)
+    {
         eprintln!("  the first that differs is number {at}:\n   wanted {wanted:?}\n    found {got:?}");
     }
     assert!(restored > 0, "no start made use of a snapshot\n{}", engine.said());

@@ -165,8 +165,7 @@ impl PublisherAgent {
 
     /// Saves its state where a snapshot's barrier comes by.
     pub fn snapshots(&mut self, saver: Saver) {
-        self.saving =
-            Some(Saving { saver, sweep: Sweep::default(), awaits: None, flushed: 0, acknowledged: 0 });
+        self.saving = Some(Saving { saver, sweep: Sweep::default(), awaits: None, flushed: 0, acknowledged: 0 });
     }
 
     /// Takes the state of a snapshot.
@@ -211,7 +210,7 @@ impl PublisherAgent {
     fn save(&mut self, max: usize) -> Result<usize, StateError> {
         let mut count = 0;
         while count < max
-            && let Some(symbol) = self.saving.as_mut().and_then(|saving| saving.sweep.next())
+            && let Some(symbol) = self.saving.as_mut().and_then(|saving| saving.sweep.take_next())
         {
             self.save_symbol(symbol)?;
             count += 1;

@@ -137,10 +137,10 @@ impl Agent for ReaderAgent {
             self.intake.counters().reads.bump();
             self.recorder.since(Latency::Stage(Stage::Read), self.clock.ns(), self.intake.arrival_ns());
         }
-        if let Some(barriers) = &mut self.barriers {
-            if clear && !self.ended && barriers.is_due(now.ns) {
-                barriers.begin(&mut self.intake, now.ns)?;
-            }
+        if let Some(barriers) = self.barriers.as_mut().filter(|_| clear && !self.ended)
+            && barriers.is_due(now.ns)
+        {
+            barriers.begin(&mut self.intake, now.ns)?;
         }
         let clear = self.intake.flush();
         self.blocked.is(!clear, now, &self.intake.counters().blocked_ns);

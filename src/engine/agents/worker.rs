@@ -231,7 +231,7 @@ impl WorkerAgent {
         let Some(saver) = self.saver.as_mut().filter(|_| self.sweep.is_on()) else { return Ok(0) };
         let mut count = 0;
         while count < max
-            && let Some(index) = self.sweep.next()
+            && let Some(index) = self.sweep.take_next()
         {
             save_slot(saver, &self.slots[index])?;
             count += 1;

@@ -47,7 +47,7 @@ impl Sweep {
     }
 
     /// The next thing that has not been saved; it counts as saved from now on.
-    pub fn next(&mut self) -> Option<usize> {
+    pub fn take_next(&mut self) -> Option<usize> {
         while let Some(word) = self.open.get(self.next) {
             if *word != 0 {
                 let index = self.next * 64 + word.trailing_zeros() as usize;
@@ -73,9 +73,9 @@ mod tests {
                 sweep.start(count);
                 let mut saved = Vec::new();
                 for &(index, idle) in &changes {
-                    saved.extend(if idle { sweep.next() } else { Some(index).filter(|&index| sweep.needs(index)) });
+                    saved.extend(if idle { sweep.take_next() } else { Some(index).filter(|&index| sweep.needs(index)) });
                 }
-                while let Some(index) = sweep.next() {
+                while let Some(index) = sweep.take_next() {
                     saved.push(index);
                 }
                 prop_assert!(!sweep.is_on() && !sweep.needs(0));

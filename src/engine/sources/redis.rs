@@ -300,7 +300,9 @@ impl RedisSource {
                 let streams = &self.streams;
                 let find = |name: &[u8]| streams.iter().position(|stream| stream.name.as_bytes() == name);
                 let skipped = |index: usize| streams.get(index).and_then(|stream| stream.skip);
-                let entries = match self.lanes.begin(reply, self.count, self.server_us / 1_000, find, skipped)? {
+                let seen = self.held.map_or_else(StreamId::default, |(newest, _)| newest);
+                let time = (self.server_us / 1_000, seen);
+                let entries = match self.lanes.begin(reply, self.count, time, find, skipped)? {
                     Ok(entries) => entries,
                     Err(text) => return Err(Trouble::Refused(String::from_utf8_lossy(text).into_owned())),
                 };
@@ -352,16 +354,16 @@ impl RedisSource {
                 Ok(true)
             }
             next => {
-                let held = (0..self.streams.len()).filter_map(|index| self.lanes.head(index)).max();
+                let held = (0..self.streams.len()).any(|index| self.lanes.head(index).is_some());
                 self.caught_up = next == Next::Empty && self.lanes.is_live() && now.ns > 0 && len <= EMPTY_REPLY;
                 // The next millisecond of the server's clock lets them pass.
                 let wait_ns = (1_050 - self.server_us % 1_000) * 1_000;
                 let wait = next == Next::Held || (self.block_ms == 0 && self.caught_up);
                 self.state = State::Ready { at_ns: if wait { now.ns.max(arrival_ns) + wait_ns } else { 0 } };
-                if let Some(newest) = held {
+                if held {
                     intake.counters().held.bump();
                     let since_ns = self.held.map_or(arrival_ns, |(_, ns)| ns);
-                    self.held = Some((newest, since_ns));
+                    self.held = Some((self.lanes.newest(), since_ns));
                 } else {
                     self.held = None;
                 }

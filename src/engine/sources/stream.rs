@@ -177,7 +177,8 @@ mod tests {
     }
 
     fn stream(published: u64, entries: Option<u64>) -> Stream {
-        let start = StreamStart { published: id(published), published_entries: entries, start: id(0), start_number: None };
+        let start =
+            StreamStart { published: id(published), published_entries: entries, start: id(0), start_number: None };
         Stream::new("s".to_owned(), "1s".parse().unwrap(), start)
     }
 
@@ -187,12 +188,46 @@ mod tests {
 
     #[test]
     fn a_fresh_start_misses_nothing_and_a_resumed_one_what_was_trimmed() {
+        let incomplete = Some(Loss { gap: None });
         assert_eq!(stream(0, None).look(0, &info(50, 99, 50, 99), 99), None);
-        assert_eq!(stream(60, Some(60)).look(0, &info(50, 99, 50, 99), 99), None);
-        assert_eq!(stream(49, Some(49)).look(0, &info(50, 99, 50, 99), 99), None, "the next one is still there");
-        let gap = stream(40, Some(40)).look(1, &info(50, 99, 50, 99), 99);
-        assert_eq!(gap, Some(Gap { input: 1, after: id(40), before: id(50), entries: Some(9) }));
-        assert_eq!(stream(40, None).look(0, &info(50, 99, 50, 99), 99).unwrap().entries, None);
+        assert_eq!(stream(60, Some(60)).look(0, &info(1, 99, 99, 99), 99), None);
+        assert_eq!(stream(60, Some(60)).look(0, &info(50, 99, 50, 99), 99), incomplete, "state is made of less");
+        assert_eq!(stream(49, Some(49)).look(0, &info(50, 99, 50, 99), 99), incomplete, "the next one is still there");
+        let gap = Gap { input: 1, after: id(40), before: id(50), entries: Some(9) };
+        assert_eq!(stream(40, Some(40)).look(1, &info(50, 99, 50, 99), 99), Some(Loss { gap: Some(gap) }));
+        assert_eq!(gap_of(stream(40, None).look(0, &info(50, 99, 50, 99), 99)).entries, None);
+    }
+
+    #[test]
+    fn a_snapshot_needs_only_what_is_behind_it() {
+        let restored = |at: u64, number: Option<u64>, published: u64| {
+            let start = StreamStart {
+                published: id(published),
+                published_entries: Some(published),
+                start: id(at),
+                start_number: number,
+            };
+            Stream::new("s".to_owned(), "1s".parse().unwrap(), start)
+        };
+        let trimmed = info(50, 99, 50, 99);
+        for number in [None, Some(70)] {
+            let mut stream = restored(70, number, 80);
+            assert_eq!(stream.look(0, &trimmed, 99), None, "{number:?}");
+            assert_eq!(stream.counters.lag_entries.get(), if number.is_some() { 29 } else { 0 });
+        }
+        let incomplete = Some(Loss { gap: None });
+        for number in [None, Some(40)] {
+            let mut stream = restored(40, number, 80);
+            assert_eq!(stream.look(0, &trimmed, 99), incomplete, "{number:?}");
+            assert_eq!(stream.look(0, &trimmed, 99), None, "it is said once");
+        }
+        let gap = gap_of(restored(40, Some(40), 45).look(0, &trimmed, 99));
+        assert_eq!((gap.after, gap.before, gap.entries), (id(45), id(50), Some(4)));
+        assert_eq!(restored(99, Some(99), 99).look(0, &info(0, 99, 0, 99), 99), None, "all read, all trimmed");
+    }
+
+    fn gap_of(loss: Option<Loss>) -> Gap {
+        loss.and_then(|loss| loss.gap).unwrap()
     }
 
     #[test]
@@ -204,7 +239,7 @@ mod tests {
         });
         assert_eq!(stream.look(0, &info(11, 200, 190, 200), 200), None, "trimmed as far as it was read");
         assert_eq!(stream.counters.lag_entries.get(), 190);
-        let gap = stream.look(0, &info(31, 200, 170, 200), 200).unwrap();
+        let gap = gap_of(stream.look(0, &info(31, 200, 170, 200), 200));
         assert_eq!((gap.after, gap.before, gap.entries), (id(10), id(31), Some(20)));
         assert_eq!(stream.look(0, &info(31, 200, 170, 200), 200), None);
         (31..=200).for_each(|ms| {
@@ -214,6 +249,6 @@ mod tests {
         assert_eq!((stream.counters.lag_entries.get(), stream.counters.trimmed.get()), (0, 20));
         // Trimmed between two looks and read on: found when all is read.
         stream.take(id(260));
-        assert_eq!(stream.look(0, &info(260, 260, 1, 260), 260).unwrap().entries, Some(59));
+        assert_eq!(gap_of(stream.look(0, &info(260, 260, 1, 260), 260)).entries, Some(59));
     }
 }
