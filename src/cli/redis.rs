@@ -1,7 +1,7 @@
 //! Connecting to the Redis server of a configuration: the position read, the sink and the source made. Blocks.
 
 use crate::{
-    config::{CalculationEvents as Events, Config, Layer, Start},
+    config::{CalculationEvents as Events, Config, Layer, Override, Start},
     engine::{
         Arrived, CalculationEvents, Dial, ENTRIES, Exception, Incidents, Recovery, RedisLink, RedisOutputOptions,
         RedisSource, RedisSourceOptions, StreamStart, load_journal,
@@ -41,6 +41,14 @@ impl Position {
     /// Whether there was a position at all.
     pub fn found(&self) -> bool {
         self.batch.is_some() || self.streams.iter().any(|stream| stream.published != StreamId::default())
+    }
+}
+
+/// What `--redis` asks for: the feed is Redis, at this address if there is one.
+pub fn over(url: Option<&String>, layers: &mut Vec<Layer>) {
+    layers.push(Layer::Override(Override::new("input.feed", "redis")));
+    if let Some(url) = url {
+        layers.push(Layer::Override(Override::new("redis.url", url.as_str())));
     }
 }
 

@@ -4,12 +4,12 @@ use super::{
     args::RunArgs,
     lease::take_lease,
     patience::Patience,
-    redis::{Position, Server},
+    redis::{Position, Server, over},
     session::{Session, SessionOptions, common_layers, layers, note, stop_flag},
     state,
 };
 use crate::{
-    config::{Config, Feed, Layer, Loaded, Override},
+    config::{Config, Feed, Layer, Loaded},
     engine::{Engine, FileOutputOptions, Incidents, MarketSource, Outputs, RowsWanted, Setup, Source, Topology},
     feed::{MockConfig, MockMarket},
     model::Directory,
@@ -30,9 +30,8 @@ use std::{
 pub fn run(args: &RunArgs) -> Result<()> {
     let stop = stop_flag()?;
     let mut layers = layers(args.config.as_deref(), &args.common.set)?;
-    if let Some(url) = &args.redis {
-        layers.push(Layer::Override(Override::new("input.feed", "redis")));
-        layers.push(Layer::Override(Override::new("redis.url", url.as_str())));
+    if args.redis.is_some() {
+        over(args.redis.as_ref(), &mut layers);
     }
     common_layers(&args.common, &mut layers);
     let Loaded { config, notes, .. } = load(&layers, args.common.quiet, &stop)?;
