@@ -30,6 +30,7 @@ fn options(runs: &Path) -> LatencyOptions {
         settings: Vec::new(),
         core: None,
         embedded: false,
+        hiccups: true,
         echo: false,
         stall: None,
         budgets: Budgets::default(),

@@ -5,10 +5,10 @@ use super::{
     distribution::QUANTILES,
     pictures::{Theme, about, pictures},
     run::Run,
-    summary::comparison,
+    summary::{cells, comparison, findings, rows},
     svg::escape,
 };
-use crate::telemetry::{human_count, human_ns};
+use crate::telemetry::human_ns;
 use std::fmt::Write as _;
 
 const STYLE: &str = include_str!("report.css");
@@ -43,11 +43,11 @@ fn push_run(page: &mut String, run: &Run) {
         escape(&about(run))
     );
     push_tiles(page, run);
-    if let Some(info) = &run.info {
-        for fault in info.faults.iter().chain(&info.over_budget) {
-            let _ = write!(page, "<p class=\"fault\">{}</p>", escape(fault));
-        }
+    page.push_str("<ul>");
+    for (line, is_fault) in findings(run) {
+        let _ = write!(page, "<li{}>{}", if is_fault { " class=\"fault\"" } else { "" }, escape(line.trim()));
     }
+    page.push_str("</ul>");
     for picture in pictures(run, Theme::Page) {
         let _ = write!(page, "<figure>{}</figure>", picture.svg);
     }
@@ -79,17 +79,10 @@ fn push_table(page: &mut String, run: &Run) {
     for (name, _) in QUANTILES {
         let _ = write!(page, "<th>{name}");
     }
-    let named = |name: &'static str, series: &Option<super::Series>| {
-        series.as_ref().map(|series| (name.to_owned(), series.total.clone()))
-    };
-    let others =
-        [named("bare echo", &run.echo), named("generator late by", &run.lag), named("host's hiccups", &run.hiccups)];
-    let signals = run.signals.iter().map(|series| (series.name.clone(), series.total.clone()));
-    let stages = run.stages.iter().map(|(name, stage)| (format!("engine: {name}"), stage.clone()));
-    for (name, total) in signals.chain(others.into_iter().flatten()).chain(stages) {
-        let _ = write!(page, "<tr><td>{}<td>{}", escape(&name), human_count(total.count()));
-        for (_, quantile) in QUANTILES {
-            let _ = write!(page, "<td>{}", human_ns(total.at(quantile)));
+    for (name, distribution) in rows(run) {
+        let _ = write!(page, "<tr><td>{}", escape(&name));
+        for cell in cells(distribution) {
+            let _ = write!(page, "<td>{cell}");
         }
     }
     page.push_str("</table></div>");

@@ -56,11 +56,12 @@ pub fn about(run: &Run) -> String {
     )
 }
 
-fn others(run: &Run) -> impl Iterator<Item = (&Series, usize, &'static str)> {
+/// What stands beside the signals: the echo, and the hiccups of all cores together; with colour and name.
+fn others(run: &Run) -> impl Iterator<Item = (Series, usize, &'static str)> {
     let ramp = run.info.as_ref().is_some_and(|info| !info.steps.is_empty());
     let name = if ramp { "bare echo, at the first rate" } else { "bare echo" };
-    let echo = run.echo.iter().map(move |series| (series, 3, name));
-    echo.chain(run.hiccups.iter().map(|series| (series, 4, "host's hiccups")))
+    let echo = run.echo.iter().map(move |series| (series.clone(), 3, name));
+    echo.chain(Series::merged("hiccups", &run.hiccups).map(|series| (series, 4, "host's hiccups")))
 }
 
 /// A line of the percentile picture: its name, its colour, quantiles and values, ns.
@@ -132,31 +133,18 @@ fn budget_lines(plot: &mut Plot, budgets: &[(usize, &str, f64, u64)], x: impl Fn
             plot.svg.text("tick halo", Plot::x(0.0) + 6.0, y - 5.0, Anchor::Start, &text);
         } else if x(quantile) <= 1.0 {
             let at = Plot::x(x(quantile));
-            plot.svg.line(&class.replace("dash", "line"), at - 22.0, y, at + 22.0, y);
+            let [from, to] = [at - 22.0, at + 22.0].map(|x| x.clamp(Plot::x(0.0), Plot::x(1.0)));
+            plot.svg.line(&class.replace("dash", "line"), from, y, to, y);
             let (at, anchor) = if at > Plot::x(0.9) { (Plot::x(1.0), Anchor::End) } else { (at, Anchor::Middle) };
-            plot.svg.text("tick halo", at, y + 17.0, anchor, &format!("{style} {name}: {}", human_ns(limit)));
+            // Above: the curve is below it where all is well.
+            plot.svg.text("tick halo", at, y - 8.0, anchor, &format!("{style} {name}: {}", human_ns(limit)));
         }
     }
-}
-
-/// The intervals of several series as one by their place in time.
-fn merged<'a>(series: impl Iterator<Item = &'a Series>) -> Vec<Interval> {
-    let mut all: Vec<Interval> = Vec::new();
-    for interval in series.flat_map(|series| &series.intervals) {
-        match all.iter_mut().find(|other| other.start_s == interval.start_s) {
-            // Fails only where one cannot grow, and all of them can.
-            Some(other) => drop(other.histogram.add(&interval.histogram)),
-            None => all.push(interval.clone()),
-        }
-    }
-    all.retain(|interval| !interval.histogram.is_empty());
-    all.sort_by(|a, b| a.start_s.total_cmp(&b.start_s));
-    all
 }
 
 fn over_time(run: &Run) -> Option<Svg> {
-    let signals = merged(run.signals.iter());
-    let hiccups = merged(run.hiccups.iter());
+    let signals = Series::merged("signals", &run.signals)?.intervals;
+    let hiccups = Series::merged("hiccups", &run.hiccups).map_or_else(Vec::new, |series| series.intervals);
     let end_s = signals.last().map(|interval| interval.start_s + interval.length_s)?;
     let maxima = signals.iter().chain(&hiccups).map(|interval| interval.histogram.max());
     let medians = signals.iter().map(|interval| interval.histogram.value_at_quantile(0.5));
@@ -189,6 +177,7 @@ fn over_time(run: &Run) -> Option<Svg> {
 }
 
 fn stages(run: &Run) -> Option<Svg> {
+    let others: Vec<_> = others(run).collect();
     let mut rows: Vec<(String, u8, &Distribution)> = Vec::new();
     if let Some(lag) = &run.lag {
         rows.push(("generator: late by".to_owned(), 3, &lag.total));
@@ -210,7 +199,7 @@ fn stages(run: &Run) -> Option<Svg> {
     for series in run.signals.iter().filter(|_| run.info.as_ref().is_some_and(|info| info.socket != "none")) {
         rows.push((format!("{}: sent → seen", series.name), 2, &series.total));
     }
-    rows.extend(others(run).map(|(series, colour, name)| (name.to_owned(), colour as u8, &series.total)));
+    rows.extend(others.iter().map(|(series, colour, name)| ((*name).to_owned(), *colour as u8, &series.total)));
     rows.retain(|row| row.2.count() > 0);
     let bottom = 96.0 + 30.0 * rows.len() as f64;
     let mut svg = Svg::new(WIDTH, bottom + 58.0);

@@ -10,21 +10,18 @@ use crate::telemetry::{Table, human_count, human_ns};
 use std::fmt::Write as _;
 
 /// Everything of a run that has percentiles, with its name.
-fn rows(run: &Run) -> Vec<(String, &Distribution)> {
-    let named = |name: &str, series: &'_ Option<Series>| series.as_ref().map(|_| name.to_owned());
+pub fn rows(run: &Run) -> Vec<(String, &Distribution)> {
     let mut rows: Vec<(String, &Distribution)> =
         run.signals.iter().map(|series| (series.name.clone(), &series.total)).collect();
-    for (name, series) in [("bare echo", &run.echo), ("generator late by", &run.lag), ("host's hiccups", &run.hiccups)]
-    {
-        if let (Some(name), Some(series)) = (named(name, series), series) {
-            rows.push((name, &series.total));
-        }
-    }
+    rows.extend(run.echo.iter().map(|series| ("bare echo".to_owned(), &series.total)));
+    rows.extend(run.lag.iter().map(|series| ("generator late by".to_owned(), &series.total)));
+    rows.extend(run.hiccups.iter().map(|series| (format!("hiccups of {}", series.name), &series.total)));
     rows.extend(run.stages.iter().map(|(name, distribution)| (format!("engine: {name}"), distribution)));
     rows
 }
 
-fn cells(distribution: &Distribution) -> Vec<String> {
+/// Count and percentiles; a percentile of fewer latencies than it needs would be the maximum under another name.
+pub fn cells(distribution: &Distribution) -> Vec<String> {
     let value = |&(_, quantile): &(&str, f64)| {
         let known = quantile >= 1.0 || distribution.count() as f64 * (1.0 - quantile) >= 1.0;
         if known { human_ns(distribution.at(quantile)) } else { "–".to_owned() }
@@ -42,14 +39,17 @@ pub fn run_text(run: &Run) -> String {
         table.row([name].into_iter().chain(cells(distribution)));
     }
     let mut text = table.to_string();
-    for line in findings(run) {
+    for (line, _) in findings(run) {
         let _ = writeln!(text, "  {line}");
+    }
+    if let Some(info) = &run.info {
+        let _ = writeln!(text, "  verdict: {}", info.verdict);
     }
     text
 }
 
-/// What is to be said beside the figures.
-fn findings(run: &Run) -> Vec<String> {
+/// What is to be said beside the figures, and whether it is a fault.
+pub fn findings(run: &Run) -> Vec<(String, bool)> {
     let Some(info) = &run.info else { return Vec::new() };
     let mut lines = Vec::new();
     if let Some(echo) = info.echo {
@@ -61,9 +61,17 @@ fn findings(run: &Run) -> Vec<String> {
         let (rate, lag) = (human_count(step.bars_per_s as u64), human_ns(step.lag_p99_ns));
         lines.push(format!("{rate:>5} bars/s: {held}, p50 {p50}, p99 {p99}, max {max}; sent late by p99 {lag}"));
     }
-    lines.extend(info.faults.iter().map(|fault| format!("FAIL: {fault}")));
-    lines.extend(info.over_budget.iter().map(|fault| format!("over budget: {fault}")));
-    lines.push(format!("verdict: {}", info.verdict));
+    for core in &info.cores {
+        let waited = core.waited_ms.map(|ms| format!("its meter waited {ms:.0} ms for other programs"));
+        let stolen = core.stolen.map(|part| format!("the hypervisor took {:.2} % of it", 100.0 * part));
+        let facts: Vec<String> = waited.into_iter().chain(stolen).collect();
+        if !facts.is_empty() {
+            lines.push(format!("core {}: {}", core.core, facts.join(", ")));
+        }
+    }
+    let mut lines: Vec<(String, bool)> = lines.into_iter().map(|line| (line, false)).collect();
+    lines.extend(info.faults.iter().map(|fault| (format!("FAIL: {fault}"), true)));
+    lines.extend(info.over_budget.iter().map(|fault| (format!("over budget: {fault}"), true)));
     lines
 }
 
@@ -76,14 +84,18 @@ pub fn summary_markdown(run: &Run) -> String {
         let _ = writeln!(text, "| {name} | {} |", cells(distribution).join(" | "));
     }
     text.push('\n');
-    for line in findings(run) {
+    for (line, _) in findings(run) {
         let _ = writeln!(text, "- {}", line.trim());
     }
+    if let Some(info) = &run.info {
+        let _ = writeln!(text, "- **{}**", info.verdict);
+    }
     text.push_str(
-        "\nThe styles are measured from the intended send of a bar to the moment a subscriber sees its signal; the \
+        "\nEvery signal is one of the probe, which fires on every bar. The styles are measured from the intended send of a bar to the moment a subscriber sees its signal; the \
          echo likewise, with nothing but a blocked XREAD and an XADD between. `engine:` is what the engine measured \
          itself, from the arrival of a record's bytes (`publish`: from the first byte of a batch written to its \
-         acknowledgement), warm-up included.\n\n",
+         acknowledgement), warm-up included. `hiccups` is how late a thread ran that did nothing but sleep \
+         for a millisecond on that core: what the host did to any program meanwhile.\n\n",
     );
     for name in ["percentiles", "over-time", "stages"] {
         if name != "stages" || !run.stages.is_empty() {
