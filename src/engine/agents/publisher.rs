@@ -381,6 +381,10 @@ impl Agent for PublisherAgent {
         batch_ns.into_iter().chain(output_ns).min()
     }
 
+    fn is_blocked(&self) -> bool {
+        self.blocked.is_on()
+    }
+
     fn interests<'a>(&'a self, set: &mut Interests<'a>) {
         self.output.interests(set);
     }

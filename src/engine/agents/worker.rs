@@ -299,4 +299,8 @@ impl Agent for WorkerAgent {
         let clear = self.outlet.flush();
         Ok(if self.ended && clear { Work::Done } else { Work::of(count) })
     }
+
+    fn is_blocked(&self) -> bool {
+        !self.outlet.is_clear()
+    }
 }
