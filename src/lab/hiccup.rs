@@ -271,12 +271,16 @@ mod tests {
     #[test]
     fn seconds_start_where_they_are_told_to() {
         let clock = Clock::new();
-        let from_ns = clock.ns() + 50_000_000;
+        let from_ns = clock.ns() + 200_000_000;
         let meter = HiccupMeter::start_by_second(None, HiccupMode::Sleep, &clock, from_ns).unwrap();
-        std::thread::sleep(Duration::from_millis(150));
+        while clock.ns() < from_ns + 100_000_000 {
+            std::thread::sleep(Duration::from_millis(10));
+        }
         let hiccups = meter.stop().unwrap();
-        let [kept] = &hiccups.seconds[..] else { panic!("{} seconds", hiccups.seconds.len()) };
-        assert!(kept.len() >= 90 && kept.len() + 30 <= hiccups.lateness.len(), "{}", kept.len());
+        let kept: u64 = hiccups.seconds.iter().map(Histogram::len).sum();
+        let since_ms = (clock.ns() - from_ns) / 1_000_000;
+        let all = hiccups.lateness.len();
+        assert!(kept > 0 && kept <= since_ms + 1 && kept < all, "{kept} of {all} in {since_ms} ms");
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! What runs beside a measurement: a meter on each core that the engine may be on, so that the host's stalls are not
 //! taken for the engine's.
 
-use super::track::Track;
+use super::track::{INTERVAL_NS, Track};
 use crate::{
     config::Config,
     lab::{
@@ -52,15 +52,16 @@ impl Beside {
         Self { meters: cores.iter().filter_map(meter).collect(), before: Activity::read(&Sysfs::default()) }
     }
 
-    /// Ends them.
+    /// Ends them; what was seen later than `length_ns` after the start does not count either.
     ///
     /// # Errors
     /// A meter whose thread is gone.
-    pub fn stop(self) -> Result<Vec<CoreHiccups>> {
+    pub fn stop(self, length_ns: u64) -> Result<Vec<CoreHiccups>> {
         let after = Activity::read(&Sysfs::default());
         let mut seen = Vec::new();
         for (core, meter) in self.meters {
-            let hiccups = meter.stop()?;
+            let mut hiccups = meter.stop()?;
+            hiccups.seconds.truncate(length_ns.div_ceil(INTERVAL_NS) as usize);
             let steal = after.steal(&self.before, &Cpus::from_iter([core]));
             seen.push(CoreHiccups {
                 core,

@@ -106,7 +106,7 @@ pub fn embedded(spec: &EngineSpec, options: &LatencyOptions, mut layers: Vec<Lay
     measure(&mut engine, Instant::now() + options.warm_up, false)?;
     let start_unix_ns = clock.now().wall_ns;
     measure(&mut engine, Instant::now() + options.duration, true)?;
-    let hiccups = beside.stop()?;
+    let hiccups = beside.stop(options.duration.as_nanos() as u64)?;
     engine.drain();
     while !engine.wait(Duration::from_secs(1)) {}
     engine.join()?;

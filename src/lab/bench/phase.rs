@@ -138,7 +138,7 @@ impl Phase<'_> {
             let sent = sent.context("the generator")?;
             let lost = sent.bars - ledger.count.min(sent.bars);
             let (repeated, backlog) = (ledger.repeated, backlog.unwrap_or(0));
-            let hiccups = beside.stop()?;
+            let hiccups = beside.stop(self.schedule.end_ns() - self.schedule.measured_from_ns())?;
             Ok(Measured { sent, seen, lost, repeated, backlog, broke_at, start_unix_ns, hiccups })
         })
     }

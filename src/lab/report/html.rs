@@ -2,10 +2,10 @@
 
 use super::{
     compare::Change,
-    distribution::QUANTILES,
-    pictures::{Theme, about, pictures},
+    distribution::{QUANTILES, Series},
+    pictures::{Theme, about, overlay, pictures},
     run::Run,
-    summary::{cells, comparison, findings, rows},
+    summary::{cells, comparison, findings, rows, upshot},
     svg::escape,
 };
 use crate::telemetry::human_ns;
@@ -22,6 +22,9 @@ pub fn html(runs: &[Run]) -> String {
          content=\"width=device-width, initial-scale=1\"><title>{title}</title><style>{STYLE}</style></head><body><main>\n"
     );
     if let [first, rest @ ..] = runs {
+        if let Some(picture) = overlay(runs, Theme::Page).filter(|_| !rest.is_empty()) {
+            let _ = write!(page, "<section><figure>{}</figure></section>", picture.svg);
+        }
         for other in rest {
             push_comparison(&mut page, first, other);
         }
@@ -52,6 +55,10 @@ fn push_run(page: &mut String, run: &Run) {
         let _ = write!(page, "<figure>{}</figure>", picture.svg);
     }
     push_table(page, run);
+    if let Some(report) = &run.engine_report {
+        let report = escape(report);
+        let _ = write!(page, "<details><summary>What the engine says itself</summary><pre>{report}</pre></details>");
+    }
     if !run.host.is_empty() {
         let host = toml::to_string(&run.host).unwrap_or_default();
         let _ = write!(page, "<details><summary>The host</summary><pre>{}</pre></details>", escape(&host));
@@ -71,6 +78,10 @@ fn push_tiles(page: &mut String, run: &Run) {
     if let Some(echo) = run.info.as_ref().and_then(|info| info.echo) {
         tile("p50 ÷ bare echo", &format!("× {:.2}", echo.ratio_p50), &format!("p99 × {:.2}", echo.ratio_p99));
     }
+    if let Some(hiccups) = Series::merged("hiccups", &run.hiccups).map(|series| series.total) {
+        let more = format!("p99.9 {} · max {}", human_ns(hiccups.at(0.999)), human_ns(hiccups.max_ns()));
+        tile("host's hiccups p99", &human_ns(hiccups.at(0.99)), &more);
+    }
     page.push_str("</div>");
 }
 
@@ -89,13 +100,14 @@ fn push_table(page: &mut String, run: &Run) {
 }
 
 fn push_comparison(page: &mut String, before: &Run, after: &Run) {
-    let (from, to) = (escape(&before.title), escape(&after.title));
+    let (from, to, rows) = (escape(&before.title), escape(&after.title), comparison(before, after));
     let _ = write!(
         page,
-        "<section><h1>What moved</h1><p class=\"about\">{from} → {to}; beyond three standard errors of either run</p>\
-         <div class=\"scroll\"><table><tr><th>series<th>percentile<th>before<th>after<th>change<th>noise<th>"
+        "<section><h1>What moved</h1><p class=\"about\">{from} → {to}: {}</p>\
+         <div class=\"scroll\"><table><tr><th>series<th>percentile<th>before<th>after<th>change<th>noise<th>",
+        upshot(&rows).join("; "),
     );
-    for row in comparison(before, after) {
+    for row in rows {
         let (class, verdict) = match row.change {
             Change::Same => ("", ""),
             Change::Better => ("better", "better"),

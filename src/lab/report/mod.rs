@@ -17,7 +17,7 @@ pub use distribution::{Distribution, Interval, Series};
 pub use hgrm::read_hgrm;
 pub use hlog::{read_hlog, write_hlog};
 pub use html::html;
-pub use pictures::{Picture, Theme, pictures};
+pub use pictures::{Picture, Theme, overlay, pictures};
 pub use png::png;
 pub use run::{CoreInfo, EchoInfo, Run, RunInfo, StepInfo};
 pub use summary::{comparison_text, run_text, summary_markdown};

@@ -67,6 +67,59 @@ fn others(run: &Run) -> impl Iterator<Item = (Series, usize, &'static str)> {
 /// A line of the percentile picture: its name, its colour, quantiles and values, ns.
 type Curve = (String, usize, Vec<(f64, u64)>);
 
+/// How many nines a quantile has.
+fn depth(quantile: f64) -> f64 {
+    -(1.0 - quantile).max(1e-9).log10()
+}
+
+/// The most nines that the first `count` curves have, three at least; the others are cut off there.
+fn deepest(curves: &mut [Curve], count: usize) -> f64 {
+    let last = |curve: &Curve| curve.2.last().map_or(0.0, |point| depth(point.0));
+    let deepest = curves.iter().take(count).map(last).fold(3.0, f64::max);
+    curves.iter_mut().for_each(|curve| curve.2.retain(|point| depth(point.0) <= deepest + 1e-9));
+    deepest
+}
+
+fn percentile_axis(plot: &mut Plot, deepest: f64) {
+    for nines in 0..=deepest.floor() as i32 {
+        let text = match nines {
+            0 => "0 %".to_owned(),
+            1 => "90 %".to_owned(),
+            2 => "99 %".to_owned(),
+            _ => format!("99.{} %", "9".repeat(nines as usize - 2)),
+        };
+        plot.x_tick(f64::from(nines) / deepest, &text);
+    }
+    plot.x_tick(depth(0.5) / deepest, "50 %");
+    plot.x_title("percentile");
+}
+
+/// The percentiles of several runs, all styles of each together, the echo of each dashed.
+#[must_use]
+pub fn overlay(runs: &[Run], theme: Theme) -> Option<Picture> {
+    let mut curves: Vec<Curve> = Vec::new();
+    for (index, run) in runs.iter().enumerate() {
+        let all = Series::merged("", &run.signals).map(|series| series.total);
+        // A single .hgrm has no intervals to merge.
+        let total = all.or_else(|| run.signals.first().map(|series| series.total.clone()))?;
+        curves.push((run.title.clone(), index % 6, total.curve()));
+    }
+    let echoes = runs.iter().enumerate().filter_map(|(index, run)| Some((index % 6, run.echo.as_ref()?)));
+    curves.extend(echoes.map(|(colour, echo)| (String::new(), colour, echo.total.curve())));
+    let deepest = deepest(&mut curves, runs.len());
+    let values = curves.iter().flat_map(|curve| curve.2.iter().map(|point| point.1));
+    let mut plot = Plot::new("Intended send to signal seen, run by run", "all styles; dashed: the bare echo", values);
+    percentile_axis(&mut plot, deepest);
+    for (name, colour, points) in curves {
+        let class = format!("{} s{colour}", if name.is_empty() { "dash" } else { "line" });
+        if !name.is_empty() {
+            plot.legend(&class, &name);
+        }
+        plot.curve(&class, points.into_iter().map(|(quantile, value)| (depth(quantile) / deepest, value)));
+    }
+    Some(Picture { name: "runs", svg: plot.svg.finish(theme == Theme::File) })
+}
+
 fn percentiles(run: &Run) -> Option<Svg> {
     let mut curves: Vec<Curve> = Vec::new();
     for (index, series) in run.signals.iter().enumerate() {
@@ -74,11 +127,10 @@ fn percentiles(run: &Run) -> Option<Svg> {
     }
     curves.extend(others(run).map(|(series, colour, name)| (name.to_owned(), colour, series.total.curve())));
     curves.retain(|curve| !curve.2.is_empty());
-    let depth = |quantile: f64| -(1.0 - quantile).max(1e-9).log10();
-    let deepest = curves.iter().flat_map(|curve| curve.2.last()).map(|point| depth(point.0)).fold(2.0, f64::max);
     if curves.is_empty() {
         return None;
     }
+    let deepest = deepest(&mut curves, run.signals.len());
     let budgets: Vec<(usize, &'static str, f64, u64)> = run
         .info
         .iter()
@@ -90,19 +142,7 @@ fn percentiles(run: &Run) -> Option<Svg> {
     let values = curves.iter().flat_map(|curve| curve.2.iter().map(|point| point.1));
     let values = values.chain(budgets.iter().map(|budget| budget.3));
     let mut plot = Plot::new("Intended send to signal seen, by percentile", &about(run), values);
-    for nines in 0..=deepest.floor() as i32 {
-        let text = match nines {
-            0 => "0 %".to_owned(),
-            1 => "90 %".to_owned(),
-            2 => "99 %".to_owned(),
-            _ => format!("99.{} %", "9".repeat(nines as usize - 2)),
-        };
-        plot.x_tick(f64::from(nines) / deepest, &text);
-    }
-    if deepest >= 1.0 {
-        plot.x_tick(0.5_f64.log10().abs() / deepest, "50 %");
-    }
-    plot.x_title("percentile");
+    percentile_axis(&mut plot, deepest);
     let styles = run.signals.len();
     for (index, (name, colour, points)) in curves.into_iter().enumerate() {
         // Styles often coincide: the later ones are thinner, so that none hides another.

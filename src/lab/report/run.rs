@@ -120,6 +120,8 @@ pub struct Run {
     pub lag: Option<Series>,
     /// The host's own stalls beside the run, by core.
     pub hiccups: Vec<Series>,
+    /// What the engine said at its end.
+    pub engine_report: Option<String>,
     /// Stages of the engine as it measured itself, in their order.
     pub stages: Vec<(String, Distribution)>,
 }
@@ -169,6 +171,7 @@ impl Run {
         let (echo, lag) = (log("echo.hlog")?, log("lag.hlog")?);
         let file = path.join("hiccups.hlog");
         let hiccups = if file.exists() { read_hlog(&file)? } else { Vec::new() };
-        Ok(Self { title, info: Some(info), host, signals, echo, lag, hiccups, stages })
+        let engine_report = fs::read_to_string(path.join("engine.txt")).ok();
+        Ok(Self { title, info: Some(info), host, signals, echo, lag, hiccups, engine_report, stages })
     }
 }

@@ -29,6 +29,10 @@ pub fn cells(distribution: &Distribution) -> Vec<String> {
     [human_count(distribution.count())].into_iter().chain(QUANTILES.iter().map(value)).collect()
 }
 
+/// Names of the two series that are of the host and not of the engine.
+const ECHO: &str = "bare echo";
+const HICCUPS: &str = "host's hiccups";
+
 const HEADS: [&str; 8] = ["what", "count", "p50", "p90", "p99", "p99.9", "p99.99", "max"];
 
 /// A run, for a terminal.
@@ -51,7 +55,7 @@ pub fn run_text(run: &Run) -> String {
 /// What is to be said beside the figures, and whether it is a fault.
 pub fn findings(run: &Run) -> Vec<(String, bool)> {
     let Some(info) = &run.info else { return Vec::new() };
-    let mut lines = Vec::new();
+    let mut lines = vec!["signals: those of the probe, which fires on every bar (engine.probe)".to_owned()];
     if let Some(echo) = info.echo {
         lines.push(format!("engine ÷ bare echo: p50 × {:.2}, p99 × {:.2}", echo.ratio_p50, echo.ratio_p99));
     }
@@ -91,7 +95,7 @@ pub fn summary_markdown(run: &Run) -> String {
         let _ = writeln!(text, "- **{}**", info.verdict);
     }
     text.push_str(
-        "\nEvery signal is one of the probe, which fires on every bar. The styles are measured from the intended send of a bar to the moment a subscriber sees its signal; the \
+        "\nThe styles are measured from the intended send of a bar to the moment a subscriber sees its signal; the \
          echo likewise, with nothing but a blocked XREAD and an XADD between. `engine:` is what the engine measured \
          itself, from the arrival of a record's bytes (`publish`: from the first byte of a batch written to its \
          acknowledgement), warm-up included. `hiccups` is how late a thread ran that did nothing but sleep \
@@ -130,18 +134,34 @@ pub fn comparison_text(before: &Run, after: &Run) -> String {
             verdict.to_owned(),
         ]);
     }
-    let moved = |change| rows.iter().filter(|row| row.change == change).count();
-    let (worse, better) = (moved(Change::Worse), moved(Change::Better));
-    format!("{table}  beyond the noise: {worse} worse, {better} better, of {}\n", rows.len())
+    upshot(&rows).into_iter().fold(table.to_string(), |text, line| text + "  " + &line + "\n")
 }
 
-/// The rows of a comparison: signals, and the echo, which says whether the host has changed.
+/// The rows of a comparison: signals and stages; then the echo and the hiccups, which say whether the host has changed.
 pub fn comparison(before: &Run, after: &Run) -> Vec<Row> {
     let all = |run: &Run| -> Vec<Series> {
-        let echo = run.echo.iter().map(|series| Series { name: "bare echo".to_owned(), ..series.clone() });
-        run.signals.iter().cloned().chain(echo).collect()
+        let stage = |(name, total): &(String, Distribution)| Series {
+            name: format!("engine: {name}"),
+            total: total.clone(),
+            intervals: Vec::new(),
+        };
+        let echo = run.echo.iter().map(|series| Series { name: ECHO.to_owned(), ..series.clone() });
+        let hiccups = Series::merged(HICCUPS, &run.hiccups);
+        run.signals.iter().cloned().chain(run.stages.iter().map(stage)).chain(echo).chain(hiccups).collect()
     };
     compare(&all(before), &all(after))
+}
+
+/// What a comparison comes to, in a line or two.
+pub fn upshot(rows: &[Row]) -> Vec<String> {
+    let moved = |change| rows.iter().filter(|row| row.change == change).count();
+    let (worse, better) = (moved(Change::Worse), moved(Change::Better));
+    let mut lines = vec![format!("beyond the noise: {worse} worse, {better} better, of {}", rows.len())];
+    let of_the_host = |row: &&Row| row.change != Change::Same && (row.series == ECHO || row.series == HICCUPS);
+    if rows.iter().any(|row| of_the_host(&row)) {
+        lines.push("the host moved as well: see its rows before blaming the engine".to_owned());
+    }
+    lines
 }
 
 #[cfg(test)]
