@@ -60,6 +60,10 @@ impl Agent for AnyAgent {
         each!(self, agent => agent.interests(set));
     }
 
+    fn is_blocked(&self) -> bool {
+        each!(self, agent => agent.is_blocked())
+    }
+
     fn on_close(&mut self) -> Result<(), AgentError> {
         each!(self, agent => agent.on_close())
     }

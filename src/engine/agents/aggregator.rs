@@ -241,4 +241,8 @@ impl Agent for AggregatorAgent {
         let clear = flush_all(&mut self.branches) & self.saver.as_mut().is_none_or(Saver::flush);
         Ok(if self.ended && clear { Work::Done } else { Work::of(count) })
     }
+
+    fn is_blocked(&self) -> bool {
+        !self.branches.iter().all(|branch| branch.ring.is_clear())
+    }
 }

@@ -436,6 +436,10 @@ impl PublisherAgent {
         if !self.batch.signals.is_empty() && self.merge.is_empty() {
             return Some(FlushCause::Idle);
         }
+        // Latest values go on their own while nothing else does: a signal would have to wait for all of them.
+        if self.batch.signals.is_empty() && self.merge.is_empty() && self.output.latest_due(now.ns) {
+            return Some(FlushCause::Timer);
+        }
         let waited = self.batch.since_ns.map_or(0, |since| now.ns.saturating_sub(since));
         (waited >= self.rules.interval_ns).then_some(FlushCause::Timer)
     }
@@ -447,11 +451,11 @@ impl PublisherAgent {
         self.batch.signals.clear();
         self.batch.since_ns = None;
         self.sent_ns = now.ns;
-        let last = cause == FlushCause::Halt;
+        let (urgent, last) = (!self.sent.is_empty(), cause == FlushCause::Halt);
         if let Some(saving) = &mut self.saving {
             saving.flushed += 1;
         }
-        if self.output.flush(now.ns, last)? == Written::All {
+        if self.output.flush(now.ns, urgent, last)? == Written::All {
             self.acknowledged();
         }
         // What may wait for the next batch must not wait for ever.
@@ -513,6 +517,10 @@ impl Agent for PublisherAgent {
         }
         let batch_ns = self.batch.since_ns.map(|since| since + self.rules.interval_ns);
         batch_ns.into_iter().chain(output_ns).min()
+    }
+
+    fn is_blocked(&self) -> bool {
+        self.blocked.is_on()
     }
 
     fn interests<'a>(&'a self, set: &mut Interests<'a>) {

@@ -153,6 +153,10 @@ impl Agent for ReaderAgent {
         if self.blocked.is_on() { None } else { self.source.deadline_ns() }
     }
 
+    fn is_blocked(&self) -> bool {
+        self.blocked.is_on()
+    }
+
     fn interests<'a>(&'a self, set: &mut Interests<'a>) {
         if !self.blocked.is_on() {
             self.source.interests(set);

@@ -412,4 +412,8 @@ impl Agent for WorkerAgent {
         let clear = self.outlet.flush() & self.saver.as_mut().is_none_or(Saver::flush);
         Ok(if self.ended && clear { Work::Done } else { Work::of(count) })
     }
+
+    fn is_blocked(&self) -> bool {
+        !self.outlet.is_clear()
+    }
 }

@@ -199,15 +199,22 @@ impl Output {
         self.redis.as_ref().and_then(RedisOutput::deadline_ns)
     }
 
-    /// Writes the batch, at monotonic time `now_ns`; the `last` one leaves nothing for another. Must not be called while
-    /// one is in flight.
+    /// Whether latest values are to be written, which wait for a batch without signals.
+    #[inline]
+    #[must_use]
+    pub fn latest_due(&self, now_ns: u64) -> bool {
+        self.redis.as_ref().is_some_and(|redis| redis.latest_due(now_ns))
+    }
+
+    /// Writes the batch, at monotonic time `now_ns`. An `urgent` one has signals, which nothing that may wait is to hold
+    /// up; the `last` one leaves nothing for another. Must not be called while one is in flight.
     ///
     /// # Errors
     /// A file that cannot be written; a server that is gone or refuses.
-    pub fn flush(&mut self, now_ns: u64, last: bool) -> Result<Written, AgentError> {
+    pub fn flush(&mut self, now_ns: u64, urgent: bool, last: bool) -> Result<Written, AgentError> {
         self.files.flush()?;
         match &mut self.redis {
-            Some(redis) => redis.flush(now_ns, last, &self.directory),
+            Some(redis) => redis.flush(now_ns, urgent, last, &self.directory),
             None => Ok(Written::All),
         }
     }

@@ -402,12 +402,27 @@ impl RedisOutput {
         self.sink.has_room()
     }
 
-    /// Closes the batch and sends it; latest values go with it where their interval is over, or with the `last` one.
+    /// Whether latest values are to be written, which wait for a batch without signals.
+    #[inline]
+    #[must_use]
+    pub fn latest_due(&self, now_ns: u64) -> bool {
+        now_ns >= self.latest_due_ns && !self.latest.is_clean()
+    }
+
+    /// Closes the batch and sends it. Latest values go with it where their interval is over and no `urgent` signals would
+    /// have to wait for them, or where they have waited for another interval, or with the `last` one.
     ///
     /// # Errors
     /// A server that is gone or refuses.
-    pub fn flush(&mut self, now_ns: u64, last: bool, directory: &Directory) -> Result<Written, AgentError> {
-        if last || now_ns >= self.latest_due_ns {
+    pub fn flush(
+        &mut self,
+        now_ns: u64,
+        urgent: bool,
+        last: bool,
+        directory: &Directory,
+    ) -> Result<Written, AgentError> {
+        let patience_ns = if urgent { self.options.latest_interval_ns } else { 0 };
+        if last || now_ns >= self.latest_due_ns + patience_ns {
             self.latest_due_ns = now_ns + self.options.latest_interval_ns;
             self.write_latest(directory);
         }

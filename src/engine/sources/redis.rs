@@ -225,9 +225,9 @@ impl RedisSource {
                     }
                 }
                 State::Reply { len, arrival_ns } => {
-                    if self.take(len, arrival_ns, now, intake)? {
-                        return Ok(Polled::Entry);
-                    }
+                    // What has been taken goes on its way before the next request is sent, which costs as much again.
+                    let taken = self.take(len, arrival_ns, now, intake)?;
+                    return Ok(if taken { Polled::Entry } else { Polled::Nothing { caught_up: self.caught_up } });
                 }
             }
         }
