@@ -75,7 +75,8 @@ fn passwords_wrong_missing_and_right() {
         client.delete_all_but(&[STREAM]);
         secret(&super::engine::run_up_to(&toml(), &url, &mut client, STREAM, &last));
     }
-    let written = toml() + &format!("[redis]\nurl = {:?}\n", server.tcp());
+    let url = format!("start_wait_s = 0\nurl = {:?}\n", server.tcp());
+    let written = toml().replace("start_wait_s = 0\n", &url);
     for command in ["show", "check"] {
         let ended = Engine::start(&written, &["config", command]).wait().succeeded();
         secret(&ended);
