@@ -33,8 +33,8 @@ pub fn doctor(args: &DoctorArgs) -> Result<bool> {
         layers.push(Layer::Override(Override::new("redis.url", url.as_str())));
     }
     let config = load(layers)?;
-    let wanted = args.redis.is_some() || config.input.feed == Feed::Redis;
-    let questions = if wanted { Some(questions(&config)?) } else { None };
+    let on_redis = args.redis.is_some() || config.input.feed == Feed::Redis;
+    let questions = if on_redis { Some(questions(&config)?) } else { None };
     let sys = Sysfs::default();
     let clock = Clock::new();
     let plan = CpuPlan::new(&config, Host::allowed(&sys));
@@ -49,8 +49,7 @@ pub fn doctor(args: &DoctorArgs) -> Result<bool> {
         after: Activity::read(&sys),
         hiccups,
         redis: questions.map(|questions| RedisProbe::ask(&questions, &clock)),
-        // No configuration names one yet.
-        state_dir: None,
+        state_dir: (on_redis && !config.state.dir.is_empty()).then(|| config.state.dir.clone().into()),
     };
     let items = Host { sys: &sys, plan: &plan }.examine(&probes);
     match print(&items, args.json) {

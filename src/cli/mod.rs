@@ -12,6 +12,7 @@ mod redis;
 mod replay;
 mod run;
 mod session;
+mod state;
 
 pub use config::config_command;
 pub use doctor::doctor;

@@ -33,6 +33,8 @@ pub struct Position {
     pub batch: Option<Vec<u8>>,
     /// Checksum of the configuration that it was made with.
     pub config: Option<String>,
+    /// Its identity, which the snapshots that belong to it share.
+    pub origin: Option<u64>,
 }
 
 impl Position {
@@ -166,14 +168,15 @@ impl<'a> Server<'a> {
             };
             let entries = field(&format!("{ENTRIES}{}", stream.name));
             let entries = entries.and_then(|text| std::str::from_utf8(text).ok()?.parse().ok()).filter(|&n| n > 0);
-            streams.push(StreamStart { published, published_entries: entries, start });
+            streams.push(StreamStart { published, published_entries: entries, start, start_number: None });
         }
         let batch = field("batch").map(<[u8]>::to_vec);
         let config = field("config").map(|text| String::from_utf8_lossy(text).into_owned());
         let inputs: Vec<&str> = self.config.input.streams.iter().map(|stream| stream.name.as_str()).collect();
         let journal = self.config.output.keys.journal_key(&self.config.engine.name);
         let journal = load_journal(link, &journal, &inputs, self.timeout())?;
-        Ok(Position { streams, journal, batch, config })
+        let origin = field("origin").and_then(|text| u64::from_str_radix(std::str::from_utf8(text).ok()?, 16).ok());
+        Ok(Position { streams, journal, batch, config, origin })
     }
 
     /// The newest entry of a stream, the zero id where there is none.

@@ -6,6 +6,7 @@ use super::{
     patience::Patience,
     redis::{Position, Server, over},
     session::{Session, SessionOptions, common_layers, layers, note, stop_flag},
+    state,
 };
 use crate::{
     config::{Config, Feed, Layer, Loaded},
@@ -128,6 +129,8 @@ fn on_market(config: &Config, args: &RunArgs, clock: &Clock) -> Result<Prepared>
         outputs: Outputs { files: FileOutputOptions { signals, ..Default::default() }, redis: None },
         rows: RowsWanted::default(),
         marks: true,
+        restore: None,
+        snapshots: None,
         incidents: Arc::default(),
         topology,
         plan,
@@ -142,15 +145,25 @@ fn on_redis(config: &Config, args: &RunArgs, stop: &AtomicBool) -> Result<Prepar
     let quiet = args.common.quiet;
     let mut patience = Patience::new(&config.redis, quiet, stop);
     let lease = patience.wait(|| take_lease(&server, args.standby, quiet, stop))?;
-    let position: Position = patience.wait(|| server.position(&mut server.connect("start")?))?;
+    let mut position: Position = patience.wait(|| server.position(&mut server.connect("start")?))?;
     let checksum = format!("{:08x}", crc32fast::hash(format!("{plan:?}").as_bytes()));
     if position.config.as_ref().is_some_and(|before| *before != checksum) && !quiet {
         note(
             "note: the configuration has changed since the position was committed: what was published before is not made again",
         );
     }
-    let stamp = [("version", env!("CARGO_PKG_VERSION")), ("config", &checksum)];
-    let stamp = stamp.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
+    let origin = position.origin.unwrap_or_else(state::new_origin);
+    let stamp = vec![
+        ("version".to_owned(), env!("CARGO_PKG_VERSION").to_owned()),
+        ("config".to_owned(), checksum),
+        ("origin".to_owned(), format!("{origin:016x}")),
+    ];
+    let rows = RowsWanted { all: config.output.latest_values || wants_rows(config), ..Default::default() };
+    let rows = RowsWanted { aggregated: config.output.bars, ..rows };
+    let state = state::open(config, &plan, rows.indicators(), &mut position, origin)?;
+    if !quiet {
+        state.lines.iter().for_each(|line| note(&format!("warning: {line}")));
+    }
     let incidents = Arc::new(Incidents::default());
     let redis = patience.wait(|| server.output(&directory, Some((&position, &lease)), stamp.clone(), &incidents))?;
     let source = patience.wait(|| server.source(&position, &incidents))?;
@@ -161,11 +174,9 @@ fn on_redis(config: &Config, args: &RunArgs, stop: &AtomicBool) -> Result<Prepar
         plan.assets.len(),
         streams.join(", "),
         server.address(),
-        if position.found() { "resuming from the committed position" } else { "from the beginning" },
+        state.about,
         threads(&topology),
     );
-    let rows = RowsWanted { all: config.output.latest_values || wants_rows(config), ..Default::default() };
-    let rows = RowsWanted { aggregated: config.output.bars, ..rows };
     let setup = Setup {
         directory,
         sources: Arc::new(Sources::new(streams.iter().map(|_| Input::Stream).collect())),
@@ -176,6 +187,8 @@ fn on_redis(config: &Config, args: &RunArgs, stop: &AtomicBool) -> Result<Prepar
         },
         rows,
         marks: true,
+        restore: state.restore,
+        snapshots: state.snapshots,
         incidents,
         topology,
         plan,

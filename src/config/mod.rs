@@ -22,6 +22,7 @@ mod resolve;
 mod root;
 mod rules;
 mod section;
+mod state;
 mod strategies;
 #[cfg(test)]
 mod tests;
@@ -39,6 +40,7 @@ pub use output::{CalculationEvents, KeysConfig, OutputConfig, StreamsConfig};
 pub use params::StrategiesConfig;
 pub use plan::{Asset, CellSpec, Plan, PriceMethod, StyleRules};
 pub use root::{Config, CorrelationConfig, StylesConfig};
+pub use state::StateConfig;
 pub use strategies::{
     BollingerParams, CommonParams, MAX_LOOKBACK, MAX_PERIOD, MAX_SWING_LOOKBACK, MaCrossoverParams, MacdRsiParams,
     RsiTrendParams, SrParams, StrategyParams,
