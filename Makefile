@@ -4,7 +4,7 @@ CARGO ?= cargo
 DURATION ?= 30s
 
 .DEFAULT_GOAL := help
-.PHONY: help run test faults ci bench bench-latency instructions clean redis-server
+.PHONY: help run test faults fuzz ci bench bench-latency instructions clean redis-server
 
 help: ## what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -25,6 +25,9 @@ redis-server: # the tests start servers of their own; the program must be there
 
 faults: redis-server ## kill the engine and Redis again and again, count what is lost (FAULTS=120 SEED=1)
 	FAULTS=$${FAULTS:-120} $(CARGO) test --locked --test faults -- --nocapture
+
+fuzz: ## bytes from outside, mutated for a minute (FUZZ_S=600 SEED=1 FUZZ_TARGET=entry)
+	FUZZ_S=$${FUZZ_S:-60} $(CARGO) test --locked --test fuzz -- --nocapture
 
 ci: ## everything that must pass before a change lands
 	bash .ci/run
