@@ -2,7 +2,7 @@
 
 /// Larger, so that it is sharp on any screen.
 #[cfg(feature = "png")]
-const SCALE: f32 = 1.5;
+const SCALE: f32 = 1.25;
 
 /// The picture as PNG; none where the program was built without, or the system has no font to write with.
 #[cfg(feature = "png")]
@@ -48,7 +48,7 @@ mod tests {
         let mut reader = png::Decoder::new(std::io::Cursor::new(&bytes)).read_info().unwrap();
         let mut colours = vec![0; reader.output_buffer_size().unwrap()];
         let info = reader.next_frame(&mut colours).unwrap();
-        assert_eq!((info.width, info.height), (30, 15));
+        assert_eq!((info.width, info.height), (25, 13));
         assert_eq!(colours[..3], [0xff, 0x80, 0x00]);
     }
 }
