@@ -171,6 +171,20 @@ counters! {
 }
 
 counters! {
+    /// Written by the thread that writes snapshots.
+    StateCounters, StateSnapshot, "state" {
+        /// Snapshots written.
+        snapshots: Counter,
+        /// Snapshots that could not be written.
+        failures: Counter,
+        /// Length of the last one.
+        bytes: Counter,
+        /// From the first record of the last one to its safe arrival on the disk, ns.
+        duration_ns: Counter,
+    }
+}
+
+counters! {
     /// Written by the sending end of a ring.
     OutletCounters, OutletSnapshot, "ring" {
         /// Messages sent and announced.

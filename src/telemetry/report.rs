@@ -191,6 +191,17 @@ impl Report {
         table
     }
 
+    /// The snapshots of the state.
+    fn state(&self) -> Table {
+        let mut table = Table::new("Snapshots", &["what", "amount"]);
+        let Some(state) = &self.counters.state else { return table };
+        table.row(["written".to_owned(), human_count(state.snapshots)]);
+        table.row(["failed".to_owned(), human_count(state.failures)]);
+        table.row(["length of the last".to_owned(), human_bytes(state.bytes)]);
+        table.row(["time it took".to_owned(), human_ns(state.duration_ns)]);
+        table
+    }
+
     fn memory(&self) -> Table {
         let p = &self.process;
         let mut table = Table::new("Memory and scheduling", &["what", "amount"]);
@@ -268,6 +279,7 @@ impl fmt::Display for Report {
             self.rings(),
             self.streams(),
             self.waits(),
+            self.state(),
             self.memory(),
         ];
         let mut first = true;

@@ -21,6 +21,7 @@ use crate::{
     model::{Composite, Directory, IndicatorRow, Strategy, SymbolId},
     publish::{FileError, Labels, Sources},
     runtime::{AgentError, Interests},
+    state::StateError,
 };
 use std::sync::Arc;
 
@@ -102,6 +103,38 @@ impl Output {
         if let Some(redis) = &mut self.redis {
             redis.group_done(symbol, seq, event_ts, replayed, &self.directory);
         }
+    }
+
+    /// Appends the place in the order of the input.
+    ///
+    /// # Errors
+    /// Never, as for [`put`](crate::state::put).
+    pub fn save(&self, out: &mut Vec<u8>) -> Result<(), StateError> {
+        self.redis.as_ref().map_or(Ok(()), |redis| redis.save(out))
+    }
+
+    /// Takes what [`save`](Self::save) appended.
+    ///
+    /// # Errors
+    /// Bytes that are none.
+    pub fn restore(&mut self, bytes: &mut &[u8]) -> Result<(), StateError> {
+        self.redis.as_mut().map_or(Ok(()), |redis| redis.restore(bytes))
+    }
+
+    /// Appends what is kept of a symbol.
+    ///
+    /// # Errors
+    /// Never, as for [`put`](crate::state::put).
+    pub fn save_symbol(&self, symbol: SymbolId, out: &mut Vec<u8>) -> Result<(), StateError> {
+        self.redis.as_ref().map_or(Ok(()), |redis| redis.save_symbol(symbol, out))
+    }
+
+    /// Takes what [`save_symbol`](Self::save_symbol) appended.
+    ///
+    /// # Errors
+    /// Bytes that are none, or of other timeframes.
+    pub fn restore_symbol(&mut self, symbol: SymbolId, bytes: &mut &[u8]) -> Result<(), StateError> {
+        self.redis.as_mut().map_or(Ok(()), |redis| redis.restore_symbol(symbol, bytes))
     }
 
     /// Takes a refused record.

@@ -19,6 +19,7 @@ use crate::{
     },
     redis_io::StreamId,
     runtime::{AgentError, Clock, Interests},
+    state::{StateError, put, take},
     telemetry::PublisherCounters,
 };
 use crossbeam_utils::CachePadded;
@@ -220,6 +221,39 @@ impl RedisOutput {
         if self.options.latest_values {
             self.latest.group_done(symbol, seq, event_ts, vote);
         }
+    }
+
+    /// Appends the place in the order of the input.
+    ///
+    /// # Errors
+    /// Never, as for [`put`].
+    pub fn save(&self, out: &mut Vec<u8>) -> Result<(), StateError> {
+        put(out, &self.order)
+    }
+
+    /// Takes what [`save`](Self::save) appended.
+    ///
+    /// # Errors
+    /// Bytes that are none.
+    pub fn restore(&mut self, bytes: &mut &[u8]) -> Result<(), StateError> {
+        self.order = take(bytes)?;
+        Ok(())
+    }
+
+    /// Appends what is kept of a symbol.
+    ///
+    /// # Errors
+    /// Never, as for [`put`].
+    pub fn save_symbol(&self, symbol: SymbolId, out: &mut Vec<u8>) -> Result<(), StateError> {
+        self.latest.save(symbol, out)
+    }
+
+    /// Takes what [`save_symbol`](Self::save_symbol) appended.
+    ///
+    /// # Errors
+    /// Bytes that are none, or of other timeframes.
+    pub fn restore_symbol(&mut self, symbol: SymbolId, bytes: &mut &[u8]) -> Result<(), StateError> {
+        self.latest.restore(symbol, bytes)
     }
 
     /// Takes a refused record.

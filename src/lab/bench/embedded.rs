@@ -60,6 +60,8 @@ fn setup(spec: &EngineSpec, shape: Shape, config: &Config, clock: &Clock) -> Res
         rows: RowsWanted { all: true, ..RowsWanted::default() },
         marks: true,
         topology: Topology::new(config, available_cores().len()),
+        restore: None,
+        snapshots: None,
         incidents: Arc::default(),
         plan,
     })
