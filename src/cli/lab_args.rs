@@ -82,9 +82,9 @@ pub struct LatencyArgs {
     /// Fail where a budget is broken
     #[arg(long)]
     pub check: bool,
-    /// The budgets
-    #[arg(long, value_name = "FILE", default_value = "perf/budgets.toml")]
-    pub budgets: PathBuf,
+    /// The budgets [default: perf/budgets.toml as it was when this was built]
+    #[arg(long, value_name = "FILE")]
+    pub budgets: Option<PathBuf>,
     /// Name of the run [default: the shape, with what differs from the defaults]
     #[arg(long)]
     pub name: Option<String>,
