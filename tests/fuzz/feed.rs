@@ -57,6 +57,7 @@ pub const ENTRY: Target = Target {
     ],
     // Most of it the list of fields that the check itself makes.
     memory: (64 << 10, 64),
+    made: Vec::new,
 };
 
 pub const FRAME: Target = Target {
@@ -65,6 +66,7 @@ pub const FRAME: Target = Target {
     mend: mend_frame,
     words: &["\u{1}W", "SPY\0\0\0\0\0\0\0\0\0\0\0\0\0", "\0\0\0\0", "\0\0\0\0\0\0\u{f0}?"],
     memory: (64 << 10, 16),
+    made: Vec::new,
 };
 
 pub const CSV: Target = Target {
@@ -91,6 +93,7 @@ pub const CSV: Target = Target {
         " ",
     ],
     memory: (4 << 20, 64),
+    made: Vec::new,
 };
 
 fn minute() -> Timeframe {

@@ -27,6 +27,8 @@ pub struct Target {
     pub words: &'static [&'static str],
     /// Most memory that one input may take, bytes: so much, and so much for each of its bytes.
     pub memory: (usize, usize),
+    /// Seeds that are made anew each time, because their form belongs to the version.
+    pub made: fn() -> Vec<Vec<u8>>,
 }
 
 thread_local! {
@@ -143,16 +145,18 @@ pub fn seeds(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fuzz/corpus").join(name)
 }
 
-/// All seeds of a target, in the order of their names.
-fn corpus(name: &str) -> Vec<Vec<u8>> {
-    let mut files: Vec<PathBuf> = std::fs::read_dir(seeds(name)).unwrap().map(|entry| entry.unwrap().path()).collect();
+/// All seeds of a target: those that are made, and the files in the order of their names.
+fn corpus(target: &Target) -> Vec<Vec<u8>> {
+    let files = std::fs::read_dir(seeds(target.name)).unwrap();
+    let mut files: Vec<PathBuf> = files.map(|entry| entry.unwrap().path()).collect();
     files.sort();
-    files.iter().map(|file| std::fs::read(file).unwrap()).collect()
+    let read = files.iter().map(|file| std::fs::read(file).unwrap());
+    (target.made)().into_iter().chain(read).collect()
 }
 
 /// Runs a target for a time.
 pub fn run(target: &Target, seed: u64, time: Duration) -> Outcome {
-    let mut kept = corpus(target.name);
+    let mut kept = corpus(target);
     let mut outcomes = HashSet::new();
     let mut random = Random(seed ^ u64::from(crc32fast::hash(target.name.as_bytes())));
     let (mut slowest, mut peak) = (Duration::ZERO, 0);

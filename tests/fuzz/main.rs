@@ -15,6 +15,7 @@ mod mutate;
 mod outcome;
 mod resp;
 mod settings;
+mod snapshots;
 
 use harness::{Outcome, Target};
 use std::{path::Path, time::Duration};
@@ -22,7 +23,8 @@ use std::{path::Path, time::Duration};
 #[global_allocator]
 static ALLOCATOR: harness::Counting = harness::Counting;
 
-const TARGETS: [Target; 6] = [feed::ENTRY, feed::FRAME, resp::RESP, feed::CSV, settings::TOML, settings::DOCUMENTS];
+const TARGETS: [Target; 7] =
+    [feed::ENTRY, feed::FRAME, resp::RESP, feed::CSV, settings::TOML, settings::DOCUMENTS, snapshots::SNAPSHOT];
 
 /// Time of a target where nobody asks for more, ms.
 const SHORT_MS: u64 = 2_000;

@@ -83,8 +83,11 @@ const INTEGERS: [u64; 12] =
 
 /// Changes an input a little, a few times.
 pub fn mutate(input: &mut Vec<u8>, others: &[Vec<u8>], words: &[&str], random: &mut Random) {
+    // Sometimes nothing moves: what is behind then still is what it was.
+    let in_place = random.below(4) == 0;
     for _ in 0..1 + random.below(4) {
-        match random.below(14) {
+        let way = if in_place { [0, 1, 5][random.below(3)] } else { random.below(14) };
+        match way {
             0 => flip(input, random),
             1 => set(input, random),
             2 => replace_number(input, random),

@@ -39,6 +39,7 @@ pub const RESP: Target = Target {
     ],
     // An owned reply of empty arrays is the most that bytes can become.
     memory: (64 << 10, 128),
+    made: Vec::new,
 };
 
 fn same(ours: &OwnedReply, theirs: &redis::Value) -> bool {

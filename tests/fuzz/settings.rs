@@ -51,6 +51,7 @@ pub const TOML: Target = Target {
         "\0",
     ],
     memory: MEMORY,
+    made: Vec::new,
 };
 
 pub const DOCUMENTS: Target = Target {
@@ -93,6 +94,7 @@ pub const DOCUMENTS: Target = Target {
         "[[[[[[[[[[[[[[[[",
     ],
     memory: MEMORY,
+    made: Vec::new,
 };
 
 fn toml(input: &[u8]) -> u64 {
