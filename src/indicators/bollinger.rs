@@ -4,7 +4,7 @@
 //! and nothing drifts; n equal prices give a deviation of exactly 0. The squares are added in four interleaved chains,
 //! by their place in the window, so that the sum does not depend on where the window lies in memory.
 
-use super::{History, RollingMean};
+use super::{BadImage, History, ImageReader, ImageWriter, RollingMean};
 
 /// State and last values of the bands.
 #[derive(Debug, Clone, Copy)]
@@ -50,6 +50,17 @@ impl Bollinger {
         self.middle = middle;
         self.upper = middle + spec.std_dev * deviation;
         self.lower = middle - spec.std_dev * deviation;
+    }
+
+    pub(super) fn write_state(&self, out: &mut ImageWriter<'_>) {
+        self.mean.write_state(out);
+        out.reals(&[self.upper, self.middle, self.lower]);
+    }
+
+    pub(super) fn read_state(image: &mut ImageReader<'_>) -> Result<Self, BadImage> {
+        let mean = RollingMean::read_state(image)?;
+        let [upper, middle, lower] = image.reals()?;
+        Ok(Self { mean, upper, middle, lower })
     }
 }
 

@@ -5,7 +5,10 @@
 //! asks whether something is ready; [`IndicatorSet`](super::IndicatorSet) sees a cell through its first bars. Fused
 //! multiplication is used nowhere, so that every instruction set gives the same bits.
 
-use super::{History, bollinger::sum_of_squares, layout::Lanes, mean::exact_multiple, scalar::Scalar};
+use super::{
+    BadImage, History, ImageReader, ImageWriter, bollinger::sum_of_squares, layout::Lanes, mean::exact_multiple,
+    scalar::Scalar,
+};
 
 /// RSIs that are computed side by side, and those that the strategies can read.
 pub(super) const RSI_LANES: usize = 2;
@@ -71,6 +74,24 @@ impl Core {
         (self.line, self.signal) = (macd.line, macd.signal);
         (self.upper, self.middle, self.lower) = (bands.upper, bands.middle, bands.lower);
         self.volume = volume.value();
+    }
+
+    pub(super) fn write_state(&self, out: &mut ImageWriter<'_>) {
+        out.reals(&self.emas);
+        out.reals(&self.moves);
+        out.reals(&self.sums);
+        out.reals(&self.errors);
+        out.words(&self.runs);
+        out.reals(&self.rsis);
+        out.reals(&[self.line, self.signal, self.volume, self.upper, self.middle, self.lower]);
+    }
+
+    pub(super) fn read_state(image: &mut ImageReader<'_>) -> Result<Self, BadImage> {
+        let (emas, moves) = (image.reals()?, image.reals()?);
+        let (sums, errors, runs) = (image.reals()?, image.reals()?, [image.word()?, image.word()?]);
+        let rsis = image.reals()?;
+        let [line, signal, volume, upper, middle, lower] = image.reals()?;
+        Ok(Self { emas, moves, sums, errors, runs, line, signal, rsis, volume, upper, middle, lower })
     }
 
     /// Takes the newest bar of `history`, all of whose windows are full.

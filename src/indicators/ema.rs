@@ -2,6 +2,8 @@
 //!
 //! O(1) a bar, 2 words of state.
 
+use super::{BadImage, ImageReader, ImageWriter};
+
 /// An exponential moving average that may start late.
 #[derive(Debug, Clone, Copy)]
 pub struct Ema {
@@ -47,6 +49,14 @@ impl Ema {
             }
         }
         self.value
+    }
+
+    pub(super) fn write_state(&self, out: &mut ImageWriter<'_>) {
+        out.reals(&[self.value, self.seed_sum]);
+    }
+
+    pub(super) fn read_state(image: &mut ImageReader<'_>) -> Result<Self, BadImage> {
+        Ok(Self { value: image.real()?, seed_sum: image.real()? })
     }
 
     /// The average at the last bar, NaN before it is ready.

@@ -3,7 +3,7 @@
 //!
 //! Allocates when made, never after. One write per bar serves every indicator and strategy of the cell.
 
-use super::prefetch;
+use super::{BadImage, ImageReader, ImageWriter, prefetch};
 
 /// Values of a row: high, low, volume, and one that is not used, so that no row straddles two cache lines.
 const ROW: usize = 4;
@@ -110,6 +110,32 @@ impl History {
         let head = if self.head < self.window { self.head + self.mask + 1 } else { self.head };
         let end = (self.prices + head) as usize + 1;
         &self.data[end - n..end]
+    }
+
+    /// Appends the newest of `bars` bars that are still kept, oldest first.
+    pub(crate) fn write_state(&self, out: &mut ImageWriter<'_>, bars: u64) {
+        let kept = bars.min(self.capacity() as u64) as usize;
+        out.word(kept as u64);
+        for back in (0..kept).rev() {
+            out.reals(&[self.price(back), self.high(back), self.low(back), self.volume(back)]);
+        }
+    }
+
+    /// Takes over what [`write_state`](Self::write_state) wrote after `bars` bars: as many as fit, and of those that
+    /// anything looks back at, which are `needed`, all.
+    pub(crate) fn read_state(&mut self, image: &mut ImageReader<'_>, bars: u64, needed: usize) -> Result<(), BadImage> {
+        let found = image.word()?;
+        let wanted = bars.min(needed as u64);
+        if found < wanted || found > bars {
+            return Err(BadImage::Other { what: "bars of history", found, wanted });
+        }
+        // Where it would be had it taken every bar itself.
+        self.head = ((bars - found) & u64::from(self.mask)) as u32;
+        for _ in 0..found {
+            let [price, high, low, volume] = image.reals()?;
+            self.push(price, high, low, volume);
+        }
+        Ok(())
     }
 
     /// Asks for the memory that the next bar will need: its row and its price, and the row and the prices that are to

@@ -4,7 +4,10 @@
 //! average is seeded where the slow one is, with the mean of the `fast` values that end there, and all three become
 //! ready together at `slow + signal − 2`. O(1) a bar.
 
-use super::ema::{Ema, EmaSpec};
+use super::{
+    BadImage, ImageReader, ImageWriter,
+    ema::{Ema, EmaSpec},
+};
 
 /// State and last values of a MACD.
 #[derive(Debug, Clone, Copy)]
@@ -66,6 +69,17 @@ impl Macd {
             self.signal = signal;
             self.histogram = line - signal;
         }
+    }
+
+    pub(super) fn write_state(&self, out: &mut ImageWriter<'_>) {
+        [&self.fast, &self.slow, &self.signal_ema].into_iter().for_each(|ema| ema.write_state(out));
+        out.reals(&[self.line, self.signal, self.histogram]);
+    }
+
+    pub(super) fn read_state(image: &mut ImageReader<'_>) -> Result<Self, BadImage> {
+        let (fast, slow, signal_ema) = (Ema::read_state(image)?, Ema::read_state(image)?, Ema::read_state(image)?);
+        let [line, signal, histogram] = image.reals()?;
+        Ok(Self { fast, slow, signal_ema, line, signal, histogram })
     }
 
     /// The slow average at the last bar: an ordinary EMA(slow).

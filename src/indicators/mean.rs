@@ -4,6 +4,8 @@
 //! all, so that a value that has left the window leaves nothing behind; a window of equal values gives exactly that
 //! value. Used for the volume average too, where an average of exactly zero means something.
 
+use super::{BadImage, ImageReader, ImageWriter};
+
 /// A rolling mean; the values that leave its window are handed in by the caller, who keeps them anyway.
 #[derive(Debug, Clone, Copy)]
 pub struct RollingMean {
@@ -56,6 +58,16 @@ impl RollingMean {
             self.value = (self.sum + self.error) / period as f64;
         }
         self.value
+    }
+
+    pub(super) fn write_state(&self, out: &mut ImageWriter<'_>) {
+        out.reals(&[self.sum, self.error, self.last, self.value]);
+        out.word(self.run);
+    }
+
+    pub(super) fn read_state(image: &mut ImageReader<'_>) -> Result<Self, BadImage> {
+        let [sum, error, last, value] = image.reals()?;
+        Ok(Self { sum, error, last, run: image.word()?, value })
     }
 
     /// The mean at the last bar, NaN before it is ready.

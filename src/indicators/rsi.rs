@@ -4,6 +4,8 @@
 //! `100·gain/(gain + loss)`, and 50 where there is neither (TA-Lib says 0, but a price that stands still is not
 //! oversold). Ready at bar n. O(1) a bar.
 
+use super::{BadImage, ImageReader, ImageWriter};
+
 /// State and last value of an RSI.
 #[derive(Debug, Clone, Copy)]
 pub struct Rsi {
@@ -43,6 +45,14 @@ impl Rsi {
         let sum = self.gain + self.loss;
         self.value = if sum > 0.0 { 100.0 * self.gain / sum } else { 50.0 };
         self.value
+    }
+
+    pub(super) fn write_state(&self, out: &mut ImageWriter<'_>) {
+        out.reals(&[self.gain, self.loss, self.value]);
+    }
+
+    pub(super) fn read_state(image: &mut ImageReader<'_>) -> Result<Self, BadImage> {
+        Ok(Self { gain: image.real()?, loss: image.real()?, value: image.real()? })
     }
 
     /// The index at the last bar, in [0, 100]; NaN before it is ready.

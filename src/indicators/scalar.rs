@@ -1,6 +1,6 @@
 //! All indicators of one cell, one by one: its first bars, and for good those that no strategy reads.
 
-use super::{Bollinger, Ema, History, IndicatorLayout, Macd, RollingMean, Rsi};
+use super::{BadImage, Bollinger, Ema, History, ImageReader, ImageWriter, IndicatorLayout, Macd, RollingMean, Rsi};
 
 /// State and last values; which of them mean what, the [`IndicatorLayout`] says.
 #[derive(Debug, Clone)]
@@ -16,6 +16,24 @@ pub(super) struct Scalar {
 /// As many as there are specifications.
 fn each<T: Clone + Default>(count: usize) -> Box<[T]> {
     vec![T::default(); count].into_boxed_slice()
+}
+
+fn list_out<T>(out: &mut ImageWriter<'_>, list: &[T], write: fn(&T, &mut ImageWriter<'_>)) {
+    out.word(list.len() as u64);
+    list.iter().for_each(|item| write(item, out));
+}
+
+fn list_in<T>(
+    image: &mut ImageReader<'_>,
+    what: &'static str,
+    list: &mut [T],
+    read: fn(&mut ImageReader<'_>) -> Result<T, BadImage>,
+) -> Result<(), BadImage> {
+    image.expect(what, list.len() as u64)?;
+    for item in list {
+        *item = read(image)?;
+    }
+    Ok(())
 }
 
 /// From which indicator of each kind on they are to be updated.
@@ -66,6 +84,24 @@ impl Scalar {
         for (mean, &period) in self.price_means.iter_mut().zip(&layout.price_means) {
             mean.on_value(period as u64, i, price, history.price(period));
         }
+    }
+
+    pub(super) fn write_state(&self, out: &mut ImageWriter<'_>) {
+        list_out(out, &self.emas, Ema::write_state);
+        list_out(out, &self.rsis, Rsi::write_state);
+        list_out(out, &self.macds, Macd::write_state);
+        list_out(out, &self.bands, Bollinger::write_state);
+        list_out(out, &self.volumes, RollingMean::write_state);
+        list_out(out, &self.price_means, RollingMean::write_state);
+    }
+
+    pub(super) fn read_state(&mut self, image: &mut ImageReader<'_>) -> Result<(), BadImage> {
+        list_in(image, "averages", &mut self.emas, Ema::read_state)?;
+        list_in(image, "RSIs", &mut self.rsis, Rsi::read_state)?;
+        list_in(image, "MACDs", &mut self.macds, Macd::read_state)?;
+        list_in(image, "bands", &mut self.bands, Bollinger::read_state)?;
+        list_in(image, "volume means", &mut self.volumes, RollingMean::read_state)?;
+        list_in(image, "price means", &mut self.price_means, RollingMean::read_state)
     }
 
     /// Bytes held.

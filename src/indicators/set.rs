@@ -1,7 +1,7 @@
 //! All indicators of one cell, updated together.
 
 use super::{
-    Ema, History, IndicatorLayout, Macd, RollingMean, Rsi, StrategySlots,
+    BadImage, Ema, History, ImageReader, ImageWriter, IndicatorLayout, Macd, RollingMean, Rsi, StrategySlots,
     core::{Core, RSI_LANES},
     scalar::{Part, Scalar},
 };
@@ -92,6 +92,25 @@ impl IndicatorSet {
             lower: core.lower,
             volume: core.volume,
         }
+    }
+
+    /// Appends the whole state.
+    pub(crate) fn write_state(&self, out: &mut ImageWriter<'_>) {
+        self.core.write_state(out);
+        out.word(u64::from(self.scalar.is_some()));
+        if let Some(scalar) = &self.scalar {
+            scalar.write_state(out);
+        }
+    }
+
+    /// Takes over the whole state of a set of the same layout.
+    pub(crate) fn read_state(layout: &IndicatorLayout, image: &mut ImageReader<'_>) -> Result<Self, BadImage> {
+        let core = Core::read_state(image)?;
+        let mut scalar = image.flag()?.then(|| Box::new(Scalar::new(layout)));
+        if let Some(scalar) = &mut scalar {
+            scalar.read_state(image)?;
+        }
+        Ok(Self { core, scalar })
     }
 
     /// Bytes held beside its own.

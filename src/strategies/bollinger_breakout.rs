@@ -3,6 +3,7 @@
 use super::{BarView, Fired, better, clamp};
 use crate::{
     config::BollingerParams,
+    indicators::{BadImage, ImageReader, ImageWriter},
     model::{Candidate, Side, SignalKind},
 };
 
@@ -48,6 +49,23 @@ impl BollingerBreakout {
         (self.width_before, self.width) = (self.width, width);
         self.within = self.within << 1 | u128::from((lower <= price) & (price <= upper));
         fired
+    }
+
+    pub(super) fn write_state(&self, out: &mut ImageWriter<'_>) {
+        out.long(self.within);
+        out.reals(&[self.width, self.width_before]);
+        out.words(&[self.bullish, self.bearish, self.squeezed].map(u64::from));
+    }
+
+    pub(super) fn read_state(image: &mut ImageReader<'_>) -> Result<Self, BadImage> {
+        Ok(Self {
+            within: image.long()?,
+            width: image.real()?,
+            width_before: image.real()?,
+            bullish: image.flag()?,
+            bearish: image.flag()?,
+            squeezed: image.flag()?,
+        })
     }
 }
 

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     config::{PriceMethod, StrategyParams},
-    indicators::{History, IndicatorLayout, IndicatorSet, prefetch_all},
+    indicators::{BadImage, History, ImageReader, ImageWriter, IndicatorLayout, IndicatorSet, prefetch_all},
     model::{Bar, Candidate, Indicators, Strategy},
 };
 
@@ -51,6 +51,12 @@ impl CellLayout {
     pub fn portable(mut self) -> Self {
         self.wide = false;
         self
+    }
+
+    /// Bars after which a cell has forgotten what came before them.
+    #[must_use]
+    pub fn settling_bars(&self) -> u64 {
+        self.indicators.settling_bars().max(self.min_history() as u64)
     }
 
     /// Bars a cell must keep for everything that looks back.
@@ -210,6 +216,45 @@ impl Cell {
                 on_signal(strategy, candidate);
             }
         }
+    }
+
+    /// Appends the whole state that bars have made, as bytes that say nothing of how it lies in memory.
+    pub fn write_state(&self, out: &mut Vec<u8>) {
+        let out = &mut ImageWriter(out);
+        out.word(self.bars);
+        self.history.write_state(out, self.bars);
+        self.indicators.write_state(out);
+        self.swings.write_state(out);
+        self.rsi_trend.write_state(out);
+        self.bollinger_breakout.write_state(out);
+        self.sr_breakout.write_state(out);
+    }
+
+    /// Becomes the cell whose state [`write_state`](Self::write_state) wrote: from its next bar on it does what that one
+    /// would have done. The layout must have the same parameters; the history may be of another length. Allocates.
+    ///
+    /// # Errors
+    /// Bytes that are not the state of a cell of this layout; this one then stays as it was.
+    pub fn read_state(&mut self, layout: &CellLayout, image: &[u8]) -> Result<(), BadImage> {
+        let image = &mut ImageReader(image);
+        let bars = image.word()?;
+        let capacity = self.history.capacity();
+        let mut history = History::new(capacity, layout.indicators.prices_in_a_row());
+        history.read_state(image, bars, layout.min_history())?;
+        let restored = Self {
+            bars,
+            price_scale: self.price_scale,
+            method: self.method,
+            history,
+            indicators: IndicatorSet::read_state(&layout.indicators, image)?,
+            swings: SwingPoints::read_state(image)?,
+            rsi_trend: RsiTrend::read_state(image)?,
+            bollinger_breakout: BollingerBreakout::read_state(image)?,
+            sr_breakout: SrBreakout::read_state(image)?,
+        };
+        image.end()?;
+        *self = restored;
+        Ok(())
     }
 
     /// Bars closed so far.

@@ -8,6 +8,8 @@
 
 mod bollinger_breakout;
 mod cell;
+#[cfg(test)]
+mod cell_tests;
 mod fired;
 mod ma_crossover;
 mod macd_rsi;

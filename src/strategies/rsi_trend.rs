@@ -3,6 +3,7 @@
 use super::{BarView, Fired, better, clamp};
 use crate::{
     config::RsiTrendParams,
+    indicators::{BadImage, ImageReader, ImageWriter},
     model::{Candidate, Side, SignalKind},
 };
 
@@ -45,6 +46,22 @@ impl RsiTrend {
         let fired = Fired::BUY.when(pullback & !self.pullback) | Fired::SELL.when(rally & !self.rally);
         (self.pullback, self.rally) = (pullback, rally);
         if params.divergences { fired | divergences } else { fired }
+    }
+
+    pub(super) fn write_state(&self, out: &mut ImageWriter<'_>) {
+        [self.above, self.below, self.trend_above, self.trend_below].into_iter().for_each(|bits| out.long(bits));
+        out.words(&[self.pullback, self.rally].map(u64::from));
+    }
+
+    pub(super) fn read_state(image: &mut ImageReader<'_>) -> Result<Self, BadImage> {
+        Ok(Self {
+            above: image.long()?,
+            below: image.long()?,
+            trend_above: image.long()?,
+            trend_below: image.long()?,
+            pullback: image.flag()?,
+            rally: image.flag()?,
+        })
     }
 
     /// The best candidate of the conditions that hold.

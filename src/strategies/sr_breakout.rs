@@ -6,7 +6,7 @@
 use super::{BarView, Fired, clamp};
 use crate::{
     config::{MAX_LOOKBACK, SrParams},
-    indicators::History,
+    indicators::{BadImage, History, ImageReader, ImageWriter},
     model::{Candidate, Side, SignalKind},
 };
 
@@ -134,6 +134,37 @@ impl SrBreakout {
         let (low, high) = reach(view.price_before(), view.price(), params.tolerance * view.scale);
         let near: u64 = recent.iter().map(|&price| u64::from((low <= price) & (price <= high))).sum();
         count >= params.min_touches && (count >= RECENT || near as usize >= params.min_touches.min(2))
+    }
+
+    pub(super) fn write_state(&self, out: &mut ImageWriter<'_>) {
+        out.long(self.highs);
+        out.long(self.lows);
+        out.reals(&self.tops);
+        out.reals(&self.bottoms);
+        out.reals(&self.last_highs);
+        out.reals(&self.last_lows);
+        out.words(&[self.next_top, self.next_bottom].map(u64::from));
+        out.words(&[self.first_high, self.lower_high, self.lower_high_by_two].map(u64::from));
+        out.words(&[self.first_low, self.higher_low, self.higher_low_by_two].map(u64::from));
+    }
+
+    pub(super) fn read_state(image: &mut ImageReader<'_>) -> Result<Self, BadImage> {
+        Ok(Self {
+            highs: image.long()?,
+            lows: image.long()?,
+            tops: image.reals()?,
+            bottoms: image.reals()?,
+            last_highs: image.reals()?,
+            last_lows: image.reals()?,
+            next_top: image.byte()?,
+            next_bottom: image.byte()?,
+            first_high: image.byte()?,
+            lower_high: image.byte()?,
+            lower_high_by_two: image.byte()?,
+            first_low: image.byte()?,
+            higher_low: image.byte()?,
+            higher_low_by_two: image.byte()?,
+        })
     }
 
     /// The candidate of the best level that the bar breaks.

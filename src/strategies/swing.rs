@@ -1,7 +1,10 @@
 //! Swing points of the price and the divergences of other series from them.
 
 use super::{BarView, Fired};
-use crate::config::CommonParams;
+use crate::{
+    config::CommonParams,
+    indicators::{BadImage, ImageReader, ImageWriter},
+};
 
 /// The newest swing point of one direction, with the series that divergences are looked for in.
 #[derive(Debug, Clone, Copy)]
@@ -41,6 +44,22 @@ pub(super) struct Divergences {
 }
 
 impl SwingPoints {
+    pub(super) fn write_state(&self, out: &mut ImageWriter<'_>) {
+        for point in [&self.low, &self.high] {
+            out.word(point.bar);
+            out.reals(&[point.price, point.line, point.rsi, point.trend_rsi]);
+        }
+    }
+
+    pub(super) fn read_state(image: &mut ImageReader<'_>) -> Result<Self, BadImage> {
+        let mut point = || {
+            let bar = image.word()?;
+            let [price, line, rsi, trend_rsi] = image.reals()?;
+            Ok(Point { bar, price, line, rsi, trend_rsi })
+        };
+        Ok(Self { low: point()?, high: point()? })
+    }
+
     /// Takes the newest bar: decides whether the one before is a swing point, and what diverges there from the newest
     /// earlier one.
     ///

@@ -2,12 +2,13 @@
 
 use crate::{
     config::Plan,
-    engine::{Memory, Routes},
+    engine::{Memory, Routes, Saver, Sweep},
     model::{
         Bar, BarMessage, Candidate, Control, Head, IndicatorRow, Indicators, Signal, SourceId, Strategy, SymbolId,
         TimeframeId, WorkerMessage,
     },
     runtime::{Agent, AgentError, Clock, Inlet, Now, Outlet, Work},
+    state::{Part, Snapshot, StateError, put, take},
     strategies::{Cell, CellLayout},
     telemetry::{Latency, Recorder, Stage, WorkerCounters},
 };
@@ -47,11 +48,18 @@ struct Slot {
     rows: Rows,
     /// Whether every bar gives a signal of the probe.
     probe: bool,
+    /// Bars until what is missing from its history no longer matters.
+    unsettled: u32,
+    symbol: SymbolId,
+    timeframe: TimeframeId,
 }
 
 /// Messages whose cells are asked for before the first of them is handled: enough to hide the memory's latency, few
 /// enough for the innermost cache to hold them all.
 const LOOK_AHEAD: usize = 8;
+
+/// Cells that are saved in a duty cycle: some 10 µs, which no bar needs to wait longer for.
+const CELLS_A_CYCLE: usize = 4;
 
 /// The number of a cell that belongs to another worker.
 const FOREIGN: u32 = u32::MAX;
@@ -81,6 +89,9 @@ pub struct WorkerAgent {
     ahead: usize,
     ended: bool,
     memory: Arc<Memory>,
+    /// Where snapshots go, and which slots the one at work still wants.
+    saver: Option<Saver>,
+    sweep: Sweep,
 }
 
 /// What a worker is wired to.
@@ -133,6 +144,8 @@ impl WorkerAgent {
             routes,
             wanted,
             directory,
+            saver: None,
+            sweep: Sweep::default(),
         };
         for symbol in 0..agent.plan.assets.len() {
             agent.add_symbol(symbol);
@@ -167,7 +180,8 @@ impl WorkerAgent {
             self.index_of.push(self.slots.len() as u32);
             let cell = Cell::new(&self.layouts[index], spec.method, spec.price_scale, spec.buffer_size);
             let shortest = asset.cells.iter().position(|cell| cell.enabled) == Some(index);
-            self.slots.push(Slot { cell, rows, probe: self.plan.probe && shortest });
+            let probe = self.plan.probe && shortest;
+            self.slots.push(Slot { cell, rows, probe, unsettled: 0, symbol: id, timeframe });
         }
     }
 
@@ -180,15 +194,96 @@ impl WorkerAgent {
         self.tell_memory();
     }
 
+    /// Saves its cells where a snapshot's barrier comes by.
+    pub fn snapshots(&mut self, saver: Saver) {
+        self.saver = Some(saver);
+    }
+
+    /// Takes the state of a snapshot.
+    ///
+    /// # Errors
+    /// One that does not fit the plan.
+    pub fn restore(&mut self, snapshot: &Snapshot) -> Result<(), StateError> {
+        for slot in &mut self.slots {
+            let mut bytes = snapshot.part(Part::Cell(slot.symbol.0, slot.timeframe.index() as u8))?;
+            slot.unsettled = take(&mut bytes)?;
+            slot.cell.read_state(&self.layouts[slot.timeframe.index()], bytes)?;
+        }
+        Ok(())
+    }
+
+    /// Begins to save: what the barrier found, not what comes after it.
+    #[cold]
+    fn snapshot(&mut self, number: u32) -> Result<(), StateError> {
+        // The one before is late; it must not see what comes now.
+        self.save(usize::MAX)?;
+        let Some(saver) = &mut self.saver else { return Ok(()) };
+        saver.begin(number);
+        self.sweep.start(self.slots.len());
+        if !self.sweep.is_on() {
+            saver.end();
+        }
+        Ok(())
+    }
+
+    /// Saves the next cells of the snapshot at work; how many.
+    fn save(&mut self, max: usize) -> Result<usize, StateError> {
+        let Some(saver) = self.saver.as_mut().filter(|_| self.sweep.is_on()) else { return Ok(0) };
+        let mut count = 0;
+        while count < max
+            && let Some(index) = self.sweep.take_next()
+        {
+            save_slot(saver, &self.slots[index])?;
+            count += 1;
+        }
+        if !self.sweep.is_on() {
+            saver.end();
+        }
+        Ok(count)
+    }
+
+    /// Saves a slot that is about to change, where the snapshot at work wants it as it is.
     #[inline]
-    fn on_bar(&mut self, bar: &Bar) {
+    fn save_before_change(&mut self, index: usize) -> Result<(), StateError> {
+        if self.sweep.needs(index)
+            && let Some(saver) = &mut self.saver
+        {
+            save_slot(saver, &self.slots[index])?;
+            if !self.sweep.is_on() {
+                saver.end();
+            }
+        }
+        Ok(())
+    }
+
+    /// Marks the cells that are made of this base.
+    #[cold]
+    fn incomplete(&mut self, base: TimeframeId) -> Result<(), StateError> {
+        let fed = self.plan.fed_by()[base.index()];
+        for index in 0..self.slots.len() {
+            let timeframe = self.slots[index].timeframe.index();
+            if fed & 1 << timeframe != 0 {
+                self.save_before_change(index)?;
+                let bars = self.layouts[timeframe].settling_bars();
+                self.slots[index].unsettled = u32::try_from(bars).unwrap_or(u32::MAX);
+            }
+        }
+        Ok(())
+    }
+
+    #[inline]
+    fn on_bar(&mut self, bar: &Bar) -> Result<(), StateError> {
         self.counters.bars.bump();
         let columns = self.plan.timeframes.len();
         let place = bar.symbol.index() * columns + bar.timeframe.index();
         if place >= self.index_of.len() {
             self.add_symbols(bar.symbol.index());
         }
-        let slot = &mut self.slots[self.index_of[place] as usize];
+        let index = self.index_of[place] as usize;
+        self.save_before_change(index)?;
+        let slot = &mut self.slots[index];
+        let settled = slot.unsettled == 0;
+        slot.unsettled = slot.unsettled.saturating_sub(1);
         let layout = &self.layouts[bar.timeframe.index()];
         let seq = self.head.seq + bar.seq_offset();
         let mut found = [None; Strategy::COUNT];
@@ -206,6 +301,7 @@ impl WorkerAgent {
                 price: slot.cell.price(),
                 previous_price: slot.cell.previous_price(),
                 indicators,
+                settled,
             }));
         }
         let found = Strategy::ALL.into_iter().zip(found);
@@ -224,8 +320,10 @@ impl WorkerAgent {
                 timeframe: bar.timeframe,
                 strategy,
                 candidate,
+                settled,
             }));
         }
+        Ok(())
     }
 
     /// Asks for the memory that the next messages will need: cells come in any order, and no cache foresees it.
@@ -260,6 +358,15 @@ impl WorkerAgent {
     }
 }
 
+#[cold]
+fn save_slot(saver: &mut Saver, slot: &Slot) -> Result<(), StateError> {
+    saver.record(Part::Cell(slot.symbol.0, slot.timeframe.index() as u8), |out| {
+        put(out, &slot.unsettled)?;
+        slot.cell.write_state(out);
+        Ok(())
+    })
+}
+
 impl Agent for WorkerAgent {
     fn name(&self) -> &str {
         &self.name
@@ -279,12 +386,14 @@ impl Agent for WorkerAgent {
             self.ahead = self.ahead.saturating_sub(1);
             match message {
                 BarMessage::Bar(bar) => {
-                    self.on_bar(&bar);
+                    self.on_bar(&bar)?;
                     bars += 1;
                 }
                 BarMessage::Control(Control::Head(head)) => self.head = head,
                 BarMessage::Control(Control::Progress { seq }) => self.outlet.send(WorkerMessage::Progress { seq }),
                 BarMessage::Control(Control::Clock { .. }) => {}
+                BarMessage::Control(Control::Incomplete { base }) => self.incomplete(base)?,
+                BarMessage::Control(Control::Snapshot { number }) => self.snapshot(number)?,
                 BarMessage::Control(Control::End) => self.end(),
             }
             count += 1;
@@ -296,7 +405,15 @@ impl Agent for WorkerAgent {
         if !self.ended && self.inlet.is_finished() {
             self.end();
         }
-        let clear = self.outlet.flush();
+        let saved = self.saver.as_mut().is_none_or(Saver::flush);
+        if self.ended || (saved && self.sweep.is_on()) {
+            count += self.save(if self.ended { usize::MAX } else { CELLS_A_CYCLE })?;
+        }
+        let clear = self.outlet.flush() & self.saver.as_mut().is_none_or(Saver::flush);
         Ok(if self.ended && clear { Work::Done } else { Work::of(count) })
+    }
+
+    fn is_blocked(&self) -> bool {
+        !self.outlet.is_clear()
     }
 }

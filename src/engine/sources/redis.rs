@@ -34,6 +34,9 @@ const LATE_NS: u64 = 500_000_000;
 /// From this size of a reply on fewer entries are asked for, bytes: it is written by the server, copied by the socket and
 /// read here, and all three are several times faster while it stays in the cache of a core.
 const REPLY_BYTES: usize = 512 << 10;
+/// From this size of a reply on the next is asked for before the entries are taken, bytes. Below, they are through by the
+/// time a request is sent.
+const AHEAD_BYTES: usize = 16 << 10;
 
 /// What to read.
 #[derive(Debug)]
@@ -167,6 +170,11 @@ impl RedisSource {
         }
     }
 
+    /// The last entry taken of a stream, and its number, 0 where that is not known.
+    pub(super) fn position(&self, input: usize) -> (StreamId, u64) {
+        self.streams.get(input).map_or_else(Default::default, |stream| (stream.last, stream.number()))
+    }
+
     /// The way back to the server, for its counters.
     #[must_use]
     pub fn dial(&self) -> &Dial<Link> {
@@ -224,9 +232,9 @@ impl RedisSource {
                     }
                 }
                 State::Reply { len, arrival_ns } => {
-                    if self.take(len, arrival_ns, now, intake)? {
-                        return Ok(Polled::Entry);
-                    }
+                    // What has been taken goes on its way before the next request is sent, which costs as much again.
+                    let taken = self.take(len, arrival_ns, now, intake)?;
+                    return Ok(if taken { Polled::Entry } else { Polled::Nothing { caught_up: self.caught_up } });
                 }
             }
         }
@@ -253,7 +261,7 @@ impl RedisSource {
     #[inline]
     fn ask_ahead(&mut self, now: Now) -> Result<(), Trouble> {
         let [stream] = &self.streams[..] else { return Ok(()) };
-        if stream.skip.is_some() || !self.lanes.is_live() {
+        if self.lanes.head(0).is_none() || stream.skip.is_some() || !self.lanes.is_live() {
             return Ok(());
         }
         let last = XreadCursor::before_entry(self.link.last_entry()).peek_id(self.link.received())?;
@@ -289,9 +297,19 @@ impl RedisSource {
             }
             Await::Info(index) => {
                 let info = StreamInfo::parse(reply)?;
+                if let Some(text) = reply.strip_prefix(b"-").filter(|text| !text.starts_with(b"ERR no such key")) {
+                    return Err(Trouble::Refused(String::from_utf8_lossy(text.trim_ascii_end()).into_owned()));
+                }
                 let stream = &mut self.streams[index];
-                let gap = info.and_then(|info| stream.look(index as u8, &info, self.server_us / 1_000));
-                if let Some(gap) = gap {
+                let loss = info.and_then(|info| stream.look(index as u8, &info, self.server_us / 1_000));
+                if loss.is_some() {
+                    let cells = intake.incomplete(stream.timeframe);
+                    self.dial.incidents().note(format!(
+                        "warning: {} no longer holds all that its bars were made of: signals of {cells} cells say history=incomplete until it no longer matters",
+                        stream.name
+                    ));
+                }
+                if let Some(gap) = loss.and_then(|loss| loss.gap) {
                     let entries = gap.entries.map_or("an unknown number of".to_owned(), |n| n.to_string());
                     let (name, after, before) = (&stream.name, gap.after, gap.before);
                     self.dial.incidents().note(format!(
@@ -305,13 +323,15 @@ impl RedisSource {
                 let streams = &self.streams;
                 let find = |name: &[u8]| streams.iter().position(|stream| stream.name.as_bytes() == name);
                 let skipped = |index: usize| streams.get(index).and_then(|stream| stream.skip);
-                let entries = match self.lanes.begin(reply, self.count, self.server_us / 1_000, find, skipped)? {
+                let seen = self.held.map_or_else(StreamId::default, |(newest, _)| newest);
+                let time = (self.server_us / 1_000, seen);
+                let entries = match self.lanes.begin(reply, self.count, time, find, skipped)? {
                     Ok(entries) => entries,
                     Err(text) => return Err(Trouble::Refused(String::from_utf8_lossy(text).into_owned())),
                 };
                 self.adapt(len, entries);
                 self.dial.succeeded();
-                if entries > 0 {
+                if len >= AHEAD_BYTES {
                     self.ask_ahead(now)?;
                 }
                 self.state = State::Reply { len, arrival_ns: now.ns };
@@ -364,7 +384,7 @@ impl RedisSource {
                 Ok(true)
             }
             next => {
-                let held = (0..self.streams.len()).filter_map(|index| self.lanes.head(index)).max();
+                let held = (0..self.streams.len()).any(|index| self.lanes.head(index).is_some());
                 self.caught_up = next == Next::Empty && self.lanes.is_live() && now.ns > 0 && len <= EMPTY_REPLY;
                 // The next millisecond of the server's clock lets them pass.
                 let wait_ns = (1_050 - self.server_us % 1_000) * 1_000;
@@ -373,10 +393,10 @@ impl RedisSource {
                     Some(at_ns) => State::Asked { at_ns, next: Await::Time },
                     None => State::Ready { at_ns: if wait { now.ns.max(arrival_ns) + wait_ns } else { 0 } },
                 };
-                if let Some(newest) = held {
+                if held {
                     intake.counters().held.bump();
                     let since_ns = self.held.map_or(arrival_ns, |(_, ns)| ns);
-                    self.held = Some((newest, since_ns));
+                    self.held = Some((self.lanes.newest(), since_ns));
                 } else {
                     self.held = None;
                 }
