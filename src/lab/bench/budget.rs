@@ -31,6 +31,14 @@ impl StyleBudget {
 pub struct Budgets(pub BTreeMap<String, BTreeMap<TradingStyle, StyleBudget>>);
 
 impl Budgets {
+    /// Those of the repository.
+    ///
+    /// # Errors
+    /// None: a test reads them.
+    pub fn built_in() -> anyhow::Result<Self> {
+        Ok(toml::from_str(include_str!("../../../perf/budgets.toml"))?)
+    }
+
     /// Reads a file.
     ///
     /// # Errors
@@ -54,8 +62,7 @@ mod tests {
 
     #[test]
     fn the_budgets_of_the_repository_are_read() {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("perf/budgets.toml");
-        let budgets = Budgets::open(&path).unwrap();
+        let budgets = Budgets::built_in().unwrap();
         for (shape, maximum) in [("steady", 100.0), ("burst", 100.0), ("ramp", 100.0)] {
             let styles = budgets.of(shape);
             assert_eq!(styles.len(), 3, "{shape}");
