@@ -4,10 +4,10 @@ CARGO ?= cargo
 DURATION ?= 30s
 
 .DEFAULT_GOAL := help
-.PHONY: help run test faults ci bench instructions clean redis-server
+.PHONY: help run test faults ci bench bench-latency instructions clean redis-server
 
 help: ## what there is
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
 
 run: ## build the engine and run it on a mock market for half a minute; no Redis needed (DURATION=…)
 	$(CARGO) run --release --locked -- run --duration $(DURATION)
@@ -31,6 +31,9 @@ ci: ## everything that must pass before a change lands
 
 bench: ## what one operation costs (Criterion)
 	$(CARGO) bench --locked
+
+bench-latency: redis-server ## latency of the whole path on this host, against a bare echo; results in perf/runs
+	$(CARGO) run --release --locked -- bench latency
 
 instructions: ## count the instructions of the hot kernels (valgrind) against the table in perf/
 	perf/instructions.sh

@@ -76,6 +76,7 @@ fn write(c: &mut Criterion) {
         timeframe: TimeframeId::new(0),
         strategy: Strategy::MacdRsi,
         candidate,
+        settled: true,
     };
     let peer = Peer {
         timeframe: TimeframeId::new(1),

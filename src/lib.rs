@@ -22,8 +22,8 @@
 //! The stages are state machines that know nothing of threads, rings or clocks; [`engine`] puts them on threads, with
 //! what [`runtime`] gives: agents, runners, idle strategies, rings, wake-ups. [`model`] is the plain data that they
 //! exchange, [`config`] what the user said, [`telemetry`] what the reports are made of, [`redis_io`] the protocol of
-//! the server, [`cli`] the commands, [`lab`] what looks at the host and measures all this from outside. Stages see
-//! `model` and `config` only.
+//! the server, [`state`] what survives a restart, [`cli`] the commands, [`lab`] what looks at the host and measures all
+//! this from outside. Stages see `model`, `config` and the encoding of `state` only.
 //!
 //! # Decisions, and what each costs
 //!
@@ -52,10 +52,15 @@
 //! and its agents' sockets. *Cost:* one wake-up, some 5–20 µs, after a pause; `busy-spin` pays a core instead.
 //!
 //! **Output and position are one transaction.** A batch's entries, the latest values and the position of the input
-//! they were made from go into one `MULTI`/`EXEC`. On start the state is rebuilt from the streams' history up to that
-//! position, silently, and goes on behind it. A lease, checked in the same transaction, keeps a second engine out; what
-//! the clock said and entries that came out of order are journalled there, so that a second reading takes the same
-//! order. *Cost:* one `HSET` per batch, and a start that reads the history.
+//! they were made from go into one `MULTI`/`EXEC`. A lease, checked in the same transaction, keeps a second engine out;
+//! what the clock said and entries that came out of order are journalled there, so that a second reading takes the same
+//! order. *Cost:* one `HSET` per batch.
+//!
+//! **State is saved while it changes.** A snapshot is a barrier that the reader puts between two entries: it follows
+//! the messages down the rings, and each agent saves its state as of the barrier, cell by cell, each before the next
+//! message that changes it or when there is nothing else to do. A thread of its own writes the file, which gets its name
+//! once the output before the barrier is acknowledged. A start goes on from the newest [`state::Snapshot`] and reads the
+//! input behind it, silently up to the committed position. *Cost:* a test per bar, and a cell's bytes per snapshot.
 //!
 //! # Failure
 //!
@@ -77,6 +82,7 @@ pub mod model;
 pub mod publish;
 pub mod redis_io;
 pub mod runtime;
+pub mod state;
 pub mod strategies;
 pub mod telemetry;
 pub mod text;

@@ -8,13 +8,17 @@ use wagehood_engine::cli::{
     lab_args::BenchCommand,
     replay, report, run,
 };
+use wagehood_engine::{config::redact, publish::SinkError, redis_io::LinkError};
 
 #[cfg(feature = "mimalloc")]
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return refuse(&error),
+    };
     let result = match &cli.command {
         Command::Run(args) => run(args).map(|()| true),
         Command::Replay(args) => replay(args).map(|()| true),
@@ -38,8 +42,22 @@ fn main() -> ExitCode {
     }
 }
 
-/// Whether whoever reads what the command prints is gone.
+/// Says what is wrong with the command line, without the password of an address at the wrong place.
+fn refuse(error: &clap::Error) -> ExitCode {
+    let secrets: Vec<String> = std::env::args().skip(1).filter(|arg| arg.contains('@')).collect();
+    if secrets.is_empty() || !error.use_stderr() {
+        error.exit();
+    }
+    let text = secrets.iter().fold(error.render().to_string(), |text, arg| text.replace(arg.as_str(), &redact(arg)));
+    let _ = write!(std::io::stderr(), "{text}");
+    ExitCode::from(2)
+}
+
+/// Whether whoever reads what the command prints is gone; a server that is gone is another matter.
 fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    if error.chain().any(|cause| cause.is::<LinkError>() || cause.is::<SinkError>()) {
+        return false;
+    }
     let io =
         |cause: &(dyn std::error::Error + 'static)| cause.downcast_ref::<std::io::Error>().map(std::io::Error::kind);
     error.chain().filter_map(io).any(|kind| kind == std::io::ErrorKind::BrokenPipe)

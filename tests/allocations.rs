@@ -154,6 +154,7 @@ fn signal(n: usize, rng: &mut Rng) -> Signal {
         timeframe: TimeframeId::new(rng.bits() as usize % 4),
         strategy: Strategy::ALL[rng.bits() as usize % 5],
         candidate: Candidate { kind, side, confidence: rng.unit(), factors },
+        settled: true,
     }
 }
 

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
-use std::{path::Path, time::Duration};
+use std::{path::Path, process::Command, time::Duration};
 use wagehood_engine::{
     lab::{
         bench::{Budgets, Form, LatencyOptions, Outcome, Shape, Socket, latency},
@@ -30,6 +30,7 @@ fn options(runs: &Path) -> LatencyOptions {
         settings: Vec::new(),
         core: None,
         embedded: false,
+        hiccups: true,
         echo: false,
         stall: None,
         budgets: Budgets::default(),
@@ -59,8 +60,66 @@ fn the_schedule_is_kept_and_every_bar_gives_a_signal() {
     for name in ["run.toml", "host.toml", "summary.md", "signals.hlog", "day.hgrm", "stages.svg", "engine/read.hgrm"] {
         assert!(outcome.dir.join(name).exists(), "{name}");
     }
+    let cores: Vec<u64> = outcome.run.hiccups.iter().map(|series| series.total.count()).collect();
+    // Two seconds of appointments every millisecond, on every core.
+    assert!(!cores.is_empty() && cores.iter().all(|&count| (1_500..=2_000).contains(&count)), "{cores:?}");
     let read = Run::open(&outcome.dir).unwrap();
     assert!(run_text(&read).contains("engine ÷ bare echo") && html(&[read]).contains("Where the time goes"));
+}
+
+#[test]
+fn the_files_of_a_run_say_the_same() {
+    let dir = tempfile::tempdir().unwrap();
+    let outcome = run(&LatencyOptions { duration: Duration::from_secs(1), ..options(dir.path()) });
+    let log = Run::open(&outcome.dir.join("signals.hlog")).unwrap();
+    assert_eq!(log.signals.len(), 3);
+    for series in &log.signals {
+        let lines = Run::open(&outcome.dir.join(format!("{}.hgrm", series.name))).unwrap();
+        let (lines, log) = (&lines.signals[0].total, &series.total);
+        assert_eq!(lines.count(), log.count(), "{}", series.name);
+        // A line's percentile has so many decimals, its value three digits: one latency more or less may be meant.
+        let one = 1.0 / log.count() as f64;
+        for (quantile, line) in lines.curve().into_iter().chain([(1.0, lines.max_ns())]) {
+            let [low, high] = [-one, one].map(|more| log.at((quantile + more).clamp(0.0, 1.0)));
+            assert!(low - low / 500 <= line && line <= high + high / 500, "{quantile}: {line}, {low} to {high}");
+        }
+    }
+}
+
+#[test]
+fn the_command_fails_where_a_budget_is_broken_and_two_runs_are_compared() {
+    let dir = tempfile::tempdir().unwrap();
+    let command = |arguments: &[&str]| {
+        let output = Command::new(env!("CARGO_BIN_EXE_wagehood-engine")).args(arguments).current_dir(&dir).output();
+        let output = output.unwrap();
+        let text = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+        (output.status.code(), text.into_owned())
+    };
+    let bench = |name: &str, max_ms: &str| {
+        let budgets = format!("{name}.toml");
+        std::fs::write(dir.path().join(&budgets), format!("[steady.day]\nmax_ms = {max_ms}\n")).unwrap();
+        let load = ["bench", "latency", "--symbols", "4", "--rate", "50", "--duration", "1s", "--warm-up", "0s"];
+        let rest = ["--no-echo", "--check", "--host", "here", "--out", "runs", "--name", name, "--budgets", &budgets];
+        command(&[&load[..], &rest].concat())
+    };
+    // A machine that is busy with other things may miss the rate, which is told apart.
+    let (code, text) = bench("wide", "60000.0");
+    let held = !text.contains("FAIL: ");
+    assert!(code == Some(i32::from(!held)) && held == text.contains("verdict: PASS"), "{text}");
+    assert!(!text.contains("over budget"), "{text}");
+    let (code, text) = bench("narrow", "0.001");
+    assert!(code == Some(1) && text.contains("over budget: day max") && !text.contains("verdict: PASS"), "{text}");
+
+    let mut runs: Vec<_> = std::fs::read_dir(dir.path().join("runs")).unwrap().map(|run| run.unwrap().path()).collect();
+    runs.sort();
+    let [narrow, wide] = &runs[..] else { panic!("{runs:?}") };
+    let (code, text) = command(&["report", wide.to_str().unwrap(), narrow.to_str().unwrap(), "--html", "page.html"]);
+    assert!(code == Some(0) && text.contains("beyond the noise:") && text.contains("probe"), "{text}");
+    let page = std::fs::read_to_string(dir.path().join("page.html")).unwrap();
+    assert!(page.contains("What moved") && page.contains("run by run"));
+    assert!(page.contains("over budget: day max"));
+    let (code, text) = command(&["report", "nowhere"]);
+    assert!(code != Some(0) && text.contains("nowhere"), "{text}");
 }
 
 #[test]

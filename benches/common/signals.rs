@@ -22,5 +22,6 @@ pub fn signal(n: u64, symbols: u64, timeframes: u64, rng: &mut Rng) -> Signal {
         timeframe: TimeframeId::new((rng.bits() % timeframes) as usize),
         strategy: Strategy::ALL[(rng.bits() % 5) as usize],
         candidate: Candidate { kind, side, confidence: rng.unit(), factors: std::array::from_fn(|_| rng.unit()) },
+        settled: true,
     }
 }

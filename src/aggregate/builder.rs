@@ -1,9 +1,10 @@
 //! One bar in the making.
 
 use crate::model::{Bar, SymbolId, TimeframeId};
+use bincode::{Decode, Encode};
 
 /// The open bar of one cell, or none.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Encode, Decode)]
 pub struct BarBuilder {
     /// Start of the open bar, Unix ms; meaningless when none is open.
     start: i64,

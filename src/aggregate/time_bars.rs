@@ -4,6 +4,7 @@ use super::BarBuilder;
 use crate::{
     config::{Asset, Plan},
     model::{Bar, MAX_TIMEFRAMES, SymbolId, Timeframe, TimeframeId},
+    state::{StateError, put, take},
 };
 
 /// Makes the bars of every enabled cell from base bars; see the [module](super) for when they close.
@@ -68,6 +69,29 @@ impl TimeBarAggregator {
     #[must_use]
     pub fn event_ts(&self) -> i64 {
         self.event_ts
+    }
+
+    /// Appends the state.
+    ///
+    /// # Errors
+    /// Never, as for [`put`].
+    pub fn save(&self, out: &mut Vec<u8>) -> Result<(), StateError> {
+        put(out, &(self.event_ts, self.next_deadline))?;
+        put(out, &self.builders)
+    }
+
+    /// Takes the state of [`save`](Self::save) off the front, of the same symbols and timeframes.
+    ///
+    /// # Errors
+    /// Bytes that are none, or of others; nothing has changed then.
+    pub fn restore(&mut self, bytes: &mut &[u8]) -> Result<(), StateError> {
+        let (event_ts, next_deadline) = take(bytes)?;
+        let builders: Vec<BarBuilder> = take(bytes)?;
+        if builders.len() != self.builders.len() {
+            return Err(StateError::Shape("the aggregator"));
+        }
+        (self.event_ts, self.next_deadline, self.builders) = (event_ts, next_deadline, builders);
+        Ok(())
     }
 
     /// Bytes held.

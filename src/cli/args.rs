@@ -164,6 +164,10 @@ pub struct ConfigArgs {
     /// Configuration file, laid over the built-in one
     #[arg(long, short, value_name = "FILE")]
     pub config: Option<PathBuf>,
+    /// Look at the configuration as `run --redis` would: with the documents in Redis where redis.config_from_redis is
+    /// true; without URL, those of redis.url
+    #[arg(long, value_name = "URL", num_args = 0..=1, default_missing_value = "")]
+    pub redis: Option<String>,
     /// Set any key of the configuration, such as --set engine.workers=3; may be repeated
     #[arg(long, value_name = "KEY=VALUE")]
     pub set: Vec<String>,

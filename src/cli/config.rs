@@ -1,5 +1,6 @@
 //! `config show` and `config check`: what is in effect, and whether it holds.
 
+use super::{redis::Server, session::note};
 use crate::config::{Config, Faults, Layer, Loaded};
 use std::io::{self, Write};
 
@@ -81,7 +82,19 @@ fn write_faults(faults: &Faults, out: &mut impl Write) -> io::Result<bool> {
 /// # Errors
 /// A file that cannot be read, an output that cannot be written.
 pub fn config_command(args: &super::args::ConfigArgs, show_it: bool) -> anyhow::Result<bool> {
-    let layers = super::session::layers(args.config.as_deref(), &args.set)?;
+    let mut layers = super::session::layers(args.config.as_deref(), &args.set)?;
+    if let Some(url) = &args.redis {
+        super::redis::over(Some(url).filter(|url| !url.is_empty()), &mut layers);
+        // What does not hold without the documents is told below.
+        if let Ok(loaded) = Config::load_offline(&layers) {
+            if loaded.config.redis.config_from_redis {
+                let server = Server::new(&loaded.config)?;
+                layers.extend(server.documents(&mut server.connect("config")?)?);
+            } else {
+                note("note: redis.config_from_redis is false, so documents in Redis are not looked at");
+            }
+        }
+    }
     let mut out = io::stdout().lock();
     let written = if show_it {
         show(&layers, &mut out)

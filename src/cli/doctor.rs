@@ -2,10 +2,11 @@
 
 use super::{
     args::DoctorArgs,
+    redis::Server,
     session::{layers, note},
 };
 use crate::{
-    config::{Config, Feed},
+    config::{Config, Feed, Layer, Override},
     lab::{
         Sysfs,
         doctor::{
@@ -13,6 +14,7 @@ use crate::{
             render, to_json,
         },
     },
+    redis_io::Address,
     runtime::Clock,
 };
 use anyhow::{Context, Result};
@@ -26,9 +28,13 @@ use std::{
 /// # Errors
 /// A configuration that does not hold, an output that cannot be written.
 pub fn doctor(args: &DoctorArgs) -> Result<bool> {
-    let layers = layers(args.config.as_deref(), &args.set)?;
-    let config = Config::load_offline(&layers)?.config;
-    let questions = questions(&config, args.redis.as_deref())?;
+    let mut layers = layers(args.config.as_deref(), &args.set)?;
+    if let Some(url) = &args.redis {
+        layers.push(Layer::Override(Override::new("redis.url", url.as_str())));
+    }
+    let config = load(layers)?;
+    let on_redis = args.redis.is_some() || config.input.feed == Feed::Redis;
+    let questions = if on_redis { Some(questions(&config)?) } else { None };
     let sys = Sysfs::default();
     let clock = Clock::new();
     let plan = CpuPlan::new(&config, Host::allowed(&sys));
@@ -43,8 +49,7 @@ pub fn doctor(args: &DoctorArgs) -> Result<bool> {
         after: Activity::read(&sys),
         hiccups,
         redis: questions.map(|questions| RedisProbe::ask(&questions, &clock)),
-        // No configuration names one yet.
-        state_dir: None,
+        state_dir: (on_redis && !config.state.dir.is_empty()).then(|| config.state.dir.clone().into()),
     };
     let items = Host { sys: &sys, plan: &plan }.examine(&probes);
     match print(&items, args.json) {
@@ -55,21 +60,37 @@ pub fn doctor(args: &DoctorArgs) -> Result<bool> {
     Ok(items.iter().all(|item| item.verdict != Verdict::Fail))
 }
 
-/// What to ask of the server, where there is one to be asked.
-fn questions(config: &Config, url: Option<&str>) -> Result<Option<RedisQuestions>> {
-    let url = match url {
-        None if config.input.feed != Feed::Redis => return Ok(None),
-        None => config.redis.url.expose(),
-        Some(url) => url,
-    };
-    Ok(Some(RedisQuestions {
-        address: url.parse().context("the address of the server")?,
+/// The configuration, with the documents of the server where it is told to look at them and the server gives them.
+fn load(mut layers: Vec<Layer>) -> Result<Config> {
+    let config = Config::load_offline(&layers)?.config;
+    if config.input.feed != Feed::Redis || !config.redis.config_from_redis {
+        return Ok(config);
+    }
+    let server = Server::new(&config)?;
+    match server.connect("doctor").and_then(|mut link| server.documents(&mut link)) {
+        Ok(documents) => {
+            layers.extend(documents);
+            Ok(Config::load(&layers)?.config)
+        }
+        Err(error) => {
+            note(&format!("note: examined without the documents of the configuration in Redis: {error}"));
+            Ok(config)
+        }
+    }
+}
+
+/// What to ask of the server.
+fn questions(config: &Config) -> Result<RedisQuestions> {
+    let address: Address = config.redis.url.expose().parse().context("redis.url")?;
+    Ok(RedisQuestions {
+        tls: super::redis::tls(config, &address)?,
+        address,
         position_key: config.output.keys.position_key(&config.engine.name),
         streams: config.input.streams.iter().map(|stream| stream.name.clone()).collect(),
         connect_timeout: Duration::from_millis(config.redis.connect_timeout_ms),
         timeout: Duration::from_millis(config.redis.timeout_ms),
         reply_bytes_max: config.limits.read_buffer_max_bytes,
-    }))
+    })
 }
 
 fn print(items: &[Item], json: bool) -> io::Result<()> {

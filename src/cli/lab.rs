@@ -63,6 +63,7 @@ fn options(args: &LatencyArgs) -> Result<LatencyOptions> {
         settings,
         core: args.pin,
         embedded: args.embedded,
+        hiccups: !args.no_hiccups,
         echo: !args.no_echo,
         stall: args.stall,
         budgets,

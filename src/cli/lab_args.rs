@@ -70,6 +70,9 @@ pub struct LatencyArgs {
     /// Without Redis: a mock market in, memory out, as the engine measures itself
     #[arg(long, conflicts_with_all = ["url", "socket", "form"])]
     pub embedded: bool,
+    /// Do not watch the cores for the host's own stalls (the meters wake up every millisecond)
+    #[arg(long)]
+    pub no_hiccups: bool,
     /// Do not measure the bare echo
     #[arg(long)]
     pub no_echo: bool,

@@ -26,7 +26,8 @@ pub fn take_lease(server: &Server<'_>, standby: bool, quiet: bool, stop: &Atomic
             Ok(Attempt::Held { holder, alive, .. }) => {
                 let key = spec.key.clone();
                 let over = started.elapsed() > Duration::from_millis(spec.ttl_ms) + EVERY;
-                if !standby && (alive || over) {
+                let other = alive && !holder.is_self();
+                if !standby && (other || over) {
                     return Err(LeaseError::Held { holder, key }.into());
                 }
                 if waited_for.as_ref() != Some(&holder) && !quiet {

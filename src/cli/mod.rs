@@ -7,10 +7,12 @@ mod lab;
 pub mod lab_args;
 mod lease;
 mod notify;
+mod patience;
 mod redis;
 mod replay;
 mod run;
 mod session;
+mod state;
 
 pub use config::config_command;
 pub use doctor::doctor;

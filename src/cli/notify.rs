@@ -63,6 +63,11 @@ impl Notifier {
         }
     }
 
+    /// The engine is not ready yet, and why; it is given so much time more.
+    pub fn starting(&self, why: &str, extension: Duration) {
+        self.send(&format!("EXTEND_TIMEOUT_USEC={}\nSTATUS={}", extension.as_micros(), why.replace('\n', " ")));
+    }
+
     /// The engine works.
     pub fn ready(&self) {
         self.send("READY=1");

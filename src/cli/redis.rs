@@ -1,7 +1,7 @@
 //! Connecting to the Redis server of a configuration: the position read, the sink and the source made. Blocks.
 
 use crate::{
-    config::{CalculationEvents as Events, Config, Layer, Start},
+    config::{CalculationEvents as Events, Config, Layer, Override, Start},
     engine::{
         Arrived, CalculationEvents, Dial, ENTRIES, Exception, Incidents, Recovery, RedisLink, RedisOutputOptions,
         RedisSource, RedisSourceOptions, StreamStart, load_journal,
@@ -10,15 +10,16 @@ use crate::{
     publish::{
         KeySpec, Lease, LeaseSpec, OutputNames, RedisSink, RedisSinkOptions, StreamSpec, check_key, check_outputs,
     },
-    redis_io::{Address, Command, Link, LinkOptions, StreamId},
+    redis_io::{Address, Command, Link, LinkOptions, StreamId, Tls, TlsFiles},
 };
 use anyhow::{Context, Result};
-use std::{sync::Arc, time::Duration};
+use std::{path::Path, sync::Arc, time::Duration};
 
 /// The server of a configuration.
 pub struct Server<'a> {
     config: &'a Config,
     address: Address,
+    tls: Option<Tls>,
 }
 
 /// Where an engine stands in its inputs: by stream the last entry whose effects are committed.
@@ -32,6 +33,8 @@ pub struct Position {
     pub batch: Option<Vec<u8>>,
     /// Checksum of the configuration that it was made with.
     pub config: Option<String>,
+    /// Its identity, which the snapshots that belong to it share.
+    pub origin: Option<u64>,
 }
 
 impl Position {
@@ -41,14 +44,37 @@ impl Position {
     }
 }
 
+/// What `--redis` asks for: the feed is Redis, at this address if there is one.
+pub fn over(url: Option<&String>, layers: &mut Vec<Layer>) {
+    layers.push(Layer::Override(Override::new("input.feed", "redis")));
+    if let Some(url) = url {
+        layers.push(Layer::Override(Override::new("redis.url", url.as_str())));
+    }
+}
+
+/// What TLS connections to this address are made with, where it wants any. Blocks.
+///
+/// # Errors
+/// Files that are not there, or not what they should be.
+pub fn tls(config: &Config, address: &Address) -> Result<Option<Tls>> {
+    if !address.is_tls() {
+        return Ok(None);
+    }
+    let [ca, cert, key] = [&config.redis.tls_ca, &config.redis.tls_cert, &config.redis.tls_key]
+        .map(|name| (!name.is_empty()).then(|| Path::new(name)));
+    let files = TlsFiles { ca, client: cert.zip(key) };
+    Ok(Some(Tls::load(files).context("redis.tls_ca, redis.tls_cert, redis.tls_key")?))
+}
+
 impl<'a> Server<'a> {
     /// The server that the configuration names.
     ///
     /// # Errors
-    /// An address that is none.
+    /// An address that is none, files for TLS that are not good.
     pub fn new(config: &'a Config) -> Result<Self> {
         let address = config.redis.url.expose().parse::<Address>().context("redis.url")?;
-        Ok(Self { config, address })
+        let tls = tls(config, &address)?;
+        Ok(Self { config, address, tls })
     }
 
     /// A new connection.
@@ -64,6 +90,7 @@ impl<'a> Server<'a> {
             name: format!("wagehood-engine:{}:{role}", self.config.engine.name),
             connect_timeout: Duration::from_millis(self.config.redis.connect_timeout_ms),
             reply_timeout: self.timeout(),
+            tls: self.tls.clone(),
             receive_bytes_max: self.config.limits.read_buffer_max_bytes,
             ..LinkOptions::default()
         }
@@ -141,14 +168,15 @@ impl<'a> Server<'a> {
             };
             let entries = field(&format!("{ENTRIES}{}", stream.name));
             let entries = entries.and_then(|text| std::str::from_utf8(text).ok()?.parse().ok()).filter(|&n| n > 0);
-            streams.push(StreamStart { published, published_entries: entries, start });
+            streams.push(StreamStart { published, published_entries: entries, start, start_number: None });
         }
         let batch = field("batch").map(<[u8]>::to_vec);
         let config = field("config").map(|text| String::from_utf8_lossy(text).into_owned());
         let inputs: Vec<&str> = self.config.input.streams.iter().map(|stream| stream.name.as_str()).collect();
         let journal = self.config.output.keys.journal_key(&self.config.engine.name);
         let journal = load_journal(link, &journal, &inputs, self.timeout())?;
-        Ok(Position { streams, journal, batch, config })
+        let origin = field("origin").and_then(|text| u64::from_str_radix(std::str::from_utf8(text).ok()?, 16).ok());
+        Ok(Position { streams, journal, batch, config, origin })
     }
 
     /// The newest entry of a stream, the zero id where there is none.

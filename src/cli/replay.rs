@@ -76,6 +76,8 @@ pub fn replay(args: &ReplayArgs) -> Result<()> {
         source: Source::Files(source),
         sources: Arc::clone(&sources),
         marks: false,
+        restore: None,
+        snapshots: None,
         incidents: Arc::default(),
         plan,
         topology,

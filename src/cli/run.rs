@@ -3,11 +3,13 @@
 use super::{
     args::RunArgs,
     lease::take_lease,
-    redis::{Position, Server},
+    patience::Patience,
+    redis::{Position, Server, over},
     session::{Session, SessionOptions, common_layers, layers, note, stop_flag},
+    state,
 };
 use crate::{
-    config::{Config, Feed, Layer, Loaded, Override},
+    config::{Config, Feed, Layer, Loaded},
     engine::{Engine, FileOutputOptions, Incidents, MarketSource, Outputs, RowsWanted, Setup, Source, Topology},
     feed::{MockConfig, MockMarket},
     model::Directory,
@@ -28,12 +30,11 @@ use std::{
 pub fn run(args: &RunArgs) -> Result<()> {
     let stop = stop_flag()?;
     let mut layers = layers(args.config.as_deref(), &args.common.set)?;
-    if let Some(url) = &args.redis {
-        layers.push(Layer::Override(Override::new("input.feed", "redis")));
-        layers.push(Layer::Override(Override::new("redis.url", url.as_str())));
+    if args.redis.is_some() {
+        over(args.redis.as_ref(), &mut layers);
     }
     common_layers(&args.common, &mut layers);
-    let Loaded { config, notes, .. } = load(&layers)?;
+    let Loaded { config, notes, .. } = load(&layers, args.common.quiet, &stop)?;
     if !args.common.quiet {
         notes.iter().for_each(|line| note(&format!("note: {line}")));
     }
@@ -77,14 +78,15 @@ pub fn run(args: &RunArgs) -> Result<()> {
 }
 
 /// The configuration, with the documents of the server where it is told to look at them.
-fn load(layers: &[Layer]) -> Result<Loaded> {
+fn load(layers: &[Layer], quiet: bool, stop: &AtomicBool) -> Result<Loaded> {
     let loaded = Config::load_offline(layers)?;
     if loaded.config.input.feed != Feed::Redis || !loaded.config.redis.config_from_redis {
         return Ok(Config::load(layers)?);
     }
     let server = Server::new(&loaded.config)?;
     let mut layers = layers.to_vec();
-    layers.extend(server.documents(&mut server.connect("start")?)?);
+    let mut patience = Patience::new(&loaded.config.redis, quiet, stop);
+    layers.extend(patience.wait(|| server.documents(&mut server.connect("start")?))?);
     Ok(Config::load(&layers)?)
 }
 
@@ -127,6 +129,8 @@ fn on_market(config: &Config, args: &RunArgs, clock: &Clock) -> Result<Prepared>
         outputs: Outputs { files: FileOutputOptions { signals, ..Default::default() }, redis: None },
         rows: RowsWanted::default(),
         marks: true,
+        restore: None,
+        snapshots: None,
         incidents: Arc::default(),
         topology,
         plan,
@@ -139,19 +143,30 @@ fn on_redis(config: &Config, args: &RunArgs, stop: &AtomicBool) -> Result<Prepar
     let plan = Arc::new(config.plan());
     let directory = Arc::new(Directory::new(plan.assets.len(), &plan.timeframes));
     let quiet = args.common.quiet;
-    let lease = take_lease(&server, args.standby, quiet, stop)?;
-    let position: Position = server.position(&mut server.connect("start")?)?;
+    let mut patience = Patience::new(&config.redis, quiet, stop);
+    let lease = patience.wait(|| take_lease(&server, args.standby, quiet, stop))?;
+    let mut position: Position = patience.wait(|| server.position(&mut server.connect("start")?))?;
     let checksum = format!("{:08x}", crc32fast::hash(format!("{plan:?}").as_bytes()));
     if position.config.as_ref().is_some_and(|before| *before != checksum) && !quiet {
         note(
             "note: the configuration has changed since the position was committed: what was published before is not made again",
         );
     }
-    let stamp = [("version", env!("CARGO_PKG_VERSION")), ("config", &checksum)];
-    let stamp = stamp.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
+    let origin = position.origin.unwrap_or_else(state::new_origin);
+    let stamp = vec![
+        ("version".to_owned(), env!("CARGO_PKG_VERSION").to_owned()),
+        ("config".to_owned(), checksum),
+        ("origin".to_owned(), format!("{origin:016x}")),
+    ];
+    let rows = RowsWanted { all: config.output.latest_values || wants_rows(config), ..Default::default() };
+    let rows = RowsWanted { aggregated: config.output.bars, ..rows };
+    let state = state::open(config, &plan, rows.indicators(), &mut position, origin)?;
+    if !quiet {
+        state.lines.iter().for_each(|line| note(&format!("warning: {line}")));
+    }
     let incidents = Arc::new(Incidents::default());
-    let redis = server.output(&directory, Some((&position, &lease)), stamp, &incidents)?;
-    let source = server.source(&position, &incidents)?;
+    let redis = patience.wait(|| server.output(&directory, Some((&position, &lease)), stamp.clone(), &incidents))?;
+    let source = patience.wait(|| server.source(&position, &incidents))?;
     let topology = Topology::new(config, available_cores().len());
     let streams: Vec<&str> = config.input.streams.iter().map(|stream| stream.name.as_str()).collect();
     let about = format!(
@@ -159,11 +174,9 @@ fn on_redis(config: &Config, args: &RunArgs, stop: &AtomicBool) -> Result<Prepar
         plan.assets.len(),
         streams.join(", "),
         server.address(),
-        if position.found() { "resuming from the committed position" } else { "from the beginning" },
+        state.about,
         threads(&topology),
     );
-    let rows = RowsWanted { all: config.output.latest_values || wants_rows(config), ..Default::default() };
-    let rows = RowsWanted { aggregated: config.output.bars, ..rows };
     let setup = Setup {
         directory,
         sources: Arc::new(Sources::new(streams.iter().map(|_| Input::Stream).collect())),
@@ -174,6 +187,8 @@ fn on_redis(config: &Config, args: &RunArgs, stop: &AtomicBool) -> Result<Prepar
         },
         rows,
         marks: true,
+        restore: state.restore,
+        snapshots: state.snapshots,
         incidents,
         topology,
         plan,

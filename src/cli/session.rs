@@ -36,7 +36,12 @@ pub fn layers(config: Option<&Path>, set: &[String]) -> Result<Vec<Layer>> {
         layers.push(Layer::open(path)?);
     }
     for text in set {
-        let Some(one) = Override::parse(text) else { bail!("--set {text}: write KEY=VALUE, such as engine.workers=3") };
+        let Some(one) = Override::parse(text) else {
+            // Anything but a key may be meant for redis.url.
+            let key = text.contains('.') && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-.".contains(&b));
+            let shown = if key { format!(" {text}") } else { String::new() };
+            bail!("--set{shown}: write KEY=VALUE, such as engine.workers=3")
+        };
         layers.push(Layer::Override(one));
     }
     Ok(layers)

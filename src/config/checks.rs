@@ -46,6 +46,7 @@ pub(super) fn check(config: &Config, tree: &Node, offline: bool, faults: &mut Ve
     streams(config, &mut checks);
     watchlist(config, offline, &mut checks);
     intervals(config, &mut checks);
+    tls(config, &mut checks);
     let limits = &config.limits;
     checks.require(limits.max_entry_bytes <= limits.read_buffer_max_bytes, &["limits", "max_entry_bytes"], || {
         format!("found {}; allowed: at most read_buffer_max_bytes", limits.max_entry_bytes)
@@ -54,6 +55,23 @@ pub(super) fn check(config: &Config, tree: &Node, offline: bool, faults: &mut Ve
         let (block, timeout) = (config.input.block_ms, config.redis.timeout_ms);
         format!("found {block}; allowed: less than redis.timeout_ms, which is {timeout}, or a quiet stream looks dead")
     });
+}
+
+/// Files for TLS are of no use without TLS: whoever names them does not want to talk in the open.
+fn tls(config: &Config, checks: &mut Checks<'_>) {
+    let redis = &config.redis;
+    for (key, one, other) in
+        [("tls_cert", &redis.tls_cert, &redis.tls_key), ("tls_key", &redis.tls_key, &redis.tls_cert)]
+    {
+        checks.require(one.is_empty() || !other.is_empty(), &["redis", key], || {
+            "is there without the other of redis.tls_cert and redis.tls_key; allowed: both or neither".into()
+        });
+    }
+    for (key, file) in [("tls_ca", &redis.tls_ca), ("tls_cert", &redis.tls_cert)] {
+        checks.require(file.is_empty() || !redis.url.is_plain_tcp(), &["redis", key], || {
+            "is there, but redis.url is without TLS and nothing would be encrypted; write rediss://, or leave it away".into()
+        });
+    }
 }
 
 fn engine(config: &Config, checks: &mut Checks<'_>) {

@@ -1,7 +1,7 @@
 //! `[input]`, `[mock]` and `[redis]`: where bars come from.
 
 use super::{
-    rules::{Flag, Scalar as _, TimeframeText, Url, choice, choice_enum, int, text},
+    rules::{Flag, Scalar as _, Text, TimeframeText, Url, choice, choice_enum, int, text},
     section::{Section, Tables, section},
     url::RedisUrl,
 };
@@ -87,10 +87,18 @@ section! {
     RedisConfig {
         /// Its address.
         url: RedisUrl = Url,
+        /// File of the authorities that a TLS server's certificate may be of; empty for those of the system.
+        tls_ca: String = Text { empty: true },
+        /// File of the certificate that is shown to a TLS server; empty for none.
+        tls_cert: String = Text { empty: true },
+        /// File of its private key.
+        tls_key: String = Text { empty: true },
         /// Longest wait for a connection, ms.
         connect_timeout_ms: u64 = int(1, 600_000),
         /// Longest wait for a reply, ms.
         timeout_ms: u64 = int(1, 600_000),
+        /// How long a start waits for a server that is not there, s.
+        start_wait_s: u64 = int(0, 31_536_000),
         /// Longest pause between two attempts to connect again, ms.
         reconnect_max_ms: u64 = int(1, 600_000),
         /// How long an engine may be silent before another of its name may take over, ms.

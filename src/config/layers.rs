@@ -77,12 +77,13 @@ impl Override {
         Self { key: key.to_owned(), value: value.into() }
     }
 
-    /// `key=value` as a user types it; a value that is not TOML is a text. `None` without a key or an `=`.
+    /// `key=value` as a user types it; a value that is not TOML is a text. `None` without a key or an `=`, and
+    /// for an address.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let (key, value) = text.split_once('=')?;
         let (key, value) = (key.trim(), value.trim());
-        if key.is_empty() {
+        if key.is_empty() || key.contains("://") {
             return None;
         }
         let parsed = toml::from_str::<toml::Table>(&format!("v = {value}"));

@@ -22,6 +22,7 @@ mod resolve;
 mod root;
 mod rules;
 mod section;
+mod state;
 mod strategies;
 #[cfg(test)]
 mod tests;
@@ -39,11 +40,12 @@ pub use output::{CalculationEvents, KeysConfig, OutputConfig, StreamsConfig};
 pub use params::StrategiesConfig;
 pub use plan::{Asset, CellSpec, Plan, PriceMethod, StyleRules};
 pub use root::{Config, CorrelationConfig, StylesConfig};
+pub use state::StateConfig;
 pub use strategies::{
     BollingerParams, CommonParams, MAX_LOOKBACK, MAX_PERIOD, MAX_SWING_LOOKBACK, MaCrossoverParams, MacdRsiParams,
     RsiTrendParams, SrParams, StrategyParams,
 };
 pub use threads::{CoresConfig, EngineConfig, Idle, LimitsConfig, TelemetryConfig, Threading, Threads, TimeConfig};
 pub use timeframes::{TimeframeConfig, TimeframesConfig, default_weight};
-pub use url::RedisUrl;
+pub use url::{RedisUrl, redact};
 pub use watchlist::{AssetConfig, AssetTimeframe};

@@ -101,6 +101,18 @@ impl Node {
         }
     }
 
+    /// What kind of value it is: all that is shown of one that may be a password.
+    pub(super) const fn kind(&self) -> &'static str {
+        match &self.data {
+            Data::Flag(_) => "a switch",
+            Data::Int(_) | Data::Real(_) => "a number",
+            Data::Text(_) => "a text",
+            Data::Other(_) => "something else",
+            Data::List(_) => "a list",
+            Data::Table(_) => "a table",
+        }
+    }
+
     /// The value as a fault tells it: short, on one line, without passwords.
     pub(super) fn found(&self) -> String {
         const LONGEST: usize = 60;

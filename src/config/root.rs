@@ -2,7 +2,7 @@
 
 use super::{
     AssetConfig, EngineConfig, Faults, InputConfig, Layer, LimitsConfig, Loaded, MockConfig, OutputConfig, RedisConfig,
-    StrategiesConfig, StyleRules, TelemetryConfig, TimeConfig, TimeframesConfig, layers,
+    StateConfig, StrategiesConfig, StyleRules, TelemetryConfig, TimeConfig, TimeframesConfig, layers,
     rules::{int, real},
     section::{FromSection, Section, Tables, nested, section},
 };
@@ -21,6 +21,8 @@ section! {
         mock: MockConfig = nested(),
         /// The Redis server.
         redis: RedisConfig = nested(),
+        /// State that survives a restart.
+        state: StateConfig = nested(),
         /// Which timeframes are calculated, and how.
         timeframes: TimeframesConfig = nested(),
         /// Event time.

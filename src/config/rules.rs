@@ -155,6 +155,12 @@ impl Scalar for Url {
     fn allowed(&self) -> String {
         RedisUrl::ALLOWED.to_owned()
     }
+    fn found(&self, node: &Node) -> String {
+        match &node.data {
+            Data::Text(text) => RedisUrl::fault(text).to_owned(),
+            _ => format!("{}, not shown", node.kind()),
+        }
+    }
 }
 
 /// One of a few names.

@@ -33,7 +33,9 @@ impl<'t, 'f> Section<'t, 'f> {
     /// The section of a node, which must be a table.
     pub(super) fn new(path: String, node: &'t Node, faults: &'f mut Vec<Fault>) -> Self {
         if node.table().is_none() {
-            let problem = format!("found {}; allowed: a table of keys", node.found());
+            // Whoever writes `redis = "…"` may mean the address, or the password.
+            let found = if path == "redis" { node.kind().to_owned() } else { node.found() };
+            let problem = format!("found {found}; allowed: a table of keys");
             faults.push(Fault { origin: node.origin.clone(), key: path.clone(), problem });
         }
         Self { path, table: node.table(), origin: &node.origin, known: Vec::new(), faults }
@@ -84,7 +86,12 @@ impl<'t, 'f> Section<'t, 'f> {
 
     /// Reports a value that is not allowed.
     pub(super) fn refuse(&mut self, node: &Node, key: String, allowed: &str) {
-        self.fault_at(node, key, format!("found {}; allowed: {allowed}", node.found()));
+        self.refuse_as(node, key, &node.found(), allowed);
+    }
+
+    /// Reports a value that is not allowed, in these words for what was found.
+    pub(super) fn refuse_as(&mut self, node: &Node, key: String, found: &str, allowed: &str) {
+        self.fault_at(node, key, format!("found {found}; allowed: {allowed}"));
     }
 
     /// Reports a key that must be there and is not.
@@ -119,6 +126,10 @@ pub(super) trait Scalar {
     fn read(&self, node: &Node) -> Option<Self::Out>;
     /// What the rule allows, for people.
     fn allowed(&self) -> String;
+    /// A value that the rule does not allow, as it may be shown.
+    fn found(&self, node: &Node) -> String {
+        node.found()
+    }
 }
 
 /// A single value that has something to stand in for it once it is at fault.
@@ -144,7 +155,7 @@ impl<S: std::ops::Deref<Target: Scalar>> Field for Optional<S> {
         let value = self.0.read(node);
         if value.is_none() {
             let path = section.key(key);
-            section.refuse(node, path, &self.0.allowed());
+            section.refuse_as(node, path, &self.0.found(node), &self.0.allowed());
         }
         value
     }

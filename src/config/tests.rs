@@ -147,7 +147,7 @@ enabled = 1
         "my.toml:11: input.feed: found true; allowed: \"mock\", \"redis\"",
         "my.toml:12: input.streams[0].timeframe: found \"1q\"; allowed: a timeframe",
         "my.toml:12: input.streams[1].name: is missing; allowed: a text that is not empty",
-        "my.toml:14: redis.url: found \"http://user:***@host\"; allowed: redis://",
+        "my.toml:14: redis.url: found an address of another scheme (not shown); allowed: redis://",
         "my.toml:15: timeframes.7x: unknown key; ",
         "my.toml:17: timeframes.5m.price_scale: found 0; allowed: a number above 0, at most 1",
         "my.toml:19: strategies.macd_rsi.macd_fast: found 30; allowed: less than macd_slow, which is 26",

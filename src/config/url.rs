@@ -9,7 +9,7 @@ pub struct RedisUrl(String);
 impl RedisUrl {
     /// What an address may look like.
     pub const ALLOWED: &'static str = "redis://[user:password@]host[:port][/database], the same with rediss:// (TLS), \
-        or redis+unix:///path or unix:///path to a socket";
+        or redis+unix:///path or unix:///path to a socket; special characters of the password as %XX";
 
     /// The address as a text, where it is one.
     ///
@@ -28,6 +28,27 @@ impl RedisUrl {
         good.then(|| Self(text.to_owned()))
     }
 
+    /// What is wrong with a text that is no address, without a word of it: it may be nothing but a password.
+    pub(super) fn fault(text: &str) -> &'static str {
+        let Some((scheme, rest)) = text.split_once("://") else { return "a text without redis:// (not shown)" };
+        match scheme {
+            "redis" | "rediss"
+                if rest.rsplit_once('@').is_some_and(|(account, _)| account.contains(['/', '?', '#'])) =>
+            {
+                "an address with a /, ? or # in user or password (not shown; write %2F, %3F, %23)"
+            }
+            "redis" | "rediss" => "an address whose host, port or database is not good (not shown)",
+            "redis+unix" | "unix" => "a path that does not begin with a / (not shown)",
+            _ => "an address of another scheme (not shown)",
+        }
+    }
+
+    /// Whether connections to it are neither encrypted nor stay on this machine.
+    #[must_use]
+    pub fn is_plain_tcp(&self) -> bool {
+        self.0.starts_with("redis://")
+    }
+
     /// The address with its password.
     #[must_use]
     pub fn expose(&self) -> &str {
@@ -44,8 +65,11 @@ impl Default for RedisUrl {
 
 /// Whether this is `[user:password@]host[:port][/database][?…]`.
 fn tcp(rest: &str) -> bool {
+    let (account, rest) = rest.rsplit_once('@').unwrap_or(("", rest));
+    if account.contains(['/', '?', '#']) {
+        return false;
+    }
     let rest = rest.split(['?', '#']).next().unwrap_or_default();
-    let rest = rest.rsplit_once('@').map_or(rest, |(_, host)| host);
     let (host, database) = rest.split_once('/').unwrap_or((rest, ""));
     let (host, port) = match host.strip_prefix('[').and_then(|h| h.split_once(']')) {
         Some((host, "")) => (host, None),
@@ -65,7 +89,8 @@ fn tcp(rest: &str) -> bool {
 /// Hides too much rather than too little: everything from the first colon behind `://` (or the beginning, where somebody
 /// has forgotten the scheme) to the last `@`, the whole user part where it has no colon, and `pass=…` or `password=…` of
 /// a query.
-pub(super) fn redact(text: &str) -> String {
+#[must_use]
+pub fn redact(text: &str) -> String {
     let (scheme, rest) = text.find("://").map_or(("", text), |at| text.split_at(at + 3));
     let shown = match rest.rsplit_once('@') {
         None => rest.to_owned(),
@@ -110,9 +135,23 @@ mod tests {
         ] {
             assert!(RedisUrl::parse(good).is_some(), "{good}");
         }
-        for bad in ["", "localhost", "http://x", "redis://", "redis://h:0", "redis://h:99999", "redis://h/x", "unix://"]
-        {
+        for bad in [
+            "redis://:a/b@h",
+            "",
+            "localhost",
+            "http://x",
+            "redis://",
+            "redis://h:0",
+            "redis://h:99999",
+            "redis://h/x",
+            "unix://",
+        ] {
             assert!(RedisUrl::parse(bad).is_none(), "{bad}");
+        }
+        for bad in
+            ["hunter2", "redis:hunter2@h", "redis://:hun#ter2@h", "redis://:hun?ter2", "http://:hunter2@h", "://ter2"]
+        {
+            assert!(RedisUrl::parse(bad).is_none() && !RedisUrl::fault(bad).contains("ter2"), "{bad}");
         }
     }
 

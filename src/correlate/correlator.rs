@@ -2,11 +2,12 @@
 
 use super::{
     filter::{Cooldowns, HeldBack},
-    table::{ActiveSignals, Peers},
+    table::{ActiveSignals, EntryState, Peers},
 };
 use crate::{
     config::{Asset, Plan, StyleRules},
-    model::{Composite, Peer, Signal, Strategy, Timeframe, TimeframeId},
+    model::{Composite, Peer, Signal, Strategy, SymbolId, Timeframe, TimeframeId},
+    state::{StateError, put, take},
 };
 
 /// What becomes of a signal.
@@ -73,6 +74,33 @@ impl Correlator {
     #[must_use]
     pub fn symbols(&self) -> usize {
         self.symbols.len()
+    }
+
+    /// Appends the state of a symbol. Allocates nothing but room in `out`.
+    ///
+    /// # Errors
+    /// Never, as for [`put`].
+    pub fn save(&self, symbol: SymbolId, out: &mut Vec<u8>) -> Result<(), StateError> {
+        let state = &self.symbols[symbol.index()];
+        put(out, &(state.active.state().len() as u64))?;
+        for entry in state.active.state() {
+            put(out, &entry)?;
+        }
+        put(out, &state.cooldowns.state())
+    }
+
+    /// Takes the state of [`save`](Self::save) off the front.
+    ///
+    /// # Errors
+    /// Bytes that are none, or of other timeframes.
+    pub fn restore(&mut self, symbol: SymbolId, bytes: &mut &[u8]) -> Result<(), StateError> {
+        let (active, cooldowns): (Vec<Option<EntryState>>, Vec<u64>) = take(bytes)?;
+        let state = &mut self.symbols[symbol.index()];
+        if state.active.restore(&active) && state.cooldowns.restore(&cooldowns) {
+            Ok(())
+        } else {
+            Err(StateError::Shape("a symbol's signals"))
+        }
     }
 
     /// Bytes held.

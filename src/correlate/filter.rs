@@ -51,6 +51,20 @@ impl Cooldowns {
         Self { last: vec![0; timeframes * Strategy::COUNT * 2].into_boxed_slice() }
     }
 
+    /// By timeframe, strategy and side: number of the bar, plus one; 0 for none.
+    pub(super) fn state(&self) -> &[u64] {
+        &self.last
+    }
+
+    /// Takes what [`state`](Self::state) gave; whether it is of so many timeframes.
+    pub(super) fn restore(&mut self, last: &[u64]) -> bool {
+        let fits = last.len() == self.last.len();
+        if fits {
+            self.last.copy_from_slice(last);
+        }
+        fits
+    }
+
     /// Bytes held.
     pub(super) fn bytes(&self) -> usize {
         size_of::<Self>() + size_of_val(&*self.last)
@@ -97,6 +111,7 @@ mod tests {
             timeframe: TimeframeId::new(0),
             strategy,
             candidate: Candidate::PROBE,
+            settled: true,
         };
         for _ in 0..3 {
             assert_eq!(cooldowns.admit(&signal(Strategy::Probe), &rules, 0.0), Ok(()));

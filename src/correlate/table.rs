@@ -1,6 +1,7 @@
 //! The active signals of one symbol.
 
-use crate::model::{MAX_TIMEFRAMES, Peer, Side, Signal, Strategy, Timeframe, TimeframeId};
+use crate::model::{MAX_TIMEFRAMES, Peer, Side, Signal, SignalKind, Strategy, Timeframe, TimeframeId};
+use bincode::{Decode, Encode};
 
 /// The newest signal of one timeframe and strategy.
 #[derive(Debug, Clone, Copy)]
@@ -8,6 +9,16 @@ struct Entry {
     peer: Peer,
     side: Side,
     /// Event time, Unix ms, from which on it is no longer active.
+    expires: i64,
+}
+
+/// An [`Entry`] in a snapshot, without what its place says.
+#[derive(Debug, Clone, Copy, Encode, Decode)]
+pub(super) struct EntryState {
+    kind: SignalKind,
+    side: Side,
+    confidence: f64,
+    bar_ts: i64,
     expires: i64,
 }
 
@@ -43,6 +54,37 @@ impl ActiveSignals {
     /// No signals yet. Allocates.
     pub(super) fn new(timeframes: usize) -> Self {
         Self { entries: vec![None; timeframes * Strategy::COUNT].into_boxed_slice(), used: 0 }
+    }
+
+    /// The state by timeframe and strategy.
+    pub(super) fn state(&self) -> impl ExactSizeIterator<Item = Option<EntryState>> {
+        self.entries.iter().map(|entry| {
+            entry.as_ref().map(|Entry { peer, side, expires }| EntryState {
+                kind: peer.kind,
+                side: *side,
+                confidence: peer.confidence,
+                bar_ts: peer.bar_ts,
+                expires: *expires,
+            })
+        })
+    }
+
+    /// Takes what [`state`](Self::state) gave; whether it is of so many timeframes.
+    pub(super) fn restore(&mut self, state: &[Option<EntryState>]) -> bool {
+        if state.len() != self.entries.len() {
+            return false;
+        }
+        self.used = 0;
+        for (index, (entry, state)) in self.entries.iter_mut().zip(state).enumerate() {
+            let (timeframe, strategy) = (index / Strategy::COUNT, Strategy::ALL[index % Strategy::COUNT]);
+            *entry = state.map(|EntryState { kind, side, confidence, bar_ts, expires }| Entry {
+                peer: Peer { timeframe: TimeframeId::new(timeframe), strategy, kind, confidence, bar_ts },
+                side,
+                expires,
+            });
+            self.used |= u32::from(entry.is_some()) << timeframe;
+        }
+        true
     }
 
     /// Bytes held.

@@ -1,7 +1,10 @@
 //! Any of the agents, so that one thread can drive them all.
 
 use super::{AggregatorAgent, PublisherAgent, ReaderAgent, WorkerAgent};
-use crate::runtime::{Agent, AgentError, Interests, Now, Work};
+use crate::{
+    runtime::{Agent, AgentError, Interests, Now, Work},
+    state::{Snapshot, StateError},
+};
 
 /// One of the pipeline's agents.
 #[allow(clippy::large_enum_variant)] // a handful per engine
@@ -24,6 +27,11 @@ macro_rules! each {
 }
 
 impl AnyAgent {
+    /// Takes the state of a snapshot.
+    pub(super) fn restore(&mut self, snapshot: &Snapshot) -> Result<(), StateError> {
+        each!(self, agent => agent.restore(snapshot))
+    }
+
     /// Name, kept by whoever reports.
     pub(super) fn label(&self) -> String {
         self.name().to_owned()
@@ -50,6 +58,10 @@ impl Agent for AnyAgent {
 
     fn interests<'a>(&'a self, set: &mut Interests<'a>) {
         each!(self, agent => agent.interests(set));
+    }
+
+    fn is_blocked(&self) -> bool {
+        each!(self, agent => agent.is_blocked())
     }
 
     fn on_close(&mut self) -> Result<(), AgentError> {

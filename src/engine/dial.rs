@@ -1,9 +1,8 @@
 //! Connecting again without blocking: a short-lived thread dials, the agent looks whether it has got through.
 //!
-//! Between attempts lies a pause that doubles up to a bound and is shortened at random by up to half, so that a fleet
-//! that lost the same server does not come back in step. Nothing here is hot but [`Dial::is_up`].
+//! Nothing here is hot but [`Dial::is_up`].
 
-use super::Incidents;
+use super::{Backoff, Incidents};
 use crate::{publish::LeaseError, redis_io::LinkError, telemetry::LinkCounters};
 use crossbeam_utils::CachePadded;
 use std::{
@@ -14,8 +13,6 @@ use std::{
     },
 };
 
-/// First pause, ns.
-const PAUSE_MIN_NS: u64 = 20_000_000;
 /// Time between two looks at a thread that dials, ns.
 const LOOK_NS: u64 = 2_000_000;
 
@@ -51,12 +48,11 @@ enum State<T> {
 pub struct Dial<T> {
     who: &'static str,
     make: Arc<dyn Fn() -> Outcome<T> + Send + Sync>,
-    max_ns: u64,
-    random: u64,
+    /// A connection that breaks at once does not end a row of attempts.
+    backoff: Backoff,
     state: State<T>,
-    /// Attempts since the connection was lost, and in a row: a connection that breaks at once does not count as one.
+    /// Attempts since the connection was lost.
     attempts: u32,
-    in_a_row: u32,
     lost_ns: u64,
     counted_ns: u64,
     incidents: Arc<Incidents>,
@@ -78,15 +74,12 @@ impl<T: Send + 'static> Dial<T> {
         incidents: Arc<Incidents>,
         make: impl Fn() -> Outcome<T> + Send + Sync + 'static,
     ) -> Self {
-        let random = who.bytes().fold(u64::from(std::process::id()), |h, b| h.rotate_left(7) ^ u64::from(b));
         Self {
             who,
             make: Arc::new(make),
-            max_ns: max_ms * 1_000_000,
-            random,
+            backoff: Backoff::new(who, max_ms),
             state: State::Up { since_ns: 0 },
             attempts: 0,
-            in_a_row: 0,
             lost_ns: 0,
             counted_ns: 0,
             incidents,
@@ -124,8 +117,8 @@ impl<T: Send + 'static> Dial<T> {
     pub fn lost(&mut self, now_ns: u64, reason: &dyn fmt::Display) {
         let State::Up { since_ns } = self.state else { return };
         self.incidents.note(format!("{} disconnected: {reason}; connecting again", self.who));
-        if now_ns.saturating_sub(since_ns) > self.max_ns {
-            self.in_a_row = 0;
+        if now_ns.saturating_sub(since_ns) > self.backoff.max_ns() {
+            self.backoff.reset();
         }
         self.attempts = 0;
         self.lost_ns = now_ns;
@@ -135,26 +128,19 @@ impl<T: Send + 'static> Dial<T> {
     }
 
     fn wait(&mut self, now_ns: u64) {
-        let pause_ns = self.pause_ns();
+        let pause_ns = self.backoff.next_ns();
         self.state = State::Waiting { until_ns: now_ns + pause_ns };
-    }
-
-    /// The next pause of a row, ns.
-    fn pause_ns(&mut self) -> u64 {
-        let full_ns = (PAUSE_MIN_NS << self.in_a_row.min(20)).min(self.max_ns);
-        self.in_a_row += 1;
-        full_ns - jitter(&mut self.random) % (full_ns / 2 + 1)
     }
 
     /// Time until which to wait before something that was refused is tried again on the same connection, ns.
     pub fn pause_until_ns(&mut self, now_ns: u64) -> u64 {
-        now_ns + self.pause_ns()
+        now_ns + self.backoff.next_ns()
     }
 
     /// Something has succeeded: the next pause is a short one.
     #[inline]
     pub fn succeeded(&mut self) {
-        self.in_a_row = 0;
+        self.backoff.reset();
     }
 
     /// What has been dialled, once it is there. Never blocks; starts a thread where an attempt is due.
@@ -222,14 +208,6 @@ impl<T: Send + 'static> Dial<T> {
     }
 }
 
-/// splitmix64.
-fn jitter(state: &mut u64) -> u64 {
-    *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    let z = (*state ^ (*state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^ (z >> 31)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -276,14 +254,5 @@ mod tests {
             Err(LinkError::Connect { address: "there".to_owned(), source }.into())
         }));
         assert!(made.is_err());
-    }
-
-    #[test]
-    fn pauses_grow_to_their_bound_and_differ() {
-        let mut dial: Dial<u32> = Dial::new("reader", 1_000, Arc::default(), || Err(refused()));
-        let pauses: Vec<u64> = (0..40).map(|_| dial.pause_ns()).collect();
-        assert!(pauses[0] <= PAUSE_MIN_NS && pauses[0] >= PAUSE_MIN_NS / 2);
-        assert!(pauses[10..].iter().all(|ns| (500_000_000..=1_000_000_000).contains(ns)), "{pauses:?}");
-        assert!(pauses[10..].windows(2).any(|two| two[0] != two[1]));
     }
 }

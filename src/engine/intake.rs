@@ -1,7 +1,7 @@
 //! Records into the pipeline: symbols to identities, order and time checked, refusals counted and told.
 
 use super::{
-    BarOutlet, Gap,
+    BarOutlet, Gap, Saver,
     notes::{DeadLetter, LetterBytes, Mark, Note, RawFields},
     refusals::RefusalLog,
 };
@@ -10,6 +10,7 @@ use crate::{
     feed::{Admission, Record, Refusal},
     model::{Control, Directory, Head, SourceId, SymbolId, Timeframe, TimeframeId},
     runtime::Outlet,
+    state::{InputPosition, Part, ReaderState, Snapshot, StateError, put, take},
     telemetry::ReaderCounters,
 };
 use crossbeam_utils::CachePadded;
@@ -67,6 +68,8 @@ pub struct Intake {
     last_interval: Option<(Timeframe, TimeframeId)>,
     /// Time of arrival of the last entry, ns; 0 for one that only rebuilds state.
     arrival_ns: u64,
+    /// By input: the last entry taken. Empty where nobody wants to know.
+    positions: Vec<InputPosition>,
 }
 
 impl Intake {
@@ -91,6 +94,7 @@ impl Intake {
             refusals: wiring.refusals,
             last_interval: None,
             arrival_ns: 0,
+            positions: Vec::new(),
             plan,
         }
     }
@@ -200,6 +204,10 @@ impl Intake {
     pub fn entry_done(&mut self, origin: &Origin) {
         self.counters.entries.bump();
         self.arrival_ns = origin.arrival_ns;
+        if let Some(position) = self.positions.get_mut(usize::from(origin.source.input)) {
+            (position.major, position.minor, position.number) =
+                (origin.source.major, origin.source.minor, origin.number);
+        }
         if let Some(notes) = &mut self.notes {
             let seq = self.admission.seq();
             let Origin { source, number, journaled, replayed, .. } = *origin;
@@ -234,6 +242,49 @@ impl Intake {
         if let Some(notes) = &mut self.notes {
             notes.send(Note::Mark(Mark { seq, source, number: 0, journaled, replayed }));
         }
+    }
+
+    /// Keeps the positions of the inputs from now on, for snapshots; these are where they stand.
+    pub fn keep_positions(&mut self, positions: Vec<InputPosition>) {
+        self.positions = positions;
+    }
+
+    /// Tells that bars of an interval are missing before those that follow; how many cells are made of them.
+    #[cold]
+    pub fn incomplete(&mut self, interval: Timeframe) -> usize {
+        let Some(base) = self.plan.timeframe_id(interval) else { return 0 };
+        self.bars.control(Control::Incomplete { base });
+        let fed = self.plan.fed_by()[base.index()];
+        self.plan.assets.iter().map(|asset| (asset.enabled() & fed).count_ones() as usize).sum()
+    }
+
+    /// Puts the barrier of a snapshot behind everything taken so far, and saves the reader's own state.
+    ///
+    /// # Errors
+    /// Never, as for [`put`].
+    #[cold]
+    pub fn snapshot(&mut self, number: u32, saver: &mut Saver) -> Result<(), StateError> {
+        saver.begin(number);
+        saver.record(Part::Reader, |out| {
+            put(out, &ReaderState { inputs: self.positions.clone() })?;
+            self.admission.save(out)
+        })?;
+        saver.end();
+        self.bars.control(Control::Snapshot { number });
+        if let Some(notes) = &mut self.notes {
+            notes.send(Note::Snapshot { seq: self.admission.seq(), number });
+        }
+        Ok(())
+    }
+
+    /// Takes the state of a snapshot.
+    ///
+    /// # Errors
+    /// One that does not fit the plan.
+    pub fn restore(&mut self, snapshot: &Snapshot) -> Result<(), StateError> {
+        let mut bytes = snapshot.part(Part::Reader)?;
+        let _: ReaderState = take(&mut bytes)?;
+        self.admission.restore(bytes)
     }
 
     /// Tells that nothing follows.

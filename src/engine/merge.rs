@@ -51,6 +51,11 @@ impl Merge {
         Self { queues: (0..workers).map(|_| queue()).collect(), grown: 0 }
     }
 
+    /// Goes on behind a sequence.
+    pub fn resume(&mut self, seq: u64) {
+        self.queues.iter_mut().for_each(|queue| queue.complete = seq);
+    }
+
     /// Takes a message of a worker.
     #[inline]
     pub fn push(&mut self, worker: usize, message: WorkerMessage) {

@@ -2,6 +2,7 @@
 
 mod agents;
 mod any_agent;
+mod backoff;
 mod bar_outlet;
 mod blocked;
 mod dial;
@@ -16,11 +17,14 @@ mod refusals;
 mod routes;
 mod running;
 mod setup;
+mod snapshots;
 mod sources;
 
 pub use agents::{
-    AggregatorAgent, BatchRules, PublisherAgent, PublisherWiring, ReaderAgent, RowsWanted, WorkerAgent, WorkerWiring,
+    AggregatorAgent, Barriers, BatchRules, PublisherAgent, PublisherWiring, ReaderAgent, RowsWanted, WorkerAgent,
+    WorkerWiring,
 };
+pub use backoff::Backoff;
 pub use bar_outlet::BarOutlet;
 pub use blocked::Blocked;
 pub use dial::{Dial, DialError};
@@ -38,6 +42,9 @@ pub use refusals::{RefusalLog, Sample};
 pub use routes::Routes;
 pub use running::{Engine, StartError};
 pub use setup::{Outputs, Setup, Topology};
+pub use snapshots::{
+    Progress, Saver, SaverEnd, SnapshotOptions, SnapshotWriter, Sweep, check_snapshot, made_at, saver,
+};
 pub use sources::{
     FilesSource, Gap, MarketSource, Pace, Polled, RedisSource, RedisSourceError, RedisSourceOptions, Source,
     StreamStart,

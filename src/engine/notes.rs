@@ -27,6 +27,13 @@ pub enum Note {
         /// Which.
         gap: Box<Gap>,
     },
+    /// The barrier of a snapshot.
+    Snapshot {
+        /// Sequence of the last record accepted before it.
+        seq: u64,
+        /// Which.
+        number: u32,
+    },
 }
 
 /// An entry of the input has been taken, with all its records.

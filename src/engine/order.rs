@@ -6,9 +6,10 @@
 //! written to the journal in the transaction that holds their effects.
 
 use crate::redis_io::StreamId;
+use bincode::{Decode, Encode};
 
 /// A place in the order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Encode, Decode)]
 pub struct Place {
     /// The entry, or the one before.
     pub id: StreamId,
@@ -19,7 +20,7 @@ pub struct Place {
 }
 
 /// How far the order has got.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Encode, Decode)]
 pub struct Order {
     newest: Place,
 }
@@ -34,6 +35,12 @@ impl Order {
             return None;
         }
         Some(self.exception())
+    }
+
+    /// The place taken last.
+    #[must_use]
+    pub fn newest(&self) -> Place {
+        self.newest
     }
 
     /// Takes what has no place of its own.

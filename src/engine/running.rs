@@ -2,20 +2,22 @@
 
 use super::{
     AggregatorAgent, BatchRules, FileOutput, Incidents, Intake, IntakeWiring, Latest, LetterBytes, Note, Output,
-    PublisherAgent, PublisherWiring, ReaderAgent, RedisOutput, RefusalLog, Routes, Setup, Source, Topology,
-    WorkerAgent, WorkerWiring, any_agent::AnyAgent, memory::Memory,
+    Progress, PublisherAgent, PublisherWiring, ReaderAgent, RedisOutput, RefusalLog, Routes, Setup, SnapshotOptions,
+    SnapshotWriter, Source, Topology, WorkerAgent, WorkerWiring, agents::Barriers, any_agent::AnyAgent, memory::Memory,
+    saver,
 };
 use crate::{
     config::Plan,
     model::{BarMessage, Directory, MAX_TIMEFRAMES, TradingStyle, WorkerMessage},
     publish::FileError,
     runtime::{AgentFailure, Clock, Composite, Halt, Inlet, Outlet, Placement, Seat, ThreadHandle, Waker, ring},
+    state::StateError,
     telemetry::{
         AggregatorCounters, Collector, EngineCounters, EngineSnapshot, HistogramSet, Latency, LatencyRow, ProcessUsage,
-        PublisherCounters, ReaderCounters, Recorder, Report, Stage, WorkerCounters, recorder,
+        PublisherCounters, ReaderCounters, Recorder, Report, Stage, StateCounters, WorkerCounters, recorder,
     },
 };
-use std::{io, sync::Arc, time::Duration};
+use std::{io, sync::Arc, thread::JoinHandle, time::Duration};
 
 /// Messages one entry can cause in the reader: a frame of bars, and heads.
 const ENTRY_MESSAGES: usize = 2 * crate::feed::MAX_FRAME_RECORDS + 8;
@@ -34,6 +36,9 @@ pub enum StartError {
     /// The system has no thread or file descriptor left.
     #[error("cannot start a thread")]
     Thread(#[from] io::Error),
+    /// A snapshot is not one of this configuration.
+    #[error("the snapshot cannot be taken over")]
+    State(#[from] StateError),
     /// The histograms could not be made.
     #[error("cannot make the histograms")]
     Histogram(#[from] hdrhistogram::CreationError),
@@ -50,6 +55,8 @@ pub struct Engine {
     collectors: Vec<Collector>,
     memory: Arc<Memory>,
     threads: Vec<ThreadHandle>,
+    /// Writes the snapshots; ends when the agents have.
+    writer: Option<JoinHandle<()>>,
     /// Ends every thread at once.
     halt: Halt,
     /// Ends the reading; the rest follows by itself.
@@ -163,7 +170,7 @@ impl Engine {
     ///
     /// # Errors
     /// A file that cannot be created, a thread that cannot be started.
-    pub fn start(setup: Setup, clock: Clock) -> Result<Self, StartError> {
+    pub fn start(mut setup: Setup, clock: Clock) -> Result<Self, StartError> {
         let (halt, drain, done) = (Halt::new(), Halt::new(), Halt::new());
         let seats = Seats::new(&setup.topology, &clock, &halt)?;
         for agent in 0..seats.seats.len() {
@@ -177,7 +184,16 @@ impl Engine {
         let (plan, directory) = (Arc::clone(&setup.plan), Arc::clone(&setup.directory));
         let incidents = Arc::clone(&setup.incidents);
         let shared = Shared { clock: &clock, drain: &drain, done: &done, memory: &memory, refusals: &refusals };
-        let agents = assemble(setup, rings, &mut counters, &mut recorders, &shared)?;
+        let (snapshots, restore) = (setup.snapshots.take(), setup.restore.take());
+        let mut agents = assemble(setup, rings, &mut counters, &mut recorders, &shared)?;
+        if let Some(snapshot) = &restore {
+            agents.iter_mut().try_for_each(|agent| agent.restore(snapshot))?;
+        }
+        drop(restore);
+        let writer = match snapshots {
+            Some(options) => Some(keep_snapshots(options, &mut agents, &mut counters, &incidents)?),
+            None => None,
+        };
         let threads = spawn(agents, seats, &clock, &mut counters)?;
         let started_ns = clock.ns();
         let collectors = recorders.0;
@@ -190,6 +206,7 @@ impl Engine {
             collectors,
             memory,
             threads,
+            writer,
             halt,
             drain,
             done,
@@ -319,6 +336,11 @@ impl Engine {
             let ended = thread.join();
             result = result.and(ended);
         }
+        if let Some(writer) = self.writer.take()
+            && writer.join().is_err()
+        {
+            self.incidents.note("warning: the thread that writes snapshots failed".to_owned());
+        }
         for collector in &mut self.collectors {
             collector.collect();
         }
@@ -447,6 +469,32 @@ fn assemble(
     };
     agents.push(AnyAgent::Publisher(PublisherAgent::new(plan, output, wiring, rules)));
     Ok(agents)
+}
+
+/// Gives every agent a way to save its state, and starts the thread that writes it.
+fn keep_snapshots(
+    options: SnapshotOptions,
+    agents: &mut [AnyAgent],
+    counters: &mut EngineCounters,
+    incidents: &Arc<Incidents>,
+) -> Result<JoinHandle<()>, StartError> {
+    let (progress, mut ends) = (Progress::default(), Vec::new());
+    for agent in agents {
+        let (saver, end) = saver();
+        ends.push(end);
+        match agent {
+            AnyAgent::Reader(reader) => {
+                reader.snapshots(Barriers::new(saver, options.interval_ns, progress.clone()), &options.inputs);
+            }
+            AnyAgent::Aggregator(aggregator) => aggregator.snapshots(saver),
+            AnyAgent::Worker(worker) => worker.snapshots(saver),
+            AnyAgent::Publisher(publisher) => publisher.snapshots(saver),
+        }
+    }
+    let state = StateCounters::shared();
+    counters.state = Some(Arc::clone(&state));
+    let writer = SnapshotWriter::new(ends, options, progress, Arc::clone(incidents), state);
+    Ok(std::thread::Builder::new().name("snapshots".to_owned()).spawn(move || writer.run())?)
 }
 
 /// Puts the agents on their threads.

@@ -1,11 +1,12 @@
 //! What an engine is made of: the table of its agents, cores and rings.
 
-use super::{FileOutputOptions, Incidents, RedisLink, RowsWanted};
+use super::{FileOutputOptions, Incidents, RedisLink, RowsWanted, SnapshotOptions};
 use crate::{
     config::{Config, CoresConfig, Idle, Plan},
     model::Directory,
     publish::Sources,
     runtime::IdleStrategy,
+    state::Snapshot,
 };
 use std::sync::Arc;
 
@@ -91,6 +92,10 @@ pub struct Setup {
     /// Whether the publisher is told how far the input has been read: to keep a position, or to hold back what only
     /// rebuilds state.
     pub marks: bool,
+    /// State to go on from.
+    pub restore: Option<Snapshot>,
+    /// Where snapshots go, if anywhere; asks for `marks`.
+    pub snapshots: Option<SnapshotOptions>,
     /// Where agents say what has happened.
     pub incidents: Arc<Incidents>,
 }

@@ -6,10 +6,12 @@ use super::{Record, Refusal};
 use crate::{
     config::{Asset, Plan},
     model::{Bar, MAX_TIMEFRAMES, SymbolId, Timeframe, TimeframeId},
+    state::{StateError, put, take},
 };
+use bincode::{Decode, Encode};
 
 /// The newest accepted record of a symbol.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Encode, Decode)]
 struct Newest {
     ts: i64,
     /// End of its interval, Unix ms.
@@ -186,6 +188,29 @@ impl Admission {
             let end = timeframe.floor(newest.ts) + timeframe.interval_ms();
             newest.end < end && end <= boundary && self.event_ts < end + self.allowed_lateness_ms
         })
+    }
+
+    /// Appends the state.
+    ///
+    /// # Errors
+    /// Never, as for [`put`].
+    pub fn save(&self, out: &mut Vec<u8>) -> Result<(), StateError> {
+        put(out, &(self.seq, self.event_ts, self.next_clock_check))?;
+        put(out, &self.newest)
+    }
+
+    /// Takes the state of [`save`](Self::save) back, of the same symbols.
+    ///
+    /// # Errors
+    /// Bytes that are none, or of other symbols; nothing has changed then.
+    pub fn restore(&mut self, mut bytes: &[u8]) -> Result<(), StateError> {
+        let (seq, event_ts, next_clock_check) = take(&mut bytes)?;
+        let newest: Vec<Newest> = take(&mut bytes)?;
+        if newest.len() != self.newest.len() || !bytes.is_empty() {
+            return Err(StateError::Shape("the reader"));
+        }
+        (self.seq, self.event_ts, self.next_clock_check, self.newest) = (seq, event_ts, next_clock_check, newest);
+        Ok(())
     }
 
     /// Bytes held.

@@ -190,6 +190,18 @@ impl IndicatorLayout {
         let bands = self.bands.iter().map(|b| b.period);
         bands.chain(self.volumes.iter().copied()).chain(self.price_means.iter().copied()).max().unwrap_or(1)
     }
+
+    /// Bars after which nothing from before them weighs more than a thousandth in any indicator: an average over n bars
+    /// has forgotten them after n, an exponential one after n·ln(1000)/2, Wilder's after n·ln(1000).
+    #[must_use]
+    pub fn settling_bars(&self) -> u64 {
+        let forgets = 1_000f64.ln();
+        let macds = self.macds.iter().flat_map(|macd| [macd.slow.period + macd.signal.period]);
+        let emas = self.emas.iter().map(|ema| ema.period).chain(macds).map(|n| n as f64 * forgets / 2.0);
+        let rsis = self.rsis.iter().map(|&n| n as f64 * forgets);
+        let recursive = emas.chain(rsis).fold(0.0, f64::max).ceil() as u64;
+        recursive.max(self.longest_window() as u64)
+    }
 }
 
 #[cfg(test)]

@@ -75,6 +75,8 @@ pub struct Hiccups {
     pub mode: HiccupMode,
     /// Lateness to every appointment, ns, up to [`HIGHEST_NS`].
     pub lateness: Histogram<u64>,
+    /// The same by second, of a meter that was to keep them, from the time it was given.
+    pub seconds: Vec<Histogram<u64>>,
     /// Longest lateness, and for the spinning meter also the longest time between two readings of the clock, ns.
     pub max_ns: u64,
     /// Time measured, ns.
@@ -100,6 +102,29 @@ impl HiccupMeter {
     /// # Errors
     /// Where the core is not to be had, or no thread.
     pub fn start(core: Option<usize>, mode: HiccupMode, clock: &Clock) -> Result<Self, HiccupError> {
+        Self::launch(core, mode, clock, None)
+    }
+
+    /// As [`start`](Self::start), and keeps what it sees by second as well, from a time of the clock on, ns. Allocates a
+    /// histogram a second.
+    ///
+    /// # Errors
+    /// Where the core is not to be had, or no thread.
+    pub fn start_by_second(
+        core: Option<usize>,
+        mode: HiccupMode,
+        clock: &Clock,
+        from_ns: u64,
+    ) -> Result<Self, HiccupError> {
+        Self::launch(core, mode, clock, Some(from_ns))
+    }
+
+    fn launch(
+        core: Option<usize>,
+        mode: HiccupMode,
+        clock: &Clock,
+        seconds_from_ns: Option<u64>,
+    ) -> Result<Self, HiccupError> {
         let mut lateness = Histogram::new_with_bounds(1, HIGHEST_NS, 3)?;
         let stop = Arc::new(AtomicBool::new(false));
         let (report, reported) = mpsc::sync_channel(1);
@@ -118,13 +143,14 @@ impl HiccupMeter {
                 last_core: 0,
                 mode,
                 lateness,
+                seconds: Vec::new(),
                 max_ns: 0,
                 elapsed_ns: 0,
                 waited_ns: None,
                 clock_error_ns: 0,
             };
             if may_run {
-                hiccups.measure(&clock, &stopped);
+                hiccups.measure(&clock, &stopped, seconds_from_ns);
             }
             hiccups
         })?;
@@ -143,7 +169,7 @@ impl HiccupMeter {
 }
 
 impl Hiccups {
-    fn measure(&mut self, clock: &Clock, stop: &AtomicBool) {
+    fn measure(&mut self, clock: &Clock, stop: &AtomicBool, seconds_from_ns: Option<u64>) {
         let interval_ns = self.mode.interval_ns();
         let warm_ns = clock.ns() + WARM_UP_NS;
         while clock.ns() < warm_ns {}
@@ -166,6 +192,9 @@ impl Hiccups {
             self.max_ns = self.max_ns.max(now_ns - due_ns);
             while due_ns <= now_ns {
                 self.lateness.saturating_record(now_ns - due_ns);
+                if let Some(at_ns) = seconds_from_ns.and_then(|from_ns| due_ns.checked_sub(from_ns)) {
+                    self.keep(at_ns, now_ns - due_ns);
+                }
                 due_ns += interval_ns;
             }
         }
@@ -174,6 +203,18 @@ impl Hiccups {
         self.clock_error_ns = self.elapsed_ns.wrapping_sub(system_ns).cast_signed();
         self.waited_ns = run_queue_ns().zip(waited_ns).map(|(after, before)| after.saturating_sub(before));
         self.last_core = current_core();
+    }
+
+    /// Keeps a lateness in its second.
+    fn keep(&mut self, at_ns: u64, late_ns: u64) {
+        let second = (at_ns / 1_000_000_000) as usize;
+        while self.seconds.len() <= second {
+            // Grows with what it holds: a second rarely spans the whole range.
+            let Ok(histogram) = Histogram::new(3) else { return };
+            self.seconds.push(histogram);
+        }
+        // Cannot fail: it grows.
+        let _ = self.seconds[second].record(late_ns.max(1));
     }
 
     /// Lateness of this part of all appointments or less, ns.
@@ -225,6 +266,21 @@ mod tests {
         let due = hiccups.elapsed_ns / HiccupMode::Sleep.interval_ns();
         assert!(hiccups.lateness.len().abs_diff(due) <= 1, "{} of {due}", hiccups.lateness.len());
         assert!(hiccups.max_ns > 0 && hiccups.quantile_ns(0.5) <= hiccups.quantile_ns(1.0));
+    }
+
+    #[test]
+    fn seconds_start_where_they_are_told_to() {
+        let clock = Clock::new();
+        let from_ns = clock.ns() + 200_000_000;
+        let meter = HiccupMeter::start_by_second(None, HiccupMode::Sleep, &clock, from_ns).unwrap();
+        while clock.ns() < from_ns + 100_000_000 {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        let hiccups = meter.stop().unwrap();
+        let kept: u64 = hiccups.seconds.iter().map(Histogram::len).sum();
+        let since_ms = (clock.ns() - from_ns) / 1_000_000;
+        let all = hiccups.lateness.len();
+        assert!(kept > 0 && kept <= since_ms + 1 && kept < all, "{kept} of {all} in {since_ms} ms");
     }
 
     #[test]

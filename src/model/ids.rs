@@ -1,5 +1,6 @@
 //! Dense identities, handed out once at the edge and used as indices everywhere else.
 
+use bincode::{Decode, Encode};
 use std::num::NonZeroU8;
 
 /// Symbols one process can carry.
@@ -10,7 +11,7 @@ pub const MAX_SYMBOL_LEN: usize = 32;
 pub const MAX_TIMEFRAMES: usize = 16;
 
 /// Dense index of a symbol: its place in the watchlist, or its order of first appearance without one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Encode, Decode)]
 #[repr(transparent)]
 pub struct SymbolId(pub u16);
 
@@ -27,7 +28,7 @@ impl SymbolId {
 ///
 /// Stored plus one, so that a message can keep its tag in the unused zero and a [`Bar`](super::Bar) with its tag
 /// still fits one cache line.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
 #[repr(transparent)]
 pub struct TimeframeId(NonZeroU8);
 

@@ -1,9 +1,10 @@
 //! What crosses the rings.
 
-use super::{Bar, IndicatorRow, Signal};
+use super::{Bar, IndicatorRow, Signal, TimeframeId};
+use bincode::{Decode, Encode};
 
 /// Where an input record came from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Encode, Decode)]
 pub struct SourceId {
     /// Index of the input (stream or file) in the configuration's order.
     pub input: u8,
@@ -45,6 +46,16 @@ pub enum Control {
     Progress {
         /// The last complete sequence.
         seq: u64,
+    },
+    /// Bars of this base timeframe are missing before the ones that follow: what is made of them is to be marked.
+    Incomplete {
+        /// The base timeframe.
+        base: TimeframeId,
+    },
+    /// The barrier of a snapshot: state as of here is to be saved.
+    Snapshot {
+        /// Which.
+        number: u32,
     },
     /// Nothing follows.
     End,

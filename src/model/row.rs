@@ -1,6 +1,7 @@
 //! The published indicators of one closed bar.
 
 use super::{Bar, SourceId};
+use bincode::{Decode, Encode};
 
 /// Names of the published indicators, in the order of [`Indicators`]' fields.
 pub const INDICATOR_NAMES: [&str; 15] = [
@@ -24,7 +25,7 @@ pub const INDICATOR_NAMES: [&str; 15] = [
 /// The indicators that are published by name, with the parameters in their names; NaN where not ready.
 ///
 /// MACD is (12, 26, 9), the Bollinger bands are (20, 2). They are the same whatever the strategies are configured to read.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Encode, Decode)]
 #[allow(missing_docs)] // the names say it
 #[repr(C)]
 pub struct Indicators {
@@ -89,7 +90,7 @@ impl Indicators {
 }
 
 /// One closed bar with its published indicators, on its way from a worker to the publisher.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Encode, Decode)]
 pub struct IndicatorRow {
     /// The closed bar.
     pub bar: Bar,
@@ -105,4 +106,6 @@ pub struct IndicatorRow {
     pub previous_price: f64,
     /// Published indicators; all NaN where the engine was not asked for them.
     pub indicators: Indicators,
+    /// Whether nothing is missing from what they remember; see [`Control::Incomplete`](super::Control).
+    pub settled: bool,
 }

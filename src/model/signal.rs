@@ -1,9 +1,10 @@
 //! Signals: what a strategy says about one bar.
 
 use super::{SourceId, SymbolId, TimeframeId};
+use bincode::{Decode, Encode};
 
 /// The five strategies, in the order in which their signals are published.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
 #[repr(u8)]
 pub enum Strategy {
     /// MACD crossings confirmed by RSI, and divergences.
@@ -51,7 +52,7 @@ impl Strategy {
 }
 
 /// Which way a signal points.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Encode, Decode)]
 #[repr(u8)]
 pub enum Side {
     /// Prices are expected to rise.
@@ -82,7 +83,7 @@ impl Side {
 }
 
 /// What happened, as the strategies' tables name it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Encode, Decode)]
 #[repr(u8)]
 #[allow(missing_docs)] // the names are those of the definition, explained where each strategy is
 pub enum SignalKind {
@@ -159,7 +160,7 @@ pub const MAX_FACTORS: usize = 5;
 pub type Factors = [f64; MAX_FACTORS];
 
 /// What a strategy found on a bar, before it is anybody's.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Encode, Decode)]
 pub struct Candidate {
     /// What happened.
     pub kind: SignalKind,
@@ -179,7 +180,7 @@ impl Candidate {
 }
 
 /// One strategy's signal on one closed bar.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Encode, Decode)]
 pub struct Signal {
     /// Sequence of the input record that closed the bar.
     pub seq: u64,
@@ -203,4 +204,6 @@ pub struct Signal {
     pub strategy: Strategy,
     /// What is said.
     pub candidate: Candidate,
+    /// Whether nothing is missing from what its indicators remember; see [`Control::Incomplete`](super::Control).
+    pub settled: bool,
 }

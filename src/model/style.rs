@@ -1,10 +1,11 @@
 //! Trading styles and asset types.
 
 use super::Timeframe;
+use bincode::{Decode, Encode};
 use serde::{Deserialize, Serialize};
 
 /// How long a trader who acts on a signal means to hold: decides the thread and the latency budget of a cell.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Encode, Decode)]
 #[serde(rename_all = "lowercase")]
 pub enum TradingStyle {
     /// Within the day; by default timeframes below 30 minutes.

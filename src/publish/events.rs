@@ -3,7 +3,7 @@
 use super::indicators::fill_indicators;
 use super::json::Object;
 use super::names::OutputNames;
-use super::signal::fill_factors;
+use super::signal::{HISTORY, INCOMPLETE, fill_factors};
 use super::vote::{Vote, strongest};
 use crate::model::{Composite, Directory, IndicatorRow, SymbolId, TimeframeId};
 use crate::redis_io::Commands;
@@ -76,6 +76,9 @@ fn push_results(out: &mut Vec<u8>, results: &SymbolResults<'_>, directory: &Dire
             timeframes.object(directory.timeframe_name(timeframe), |object| {
                 if let Some(row) = row {
                     fill_indicators(object, &row.indicators);
+                    if !row.settled {
+                        object.text(HISTORY, INCOMPLETE);
+                    }
                 }
                 if let Some(composite) = signal {
                     object.object("signal", |object| fill_signal(object, composite, row));
@@ -106,7 +109,7 @@ fn fill_signal(object: &mut Object<'_>, composite: &Composite<'_>, row: Option<&
 }
 
 fn fill_vote(object: &mut Object<'_>, vote: &Vote) {
-    object.text("direction", vote.direction).float("confidence", vote.confidence).text("strength", vote.strength);
+    object.text("direction", vote.direction()).float("confidence", vote.confidence).text("strength", vote.strength());
     object.int("timeframes_analyzed", vote.timeframes.into());
     object.float("timeframe_alignment", vote.timeframe_alignment);
     object.float("strategy_alignment", vote.strategy_alignment);

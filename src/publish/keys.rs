@@ -91,8 +91,8 @@ pub fn set_composite_signal(
     let symbol = directory.symbol(symbol);
     names.composite_signals.set(commands, [symbol, ""], |out| {
         let mut object = Object::open(out);
-        object.text("symbol", symbol).text("direction", vote.direction).float("confidence", vote.confidence);
-        object.text("strength", vote.strength).int("timeframes_analyzed", vote.timeframes.into());
+        object.text("symbol", symbol).text("direction", vote.direction()).float("confidence", vote.confidence);
+        object.text("strength", vote.strength()).int("timeframes_analyzed", vote.timeframes.into());
         object.int("strategies_analyzed", vote.strategies.into()).int("contributing_signals", vote.contributing.into());
         object.float("timeframe_alignment", vote.timeframe_alignment);
         object.float("strategy_alignment", vote.strategy_alignment);

@@ -41,6 +41,13 @@ impl Holder {
         fields.find(|(key, _)| *key == name).map_or("?", |(_, value)| value)
     }
 
+    /// Whether it is this very process, which may not have heard that it was given the lease.
+    #[must_use]
+    pub fn is_self(&self) -> bool {
+        let process = Process::parse(self.field("machine"), self.field("pid"), self.field("started"));
+        process.is_some_and(|process| process == Process::current())
+    }
+
     /// Whether the process runs; `None` where that cannot be seen from here.
     fn is_alive(&self) -> Option<bool> {
         Process::parse(self.field("machine"), self.field("pid"), self.field("started")).and_then(|p| p.is_alive())

@@ -8,6 +8,11 @@ use crate::text::push_i64;
 
 const FIELDS: usize = 18;
 
+/// A field that is there only where the indicators behind a result have not seen all that they should remember.
+pub(super) const HISTORY: &str = "history";
+/// What it says then.
+pub(super) const INCOMPLETE: &str = "incomplete";
+
 /// Appends the identity of a signal, `{symbol}:{timeframe}:{strategy}:{bar_ts}`: the same in every run on the same
 /// input, as a strategy gives at most one signal on a bar.
 #[inline]
@@ -68,6 +73,9 @@ pub fn signal_json_line(out: &mut Vec<u8>, composite: &Composite<'_>, labels: La
     object.value("supporting", |out| push_peers(out, composite.supporting, directory));
     object.value("opposing", |out| push_peers(out, composite.opposing, directory));
     object.object("factors", |factors| fill_factors(factors, signal));
+    if !signal.settled {
+        object.text(HISTORY, INCOMPLETE);
+    }
     object.close();
     debug_assert!(!out[start..].contains(&b'\n'));
     out.push(b'\n');
@@ -95,7 +103,7 @@ fn escape_tail(out: &mut Vec<u8>, start: usize) {
 /// Appends an `XADD` of a signal to the signals' stream: numbers as decimal text; peers and factors as JSON.
 pub fn xadd_signal(commands: &mut Commands, names: &OutputNames, composite: &Composite<'_>, labels: Labels<'_>) {
     let (signal, directory) = (composite.signal, labels.directory);
-    let mut command = names.signals.xadd(commands, "", FIELDS);
+    let mut command = names.signals.xadd(commands, "", FIELDS + usize::from(!signal.settled));
     command.field_with("signal_id", |out| push_signal_id(out, signal, directory));
     command.field("symbol", directory.symbol(signal.symbol));
     command.field("timeframe", directory.timeframe_name(signal.timeframe));
@@ -110,4 +118,7 @@ pub fn xadd_signal(commands: &mut Commands, names: &OutputNames, composite: &Com
     command.field_with("supporting", |out| push_peers(out, composite.supporting, directory));
     command.field_with("opposing", |out| push_peers(out, composite.opposing, directory));
     command.field_with("factors", |out| push_factors(out, signal));
+    if !signal.settled {
+        command.field(HISTORY, INCOMPLETE);
+    }
 }

@@ -34,6 +34,7 @@ fn signal(symbol: u16, timeframe: usize, strategy: Strategy, side: Side) -> Sign
         timeframe: TimeframeId::new(timeframe),
         strategy,
         candidate,
+        settled: true,
     }
 }
 
@@ -97,7 +98,16 @@ fn row(timeframe: usize, ready: bool) -> IndicatorRow {
         ema_26: 15.0,
     };
     let source = SourceId::default();
-    IndicatorRow { bar: bar(timeframe), seq: 9, event_ts: TS, source, price: 101.5, previous_price: 100.0, indicators }
+    IndicatorRow {
+        bar: bar(timeframe),
+        seq: 9,
+        event_ts: TS,
+        source,
+        price: 101.5,
+        previous_price: 100.0,
+        indicators,
+        settled: true,
+    }
 }
 
 fn args(commands: &Commands) -> Vec<String> {

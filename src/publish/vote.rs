@@ -1,6 +1,7 @@
 //! The one opinion on a symbol that the composite signal of events and caches states.
 
 use crate::model::{Composite, MAX_TIMEFRAMES, Side, Strategy};
+use bincode::{Decode, Encode};
 
 /// What the active signals of a symbol say together, as of one group of signals.
 ///
@@ -8,14 +9,12 @@ use crate::model::{Composite, MAX_TIMEFRAMES, Side, Strategy};
 /// publication. The *votes* are the leader, the active signals of the other timeframes that support and oppose it, and
 /// the group's other signals on the leader's timeframe; each weighs its confidence. A timeframe (a strategy) *agrees*
 /// where its votes for the leader's side outweigh those against.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Encode, Decode)]
 pub struct Vote {
-    /// The leader's side: `buy` or `sell`; `hold` where its composite confidence is 0.
-    pub direction: &'static str,
+    /// The leader's side.
+    pub side: Side,
     /// The leader's composite confidence, in [0, 1].
     pub confidence: f64,
-    /// `strong` from 0.7, `moderate` from 0.4, else `weak`.
-    pub strength: &'static str,
     /// Timeframes with a vote.
     pub timeframes: u32,
     /// Strategies with a vote.
@@ -76,15 +75,32 @@ impl Vote {
         }
         let confidence = leader.composite_confidence;
         Some(Self {
-            direction: direction(side, confidence),
+            side,
             confidence,
-            strength: strength(confidence),
             timeframes: timeframes.voters(),
             strategies: strategies.voters(),
             contributing,
             timeframe_alignment: timeframes.alignment(),
             strategy_alignment: strategies.alignment(),
         })
+    }
+}
+
+impl Vote {
+    /// The leader's side: `buy` or `sell`; `hold` where its composite confidence is 0.
+    #[must_use]
+    pub fn direction(&self) -> &'static str {
+        if self.confidence > 0.0 { self.side.name() } else { "hold" }
+    }
+
+    /// `strong` from 0.7, `moderate` from 0.4, else `weak`.
+    #[must_use]
+    pub fn strength(&self) -> &'static str {
+        match self.confidence {
+            0.7.. => "strong",
+            0.4.. => "moderate",
+            _ => "weak",
+        }
     }
 }
 
@@ -97,16 +113,4 @@ where
     'b: 'a,
 {
     group.into_iter().reduce(|best, next| if measure(next) > measure(best) { next } else { best })
-}
-
-fn direction(side: Side, confidence: f64) -> &'static str {
-    if confidence > 0.0 { side.name() } else { "hold" }
-}
-
-fn strength(confidence: f64) -> &'static str {
-    match confidence {
-        0.7.. => "strong",
-        0.4.. => "moderate",
-        _ => "weak",
-    }
 }

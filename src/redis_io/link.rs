@@ -8,6 +8,7 @@ use super::link_error::{LinkError, ServerErrorKind};
 use super::reply::OwnedReply;
 use super::scan::Scanner;
 use super::socket::Socket;
+use super::tls::Tls;
 use super::token::{Limits, ProtocolError};
 use super::url::Address;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -20,10 +21,12 @@ use std::time::{Duration, Instant};
 pub struct LinkOptions {
     /// Name under which the server lists the connection.
     pub name: String,
-    /// Longest wait for the connection, per address of the host.
+    /// Longest wait for the connection, per address of the host, and again for the TLS handshake.
     pub connect_timeout: Duration,
     /// Longest wait for each reply while logging in.
     pub reply_timeout: Duration,
+    /// What TLS connections are made with; without it none can be made.
+    pub tls: Option<Tls>,
     /// Bound of the receive buffer, bytes: no reply can be larger.
     pub receive_bytes_max: usize,
     /// Bounds within a reply.
@@ -36,6 +39,7 @@ impl Default for LinkOptions {
             name: "wagehood-engine".to_owned(),
             connect_timeout: Duration::from_secs(5),
             reply_timeout: Duration::from_secs(5),
+            tls: None,
             receive_bytes_max: 80 << 20,
             limits: Limits::default(),
         }
@@ -60,7 +64,7 @@ impl Link {
     ///
     /// [`LinkError`] names the address, the step and what to do about it.
     pub fn connect(address: &Address, options: &LinkOptions) -> Result<Self, LinkError> {
-        let socket = Socket::connect(&address.endpoint, options.connect_timeout)
+        let socket = Socket::connect(&address.endpoint, options.tls.as_ref(), options.connect_timeout)
             .map_err(|source| LinkError::Connect { address: address.to_string(), source })?;
         let mut link = Self {
             address: address.to_string(),
@@ -70,7 +74,7 @@ impl Link {
             outbox: Vec::with_capacity(1 << 12),
             written: 0,
         };
-        link.log_in(address, options)?;
+        link.log_in(address, options).map_err(|error| hung_up(error, address))?;
         Ok(link)
     }
 
@@ -176,7 +180,8 @@ impl Link {
         Ok(true)
     }
 
-    /// Sends bytes of the caller's, as far as the socket takes them: the number sent, 0 where it takes none now.
+    /// Sends bytes of the caller's, as far as the socket takes them: the number sent, 0 where it takes none now. What
+    /// was not taken comes first in the next call.
     ///
     /// # Errors
     ///
@@ -244,6 +249,20 @@ impl Link {
 impl AsFd for Link {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.socket.as_fd()
+    }
+}
+
+/// A server that speaks TLS hangs up on whoever does not, without a word.
+fn hung_up(error: LinkError, address: &Address) -> LinkError {
+    use io::ErrorKind::{BrokenPipe, ConnectionReset, UnexpectedEof};
+    match error {
+        LinkError::Io { address: text, what: what @ ("AUTH" | "SELECT" | "CLIENT SETNAME"), source }
+            if !address.is_tls() && matches!(source.kind(), BrokenPipe | ConnectionReset | UnexpectedEof) =>
+        {
+            let why = "the server hung up before it had answered; where it speaks TLS, write rediss://";
+            LinkError::Io { address: text, what, source: io::Error::new(io::ErrorKind::ConnectionAborted, why) }
+        }
+        error => error,
     }
 }
 

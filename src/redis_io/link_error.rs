@@ -1,5 +1,6 @@
 //! What goes wrong with a server, in words that say what to do.
 
+use super::tls_error::TlsError;
 use super::token::ProtocolError;
 use std::io;
 
@@ -43,6 +44,8 @@ impl ServerErrorKind {
     /// The kind of an error by its first word.
     #[must_use]
     pub fn of(text: &[u8]) -> Self {
+        // Where EXEC itself is refused.
+        let text = text.strip_prefix(b"EXECABORT Transaction discarded because of: ").unwrap_or(text);
         match text.split(|&byte| byte == b' ').next().unwrap_or_default() {
             b"NOAUTH" => Self::NoAuth,
             b"WRONGPASS" => Self::WrongPass,
@@ -81,7 +84,7 @@ impl ServerErrorKind {
         match self {
             Self::NoAuth => "; the server wants a password: put it into the URL, redis://[user]:password@host",
             Self::WrongPass => "; check user and password in the URL",
-            Self::NoPerm => "; the account lacks a permission: see ACL GETUSER",
+            Self::NoPerm => "; the account lacks a permission: ACL GETUSER shows what it has, the README what it needs",
             Self::Loading => "; the server is loading its data, try again later",
             Self::ReadOnly => "; this is a replica: connect to its primary",
             Self::OutOfMemory => "; raise the server's maxmemory or lower the streams' lengths",
@@ -153,12 +156,15 @@ impl LinkError {
     ///
     /// Transient: every failure of the connection itself (refused, reset, silent, not resolved, a reply cut short) and
     /// [the server's transient states](ServerErrorKind::is_transient). Permanent: a wrong or missing password, a
-    /// missing permission, a key of another type, a command that the server does not know, no right to the socket.
+    /// missing permission, a certificate that is not good, a key of another type, a command that the server does not know, no right to the socket.
     #[must_use]
     pub fn is_transient(&self) -> bool {
         match self {
-            Self::Connect { source, .. } => source.kind() != io::ErrorKind::PermissionDenied,
-            Self::Io { .. } | Self::Protocol { .. } | Self::Busy { .. } => true,
+            Self::Connect { source, .. } => {
+                source.kind() != io::ErrorKind::PermissionDenied && !TlsError::is_permanent(source)
+            }
+            Self::Io { source, .. } => !TlsError::is_permanent(source),
+            Self::Protocol { .. } | Self::Busy { .. } => true,
             Self::Server { kind, .. } => kind.is_transient(),
         }
     }

@@ -14,6 +14,9 @@ mod stream_id;
 mod stream_info;
 #[cfg(test)]
 pub(crate) mod testing;
+mod tls;
+mod tls_error;
+mod tls_socket;
 mod token;
 mod url;
 mod xread;
@@ -26,6 +29,8 @@ pub use reply::OwnedReply;
 pub use scan::{Progress, Scanner};
 pub use stream_id::{StreamId, StreamIdError};
 pub use stream_info::StreamInfo;
+pub use tls::{Tls, TlsFiles, TlsFilesError};
+pub use tls_error::TlsError;
 pub use token::{Limits, ProtocolError, Token, token};
 pub use url::{Address, AddressError, Endpoint};
 pub use xread::{Entry, FieldIter, XreadCursor, XreadItem, encode_xread};

@@ -1,5 +1,7 @@
-//! The two kinds of socket: connected blocking with a timeout, non-blocking from then on.
+//! The kinds of socket: connected blocking with a timeout, non-blocking from then on.
 
+use super::tls::Tls;
+use super::tls_socket::TlsSocket;
 use super::url::Endpoint;
 use std::io::{self, Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};
@@ -11,17 +13,21 @@ use std::time::Duration;
 pub(super) enum Socket {
     Tcp(TcpStream),
     Unix(UnixStream),
+    Tls(Box<TlsSocket>),
 }
 
 impl Socket {
-    pub(super) fn connect(endpoint: &Endpoint, timeout: Duration) -> io::Result<Self> {
+    pub(super) fn connect(endpoint: &Endpoint, tls: Option<&Tls>, timeout: Duration) -> io::Result<Self> {
         Ok(match endpoint {
-            Endpoint::Tcp { host, port } => {
+            Endpoint::Tcp { host, port, tls: wanted } => {
                 let stream = connect_tcp(host, *port, timeout)?;
                 stream.set_nodelay(true)?;
                 rustix::net::sockopt::set_socket_keepalive(&stream, true)?; // a host that vanished answers no FIN
                 stream.set_nonblocking(true)?;
-                Self::Tcp(stream)
+                if !wanted {
+                    return Ok(Self::Tcp(stream));
+                }
+                Self::Tls(Box::new(TlsSocket::connect(stream, host, tls, timeout)?))
             }
             Endpoint::Unix { path } => {
                 let stream = UnixStream::connect(path)?;
@@ -36,6 +42,7 @@ impl Socket {
         match self {
             Self::Tcp(stream) => stream.read(room),
             Self::Unix(stream) => stream.read(room),
+            Self::Tls(stream) => stream.read(room),
         }
     }
 
@@ -44,6 +51,7 @@ impl Socket {
         match self {
             Self::Tcp(stream) => stream.write(bytes),
             Self::Unix(stream) => stream.write(bytes),
+            Self::Tls(stream) => stream.write(bytes),
         }
     }
 }
@@ -53,6 +61,7 @@ impl AsFd for Socket {
         match self {
             Self::Tcp(stream) => stream.as_fd(),
             Self::Unix(stream) => stream.as_fd(),
+            Self::Tls(stream) => stream.as_fd(),
         }
     }
 }

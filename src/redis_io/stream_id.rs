@@ -1,10 +1,11 @@
 //! Identities of stream entries.
 
 use crate::text::push_u64;
+use bincode::{Decode, Encode};
 use std::{fmt, str::FromStr};
 
 /// Identity of a stream entry; identities are ordered as the entries are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Encode, Decode)]
 pub struct StreamId {
     /// Time of the entry, Unix ms on the server's clock.
     pub ms: u64,

@@ -61,6 +61,11 @@ pub trait Agent {
     /// Adds the file descriptors that the agent waits for. Asked before parking only.
     fn interests<'a>(&'a self, _set: &mut Interests<'a>) {}
 
+    /// Whether the last duty cycle was idle because what is behind the agent takes nothing.
+    fn is_blocked(&self) -> bool {
+        false
+    }
+
     /// Called once after the last duty cycle, be it done or halted; not after a panic.
     ///
     /// # Errors

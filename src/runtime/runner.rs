@@ -6,7 +6,7 @@ use super::clock::{Clock, Now};
 use super::halt::Halt;
 use super::idle::{IdleStep, IdleStrategy, Idler};
 use super::waker::{Parker, Waker};
-use crate::telemetry::AgentCounters;
+use crate::telemetry::{AgentCounters, ThreadUsage};
 use crossbeam_utils::CachePadded;
 use std::io;
 use std::num::NonZeroU64;
@@ -16,6 +16,8 @@ use std::thread::JoinHandle;
 
 /// How late a timed wait of a driven thread may end, ns; the system's default is 50 µs.
 const TIMER_SLACK_NS: NonZeroU64 = NonZeroU64::MIN.saturating_add(999);
+/// Time between two looks at what the kernel says of a thread, ns.
+const LOOK_NS: u64 = 1_000_000_000;
 
 /// The place of one thread: everything it needs besides the agent.
 #[derive(Debug)]
@@ -134,6 +136,8 @@ impl Seat {
         let mut idler = Idler::new(self.idle);
         let mut now = self.clock.now();
         agent.on_start(now)?;
+        let start = ThreadUsage::read();
+        let mut look_ns = now.ns + LOOK_NS;
         while !self.halt.is_raised() {
             let work = match agent.do_work(now)? {
                 Work::Idle => self.idle(agent, idler.step(), &mut now)?,
@@ -147,10 +151,15 @@ impl Seat {
                     self.counters.busy(count, elapsed_ns);
                     idler.reset();
                 }
-                Work::Idle => self.counters.idle(elapsed_ns),
+                Work::Idle => self.counters.idle(elapsed_ns, agent.is_blocked()),
                 Work::Done => break,
             }
+            if now.ns >= look_ns {
+                look_ns = now.ns + LOOK_NS;
+                self.counters.look(&start);
+            }
         }
+        self.counters.look(&start);
         agent.on_close()
     }
 
@@ -167,7 +176,7 @@ impl Seat {
             IdleStep::Park(park_ns) => {
                 self.parker.announce();
                 let look = self.clock.now();
-                self.counters.idle(look.ns.saturating_sub(now.ns));
+                self.counters.idle(look.ns.saturating_sub(now.ns), agent.is_blocked());
                 *now = look;
                 let work = agent.do_work(look)?;
                 if work != Work::Idle {

@@ -63,6 +63,11 @@ impl Cells {
         self.cells.iter().skip(LANES)
     }
 
+    /// All of them.
+    pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut Cell> {
+        self.cells.iter_mut().skip(LANES)
+    }
+
     /// Takes one bar of each of at most [`LANES`](Self::LANES) different cells of one layout: by number of the cell. Hands
     /// each signal to `on_signal` with the place of its bar among `bars`, in the order of the bars.
     ///

@@ -55,6 +55,12 @@ impl CellLayout {
         self
     }
 
+    /// Bars after which a cell has forgotten what came before them.
+    #[must_use]
+    pub fn settling_bars(&self) -> u64 {
+        self.indicators.settling_bars().max(self.min_history() as u64)
+    }
+
     /// Bars a cell must keep for everything that looks back.
     #[must_use]
     pub fn min_history(&self) -> usize {

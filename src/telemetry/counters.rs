@@ -7,6 +7,7 @@
 //! in `_max`; everything else only grows, so that rates are differences.
 
 use super::counter::{Counter, Readout};
+use super::thread_usage::ThreadUsage;
 use crate::correlate::HeldBack;
 use crate::feed::Refusal;
 use crate::model::{MAX_TIMEFRAMES, Strategy};
@@ -170,6 +171,20 @@ counters! {
 }
 
 counters! {
+    /// Written by the thread that writes snapshots.
+    StateCounters, StateSnapshot, "state" {
+        /// Snapshots written.
+        snapshots: Counter,
+        /// Snapshots that could not be written.
+        failures: Counter,
+        /// Length of the last one.
+        bytes: Counter,
+        /// From the first record of the last one to its safe arrival on the disk, ns.
+        duration_ns: Counter,
+    }
+}
+
+counters! {
     /// Written by the sending end of a ring.
     OutletCounters, OutletSnapshot, "ring" {
         /// Messages sent and announced.
@@ -204,10 +219,23 @@ counters! {
         busy_ns: Counter,
         /// Time spent otherwise, ns; 0 for an agent that shares its thread.
         idle_ns: Counter,
+        /// Of that, time in which what is behind took nothing, ns.
+        blocked_ns: Counter,
         /// Longest duty cycle that found work, ns.
         duty_ns_max: Counter,
         /// Times the thread parked.
         parks: Counter,
+        /// Times the thread gave up its core to wait, as of the last look; this and below 0 for an agent that shares its
+        /// thread.
+        voluntary_switches: Counter,
+        /// Times it was made to give up its core, as of the last look.
+        involuntary_switches: Counter,
+        /// Page faults served without a read, from the first duty cycle to the last look.
+        minor_faults: Counter,
+        /// Page faults that read from a disk, from the first duty cycle to the last look.
+        major_faults: Counter,
+        /// The core it ran on at the last look.
+        last_core: Counter,
     }
 }
 
@@ -222,11 +250,22 @@ impl AgentCounters {
         self.duty_ns_max.raise(elapsed_ns);
     }
 
-    /// Accounts one duty cycle that found nothing and, with the idling after it, took `elapsed_ns`.
+    /// Accounts one duty cycle that found nothing, or no room, and with the idling after it took `elapsed_ns`.
     #[inline]
-    pub fn idle(&self, elapsed_ns: u64) {
+    pub fn idle(&self, elapsed_ns: u64, blocked: bool) {
         self.duty_cycles.bump();
         self.idle_ns.add(elapsed_ns);
+        self.blocked_ns.add(if blocked { elapsed_ns } else { 0 });
+    }
+
+    /// Notes what the kernel says of the calling thread, whose counters these are, against what it said at its start.
+    pub fn look(&self, start: &ThreadUsage) {
+        let now = ThreadUsage::read();
+        self.voluntary_switches.set(now.voluntary_switches - start.voluntary_switches);
+        self.involuntary_switches.set(now.involuntary_switches - start.involuntary_switches);
+        self.minor_faults.set(now.minor_faults - start.minor_faults);
+        self.major_faults.set(now.major_faults - start.major_faults);
+        self.last_core.set(now.core);
     }
 }
 

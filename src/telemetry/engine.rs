@@ -2,8 +2,8 @@
 
 use super::counters::{
     AgentCounters, AgentSnapshot, AggregatorCounters, AggregatorSnapshot, LinkCounters, LinkSnapshot,
-    PublisherCounters, PublisherSnapshot, ReaderCounters, ReaderSnapshot, RingCounters, RingSnapshot, StreamCounters,
-    StreamSnapshot, WorkerCounters, WorkerSnapshot,
+    PublisherCounters, PublisherSnapshot, ReaderCounters, ReaderSnapshot, RingCounters, RingSnapshot, StateCounters,
+    StateSnapshot, StreamCounters, StreamSnapshot, WorkerCounters, WorkerSnapshot,
 };
 use crossbeam_utils::CachePadded;
 use std::sync::Arc;
@@ -25,6 +25,8 @@ pub struct EngineCounters {
     pub streams: Vec<(String, Arc<CachePadded<StreamCounters>>)>,
     /// Every connection that is made again when it is lost, with the name of its owner.
     pub links: Vec<(String, Arc<CachePadded<LinkCounters>>)>,
+    /// Of the snapshots, where there are any.
+    pub state: Option<Arc<CachePadded<StateCounters>>>,
     /// Every agent with its name.
     pub agents: Vec<(String, Arc<CachePadded<AgentCounters>>)>,
     /// Every thread with its name.
@@ -48,6 +50,8 @@ pub struct EngineSnapshot {
     pub streams: Vec<(String, StreamSnapshot)>,
     /// Every connection with the name of its owner.
     pub links: Vec<(String, LinkSnapshot)>,
+    /// Of the snapshots, where there are any.
+    pub state: Option<StateSnapshot>,
     /// Every agent with its name.
     pub agents: Vec<(String, AgentSnapshot)>,
     /// Every thread with its name.
@@ -66,6 +70,7 @@ impl EngineCounters {
         all.rings = self.rings.iter().map(|(name, ring)| ring_snapshot(name, ring)).collect();
         all.streams = self.streams.iter().map(|(name, stream)| (name.clone(), stream.read())).collect();
         all.links = self.links.iter().map(|(name, link)| (name.clone(), link.read())).collect();
+        all.state = self.state.as_ref().map(|state| state.read());
         all.agents = self.agents.iter().map(|(name, agent)| (name.clone(), agent.read())).collect();
         all.threads = self.threads.iter().map(|(name, thread)| (name.clone(), thread.read())).collect();
         all

@@ -8,6 +8,7 @@ mod histogram;
 mod memory;
 mod report;
 mod table;
+mod thread_usage;
 
 pub use counter::{Counter, Readout};
 pub use counters::*;
@@ -17,3 +18,4 @@ pub use histogram::{Collector, HIGHEST_NS, HistogramSet, Latency, LatencySummary
 pub use memory::ProcessUsage;
 pub use report::{LatencyRow, Report, StatusLine};
 pub use table::{Table, exact_count, human_bytes, human_count, human_ns};
+pub use thread_usage::ThreadUsage;

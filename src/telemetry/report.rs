@@ -103,16 +103,40 @@ impl Report {
     }
 
     fn duty(&self, title: &str, of: &[(String, AgentSnapshot)]) -> Table {
-        let mut table = Table::new(title, &["name", "cycles", "busy cycles", "work", "busy", "longest", "parks"]);
+        let heads = ["name", "cycles", "busy cycles", "work", "busy", "idle", "blocked", "longest", "parks"];
+        let mut table = Table::new(title, &heads);
         for (name, agent) in of {
+            // Agents that share a thread are idle together.
+            let otherwise = |ns: u64| if agent.idle_ns == 0 { "–".to_owned() } else { percent(ns, self.elapsed_ns) };
             table.row([
                 name.clone(),
                 human_count(agent.duty_cycles),
                 human_count(agent.busy_cycles),
                 human_count(agent.work),
                 percent(agent.busy_ns, self.elapsed_ns),
+                otherwise(agent.idle_ns.saturating_sub(agent.blocked_ns)),
+                otherwise(agent.blocked_ns),
                 human_ns(agent.duty_ns_max),
                 human_count(agent.parks),
+            ]);
+        }
+        table
+    }
+
+    /// The threads as the kernel saw them since their first duty cycle.
+    fn scheduling(&self) -> Table {
+        let heads = ["thread", "last core", "waits", "made to wait", "page faults", "of these from a disk"];
+        let mut table = Table::new("Threads as the kernel saw them, since their start", &heads);
+        let c = &self.counters;
+        // Without shared threads each agent is one.
+        for (name, thread) in if c.threads.is_empty() { &c.agents } else { &c.threads } {
+            table.row([
+                name.clone(),
+                thread.last_core.to_string(),
+                human_count(thread.voluntary_switches),
+                human_count(thread.involuntary_switches),
+                human_count(thread.minor_faults + thread.major_faults),
+                human_count(thread.major_faults),
             ]);
         }
         table
@@ -164,6 +188,17 @@ impl Report {
             let name = format!("{name} disconnected, {} times connected again", link.reconnects);
             table.row([name, human_ns(link.down_ns), percent(link.down_ns, self.elapsed_ns)]);
         }
+        table
+    }
+
+    /// The snapshots of the state.
+    fn state(&self) -> Table {
+        let mut table = Table::new("Snapshots", &["what", "amount"]);
+        let Some(state) = &self.counters.state else { return table };
+        table.row(["written".to_owned(), human_count(state.snapshots)]);
+        table.row(["failed".to_owned(), human_count(state.failures)]);
+        table.row(["length of the last".to_owned(), human_bytes(state.bytes)]);
+        table.row(["time it took".to_owned(), human_ns(state.duration_ns)]);
         table
     }
 
@@ -240,9 +275,11 @@ impl fmt::Display for Report {
             self.reasons(),
             self.duty("Agents", &c.agents),
             self.duty("Threads", &c.threads),
+            self.scheduling(),
             self.rings(),
             self.streams(),
             self.waits(),
+            self.state(),
             self.memory(),
         ];
         let mut first = true;
@@ -319,8 +356,15 @@ mod tests {
         counters.reader.refused[Refusal::Late.index()] = 42;
         counters.aggregator.closed[1] = 200_000;
         counters.worker.signals[0][1] = 77;
-        let agent =
-            AgentSnapshot { duty_cycles: 5_000, busy_ns: 500_000_000, duty_ns_max: 123_456, ..Default::default() };
+        let agent = AgentSnapshot {
+            duty_cycles: 5_000,
+            busy_ns: 500_000_000,
+            idle_ns: 1_500_000_000,
+            blocked_ns: 250_000_000,
+            duty_ns_max: 123_456,
+            involuntary_switches: 4_321,
+            ..Default::default()
+        };
         counters.agents = vec![("reader".to_owned(), agent)];
         let mut ring = RingSnapshot { name: "reader→worker 0".to_owned(), capacity: 1_024, ..Default::default() };
         ring.inlet.waiting_max = 512;
@@ -354,6 +398,8 @@ mod tests {
         let text = report().to_string();
         for part in
             ["PASS", "FAIL", "500K/s", "record refused: late", "50.0%", "25.0%", "3.00 MiB", "macd_rsi", "123 µs"]
+                .into_iter()
+                .chain(["62.5%", "12.5%", "4.32K"])
         {
             assert!(text.contains(part), "{part} is not in\n{text}");
         }

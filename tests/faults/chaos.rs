@@ -9,21 +9,24 @@ use crate::{
     server::Server,
 };
 use std::{
+    fs,
+    path::Path,
     sync::atomic::Ordering::SeqCst,
     time::{Duration, Instant},
 };
 
-const KINDS: [&str; 6] = [
+const KINDS: [&str; 7] = [
     "engine killed",
     "redis-server killed",
     "reply cut in the middle",
     "reply late",
     "answers dropped, half open",
     "connection closed when made",
+    "engine killed, snapshot damaged",
 ];
 
 /// How often each kind strikes, of a hundred.
-const SHARES: [u64; 6] = [40, 16, 16, 10, 10, 8];
+const SHARES: [u64; 7] = [30, 16, 16, 10, 10, 8, 10];
 
 fn kind(random: &mut Random) -> usize {
     let mut at = random.below(SHARES.iter().sum());
@@ -35,6 +38,20 @@ fn kind(random: &mut Random) -> usize {
             here
         })
         .unwrap()
+}
+
+/// Flips a bit of the newest snapshot of the engine, or cuts it.
+fn damage_newest_snapshot(dir: &Path, random: &mut Random) {
+    let files = fs::read_dir(dir.join("state")).into_iter().flatten().flatten().map(|entry| entry.path());
+    let Some(newest) = files.filter(|path| path.extension().is_some_and(|e| e == "snapshot")).max() else { return };
+    let mut bytes = fs::read(&newest).unwrap();
+    let at = random.below(bytes.len() as u64) as usize;
+    if random.below(2) == 0 {
+        bytes[at] ^= 1 << random.below(8);
+    } else {
+        bytes.truncate(at);
+    }
+    fs::write(newest, bytes).unwrap();
 }
 
 #[test]
@@ -72,9 +89,13 @@ fn signals_are_those_of_an_undisturbed_run_each_once() {
                 mischief.delays.fetch_add(1 + random.below(3), SeqCst);
             }
             4 => drop(mischief.deaf.fetch_add(1, SeqCst)),
-            _ => {
+            5 => {
                 mischief.cuts.fetch_add(2, SeqCst);
                 mischief.refusals.fetch_add(1 + random.below(3), SeqCst);
+            }
+            _ => {
+                engine.kill();
+                damage_newest_snapshot(dir.path(), &mut random);
             }
         }
     }
@@ -109,10 +130,19 @@ fn signals_are_those_of_an_undisturbed_run_each_once() {
     for (kind, count) in KINDS.iter().zip(struck) {
         eprintln!("  {kind:<32} {count:>5}");
     }
+    let restored = engine.said().matches("with the state of the snapshot").count();
+    eprintln!("  {:<32} {restored:>5}", "starts from a snapshot");
     eprintln!("  {:<32} {:>5}", "signals expected", expected.len());
     eprintln!("  {:<32} {lost:>5}", "signals lost");
     eprintln!("  {:<32} {repeated:>5}", "signals repeated or different");
     eprintln!("  {:<32} {:>5}", "closed bars expected", bars[0].0 + bars[1].0);
+    let out_of_order: usize = redis::cmd("XLEN").arg("wagehood:engine:journal:stormy").query(&mut link).unwrap();
+    eprintln!("  {:<32} {out_of_order:>5}", "entries out of order");
+    if let Some((at, (wanted, got))) = expected.iter().zip(&found).enumerate().find(|(_, (wanted, got))| wanted != got)
+    {
+        eprintln!("  the first that differs is number {at}:\n   wanted {wanted:?}\n    found {got:?}");
+    }
+    assert!(restored > 0, "no start made use of a snapshot\n{}", engine.said());
     assert!(expected.len() > 100, "{} signals prove little", expected.len());
     assert_eq!((lost, repeated), (0, 0), "{}", engine.said());
     assert!(expected == found, "the same signals in another order");

@@ -37,6 +37,8 @@ timeframe = "1m"
 url = "redis://127.0.0.1:{port}"
 timeout_ms = 1000
 reconnect_max_ms = 200
+[state]
+snapshot_interval_s = 1
 [timeframes]
 list = ["1s", "1m", "5m"]
 [output]
@@ -83,6 +85,7 @@ impl Engine {
             .arg("--config")
             .arg(&self.config)
             .args(&self.args)
+            .current_dir(&self.dir)
             .stdin(Stdio::null())
             .stdout(log("out"))
             .stderr(log("err"))

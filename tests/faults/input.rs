@@ -143,3 +143,59 @@ fn rubbish_is_refused_one_by_one_in_bounded_memory() {
     eprintln!("{UNKNOWN} unknown symbols: {}", peak.trim());
     assert!(report.contains("records accepted"), "{report}");
 }
+
+/// Signals that say that their history is incomplete, and those that do not.
+fn by_history(entries: &[crate::outcome::Entry]) -> (usize, usize) {
+    let marked = entries.iter().filter(|entry| entry.get("history").is_some_and(|text| text == "incomplete")).count();
+    (marked, entries.len() - marked)
+}
+
+#[test]
+fn a_snapshot_makes_up_for_history_that_was_trimmed_and_without_one_the_signals_say_so() {
+    let (dir, server, names) = (tempfile::tempdir().unwrap(), Server::start(), symbols(4, 0));
+    let mut link = server.connection();
+    let mut walk = Walk::new(5, "S", 4, 1_000);
+    let start = |name: &str, more: &str| {
+        let mut engine = Engine::new(dir.path(), name, &config(server.port, name, &names, more), &[]);
+        engine.start();
+        engine
+    };
+    // One that is never stopped, one that goes on from its snapshot, one that has none.
+    let mut calm = start("calm", "");
+    let mut others = [start("kept", ""), start("bare", "")];
+    write(&mut link, &mut walk, 3_000);
+    for name in ["calm", "kept", "bare"] {
+        assert!(caught_up(&mut link, name, &STREAMS[..1], LONG), "{name}");
+    }
+    others.iter_mut().for_each(Engine::stop);
+    let before = entries(&mut link, "signals:bare").len();
+    let _: usize = link.xtrim(STREAMS[0], redis::streams::StreamMaxlen::Equals(100)).unwrap();
+    // What the bare one would go on from is gone.
+    for file in std::fs::read_dir(dir.path().join("state")).unwrap().flatten() {
+        if file.file_name().to_str().unwrap().starts_with("bare-") {
+            std::fs::remove_file(file.path()).unwrap();
+        }
+    }
+    write(&mut link, &mut walk, 40_000);
+    others.iter_mut().for_each(Engine::start);
+    for name in ["calm", "kept", "bare"] {
+        assert!(caught_up(&mut link, name, &STREAMS[..1], LONG), "{name}");
+    }
+    let [mut kept, mut bare] = others;
+    calm.stop();
+    kept.stop();
+    bare.stop();
+    let wanted = entries(&mut link, "signals:calm");
+    assert!(wanted == entries(&mut link, "signals:kept"), "{}", kept.said());
+    assert_eq!(by_history(&wanted).0, 0);
+    assert!(kept.said().contains("with the state of the snapshot"), "{}", kept.said());
+    let said = bare.said();
+    assert!(said.contains("no longer holds all that its bars were made of: signals of 12 cells"), "{said}");
+    let (marked, unmarked) = by_history(&entries(&mut link, "signals:bare")[before..]);
+    eprintln!("{} signals; without a snapshot {marked} are marked, then {unmarked} not", wanted.len());
+    assert!(marked > 0 && unmarked > 0, "{marked} {unmarked}");
+    let last_marked = |entry: &crate::outcome::Entry| entry.contains_key("history") && entry["timeframe"] == "1s";
+    let found = entries(&mut link, "signals:bare");
+    let last = found.iter().rposition(last_marked).unwrap();
+    assert!(found[last + 1..].iter().any(|entry| entry["timeframe"] == "1s"), "the mark never goes");
+}

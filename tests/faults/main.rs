@@ -3,15 +3,20 @@
 //! `FAULTS` sets the number of faults of the long test, `SEED` where and when they strike.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr, missing_docs, unreachable_pub)]
 
+mod certificates;
 mod chaos;
 mod clock;
 mod engine;
 mod feed;
 mod input;
 mod outcome;
+#[path = "../outside/mod.rs"]
+mod outside;
 mod proxy;
 mod refused;
 mod server;
+mod start;
+mod tls;
 mod writers;
 
 /// A number from the environment.

@@ -10,6 +10,7 @@ pub struct Server {
     child: Child,
     dir: tempfile::TempDir,
     pub port: u16,
+    options: Vec<String>,
 }
 
 pub fn free_port() -> u16 {
@@ -18,10 +19,18 @@ pub fn free_port() -> u16 {
 
 impl Server {
     pub fn start() -> Self {
+        Self::start_with(Vec::new())
+    }
+
+    /// A server with these options besides.
+    pub fn start_with(options: Vec<String>) -> Self {
+        Self::start_at(free_port(), options)
+    }
+
+    pub fn start_at(port: u16, options: Vec<String>) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let port = free_port();
-        let child = spawn(&dir, port);
-        let server = Self { child, dir, port };
+        let child = spawn(&dir, port, &options);
+        let server = Self { child, dir, port, options };
         server.wait();
         server
     }
@@ -32,7 +41,7 @@ impl Server {
     }
 
     pub fn restart(&mut self) {
-        self.child = spawn(&self.dir, self.port);
+        self.child = spawn(&self.dir, self.port, &self.options);
         self.wait();
     }
 
@@ -61,11 +70,12 @@ pub fn try_connection(port: u16) -> Option<redis::Connection> {
     Some(connection)
 }
 
-fn spawn(dir: &tempfile::TempDir, port: u16) -> Child {
+fn spawn(dir: &tempfile::TempDir, port: u16, options: &[String]) -> Child {
     Command::new("redis-server")
         .args(["--port", &port.to_string(), "--save", "", "--appendonly", "yes", "--appendfsync", "always"])
         .args(["--auto-aof-rewrite-percentage", "0", "--dir"])
         .arg(dir.path())
+        .args(options)
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()

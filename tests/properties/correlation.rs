@@ -156,6 +156,7 @@ fn signal(
         timeframe: TimeframeId::new(timeframe),
         strategy,
         candidate: Candidate { kind, side, confidence, factors: [0.0; 5] },
+        settled: true,
     }
 }
 

@@ -26,6 +26,55 @@ fn asset(symbol: &str, enabled: bool, priority: u32, timeframes: &Value) -> Valu
 }
 
 #[test]
+fn what_is_shown_and_examined_is_what_would_run() {
+    let server = Server::start();
+    let mut client = server.connect();
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("my.toml");
+    std::fs::write(
+        &file,
+        format!("[input]\nfeed = \"redis\"\n[redis]\nurl = \"{}\"\n{}", server.tcp(), TOML.replace("[redis]\n", "")),
+    )
+    .unwrap();
+    let ask = |args: &[&str]| {
+        let out = std::process::Command::new(env!("CARGO_BIN_EXE_wagehood-engine"))
+            .args(args)
+            .arg("--config")
+            .arg(&file)
+            .output();
+        let out = out.unwrap();
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        (out.status.success(), text(&out.stdout) + &text(&out.stderr))
+    };
+    let put = |client: &mut super::server::Client, watchlist: &Value| {
+        client.set(&format!("{PREFIX}watchlist"), &format!("JSON:{watchlist}"));
+    };
+    put(&mut client, &json!([asset("SPY", true, 2, &json!(["1m"])), asset("QQQ", true, 1, &json!(["1m"]))]));
+    for redis in [vec!["--redis"], vec!["--redis", &server.unix()]] {
+        let (good, said) = ask(&[&["config", "check"], &redis[..]].concat());
+        assert!(good && said.starts_with("ok: 2 symbols, 1 timeframe (1m), "), "{said}");
+    }
+    let (good, said) = ask(&["config", "show", "--redis"]);
+    assert!(good && said.contains("symbol = \"SPY\"  # redis wagehood:realtime_config:watchlist"), "{said}");
+    let (good, said) = ask(&["config", "check", "--redis", "--set", "redis.config_from_redis=false"]);
+    assert!(!good && said.contains("no symbol is enabled"), "{said}");
+    let (_, said) = ask(&["doctor", "--seconds", "1"]);
+    assert!(said.contains("redis://127.0.0.1") && !said.contains("examined without"), "{said}");
+    // What is wrong with them is found by all of them, as by a start.
+    put(&mut client, &json!([{"symbol": 7}]));
+    for command in
+        [&["config", "check", "--redis"][..], &["config", "show", "--redis"], &["doctor", "--seconds", "1"], &["run"]]
+    {
+        let (good, said) = ask(command);
+        assert!(!good && said.contains("realtime_config:watchlist: watchlist[0].symbol: found 7"), "{said}");
+    }
+    drop(client);
+    drop(server);
+    let (good, said) = ask(&["doctor", "--seconds", "1"]);
+    assert!(!good && said.contains("examined without the documents") && said.contains("refused"), "{said}");
+}
+
+#[test]
 fn the_watchlist_in_redis_is_what_counts() {
     let server = Server::start();
     let mut client = server.connect();

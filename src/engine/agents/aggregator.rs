@@ -3,9 +3,10 @@
 use crate::{
     aggregate::TimeBarAggregator,
     config::Plan,
-    engine::{BarOutlet, Memory, Routes},
+    engine::{BarOutlet, Memory, Routes, Saver},
     model::{Bar, BarMessage, Control, Head, SourceId, SymbolId, TimeframeId},
     runtime::{Agent, AgentError, Clock, Inlet, Now, Outlet, Work},
+    state::{Part, Snapshot, StateError, put, take},
     telemetry::{AggregatorCounters, Latency, Recorder, Stage},
 };
 use crossbeam_utils::CachePadded;
@@ -32,6 +33,7 @@ pub struct AggregatorAgent {
     batch: usize,
     ended: bool,
     memory: Arc<Memory>,
+    saver: Option<Saver>,
 }
 
 impl AggregatorAgent {
@@ -65,12 +67,52 @@ impl AggregatorAgent {
             clock,
             batch,
             memory,
+            saver: None,
         };
         for symbol in 0..agent.plan.assets.len() {
             agent.add_owners(symbol);
         }
         agent.memory.aggregator.set(agent.bytes() as u64);
         agent
+    }
+
+    /// Saves its state where a snapshot's barrier comes by.
+    pub fn snapshots(&mut self, saver: Saver) {
+        self.saver = Some(saver);
+    }
+
+    /// Takes the state of a snapshot.
+    ///
+    /// # Errors
+    /// One that does not fit the plan.
+    pub fn restore(&mut self, snapshot: &Snapshot) -> Result<(), StateError> {
+        let mut bytes = snapshot.part(Part::Aggregator)?;
+        let seq = take(&mut bytes)?;
+        self.aggregator.restore(&mut bytes)?;
+        // What came before has been told, in another life.
+        (self.seq, self.told) = (seq, seq);
+        Ok(())
+    }
+
+    /// Saves the open bars and passes the barrier on.
+    #[cold]
+    fn snapshot(&mut self, number: u32) -> Result<(), StateError> {
+        if let Some(saver) = &mut self.saver {
+            saver.begin(number);
+            saver.record(Part::Aggregator, |out| {
+                put(out, &self.seq)?;
+                self.aggregator.save(out)
+            })?;
+            saver.end();
+        }
+        self.pass_on(Control::Snapshot { number });
+        Ok(())
+    }
+
+    fn pass_on(&mut self, control: Control) {
+        for branch in &mut self.branches {
+            branch.control(control);
+        }
     }
 
     fn bytes(&self) -> usize {
@@ -98,7 +140,7 @@ impl AggregatorAgent {
     }
 
     #[inline]
-    fn on_message(&mut self, message: BarMessage) {
+    fn on_message(&mut self, message: BarMessage) -> Result<(), StateError> {
         match message {
             BarMessage::Control(Control::Head(head)) => self.run = head,
             BarMessage::Bar(bar) => self.on_bar(&bar),
@@ -109,8 +151,11 @@ impl AggregatorAgent {
                 self.aggregator.on_clock(event_ts, &mut emit);
             }
             BarMessage::Control(Control::Progress { .. }) => {}
+            BarMessage::Control(control @ Control::Incomplete { .. }) => self.pass_on(control),
+            BarMessage::Control(Control::Snapshot { number }) => self.snapshot(number)?,
             BarMessage::Control(Control::End) => self.end(),
         }
+        Ok(())
     }
 
     #[inline]
@@ -128,9 +173,7 @@ impl AggregatorAgent {
 
     fn end(&mut self) {
         self.ended = true;
-        for branch in &mut self.branches {
-            branch.control(Control::End);
-        }
+        self.pass_on(Control::End);
     }
 
     /// Tells every worker how far the aggregator has got, once per duty cycle.
@@ -184,7 +227,7 @@ impl Agent for AggregatorAgent {
         let mut clear = flush_all(&mut self.branches);
         while clear && count < self.batch && !self.ended {
             let Some(message) = self.inlet.pop() else { break };
-            self.on_message(message);
+            self.on_message(message)?;
             count += 1;
             clear = self.branches.iter().all(|branch| branch.ring.is_clear());
         }
@@ -195,7 +238,11 @@ impl Agent for AggregatorAgent {
         if !self.ended && self.inlet.is_finished() {
             self.end();
         }
-        let clear = flush_all(&mut self.branches);
+        let clear = flush_all(&mut self.branches) & self.saver.as_mut().is_none_or(Saver::flush);
         Ok(if self.ended && clear { Work::Done } else { Work::of(count) })
+    }
+
+    fn is_blocked(&self) -> bool {
+        !self.branches.iter().all(|branch| branch.ring.is_clear())
     }
 }

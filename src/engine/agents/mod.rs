@@ -12,5 +12,5 @@ mod worker;
 
 pub use aggregator::AggregatorAgent;
 pub use publisher::{BatchRules, PublisherAgent, PublisherWiring};
-pub use reader::ReaderAgent;
+pub use reader::{Barriers, ReaderAgent};
 pub use worker::{RowsWanted, WorkerAgent, WorkerWiring};

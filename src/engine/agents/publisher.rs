@@ -4,12 +4,13 @@ use crate::{
     config::Plan,
     correlate::{Correlator, Verdict},
     engine::{
-        Blocked, Item, Memory, Merge,
+        Blocked, Item, Memory, Merge, Saver, Sweep,
         notes::{LetterBytes, Mark, Note},
         output::{Output, Written},
     },
     model::{IndicatorRow, Signal, SymbolId, TradingStyle, WorkerMessage},
     runtime::{Agent, AgentError, Clock, Halt, Inlet, Interests, Now, Work},
+    state::{Part, Snapshot, StateError, put, take},
     telemetry::{FlushCause, Latency, PublisherCounters, Recorder, Stage},
 };
 use crossbeam_utils::CachePadded;
@@ -46,6 +47,9 @@ pub struct PublisherWiring {
     /// Raised when everything is written and closed.
     pub done: Halt,
 }
+
+/// Symbols that are saved in a duty cycle: some 10 µs.
+const SYMBOLS_A_CYCLE: usize = 8;
 
 /// A signal that waits for the acknowledgement of its batch.
 #[derive(Debug, Clone, Copy)]
@@ -91,6 +95,34 @@ pub struct PublisherAgent {
     symbols: usize,
     memory: Arc<Memory>,
     done: Halt,
+    saving: Option<Saving>,
+}
+
+/// The publisher's share of snapshots.
+#[derive(Debug)]
+struct Saving {
+    saver: Saver,
+    /// Symbols that the one at work still wants.
+    sweep: Sweep,
+    /// Whether one is at work, and which flush must be acknowledged before it may be used.
+    awaits: Option<u64>,
+    /// Flushes so far, and those that have been acknowledged.
+    flushed: u64,
+    acknowledged: u64,
+}
+
+impl Saving {
+    fn is_on(&self) -> bool {
+        self.awaits.is_some()
+    }
+
+    /// Ends the share where everything is saved, and written that was published before the barrier.
+    fn end_if_done(&mut self) {
+        if self.awaits.is_some_and(|flush| self.acknowledged >= flush) && !self.sweep.is_on() {
+            self.awaits = None;
+            self.saver.end();
+        }
+    }
 }
 
 impl PublisherAgent {
@@ -118,6 +150,7 @@ impl PublisherAgent {
             symbols: 0,
             memory: wiring.memory,
             done: wiring.done,
+            saving: None,
             output,
             rules,
             plan,
@@ -128,6 +161,92 @@ impl PublisherAgent {
         agent.symbols = agent.plan.assets.len();
         agent.tell_memory();
         agent
+    }
+
+    /// Saves its state where a snapshot's barrier comes by.
+    pub fn snapshots(&mut self, saver: Saver) {
+        self.saving = Some(Saving { saver, sweep: Sweep::default(), awaits: None, flushed: 0, acknowledged: 0 });
+    }
+
+    /// Takes the state of a snapshot.
+    ///
+    /// # Errors
+    /// One that does not fit the plan.
+    pub fn restore(&mut self, snapshot: &Snapshot) -> Result<(), StateError> {
+        let mut bytes = snapshot.part(Part::Publisher)?;
+        self.merge.resume(take(&mut bytes)?);
+        self.output.restore(&mut bytes)?;
+        for index in 0..self.symbols {
+            let symbol = SymbolId(index as u16);
+            let mut bytes = snapshot.part(Part::Symbol(symbol.0))?;
+            self.correlator.restore(symbol, &mut bytes)?;
+            self.output.restore_symbol(symbol, &mut bytes)?;
+        }
+        Ok(())
+    }
+
+    /// Begins to save: what has been published up to the barrier, with sequence `seq`.
+    #[cold]
+    fn snapshot(&mut self, seq: u64, number: u32) -> Result<(), StateError> {
+        // The one before is late: what it still wants, it gets now; it is not used if its output is never acknowledged.
+        self.save(usize::MAX)?;
+        let unwritten = self.has_something();
+        let Some(saving) = &mut self.saving else { return Ok(()) };
+        if saving.is_on() {
+            saving.saver.abandon();
+        }
+        saving.saver.begin(number);
+        saving.saver.record(Part::Publisher, |out| {
+            put(out, &seq)?;
+            self.output.save(out)
+        })?;
+        saving.sweep.start(self.symbols);
+        saving.awaits = Some(saving.flushed + u64::from(unwritten));
+        saving.end_if_done();
+        Ok(())
+    }
+
+    /// Saves the next symbols of the snapshot at work; how many.
+    fn save(&mut self, max: usize) -> Result<usize, StateError> {
+        let mut count = 0;
+        while count < max
+            && let Some(symbol) = self.saving.as_mut().and_then(|saving| saving.sweep.take_next())
+        {
+            self.save_symbol(symbol)?;
+            count += 1;
+        }
+        Ok(count)
+    }
+
+    /// Saves a symbol that is about to change, where the snapshot at work wants it as it is.
+    #[inline]
+    fn save_before_change(&mut self, symbol: SymbolId) -> Result<(), StateError> {
+        let wanted = self.saving.as_mut().is_some_and(|saving| saving.sweep.needs(symbol.index()));
+        if wanted { self.save_symbol(symbol.index()) } else { Ok(()) }
+    }
+
+    /// Saves a little of the snapshot at work where there is room, or all that is left at the end.
+    #[inline]
+    fn go_on_saving(&mut self, ended: bool) -> Result<usize, StateError> {
+        let Some(saving) = self.saving.as_mut().filter(|saving| saving.sweep.is_on()) else { return Ok(0) };
+        let room = saving.saver.flush();
+        match (ended, room) {
+            (true, _) => self.save(usize::MAX),
+            (false, true) => self.save(SYMBOLS_A_CYCLE),
+            (false, false) => Ok(0),
+        }
+    }
+
+    #[cold]
+    fn save_symbol(&mut self, index: usize) -> Result<(), StateError> {
+        let symbol = SymbolId(index as u16);
+        let Some(saving) = &mut self.saving else { return Ok(()) };
+        saving.saver.record(Part::Symbol(symbol.0), |out| {
+            self.correlator.save(symbol, out)?;
+            self.output.save_symbol(symbol, out)
+        })?;
+        saving.end_if_done();
+        Ok(())
     }
 
     fn tell_memory(&self) {
@@ -169,13 +288,13 @@ impl PublisherAgent {
     }
 
     /// Publishes what is complete, up to a full batch.
-    fn process(&mut self, now: Now) -> usize {
+    fn process(&mut self, now: Now) -> Result<usize, StateError> {
         let mut count = 0;
         while self.has_room() {
             let complete = self.merge.complete();
             let Some(notes) = &mut self.notes else {
                 // No position to keep: a batch may end after any group.
-                while self.has_room() && self.next_group(complete, false, now) {
+                while self.has_room() && self.next_group(complete, false, now)? {
                     count += 1;
                 }
                 break;
@@ -183,18 +302,23 @@ impl PublisherAgent {
             match notes.peek() {
                 Some(Note::Mark(mark)) if mark.seq <= complete => {
                     let mark = *mark;
-                    while self.next_group(mark.seq, mark.replayed, now) {
+                    while self.next_group(mark.seq, mark.replayed, now)? {
                         count += 1;
                     }
                     self.mark(&mark, now);
                 }
                 Some(Note::DeadLetter(letter)) if letter.seq <= complete => self.dead_letter(now),
                 Some(Note::Gap { seq, .. }) if *seq <= complete => self.gap(now),
+                Some(Note::Snapshot { seq, number }) if *seq <= complete => {
+                    let (seq, number) = (*seq, *number);
+                    notes.pop();
+                    self.snapshot(seq, number)?;
+                }
                 _ => break,
             }
             count += 1;
         }
-        count
+        Ok(count)
     }
 
     fn mark(&mut self, mark: &Mark, now: Now) {
@@ -227,7 +351,7 @@ impl PublisherAgent {
 
     /// Publishes the next group up to a sequence; false where there is none.
     #[inline]
-    fn next_group(&mut self, limit: u64, replayed: bool, now: Now) -> bool {
+    fn next_group(&mut self, limit: u64, replayed: bool, now: Now) -> Result<bool, StateError> {
         self.group_rows.clear();
         self.group_signals.clear();
         let (rows, signals) = (&mut self.group_rows, &mut self.group_signals);
@@ -235,14 +359,15 @@ impl PublisherAgent {
             Item::Row(row) => rows.push(row),
             Item::Signal(signal) => signals.push(signal),
         }) else {
-            return false;
+            return Ok(false);
         };
         let row = self.group_rows.first().map(|row| (row.bar.symbol, row.event_ts));
         let signal = self.group_signals.first().map(|signal| (signal.symbol, signal.event_ts));
-        let Some((symbol, event_ts)) = row.or(signal) else { return true };
+        let Some((symbol, event_ts)) = row.or(signal) else { return Ok(true) };
         if symbol.index() >= self.symbols {
             self.add_symbols(symbol);
         }
+        self.save_before_change(symbol)?;
         // The queues were emptied one after the other: which worker has which timeframe must not show.
         self.group_rows.sort_unstable_by_key(|row| (std::cmp::Reverse(row.bar.timeframe), row.bar.ts));
         for row in &self.group_rows {
@@ -269,7 +394,7 @@ impl PublisherAgent {
         });
         self.output.group_done(symbol, seq, event_ts, replayed);
         self.note_time(now);
-        true
+        Ok(true)
     }
 
     /// Remembers since when there is something to write.
@@ -311,6 +436,10 @@ impl PublisherAgent {
         if !self.batch.signals.is_empty() && self.merge.is_empty() {
             return Some(FlushCause::Idle);
         }
+        // Latest values go on their own while nothing else does: a signal would have to wait for all of them.
+        if self.batch.signals.is_empty() && self.merge.is_empty() && self.output.latest_due(now.ns) {
+            return Some(FlushCause::Timer);
+        }
         let waited = self.batch.since_ns.map_or(0, |since| now.ns.saturating_sub(since));
         (waited >= self.rules.interval_ns).then_some(FlushCause::Timer)
     }
@@ -322,8 +451,11 @@ impl PublisherAgent {
         self.batch.signals.clear();
         self.batch.since_ns = None;
         self.sent_ns = now.ns;
-        let last = cause == FlushCause::Halt;
-        if self.output.flush(now.ns, last)? == Written::All {
+        let (urgent, last) = (!self.sent.is_empty(), cause == FlushCause::Halt);
+        if let Some(saving) = &mut self.saving {
+            saving.flushed += 1;
+        }
+        if self.output.flush(now.ns, urgent, last)? == Written::All {
             self.acknowledged();
         }
         // What may wait for the next batch must not wait for ever.
@@ -338,6 +470,10 @@ impl PublisherAgent {
             self.recorder.since(Latency::Style(signal.style), ns, signal.arrival_ns);
         }
         self.counters.bytes.set(self.output.written_bytes());
+        if let Some(saving) = &mut self.saving {
+            saving.acknowledged = saving.flushed;
+            saving.end_if_done();
+        }
     }
 }
 
@@ -359,14 +495,16 @@ impl Agent for PublisherAgent {
         self.blocked.is(!room && self.output.is_in_flight(), now, &self.counters.blocked_ns);
         if room {
             count += self.receive();
-            count += self.process(now);
+            count += self.process(now)?;
         }
         let ended = self.merge.is_finished() && self.notes.as_mut().is_none_or(Inlet::is_finished);
         if let Some(cause) = self.flush_cause(now, ended) {
             self.flush(cause, now)?;
             count += 1;
         }
-        if ended && !self.output.is_in_flight() && !self.has_something() {
+        count += self.go_on_saving(ended)?;
+        let saved = self.saving.as_mut().is_none_or(|saving| saving.saver.flush() && !saving.is_on());
+        if ended && saved && !self.output.is_in_flight() && !self.has_something() {
             return Ok(Work::Done);
         }
         Ok(Work::of(count))
@@ -379,6 +517,10 @@ impl Agent for PublisherAgent {
         }
         let batch_ns = self.batch.since_ns.map(|since| since + self.rules.interval_ns);
         batch_ns.into_iter().chain(output_ns).min()
+    }
+
+    fn is_blocked(&self) -> bool {
+        self.blocked.is_on()
     }
 
     fn interests<'a>(&'a self, set: &mut Interests<'a>) {

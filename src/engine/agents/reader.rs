@@ -1,8 +1,9 @@
 //! The reader's agent: a source's entries in, numbered base bars out to the aggregator.
 
 use crate::{
-    engine::{Blocked, Intake, Polled, Source},
+    engine::{Blocked, Intake, Polled, Progress, Saver, Source},
     runtime::{Agent, AgentError, Clock, Halt, Interests, Now, Work},
+    state::{Snapshot, StateError},
     telemetry::{Latency, Recorder, Stage},
 };
 
@@ -21,6 +22,43 @@ pub struct ReaderAgent {
     ended: bool,
     /// Since when the agents behind take nothing.
     blocked: Blocked,
+    barriers: Option<Barriers>,
+}
+
+/// When the reader begins snapshots.
+#[derive(Debug)]
+pub struct Barriers {
+    /// Where its own state goes.
+    pub saver: Saver,
+    /// Time between two, ns.
+    pub interval_ns: u64,
+    /// How far the writing has got.
+    pub progress: Progress,
+    /// The last one begun, and when the next is due, ns.
+    number: u32,
+    due_ns: Option<u64>,
+}
+
+impl Barriers {
+    /// A snapshot every `interval_ns`, the first one that long after the start.
+    #[must_use]
+    pub fn new(saver: Saver, interval_ns: u64, progress: Progress) -> Self {
+        Self { saver, interval_ns, progress, number: 0, due_ns: None }
+    }
+
+    /// Whether one is due; never while one is being written.
+    #[inline]
+    fn is_due(&mut self, now_ns: u64) -> bool {
+        let due_ns = *self.due_ns.get_or_insert(now_ns + self.interval_ns);
+        now_ns >= due_ns && self.progress.done() == self.number
+    }
+
+    #[cold]
+    fn begin(&mut self, intake: &mut Intake, now_ns: u64) -> Result<(), AgentError> {
+        self.number += 1;
+        self.due_ns = Some(now_ns + self.interval_ns);
+        Ok(intake.snapshot(self.number, &mut self.saver)?)
+    }
 }
 
 impl ReaderAgent {
@@ -36,12 +74,32 @@ impl ReaderAgent {
         batch: usize,
     ) -> Self {
         let clock_events = clock_events && source.is_live();
-        Self { source, intake, drain, recorder, clock, clock_events, batch, ended: false, blocked: Blocked::default() }
+        let blocked = Blocked::default();
+        Self { source, intake, drain, recorder, clock, clock_events, batch, ended: false, blocked, barriers: None }
     }
 
-    fn end(&mut self) {
+    /// Takes the state of a snapshot.
+    ///
+    /// # Errors
+    /// One that does not fit the plan.
+    pub fn restore(&mut self, snapshot: &Snapshot) -> Result<(), StateError> {
+        self.intake.restore(snapshot)
+    }
+
+    /// Begins snapshots from now on, with the positions of these inputs.
+    pub fn snapshots(&mut self, barriers: Barriers, inputs: &[String]) {
+        self.barriers = Some(barriers);
+        self.intake.keep_positions(self.source.positions(inputs));
+    }
+
+    /// Ends the reading, behind a last snapshot.
+    fn end(&mut self, now: Now) -> Result<(), AgentError> {
         self.ended = true;
+        if let Some(barriers) = &mut self.barriers {
+            barriers.begin(&mut self.intake, now.ns)?;
+        }
         self.intake.end();
+        Ok(())
     }
 }
 
@@ -56,7 +114,7 @@ impl Agent for ReaderAgent {
         let (mut count, mut entries) = (0, 0);
         let mut clear = self.intake.flush();
         if clear && !self.ended && self.drain.is_raised() {
-            self.end();
+            self.end(now)?;
             count += 1;
         }
         while clear && count < self.batch && !self.ended {
@@ -71,7 +129,7 @@ impl Agent for ReaderAgent {
                     }
                     break;
                 }
-                Polled::End => self.end(),
+                Polled::End => self.end(now)?,
             }
             clear = self.intake.is_clear();
         }
@@ -79,14 +137,24 @@ impl Agent for ReaderAgent {
             self.intake.counters().reads.bump();
             self.recorder.since(Latency::Stage(Stage::Read), self.clock.ns(), self.intake.arrival_ns());
         }
+        if let Some(barriers) = self.barriers.as_mut().filter(|_| clear && !self.ended)
+            && barriers.is_due(now.ns)
+        {
+            barriers.begin(&mut self.intake, now.ns)?;
+        }
         let clear = self.intake.flush();
         self.blocked.is(!clear, now, &self.intake.counters().blocked_ns);
-        Ok(if self.ended && clear { Work::Done } else { Work::of(count) })
+        let saved = self.barriers.as_mut().is_none_or(|barriers| barriers.saver.flush());
+        Ok(if self.ended && clear && saved { Work::Done } else { Work::of(count) })
     }
 
     fn deadline_ns(&self) -> Option<u64> {
         // What makes room wakes the thread.
         if self.blocked.is_on() { None } else { self.source.deadline_ns() }
+    }
+
+    fn is_blocked(&self) -> bool {
+        self.blocked.is_on()
     }
 
     fn interests<'a>(&'a self, set: &mut Interests<'a>) {

@@ -68,13 +68,17 @@ impl Window {
         self.sent == self.messages.len()
     }
 
-    /// Takes what waits, if everything before has been sent; false where nothing does.
+    /// Takes what waits, up to a [barrier](is_barrier), when everything before has been sent; false where nothing does.
     #[inline]
     pub(super) fn refill(&mut self, inlet: &mut Inlet<BarMessage>) -> bool {
         let messages = &mut self.messages;
         messages.clear();
         (self.evaluated, self.sent) = (0, 0);
-        inlet.drain(WINDOW, |message| messages.push(message)) > 0
+        let taken = inlet.drain_while(WINDOW, |message| {
+            messages.push(message);
+            !is_barrier(&message)
+        });
+        taken > 0
     }
 
     /// The messages in hand.
@@ -83,8 +87,8 @@ impl Window {
         &self.messages
     }
 
-    /// Computes the bars that come next: up to the first whose cell has one among them already, or to a message before
-    /// which no later bar may be computed. `cell_of` gives the number of a bar's cell.
+    /// Computes the bars that come next, up to the first whose cell has one among them already. `cell_of` gives the number
+    /// of a bar's cell.
     #[inline]
     pub(super) fn evaluate(&mut self, cells: &mut Cells, layouts: &[CellLayout], mut cell_of: impl FnMut(&Bar) -> u32) {
         let from = self.evaluated;
@@ -106,14 +110,7 @@ impl Window {
                         self.compute(cells, layouts, timeframe);
                     }
                 }
-                BarMessage::Control(control) => {
-                    self.cells[k] = NONE;
-                    if is_barrier(control) {
-                        // Alone, and only when all before it has been sent.
-                        self.evaluated += usize::from(k == from);
-                        break;
-                    }
-                }
+                BarMessage::Control(_) => self.cells[k] = NONE,
             }
             self.evaluated += 1;
         }
@@ -165,10 +162,13 @@ impl Window {
     }
 }
 
-/// Whether the cells must be at a message as the bars before it have made them.
-fn is_barrier(control: &Control) -> bool {
-    match control {
-        Control::Head(_) | Control::Progress { .. } | Control::Clock { .. } => false,
-        Control::End => true,
+/// Whether the cells must be at a message as the bars before it have made them: the last one of its window.
+fn is_barrier(message: &BarMessage) -> bool {
+    match message {
+        BarMessage::Bar(_) => false,
+        BarMessage::Control(control) => match control {
+            Control::Head(_) | Control::Progress { .. } | Control::Clock { .. } => false,
+            Control::Incomplete { .. } | Control::Snapshot { .. } | Control::End => true,
+        },
     }
 }

@@ -3,12 +3,13 @@
 use super::window::{Found, WINDOW, Window};
 use crate::{
     config::Plan,
-    engine::{Memory, Routes},
+    engine::{Memory, Routes, Saver, Sweep},
     model::{
         Bar, BarMessage, Candidate, Control, Head, IndicatorRow, Indicators, Signal, SourceId, Strategy, SymbolId,
         TimeframeId, WorkerMessage,
     },
     runtime::{Agent, AgentError, Clock, Inlet, Now, Outlet, Work},
+    state::{Part, Snapshot, StateError, put, take},
     strategies::{Cell, CellLayout, Cells},
     telemetry::{Latency, Recorder, Stage, WorkerCounters},
 };
@@ -42,13 +43,20 @@ enum Rows {
     Indicators,
 }
 
-/// What of a cell is sent beside the signals of its strategies.
-#[derive(Debug, Clone, Copy)]
-struct Wanted {
+/// What belongs to a cell beside its state.
+#[derive(Debug)]
+struct Owner {
     rows: Rows,
     /// Whether every bar gives a signal of the probe.
     probe: bool,
+    /// Bars until what is missing from its history no longer matters.
+    unsettled: u32,
+    symbol: SymbolId,
+    timeframe: TimeframeId,
 }
+
+/// Cells that are saved in a duty cycle: some 10 µs, which no bar needs to wait longer for.
+const CELLS_A_CYCLE: usize = 4;
 
 /// The number of a cell that belongs to another worker.
 const FOREIGN: u32 = u32::MAX;
@@ -68,7 +76,7 @@ pub struct WorkerAgent {
     index_of: Vec<u32>,
     cells: Cells,
     /// By cell.
-    wanted_of: Vec<Wanted>,
+    owners: Vec<Owner>,
     window: Window,
     inlet: Inlet<BarMessage>,
     outlet: Outlet<WorkerMessage>,
@@ -81,6 +89,9 @@ pub struct WorkerAgent {
     ahead: usize,
     ended: bool,
     memory: Arc<Memory>,
+    /// Where snapshots go, and which slots the one at work still wants.
+    saver: Option<Saver>,
+    sweep: Sweep,
 }
 
 /// What a worker is wired to.
@@ -119,7 +130,7 @@ impl WorkerAgent {
             layouts,
             index_of: Vec::with_capacity(plan.assets.len() * plan.timeframes.len()),
             cells: Cells::new(),
-            wanted_of: Vec::new(),
+            owners: Vec::new(),
             window: Window::new(plan.timeframes.len()),
             inlet: wiring.inlet,
             outlet: wiring.outlet,
@@ -135,6 +146,8 @@ impl WorkerAgent {
             routes,
             wanted,
             directory,
+            saver: None,
+            sweep: Sweep::default(),
         };
         for symbol in 0..agent.plan.assets.len() {
             agent.add_symbol(symbol);
@@ -169,7 +182,8 @@ impl WorkerAgent {
             let cell = Cell::new(&self.layouts[index], spec.method, spec.price_scale, spec.buffer_size);
             self.index_of.push(self.cells.add(cell));
             let shortest = asset.cells.iter().position(|cell| cell.enabled) == Some(index);
-            self.wanted_of.push(Wanted { rows, probe: self.plan.probe && shortest });
+            let probe = self.plan.probe && shortest;
+            self.owners.push(Owner { rows, probe, unsettled: 0, symbol: id, timeframe });
         }
     }
 
@@ -182,18 +196,110 @@ impl WorkerAgent {
         self.tell_memory();
     }
 
+    /// Saves its cells where a snapshot's barrier comes by.
+    pub fn snapshots(&mut self, saver: Saver) {
+        self.saver = Some(saver);
+    }
+
+    /// Takes the state of a snapshot.
+    ///
+    /// # Errors
+    /// One that does not fit the plan.
+    pub fn restore(&mut self, snapshot: &Snapshot) -> Result<(), StateError> {
+        for (owner, cell) in self.owners.iter_mut().zip(self.cells.iter_mut()) {
+            let mut bytes = snapshot.part(Part::Cell(owner.symbol.0, owner.timeframe.index() as u8))?;
+            owner.unsettled = take(&mut bytes)?;
+            cell.read_state(&self.layouts[owner.timeframe.index()], bytes)?;
+        }
+        Ok(())
+    }
+
+    /// Begins to save: what the barrier found, not what comes after it.
+    #[cold]
+    fn snapshot(&mut self, number: u32) -> Result<(), StateError> {
+        // The one before is late; it must not see what comes now.
+        self.save(usize::MAX)?;
+        let Some(saver) = &mut self.saver else { return Ok(()) };
+        saver.begin(number);
+        self.sweep.start(self.cells.len());
+        if !self.sweep.is_on() {
+            saver.end();
+        }
+        Ok(())
+    }
+
+    /// Saves the next cells of the snapshot at work; how many.
+    fn save(&mut self, max: usize) -> Result<usize, StateError> {
+        let Some(saver) = self.saver.as_mut().filter(|_| self.sweep.is_on()) else { return Ok(0) };
+        let mut count = 0;
+        while count < max
+            && let Some(index) = self.sweep.take_next()
+        {
+            save_cell(saver, &self.layouts, &self.owners[index], self.cells.get(index as u32))?;
+            count += 1;
+        }
+        if !self.sweep.is_on() {
+            saver.end();
+        }
+        Ok(count)
+    }
+
+    /// Saves a cell that is about to change, where the snapshot at work wants it as it is.
+    #[cold]
+    fn save_before_change(&mut self, index: usize) -> Result<(), StateError> {
+        if self.sweep.needs(index)
+            && let Some(saver) = &mut self.saver
+        {
+            save_cell(saver, &self.layouts, &self.owners[index], self.cells.get(index as u32))?;
+            if !self.sweep.is_on() {
+                saver.end();
+            }
+        }
+        Ok(())
+    }
+
+    /// Saves the cells that the window is about to change.
+    #[cold]
+    fn save_window(&mut self) -> Result<(), StateError> {
+        for k in 0..self.window.messages().len() {
+            if let BarMessage::Bar(bar) = &self.window.messages()[k] {
+                let place = bar.symbol.index() * self.layouts.len() + bar.timeframe.index();
+                self.save_before_change(self.index_of[place] as usize)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Marks the cells that are made of this base.
+    #[cold]
+    fn incomplete(&mut self, base: TimeframeId) -> Result<(), StateError> {
+        let fed = self.plan.fed_by()[base.index()];
+        for index in 0..self.owners.len() {
+            let timeframe = self.owners[index].timeframe.index();
+            if fed & 1 << timeframe != 0 {
+                self.save_before_change(index)?;
+                let bars = self.layouts[timeframe].settling_bars();
+                self.owners[index].unsettled = u32::try_from(bars).unwrap_or(u32::MAX);
+            }
+        }
+        Ok(())
+    }
+
     /// Takes the next messages from the ring, and computes those of the bars that may be computed together. False where
     /// there are none.
     ///
     /// Cells come in any order, and no cache foresees it: their memory is asked for two steps ahead. Of the messages that
     /// come next, the cells are asked for before this window is computed, and what only they can tell after that.
     #[inline]
-    fn refill(&mut self) -> bool {
+    fn refill(&mut self) -> Result<bool, StateError> {
         if !self.window.refill(&mut self.inlet) {
             self.ahead = 0;
-            return false;
+            return Ok(false);
         }
         self.add_missing();
+        if self.sweep.is_on() {
+            self.save_window()?;
+        }
         let find = Finder { index_of: &self.index_of, cells: &self.cells, layouts: &self.layouts };
         let messages = self.window.messages();
         if messages.len() > self.ahead.max(1) {
@@ -204,7 +310,7 @@ impl WorkerAgent {
         self.evaluate();
         let find = Finder { index_of: &self.index_of, cells: &self.cells, layouts: &self.layouts };
         self.inlet.ahead(self.ahead, |message| find.ask_history(message));
-        true
+        Ok(true)
     }
 
     /// Adds the symbols that the window's bars are the first of.
@@ -234,7 +340,9 @@ impl WorkerAgent {
     fn send_bar(&mut self, bar: &Bar, place: usize) {
         self.counters.bars.bump();
         let Found { cell: number, fired, candidates } = self.window.found(place);
-        let Wanted { rows, probe } = self.wanted_of[number as usize];
+        let owner = &mut self.owners[number as usize];
+        let (rows, probe, settled) = (owner.rows, owner.probe, owner.unsettled == 0);
+        owner.unsettled = owner.unsettled.saturating_sub(1);
         let row = rows == Rows::Indicators || (rows == Rows::Bars && bar.is_built());
         let Some(cell) = self.cells.get(number).filter(|_| row | probe | (fired != 0)) else { return };
         let seq = self.head.seq + bar.seq_offset();
@@ -251,6 +359,7 @@ impl WorkerAgent {
                 price: cell.price(),
                 previous_price: cell.previous_price(),
                 indicators,
+                settled,
             }));
         }
         let found = Strategy::ALL.into_iter().zip(candidates).filter(|(k, _)| fired & 1 << k.index() != 0);
@@ -268,6 +377,7 @@ impl WorkerAgent {
                 timeframe: bar.timeframe,
                 strategy,
                 candidate: *candidate,
+                settled,
             }));
         }
     }
@@ -276,6 +386,16 @@ impl WorkerAgent {
         self.ended = true;
         self.outlet.send(WorkerMessage::End);
     }
+}
+
+#[cold]
+fn save_cell(saver: &mut Saver, layouts: &[CellLayout], owner: &Owner, cell: Option<&Cell>) -> Result<(), StateError> {
+    let Some(cell) = cell else { return Ok(()) };
+    saver.record(Part::Cell(owner.symbol.0, owner.timeframe.index() as u8), |out| {
+        put(out, &owner.unsettled)?;
+        cell.write_state(&layouts[owner.timeframe.index()], out);
+        Ok(())
+    })
 }
 
 /// The cell of a message.
@@ -325,7 +445,7 @@ impl Agent for WorkerAgent {
         while clear && count < self.batch && !self.ended {
             let Some((place, message)) = self.window.next() else {
                 if self.window.is_spent() {
-                    if !self.refill() {
+                    if !self.refill()? {
                         break;
                     }
                 } else {
@@ -341,6 +461,8 @@ impl Agent for WorkerAgent {
                 BarMessage::Control(Control::Head(head)) => self.head = head,
                 BarMessage::Control(Control::Progress { seq }) => self.outlet.send(WorkerMessage::Progress { seq }),
                 BarMessage::Control(Control::Clock { .. }) => {}
+                BarMessage::Control(Control::Incomplete { base }) => self.incomplete(base)?,
+                BarMessage::Control(Control::Snapshot { number }) => self.snapshot(number)?,
                 BarMessage::Control(Control::End) => self.end(),
             }
             count += 1;
@@ -352,7 +474,15 @@ impl Agent for WorkerAgent {
         if !self.ended && self.window.is_spent() && self.inlet.is_finished() {
             self.end();
         }
-        let clear = self.outlet.flush();
+        let saved = self.saver.as_mut().is_none_or(Saver::flush);
+        if self.ended || (saved && self.sweep.is_on()) {
+            count += self.save(if self.ended { usize::MAX } else { CELLS_A_CYCLE })?;
+        }
+        let clear = self.outlet.flush() & self.saver.as_mut().is_none_or(Saver::flush);
         Ok(if self.ended && clear { Work::Done } else { Work::of(count) })
+    }
+
+    fn is_blocked(&self) -> bool {
+        !self.outlet.is_clear()
     }
 }

@@ -2,12 +2,14 @@
 
 use crate::{
     config::Asset,
-    model::{Composite, IndicatorRow, Signal, Strategy, SymbolId, Timeframe, TradingStyle},
+    model::{Composite, IndicatorRow, Signal, Strategy, SymbolId, Timeframe, TimeframeId, TradingStyle},
     publish::Vote,
+    state::{StateError, put, take},
 };
+use bincode::{Decode, Encode};
 
 /// A signal that may still be active.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Encode, Decode)]
 struct Kept {
     signal: Signal,
     style: TradingStyle,
@@ -105,6 +107,62 @@ impl Latest {
             dirty: false,
         });
         self.dirty.reserve(self.symbols.len());
+    }
+
+    /// Appends the state of a symbol. Allocates nothing but room in `out`.
+    ///
+    /// # Errors
+    /// Never, as for [`put`].
+    pub fn save(&self, symbol: SymbolId, out: &mut Vec<u8>) -> Result<(), StateError> {
+        let SymbolLatest { signals, vote, seq, event_ts, .. } = &self.symbols[symbol.index()];
+        put(out, &self.rows(symbol))?;
+        put(out, signals)?;
+        put(out, vote)?;
+        put(out, &(*seq, *event_ts))
+    }
+
+    /// Takes the state of [`save`](Self::save) off the front. All of it counts as new: whether it had been written when it
+    /// was saved is not known.
+    ///
+    /// # Errors
+    /// Bytes that are none, or of other timeframes.
+    pub fn restore(&mut self, symbol: SymbolId, bytes: &mut &[u8]) -> Result<(), StateError> {
+        let columns = self.timeframes.len();
+        let mut rows: Vec<Option<IndicatorRow>> = take(bytes)?;
+        let mut signals: [Option<Kept>; Strategy::COUNT] = take(bytes)?;
+        let vote: Option<(Vote, i64)> = take(bytes)?;
+        let (seq, event_ts) = take(bytes)?;
+        let foreign = |kept: &Kept| kept.signal.timeframe.index() >= columns;
+        if rows.len() != columns || signals.iter().flatten().any(foreign) {
+            return Err(StateError::Shape("a symbol's latest values"));
+        }
+        for (index, row) in rows.iter_mut().enumerate() {
+            if let Some(row) = row {
+                (row.bar.symbol, row.bar.timeframe) = (symbol, TimeframeId::new(index));
+            }
+        }
+        for (kept, strategy) in signals.iter_mut().zip(Strategy::ALL) {
+            if let Some(kept) = kept {
+                (kept.signal.symbol, kept.signal.strategy) = (symbol, strategy);
+            }
+        }
+        let new_rows = rows.iter().enumerate().fold(0, |bits, (index, row)| bits | u32::from(row.is_some()) << index);
+        self.rows[symbol.index() * columns..][..columns].copy_from_slice(&rows);
+        let latest = &mut self.symbols[symbol.index()];
+        let dirty = new_rows != 0 && !latest.dirty;
+        *latest = SymbolLatest {
+            signals,
+            vote,
+            seq,
+            event_ts,
+            rows: new_rows,
+            voted: vote.is_some(),
+            dirty: latest.dirty || dirty,
+        };
+        if dirty {
+            self.dirty.push(symbol);
+        }
+        Ok(())
     }
 
     /// Whether nothing is new.

@@ -21,6 +21,7 @@ use crate::{
     model::{Composite, Directory, IndicatorRow, Strategy, SymbolId},
     publish::{FileError, Labels, Sources},
     runtime::{AgentError, Interests},
+    state::StateError,
 };
 use std::sync::Arc;
 
@@ -104,6 +105,38 @@ impl Output {
         }
     }
 
+    /// Appends the place in the order of the input.
+    ///
+    /// # Errors
+    /// Never, as for [`put`](crate::state::put).
+    pub fn save(&self, out: &mut Vec<u8>) -> Result<(), StateError> {
+        self.redis.as_ref().map_or(Ok(()), |redis| redis.save(out))
+    }
+
+    /// Takes what [`save`](Self::save) appended.
+    ///
+    /// # Errors
+    /// Bytes that are none.
+    pub fn restore(&mut self, bytes: &mut &[u8]) -> Result<(), StateError> {
+        self.redis.as_mut().map_or(Ok(()), |redis| redis.restore(bytes))
+    }
+
+    /// Appends what is kept of a symbol.
+    ///
+    /// # Errors
+    /// Never, as for [`put`](crate::state::put).
+    pub fn save_symbol(&self, symbol: SymbolId, out: &mut Vec<u8>) -> Result<(), StateError> {
+        self.redis.as_ref().map_or(Ok(()), |redis| redis.save_symbol(symbol, out))
+    }
+
+    /// Takes what [`save_symbol`](Self::save_symbol) appended.
+    ///
+    /// # Errors
+    /// Bytes that are none, or of other timeframes.
+    pub fn restore_symbol(&mut self, symbol: SymbolId, bytes: &mut &[u8]) -> Result<(), StateError> {
+        self.redis.as_mut().map_or(Ok(()), |redis| redis.restore_symbol(symbol, bytes))
+    }
+
     /// Takes a refused record.
     pub fn dead_letter(&mut self, letter: &DeadLetter) {
         if let Some(redis) = &mut self.redis {
@@ -166,15 +199,22 @@ impl Output {
         self.redis.as_ref().and_then(RedisOutput::deadline_ns)
     }
 
-    /// Writes the batch, at monotonic time `now_ns`; the `last` one leaves nothing for another. Must not be called while
-    /// one is in flight.
+    /// Whether latest values are to be written, which wait for a batch without signals.
+    #[inline]
+    #[must_use]
+    pub fn latest_due(&self, now_ns: u64) -> bool {
+        self.redis.as_ref().is_some_and(|redis| redis.latest_due(now_ns))
+    }
+
+    /// Writes the batch, at monotonic time `now_ns`. An `urgent` one has signals, which nothing that may wait is to hold
+    /// up; the `last` one leaves nothing for another. Must not be called while one is in flight.
     ///
     /// # Errors
     /// A file that cannot be written; a server that is gone or refuses.
-    pub fn flush(&mut self, now_ns: u64, last: bool) -> Result<Written, AgentError> {
+    pub fn flush(&mut self, now_ns: u64, urgent: bool, last: bool) -> Result<Written, AgentError> {
         self.files.flush()?;
         match &mut self.redis {
-            Some(redis) => redis.flush(now_ns, last, &self.directory),
+            Some(redis) => redis.flush(now_ns, urgent, last, &self.directory),
             None => Ok(Written::All),
         }
     }

@@ -19,6 +19,7 @@ use crate::{
     },
     redis_io::StreamId,
     runtime::{AgentError, Clock, Interests},
+    state::{StateError, put, take},
     telemetry::PublisherCounters,
 };
 use crossbeam_utils::CachePadded;
@@ -222,6 +223,39 @@ impl RedisOutput {
         }
     }
 
+    /// Appends the place in the order of the input.
+    ///
+    /// # Errors
+    /// Never, as for [`put`].
+    pub fn save(&self, out: &mut Vec<u8>) -> Result<(), StateError> {
+        put(out, &self.order)
+    }
+
+    /// Takes what [`save`](Self::save) appended.
+    ///
+    /// # Errors
+    /// Bytes that are none.
+    pub fn restore(&mut self, bytes: &mut &[u8]) -> Result<(), StateError> {
+        self.order = take(bytes)?;
+        Ok(())
+    }
+
+    /// Appends what is kept of a symbol.
+    ///
+    /// # Errors
+    /// Never, as for [`put`].
+    pub fn save_symbol(&self, symbol: SymbolId, out: &mut Vec<u8>) -> Result<(), StateError> {
+        self.latest.save(symbol, out)
+    }
+
+    /// Takes what [`save_symbol`](Self::save_symbol) appended.
+    ///
+    /// # Errors
+    /// Bytes that are none, or of other timeframes.
+    pub fn restore_symbol(&mut self, symbol: SymbolId, bytes: &mut &[u8]) -> Result<(), StateError> {
+        self.latest.restore(symbol, bytes)
+    }
+
     /// Takes a refused record.
     pub fn dead_letter(&mut self, letter: &DeadLetter) {
         let stream = self.options.inputs.get(usize::from(letter.source.input)).map_or("", String::as_str);
@@ -368,12 +402,27 @@ impl RedisOutput {
         self.sink.has_room()
     }
 
-    /// Closes the batch and sends it; latest values go with it where their interval is over, or with the `last` one.
+    /// Whether latest values are to be written, which wait for a batch without signals.
+    #[inline]
+    #[must_use]
+    pub fn latest_due(&self, now_ns: u64) -> bool {
+        now_ns >= self.latest_due_ns && !self.latest.is_clean()
+    }
+
+    /// Closes the batch and sends it. Latest values go with it where their interval is over and no `urgent` signals would
+    /// have to wait for them, or where they have waited for another interval, or with the `last` one.
     ///
     /// # Errors
     /// A server that is gone or refuses.
-    pub fn flush(&mut self, now_ns: u64, last: bool, directory: &Directory) -> Result<Written, AgentError> {
-        if last || now_ns >= self.latest_due_ns {
+    pub fn flush(
+        &mut self,
+        now_ns: u64,
+        urgent: bool,
+        last: bool,
+        directory: &Directory,
+    ) -> Result<Written, AgentError> {
+        let patience_ns = if urgent { self.options.latest_interval_ns } else { 0 };
+        if last || now_ns >= self.latest_due_ns + patience_ns {
             self.latest_due_ns = now_ns + self.options.latest_interval_ns;
             self.write_latest(directory);
         }

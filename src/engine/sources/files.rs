@@ -42,6 +42,8 @@ pub struct FilesSource {
     countdown: u32,
     /// Bar interval of the files, ms.
     interval_ms: i64,
+    /// By file: the last line that has been taken in another life.
+    taken: Vec<u64>,
 }
 
 /// Lines between two updates of the progress.
@@ -52,7 +54,18 @@ impl FilesSource {
     #[must_use]
     pub fn new(lines: MergedSource, pace: Pace, interval_ms: i64) -> Self {
         let progress = Arc::new(AtomicU64::new(0));
-        Self { lines, pace, anchor: None, due_ns: None, progress, bytes: 0, countdown: 0, interval_ms }
+        let taken = Vec::new();
+        Self { lines, pace, anchor: None, due_ns: None, progress, bytes: 0, countdown: 0, interval_ms, taken }
+    }
+
+    /// Goes on behind these lines, by file.
+    pub fn resume(&mut self, taken: Vec<u64>) {
+        self.taken = taken;
+    }
+
+    /// The last line of a file that was taken in another life.
+    pub(super) fn taken(&self, input: usize) -> u64 {
+        self.taken.get(input).copied().unwrap_or(0)
     }
 
     /// Bytes read so far, updated now and then.
@@ -83,6 +96,9 @@ impl FilesSource {
             self.tell_progress(intake);
             return Ok(Polled::End);
         };
+        if self.taken.get(merged.input).is_some_and(|&line| merged.line.number <= line) {
+            return Ok(Polled::Entry);
+        }
         if let (Pace::Times(factor), Ok(record)) = (self.pace, &merged.line.result)
             && !held
         {

@@ -7,7 +7,8 @@ use crate::{
 };
 use std::collections::VecDeque;
 
-/// From so much on an id is not waited for: it is ahead of the server's clock, which has stepped back, ms.
+/// From so much on an id is not waited for: it is ahead of the server's clock, which has stepped back, ms. Only the second
+/// look says so: between its time and the answer to a read a server may have stood still.
 const AHEAD_MS: u64 = 1_000;
 
 /// The entries of one stream in the reply.
@@ -50,6 +51,9 @@ pub(super) struct Lanes {
     lone: Option<StreamId>,
     /// The server's time at a moment before the read, Unix ms: everything older has been seen.
     server_ms: u64,
+    /// Entries up to here had been seen before that time was asked for; and the newest in the reply.
+    seen: StreamId,
+    newest: StreamId,
     clocks: VecDeque<(Place, i64)>,
     late: Vec<VecDeque<(StreamId, Place)>>,
 }
@@ -66,6 +70,8 @@ impl Lanes {
             more_published: false,
             lone: None,
             server_ms: 0,
+            seen: StreamId::default(),
+            newest: StreamId::default(),
             clocks: VecDeque::new(),
             late: vec![VecDeque::new(); streams],
         };
@@ -87,19 +93,21 @@ impl Lanes {
         self.clocks.is_empty()
     }
 
-    /// Begins a reply, read with at most `count` entries a stream after the server's time was `server_ms`; `skipped`
+    /// Begins a reply, read with at most `count` entries a stream after the server's time was `server_ms`, which was asked
+    /// for when entries up to `seen` had been seen in a reply before; `skipped`
     /// gives, by stream, an entry before those of the reply. Returns how many entries the reply has, or the server's error.
     pub fn begin<'a>(
         &mut self,
         reply: &'a [u8],
         count: u64,
-        server_ms: u64,
+        (server_ms, seen): (u64, StreamId),
         find: impl Fn(&[u8]) -> Option<usize>,
         skipped: impl Fn(usize) -> Option<StreamId>,
     ) -> Result<Result<u64, &'a [u8]>, ProtocolError> {
-        self.server_ms = server_ms;
+        (self.server_ms, self.seen) = (server_ms, seen);
         self.lanes.fill(Lane::default());
         self.lone = None;
+        self.newest = StreamId::default();
         let (mut cursor, mut current, mut entries) = (XreadCursor::default(), None, 0);
         while let Some(item) = cursor.next(reply)? {
             match item {
@@ -119,6 +127,7 @@ impl Lanes {
                 }
                 XreadItem::Entry(entry) => {
                     entries += 1;
+                    self.newest = self.newest.max(entry.id);
                     if let Some(lane) = current.and_then(|index| self.lanes.get_mut(index)) {
                         lane.head.get_or_insert(entry.id);
                         lane.cut = (lane.left as u64 >= count).then_some(entry.id);
@@ -134,6 +143,11 @@ impl Lanes {
         }
         self.find_limit();
         Ok(Ok(entries))
+    }
+
+    /// The newest entry in the reply.
+    pub fn newest(&self) -> StreamId {
+        self.newest
     }
 
     /// Forgets the reply.
@@ -196,7 +210,8 @@ impl Lanes {
     fn may_take(&self, new: bool, place: Place) -> bool {
         let limit = if new { self.limit } else { self.limit_published };
         let seen = limit.is_none_or(|limit| place.id <= limit) && !(new && self.more_published);
-        let past = place.id.ms < self.server_ms || place.id.ms > self.server_ms + AHEAD_MS;
+        let ahead = place.id.ms > self.server_ms + AHEAD_MS && place.id <= self.seen;
+        let past = place.id.ms < self.server_ms || ahead;
         seen && (past || !new)
     }
 
@@ -286,7 +301,7 @@ mod tests {
             let slices: Vec<Vec<StreamId>> = slices.collect();
             let reply = reply(&slices);
             let find = |name: &[u8]| std::str::from_utf8(name).ok()?.parse().ok();
-            lanes.begin(&reply, count, asked_ms, find, |_| None).unwrap().unwrap();
+            lanes.begin(&reply, count, (asked_ms, StreamId::default()), find, |_| None).unwrap().unwrap();
             while let Next::Entry(index) = lanes.next() {
                 let (entry, _) = lanes.take(index, false, &reply).unwrap();
                 last[index] = entry.unwrap().id;

@@ -14,7 +14,11 @@ pub use redis::{RedisSource, RedisSourceError, RedisSourceOptions};
 pub use stream::{Gap, StreamStart};
 
 use super::Intake;
-use crate::runtime::{AgentError, Interests, Now};
+use crate::{
+    redis_io::StreamId,
+    runtime::{AgentError, Interests, Now},
+    state::InputPosition,
+};
 
 /// What a source had.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,6 +79,20 @@ impl Source {
     #[must_use]
     pub fn wall_ms(&self, now: Now) -> i64 {
         if let Self::Redis(source) = self { source.wall_ms(now) } else { now.wall_ms() }
+    }
+
+    /// Where the inputs of these names stand.
+    #[must_use]
+    pub fn positions(&self, inputs: &[String]) -> Vec<InputPosition> {
+        let of = |(index, name): (usize, &String)| {
+            let (id, number) = match self {
+                Self::Files(source) => (StreamId { ms: source.taken(index), seq: 0 }, 0),
+                Self::Market(_) => (StreamId::default(), 0),
+                Self::Redis(source) => source.position(index),
+            };
+            InputPosition { name: name.clone(), major: id.ms, minor: id.seq, number }
+        };
+        inputs.iter().enumerate().map(of).collect()
     }
 
     /// Whether the wall clock may close bars: not in a replay, whose time is that of its records.

@@ -163,6 +163,11 @@ impl RedisSource {
         }
     }
 
+    /// The last entry taken of a stream, and its number, 0 where that is not known.
+    pub(super) fn position(&self, input: usize) -> (StreamId, u64) {
+        self.streams.get(input).map_or_else(Default::default, |stream| (stream.last, stream.number()))
+    }
+
     /// The way back to the server, for its counters.
     #[must_use]
     pub fn dial(&self) -> &Dial<Link> {
@@ -220,9 +225,9 @@ impl RedisSource {
                     }
                 }
                 State::Reply { len, arrival_ns } => {
-                    if self.take(len, arrival_ns, now, intake)? {
-                        return Ok(Polled::Entry);
-                    }
+                    // What has been taken goes on its way before the next request is sent, which costs as much again.
+                    let taken = self.take(len, arrival_ns, now, intake)?;
+                    return Ok(if taken { Polled::Entry } else { Polled::Nothing { caught_up: self.caught_up } });
                 }
             }
         }
@@ -269,9 +274,19 @@ impl RedisSource {
             }
             Await::Info(index) => {
                 let info = StreamInfo::parse(reply)?;
+                if let Some(text) = reply.strip_prefix(b"-").filter(|text| !text.starts_with(b"ERR no such key")) {
+                    return Err(Trouble::Refused(String::from_utf8_lossy(text.trim_ascii_end()).into_owned()));
+                }
                 let stream = &mut self.streams[index];
-                let gap = info.and_then(|info| stream.look(index as u8, &info, self.server_us / 1_000));
-                if let Some(gap) = gap {
+                let loss = info.and_then(|info| stream.look(index as u8, &info, self.server_us / 1_000));
+                if loss.is_some() {
+                    let cells = intake.incomplete(stream.timeframe);
+                    self.dial.incidents().note(format!(
+                        "warning: {} no longer holds all that its bars were made of: signals of {cells} cells say history=incomplete until it no longer matters",
+                        stream.name
+                    ));
+                }
+                if let Some(gap) = loss.and_then(|loss| loss.gap) {
                     let entries = gap.entries.map_or("an unknown number of".to_owned(), |n| n.to_string());
                     let (name, after, before) = (&stream.name, gap.after, gap.before);
                     self.dial.incidents().note(format!(
@@ -285,7 +300,9 @@ impl RedisSource {
                 let streams = &self.streams;
                 let find = |name: &[u8]| streams.iter().position(|stream| stream.name.as_bytes() == name);
                 let skipped = |index: usize| streams.get(index).and_then(|stream| stream.skip);
-                let entries = match self.lanes.begin(reply, self.count, self.server_us / 1_000, find, skipped)? {
+                let seen = self.held.map_or_else(StreamId::default, |(newest, _)| newest);
+                let time = (self.server_us / 1_000, seen);
+                let entries = match self.lanes.begin(reply, self.count, time, find, skipped)? {
                     Ok(entries) => entries,
                     Err(text) => return Err(Trouble::Refused(String::from_utf8_lossy(text).into_owned())),
                 };
@@ -337,16 +354,16 @@ impl RedisSource {
                 Ok(true)
             }
             next => {
-                let held = (0..self.streams.len()).filter_map(|index| self.lanes.head(index)).max();
+                let held = (0..self.streams.len()).any(|index| self.lanes.head(index).is_some());
                 self.caught_up = next == Next::Empty && self.lanes.is_live() && now.ns > 0 && len <= EMPTY_REPLY;
                 // The next millisecond of the server's clock lets them pass.
                 let wait_ns = (1_050 - self.server_us % 1_000) * 1_000;
                 let wait = next == Next::Held || (self.block_ms == 0 && self.caught_up);
                 self.state = State::Ready { at_ns: if wait { now.ns.max(arrival_ns) + wait_ns } else { 0 } };
-                if let Some(newest) = held {
+                if held {
                     intake.counters().held.bump();
                     let since_ns = self.held.map_or(arrival_ns, |(_, ns)| ns);
-                    self.held = Some((newest, since_ns));
+                    self.held = Some((self.lanes.newest(), since_ns));
                 } else {
                     self.held = None;
                 }

@@ -17,6 +17,8 @@ pub struct StreamStart {
     pub published_entries: Option<u64>,
     /// The entry after which reading starts.
     pub start: StreamId,
+    /// That entry's number among all that were ever added, where it is known.
+    pub start_number: Option<u64>,
 }
 
 /// Entries that were removed before they were read.
@@ -30,6 +32,13 @@ pub struct Gap {
     pub before: StreamId,
     /// How many; `None` where the server does not say.
     pub entries: Option<u64>,
+}
+
+/// What is missing of a stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Loss {
+    /// Entries whose effects were never published; `None` where only the state misses some.
+    pub gap: Option<Gap>,
 }
 
 /// A stream and where its reading stands.
@@ -46,6 +55,8 @@ pub(super) struct Stream {
     /// Number of the last entry taken among all that were ever added.
     index: Option<u64>,
     looked: bool,
+    /// The entry that the state at the start was made up to.
+    restored: StreamId,
     pub counters: Arc<CachePadded<StreamCounters>>,
 }
 
@@ -58,8 +69,9 @@ impl Stream {
             published: start.published,
             skip: None,
             published_entries: start.published_entries,
-            index: None,
+            index: start.start_number,
             looked: false,
+            restored: start.start,
             counters: StreamCounters::shared(),
         }
     }
@@ -76,16 +88,22 @@ impl Stream {
         self.skip = None;
         self.counters.entries.bump();
         self.index = self.index.map(|index| index + 1);
+        self.number()
+    }
+
+    /// Number of the last entry taken among all that were ever added; 0 where it is not known.
+    pub fn number(&self) -> u64 {
         self.index.unwrap_or(0)
     }
 
     /// Takes in how much of the stream is left at the server's time, Unix ms: what is missing behind the last entry.
-    pub fn look(&mut self, input: u8, info: &StreamInfo, server_ms: u64) -> Option<Gap> {
+    pub fn look(&mut self, input: u8, info: &StreamInfo, server_ms: u64) -> Option<Loss> {
         let Some(added) = info.added else {
             self.counters.lag_ms.set(self.lag_ms(info, server_ms));
             return None;
         };
         let removed = added.saturating_sub(info.length);
+        let hole = !self.looked && self.has_hole(info, removed);
         let gap =
             if self.looked { self.gap(input, info, added, removed) } else { self.first_gap(input, info, removed) };
         if !self.looked && self.last == StreamId::default() {
@@ -93,7 +111,10 @@ impl Stream {
         }
         if self.last >= info.last {
             self.index = Some(added);
-        } else if self.looked && info.first > self.last && self.index.is_none_or(|index| index < removed) {
+        } else if (self.looked || self.index.is_some())
+            && info.first > self.last
+            && self.index.is_none_or(|index| index < removed)
+        {
             self.index = Some(removed);
         }
         self.looked = true;
@@ -102,7 +123,20 @@ impl Stream {
         if let Some(gap) = gap {
             self.counters.trimmed.add(gap.entries.unwrap_or(1));
         }
-        gap
+        (hole || gap.is_some()).then_some(Loss { gap })
+    }
+
+    /// Whether entries are gone that the state at the start should have been made of: all there ever were, or those
+    /// behind the snapshot.
+    fn has_hole(&self, info: &StreamInfo, removed: u64) -> bool {
+        let behind = self.restored != StreamId::default();
+        let resumed = self.published != StreamId::default();
+        match self.index {
+            _ if !resumed => false,
+            _ if !behind => removed > 0,
+            Some(index) => removed > index,
+            None => info.first > self.restored && info.last > self.restored,
+        }
     }
 
     /// What is missing behind the committed position when the stream is first looked at.
@@ -143,7 +177,8 @@ mod tests {
     }
 
     fn stream(published: u64, entries: Option<u64>) -> Stream {
-        let start = StreamStart { published: id(published), published_entries: entries, start: id(0) };
+        let start =
+            StreamStart { published: id(published), published_entries: entries, start: id(0), start_number: None };
         Stream::new("s".to_owned(), "1s".parse().unwrap(), start)
     }
 
@@ -153,12 +188,46 @@ mod tests {
 
     #[test]
     fn a_fresh_start_misses_nothing_and_a_resumed_one_what_was_trimmed() {
+        let incomplete = Some(Loss { gap: None });
         assert_eq!(stream(0, None).look(0, &info(50, 99, 50, 99), 99), None);
-        assert_eq!(stream(60, Some(60)).look(0, &info(50, 99, 50, 99), 99), None);
-        assert_eq!(stream(49, Some(49)).look(0, &info(50, 99, 50, 99), 99), None, "the next one is still there");
-        let gap = stream(40, Some(40)).look(1, &info(50, 99, 50, 99), 99);
-        assert_eq!(gap, Some(Gap { input: 1, after: id(40), before: id(50), entries: Some(9) }));
-        assert_eq!(stream(40, None).look(0, &info(50, 99, 50, 99), 99).unwrap().entries, None);
+        assert_eq!(stream(60, Some(60)).look(0, &info(1, 99, 99, 99), 99), None);
+        assert_eq!(stream(60, Some(60)).look(0, &info(50, 99, 50, 99), 99), incomplete, "state is made of less");
+        assert_eq!(stream(49, Some(49)).look(0, &info(50, 99, 50, 99), 99), incomplete, "the next one is still there");
+        let gap = Gap { input: 1, after: id(40), before: id(50), entries: Some(9) };
+        assert_eq!(stream(40, Some(40)).look(1, &info(50, 99, 50, 99), 99), Some(Loss { gap: Some(gap) }));
+        assert_eq!(gap_of(stream(40, None).look(0, &info(50, 99, 50, 99), 99)).entries, None);
+    }
+
+    #[test]
+    fn a_snapshot_needs_only_what_is_behind_it() {
+        let restored = |at: u64, number: Option<u64>, published: u64| {
+            let start = StreamStart {
+                published: id(published),
+                published_entries: Some(published),
+                start: id(at),
+                start_number: number,
+            };
+            Stream::new("s".to_owned(), "1s".parse().unwrap(), start)
+        };
+        let trimmed = info(50, 99, 50, 99);
+        for number in [None, Some(70)] {
+            let mut stream = restored(70, number, 80);
+            assert_eq!(stream.look(0, &trimmed, 99), None, "{number:?}");
+            assert_eq!(stream.counters.lag_entries.get(), if number.is_some() { 29 } else { 0 });
+        }
+        let incomplete = Some(Loss { gap: None });
+        for number in [None, Some(40)] {
+            let mut stream = restored(40, number, 80);
+            assert_eq!(stream.look(0, &trimmed, 99), incomplete, "{number:?}");
+            assert_eq!(stream.look(0, &trimmed, 99), None, "it is said once");
+        }
+        let gap = gap_of(restored(40, Some(40), 45).look(0, &trimmed, 99));
+        assert_eq!((gap.after, gap.before, gap.entries), (id(45), id(50), Some(4)));
+        assert_eq!(restored(99, Some(99), 99).look(0, &info(0, 99, 0, 99), 99), None, "all read, all trimmed");
+    }
+
+    fn gap_of(loss: Option<Loss>) -> Gap {
+        loss.and_then(|loss| loss.gap).unwrap()
     }
 
     #[test]
@@ -170,7 +239,7 @@ mod tests {
         });
         assert_eq!(stream.look(0, &info(11, 200, 190, 200), 200), None, "trimmed as far as it was read");
         assert_eq!(stream.counters.lag_entries.get(), 190);
-        let gap = stream.look(0, &info(31, 200, 170, 200), 200).unwrap();
+        let gap = gap_of(stream.look(0, &info(31, 200, 170, 200), 200));
         assert_eq!((gap.after, gap.before, gap.entries), (id(10), id(31), Some(20)));
         assert_eq!(stream.look(0, &info(31, 200, 170, 200), 200), None);
         (31..=200).for_each(|ms| {
@@ -180,6 +249,6 @@ mod tests {
         assert_eq!((stream.counters.lag_entries.get(), stream.counters.trimmed.get()), (0, 20));
         // Trimmed between two looks and read on: found when all is read.
         stream.take(id(260));
-        assert_eq!(stream.look(0, &info(260, 260, 1, 260), 260).unwrap().entries, Some(59));
+        assert_eq!(gap_of(stream.look(0, &info(260, 260, 1, 260), 260)).entries, Some(59));
     }
 }

@@ -4,7 +4,9 @@
 //! from the moment its reader took the bar.
 
 use super::{
+    beside::{Beside, CoreHiccups, cores_of},
     engine_config::EngineSpec,
+    latency::LatencyOptions,
     schedule::Shape,
     track::{INTERVAL_NS, Track},
 };
@@ -33,13 +35,11 @@ pub struct Embedded {
     pub report: String,
     /// Start of the measured part, Unix ns.
     pub start_unix_ns: i64,
+    /// The host's own stalls meanwhile.
+    pub hiccups: Vec<CoreHiccups>,
 }
 
-fn setup(spec: &EngineSpec, shape: Shape, mut layers: Vec<Layer>, clock: &Clock) -> Result<Setup> {
-    let file = Layer::File { name: "bench".to_owned(), bytes: spec.toml().into_bytes() };
-    layers.insert(0, file);
-    layers.push(Layer::Override(Override::new("input.feed", "mock")));
-    let config = Config::load(&layers)?.config;
+fn setup(spec: &EngineSpec, shape: Shape, config: &Config, clock: &Clock) -> Result<Setup> {
     let plan = Arc::new(config.plan());
     let market = MockMarket::new(&MockConfig {
         seed: 1,
@@ -59,28 +59,28 @@ fn setup(spec: &EngineSpec, shape: Shape, mut layers: Vec<Layer>, clock: &Clock)
         },
         rows: RowsWanted { all: true, ..RowsWanted::default() },
         marks: true,
-        topology: Topology::new(&config, available_cores().len()),
+        topology: Topology::new(config, available_cores().len()),
+        restore: None,
+        snapshots: None,
         incidents: Arc::default(),
         plan,
     })
 }
 
-/// Runs it: `warm_up`, then `duration`.
+/// Runs it.
 ///
 /// # Errors
 /// A configuration with faults, an engine that does not start or fails.
-pub fn embedded(
-    spec: &EngineSpec,
-    shape: Shape,
-    layers: Vec<Layer>,
-    warm_up: Duration,
-    duration: Duration,
-) -> Result<Embedded> {
-    if shape == Shape::Ramp {
+pub fn embedded(spec: &EngineSpec, options: &LatencyOptions, mut layers: Vec<Layer>) -> Result<Embedded> {
+    if options.shape == Shape::Ramp {
         bail!("--embedded knows no ramp: the mock market lives in real time");
     }
+    layers.push(Layer::Override(Override::new("input.feed", "mock")));
+    let config = spec.config(layers)?;
     let clock = Clock::new();
-    let mut engine = Engine::start(setup(spec, shape, layers, &clock)?, clock.clone())?;
+    let watched = if options.hiccups { cores_of(&config) } else { Vec::new() };
+    let beside = Beside::start(&watched, &clock, clock.ns() + options.warm_up.as_nanos() as u64);
+    let mut engine = Engine::start(setup(spec, options.shape, &config, &clock)?, clock.clone())?;
     let mut recent = HistogramSet::new(&Latency::ALL)?;
     let mut styles = [Track::new()?, Track::new()?, Track::new()?];
     let mut measure = |engine: &mut Engine, until: Instant, keep: bool| -> Result<()> {
@@ -105,12 +105,13 @@ pub fn embedded(
         }
         Ok(())
     };
-    measure(&mut engine, Instant::now() + warm_up, false)?;
+    measure(&mut engine, Instant::now() + options.warm_up, false)?;
     let start_unix_ns = clock.now().wall_ns;
-    measure(&mut engine, Instant::now() + duration, true)?;
+    measure(&mut engine, Instant::now() + options.duration, true)?;
+    let hiccups = beside.stop(options.duration.as_nanos() as u64)?;
     engine.drain();
     while !engine.wait(Duration::from_secs(1)) {}
     engine.join()?;
     let (histograms, report) = (engine.histograms()?, engine.report()?.to_string());
-    Ok(Embedded { styles, histograms, report, start_unix_ns })
+    Ok(Embedded { styles, histograms, report, start_unix_ns, hiccups })
 }

@@ -1,7 +1,10 @@
 //! The configuration of the engine that is measured.
 
 use super::bars::symbol_name;
-use crate::model::{Timeframe, TradingStyle};
+use crate::{
+    config::{Config, Layer},
+    model::{Timeframe, TradingStyle},
+};
 use std::{fmt::Write as _, path::Path};
 
 /// What the engine is told.
@@ -73,6 +76,15 @@ impl EngineSpec {
         text
     }
 
+    /// The configuration that the file gives with these layers upon it.
+    ///
+    /// # Errors
+    /// Every fault of the layers.
+    pub fn config(&self, mut layers: Vec<Layer>) -> anyhow::Result<Config> {
+        layers.insert(0, Layer::File { name: "bench".to_owned(), bytes: self.toml().into_bytes() });
+        Ok(Config::load(&layers)?.config)
+    }
+
     /// Writes it.
     ///
     /// # Errors
@@ -85,7 +97,6 @@ impl EngineSpec {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{Config, Layer};
 
     #[test]
     fn it_is_a_configuration_without_faults() {
@@ -96,8 +107,7 @@ mod tests {
             styles: TradingStyle::ALL.to_vec(),
             prefix: "bench:1:".to_owned(),
         };
-        let layer = Layer::File { name: "bench.toml".to_owned(), bytes: spec.toml().into_bytes() };
-        let plan = Config::load(&[layer]).unwrap().config.plan();
+        let plan = spec.config(Vec::new()).unwrap().plan();
         assert!(plan.probe);
         let styles: Vec<_> = plan.assets.iter().map(|asset| asset.cells[0].style).collect();
         use TradingStyle::{Day, Position, Swing};

@@ -2,6 +2,7 @@
 
 use super::{
     bars::Form,
+    beside::{CoreHiccups, cores_of},
     budget::Budgets,
     embedded::embedded,
     engine_config::EngineSpec,
@@ -16,7 +17,7 @@ use super::{
 };
 use crate::{
     config::{Layer, Override},
-    lab::report::{EchoInfo, Run, RunInfo, StepInfo},
+    lab::report::{CoreInfo, EchoInfo, Run, RunInfo, StepInfo},
     model::{Timeframe, TradingStyle},
     runtime::Clock,
     telemetry::{HgrmUnit, Latency, write_hgrm},
@@ -56,6 +57,8 @@ pub struct LatencyOptions {
     pub core: Option<usize>,
     /// Without Redis.
     pub embedded: bool,
+    /// Whether the cores are watched for hiccups.
+    pub hiccups: bool,
     /// Whether the bare echo is measured too.
     pub echo: bool,
     /// Stops the engine for so long in the middle, to see whether the figures show it.
@@ -142,10 +145,9 @@ fn info(options: &LatencyOptions, spec: &EngineSpec) -> RunInfo {
     }
 }
 
-/// Verdict and budgets.
+/// Budgets and verdict.
 fn judge(options: &LatencyOptions, results: &mut Results) {
     let info = &mut results.info;
-    info.verdict = if info.faults.is_empty() { "PASS" } else { "FAIL" }.to_owned();
     let broke = info.steps.iter().any(|step| !step.held);
     for (style, budget) in options.budgets.of(options.shape.name()) {
         let track = &results.styles[style.index()];
@@ -163,17 +165,34 @@ fn judge(options: &LatencyOptions, results: &mut Results) {
             }
         }
     }
+    info.verdict = match (&info.faults[..], &info.over_budget[..]) {
+        ([], []) => "PASS",
+        ([], _) => "OVER BUDGET",
+        _ => "FAIL",
+    }
+    .to_owned();
+}
+
+/// The settings as the configuration has them.
+fn layers(options: &LatencyOptions) -> Result<Vec<Layer>> {
+    let layer = |text: &String| {
+        let parsed = Override::parse(text).with_context(|| format!("{text}: write KEY=VALUE"))?;
+        Ok(Layer::Override(parsed))
+    };
+    options.settings.iter().map(layer).collect()
+}
+
+/// What is told of each watched core beside its histogram.
+fn cores(hiccups: &[CoreHiccups]) -> Vec<CoreInfo> {
+    let info = |seen: &CoreHiccups| CoreInfo { core: seen.core, waited_ms: seen.waited_ms, stolen: seen.stolen };
+    hiccups.iter().map(info).collect()
 }
 
 fn without_redis(options: &LatencyOptions, spec: &EngineSpec) -> Result<Results> {
     if (options.rate - 1_000.0 / spec.base.interval_ms() as f64).abs() > 1e-9 {
         bail!("--embedded has one bar a symbol and {}: the mock market lives in real time", spec.base);
     }
-    let mut layers = Vec::new();
-    for text in &options.settings {
-        layers.push(Layer::Override(Override::parse(text).with_context(|| format!("{text}: write KEY=VALUE"))?));
-    }
-    let found = embedded(spec, options.shape, layers, options.warm_up, options.duration)?;
+    let found = embedded(spec, options, layers(options)?)?;
     let dir = TempDir::new()?;
     let engine = dir.path().join("histograms");
     fs::create_dir(&engine)?;
@@ -183,6 +202,7 @@ fn without_redis(options: &LatencyOptions, spec: &EngineSpec) -> Result<Results>
         }
     }
     let mut info = info(options, spec);
+    info.cores = cores(&found.hiccups);
     info.sent = found.styles.iter().map(|track| track.total.len() as usize).sum();
     let expected = (options.duration.as_secs_f64() * options.rate * options.symbols as f64) as usize;
     // Two rounds may be on either side of the edges.
@@ -196,7 +216,7 @@ fn without_redis(options: &LatencyOptions, spec: &EngineSpec) -> Result<Results>
         styles: found.styles,
         echo: None,
         lag: None,
-        hiccups: None,
+        hiccups: found.hiccups,
         engine: Some(dir),
         engine_report: Some(found.report),
     })
@@ -209,12 +229,14 @@ fn with_redis(options: &LatencyOptions, spec: &EngineSpec, note: &mut dyn FnMut(
     };
     let host = host::facts(&options.host.clone().unwrap_or_else(host::name), &options.exe, server.facts()?);
     let dir = TempDir::new()?;
+    let watched = if options.hiccups { cores_of(&spec.config(layers(options)?)?) } else { Vec::new() };
     let rig = Rig {
         exe: &options.exe,
         spec,
         settings: &options.settings,
         form: options.form,
         core: options.core,
+        watched: &watched,
         server: &server,
         dir: &dir,
         clock: Clock::new(),
@@ -246,9 +268,10 @@ fn with_redis(options: &LatencyOptions, spec: &EngineSpec, note: &mut dyn FnMut(
         EchoInfo { ratio_p50: ratio(0.5), ratio_p99: ratio(0.99) }
     });
     let engine_report = fs::read_to_string(dir.path().join("engine.txt")).ok();
-    let Measured { sent, seen, start_unix_ns, .. } = measured;
+    info.cores = cores(&measured.hiccups);
+    let Measured { sent, seen, start_unix_ns, hiccups, .. } = measured;
     let (styles, lag) = (seen.styles, Some(sent.lag));
-    Ok(Results { info, host, start_unix_ns, styles, echo, lag, hiccups: None, engine: Some(dir), engine_report })
+    Ok(Results { info, host, start_unix_ns, styles, echo, lag, hiccups, engine: Some(dir), engine_report })
 }
 
 /// The load of the echo: the engine's, for a quarter of the time.

@@ -9,6 +9,7 @@
 //! bar, so that a stalled engine (or a stalled generator) is charged for every bar that it kept waiting.
 
 mod bars;
+mod beside;
 mod budget;
 mod child;
 mod echo;

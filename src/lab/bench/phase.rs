@@ -2,6 +2,7 @@
 
 use super::{
     bars::{Bars, Form},
+    beside::{Beside, CoreHiccups},
     generator::{Generator, Progress, Sent},
     replies,
     schedule::Schedule,
@@ -49,6 +50,8 @@ pub struct Phase<'a> {
     pub styles: &'a [TradingStyle],
     /// Core of the generator.
     pub core: Option<usize>,
+    /// Cores that are watched for hiccups.
+    pub watched: &'a [usize],
     /// The clock of all latencies.
     pub clock: &'a Clock,
 }
@@ -70,6 +73,8 @@ pub struct Measured {
     pub broke_at: Option<usize>,
     /// Start of the measured part, Unix ns.
     pub start_unix_ns: i64,
+    /// The host's own stalls meanwhile.
+    pub hiccups: Vec<CoreHiccups>,
 }
 
 impl Phase<'_> {
@@ -91,7 +96,9 @@ impl Phase<'_> {
 
         let progress = Progress::default();
         let start_ns = self.clock.ns() + LEAD_NS;
-        let start_unix_ns = self.clock.wall_ns(start_ns + self.schedule.measured_from_ns());
+        let measured_from_ns = start_ns + self.schedule.measured_from_ns();
+        let start_unix_ns = self.clock.wall_ns(measured_from_ns);
+        let beside = Beside::start(self.watched, self.clock, measured_from_ns);
         let generator = Generator {
             schedule: self.schedule,
             bars,
@@ -131,7 +138,8 @@ impl Phase<'_> {
             let sent = sent.context("the generator")?;
             let lost = sent.bars - ledger.count.min(sent.bars);
             let (repeated, backlog) = (ledger.repeated, backlog.unwrap_or(0));
-            Ok(Measured { sent, seen, lost, repeated, backlog, broke_at, start_unix_ns })
+            let hiccups = beside.stop(self.schedule.end_ns() - self.schedule.measured_from_ns())?;
+            Ok(Measured { sent, seen, lost, repeated, backlog, broke_at, start_unix_ns, hiccups })
         })
     }
 

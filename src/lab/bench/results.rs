@@ -1,6 +1,7 @@
 //! Writing a run's folder.
 
 use super::{
+    beside::CoreHiccups,
     tempdir::TempDir,
     track::{INTERVAL_NS, Track},
 };
@@ -30,8 +31,8 @@ pub struct Results {
     pub echo: Option<Track>,
     /// How late the generator was.
     pub lag: Option<Track>,
-    /// The host's own stalls beside the run, where somebody measured them.
-    pub hiccups: Option<Track>,
+    /// The host's own stalls beside the run.
+    pub hiccups: Vec<CoreHiccups>,
     /// Folder in which `histograms` has the engine's own.
     pub engine: Option<TempDir>,
     /// What the engine said at its end.
@@ -73,12 +74,13 @@ impl Results {
         for (name, track) in &styles {
             write_hgrm(&dir.join(format!("{name}.hgrm")), &track.total, HgrmUnit::Microseconds)?;
         }
-        for (name, track) in [("echo", &self.echo), ("lag", &self.lag), ("hiccups", &self.hiccups)] {
+        for (name, track) in [("echo", &self.echo), ("lag", &self.lag)] {
             let Some(track) = track else { continue };
             let log = dir.join(format!("{name}.hlog"));
             write_hlog(&log, self.start_unix_ns, length, &[(None, &track.intervals)])?;
             write_hgrm(&dir.join(format!("{name}.hgrm")), &track.total, HgrmUnit::Microseconds)?;
         }
+        self.write_hiccups(&dir)?;
         self.copy_engine(&dir)?;
         let run = Run::open(&dir)?;
         fs::write(dir.join("summary.md"), summary_markdown(&run))?;
@@ -89,6 +91,23 @@ impl Results {
             fs::write(dir.join(format!("{}.svg", picture.name)), picture.svg)?;
         }
         Ok((dir, run))
+    }
+
+    fn write_hiccups(&self, dir: &Path) -> Result<()> {
+        if self.hiccups.is_empty() {
+            return Ok(());
+        }
+        let names: Vec<String> = self.hiccups.iter().map(|hiccups| format!("core{}", hiccups.core)).collect();
+        let logged: Vec<(Option<&str>, &[_])> = names
+            .iter()
+            .zip(&self.hiccups)
+            .map(|(name, hiccups)| (Some(name.as_str()), &hiccups.late.intervals[..]))
+            .collect();
+        write_hlog(&dir.join("hiccups.hlog"), self.start_unix_ns, Duration::from_nanos(INTERVAL_NS), &logged)?;
+        let mut all = Track::new()?;
+        self.hiccups.iter().for_each(|hiccups| all.overlay(&hiccups.late));
+        write_hgrm(&dir.join("hiccups.hgrm"), &all.total, HgrmUnit::Microseconds)?;
+        Ok(())
     }
 
     fn copy_engine(&self, dir: &Path) -> Result<()> {

@@ -35,6 +35,8 @@ pub struct Rig<'a> {
     pub form: Form,
     /// Core of the generator.
     pub core: Option<usize>,
+    /// Cores that are watched for hiccups.
+    pub watched: &'a [usize],
     /// The server.
     pub server: &'a RedisServer,
     /// Folder for the engine's files.
@@ -122,6 +124,7 @@ impl Rig<'_> {
             schedule,
             styles,
             core: self.core,
+            watched: self.watched,
             clock: &self.clock,
         }
     }

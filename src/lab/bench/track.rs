@@ -27,6 +27,18 @@ impl Track {
         Ok(Self { total: Histogram::new_with_bounds(1, HIGHEST_NS, 3)?, intervals: Vec::new() })
     }
 
+    /// What these seconds hold.
+    ///
+    /// # Errors
+    /// Never, as for [`Track::new`].
+    pub fn of(intervals: Vec<Histogram<u64>>) -> Result<Self> {
+        let mut total = Self::new()?.total;
+        for interval in &intervals {
+            total.add(interval)?;
+        }
+        Ok(Self { total, intervals })
+    }
+
     /// Records a latency at a time of the measured part, both ns.
     pub fn record(&mut self, at_ns: u64, latency_ns: u64) {
         let interval = (at_ns / INTERVAL_NS) as usize;

@@ -64,3 +64,61 @@ pub fn faults(shape: Shape, schedule: &Schedule, measured: &Measured) -> Vec<Str
     }
     faults
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        super::{generator::Sent, subscriber::Seen},
+        *,
+    };
+    use std::time::Duration;
+
+    const MS: u64 = 1_000_000;
+
+    /// A run of ten symbols and 100 bars a second, each sent and seen this late in each second of each step.
+    fn measured(schedule: &Schedule, late: impl Fn(u64) -> [u64; 2]) -> Measured {
+        let mut sent = Sent { lag: Track::new().unwrap(), bars: schedule.bars(), overrun_ns: 0 };
+        let mut seen = Seen::new(schedule.steps().len()).unwrap();
+        for number in schedule.warm_rounds() * schedule.symbols()..schedule.bars() {
+            let at_ns = schedule.due_of(number) - schedule.measured_from_ns();
+            let [lag_ns, latency_ns] = late(at_ns / INTERVAL_NS);
+            sent.lag.record(at_ns, lag_ns);
+            let step = schedule.step_of(number / schedule.symbols()).unwrap();
+            seen.steps[step].record(at_ns, latency_ns);
+        }
+        Measured { sent, seen, lost: 0, repeated: 0, backlog: 0, broke_at: None, start_unix_ns: 0, hiccups: Vec::new() }
+    }
+
+    fn schedule(shape: Shape, seconds: u64) -> Schedule {
+        Schedule::new(shape, 10, 10.0, Duration::from_secs(1), Duration::from_secs(seconds))
+    }
+
+    #[test]
+    fn a_run_that_could_not_hold_its_rate_says_why() {
+        let schedule = schedule(Shape::Steady, 4);
+        let faults = |measured: &Measured| faults(Shape::Steady, &schedule, measured);
+        assert_eq!(faults(&measured(&schedule, |_| [MS, 2 * MS])), Vec::<String>::new());
+        let late = faults(&measured(&schedule, |second| [if second == 2 { 20 * MS } else { MS }, 2 * MS]));
+        assert!(late.len() == 1 && late[0].contains("the generator was late: p99 20"), "{late:?}");
+        let queueing = faults(&measured(&schedule, |second| [MS, if second < 2 { 2 * MS } else { 200 * MS }]));
+        assert_eq!(queueing, ["signals were queueing up at the end"]);
+        let lossy = Measured { lost: 3, repeated: 1, ..measured(&schedule, |_| [MS, MS]) };
+        assert_eq!(faults(&lossy), ["3 bars gave no signal", "1 signals came more than once"]);
+        let broke = Measured { broke_at: Some(0), ..measured(&schedule, |_| [MS, MS]) };
+        assert!(faults(&broke)[0].contains("the backlog grew"));
+    }
+
+    #[test]
+    fn a_step_of_a_ramp_is_held_as_long_as_no_queue_is_left_at_its_end() {
+        let schedule = schedule(Shape::Ramp, 24);
+        // Steps of three seconds: a hiccup in the second step is over at its end, the queue of the fourth is not.
+        let run = measured(&schedule, |second| match second {
+            3 => [MS, 300 * MS],
+            10.. => [MS, 80 * MS],
+            _ => [MS, MS],
+        });
+        let held: Vec<bool> = (0..5).map(|step| held(&schedule, &run, step)).collect();
+        assert_eq!(held, [true, true, true, false, false]);
+        assert!(faults(Shape::Ramp, &schedule, &run).is_empty(), "where it breaks is what a ramp is for");
+    }
+}

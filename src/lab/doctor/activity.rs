@@ -33,7 +33,7 @@ impl Activity {
 
     /// Part of the cores' time that the hypervisor took from them since an earlier reading, or since boot where there
     /// is no time between the two; and which of the two it is.
-    pub(super) fn steal(&self, earlier: &Self, cores: &Cpus) -> Option<(f64, bool)> {
+    pub fn steal(&self, earlier: &Self, cores: &Cpus) -> Option<(f64, bool)> {
         let sum = |reading: &Self| {
             let times = reading.times.as_ref()?;
             let of = cores.iter().map(|core| times.get(&core)).collect::<Option<Vec<_>>>()?;

@@ -2,7 +2,7 @@
 
 use super::redis_streams::StreamProbe;
 use crate::{
-    redis_io::{Address, Command, Endpoint, Link, LinkError, LinkOptions, OwnedReply},
+    redis_io::{Address, Command, Endpoint, Link, LinkError, LinkOptions, OwnedReply, Tls},
     runtime::Clock,
 };
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
@@ -25,6 +25,8 @@ pub struct RedisQuestions {
     pub timeout: Duration,
     /// Largest reply that the engine takes, bytes.
     pub reply_bytes_max: usize,
+    /// What TLS connections are made with.
+    pub tls: Option<Tls>,
 }
 
 /// A round trip over one kind of socket.
@@ -95,6 +97,7 @@ impl RedisProbe {
             name: "wagehood-engine:doctor".to_owned(),
             connect_timeout: questions.connect_timeout,
             reply_timeout: *timeout,
+            tls: questions.tls.clone(),
             ..LinkOptions::default()
         };
         let mut link = match Link::connect(address, &options) {
@@ -156,7 +159,7 @@ impl RedisProbe {
             "" | "0" => Err(RoundTrip::Off),
             path if unix => Ok(Endpoint::Unix { path: PathBuf::from(path) }),
             port => match port.parse() {
-                Ok(port) => Ok(Endpoint::Tcp { host: "127.0.0.1".to_owned(), port }),
+                Ok(port) => Ok(Endpoint::Tcp { host: "127.0.0.1".to_owned(), port, tls: false }),
                 Err(_) => unknown("the server's port is not a number"),
             },
         }

@@ -20,6 +20,7 @@ fn questions(server: &Server) -> RedisQuestions {
         connect_timeout: SECOND,
         timeout: SECOND,
         reply_bytes_max: 64 << 20,
+        tls: None,
     }
 }
 

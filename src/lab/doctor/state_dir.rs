@@ -28,12 +28,15 @@ pub fn state_directory(dir: Option<&Path>) -> Vec<Item> {
             check("state directory", "configured".to_owned()).why("without one, state is rebuilt from the inputs");
         return vec![check.unknown("this configuration has none")];
     };
-    let place = dir.display();
+    // One that is not there is made by the engine: what counts is the folder that it will be made in.
+    let found = dir.ancestors().find(|dir| dir.is_dir()).unwrap_or(Path::new("."));
+    let place = if found == dir { dir.display().to_string() } else { format!("{}, to be made", dir.display()) };
+    let dir = found;
     let writable = check("writable", "yes".to_owned())
         .why("the engine keeps its state there")
-        .fix(format!("create {place} and give it to the engine's user: install -d -o USER {place}"));
+        .fix(format!("give {} to the engine's user: chown USER {0}", dir.display()));
     let writable = match access(dir, Access::WRITE_OK | Access::EXEC_OK) {
-        Ok(()) => writable.is(Verdict::Pass, place.to_string()),
+        Ok(()) => writable.is(Verdict::Pass, place),
         Err(error) => writable.is(Verdict::Fail, format!("{place}: {}", io::Error::from(error))),
     };
     let sync = check("sync", "≤ 20 ms".to_owned())
@@ -81,9 +84,14 @@ mod tests {
         assert_eq!(items[0].verdict, Verdict::Pass, "{items:?}");
         assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
 
-        let absent = state_directory(Some(&dir.path().join("absent")));
-        let verdicts: Vec<Verdict> = absent.iter().map(|item| item.verdict).collect();
-        assert_eq!(verdicts, [Verdict::Fail, Verdict::Unknown, Verdict::Unknown]);
+        let absent = state_directory(Some(&dir.path().join("absent/deep")));
+        assert_eq!(absent[0].verdict, Verdict::Pass, "{absent:?}");
+        assert!(absent[0].current.ends_with("to be made"), "{absent:?}");
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
+        // Nobody writes there, whoever runs the test.
+        let verdicts: Vec<Verdict> =
+            state_directory(Some(Path::new("/proc"))).iter().map(|item| item.verdict).collect();
+        assert_eq!(verdicts[..2], [Verdict::Pass, Verdict::Unknown]);
         assert_eq!(state_directory(None)[0].verdict, Verdict::Unknown);
     }
 }

@@ -7,8 +7,9 @@ use hdrhistogram::Histogram;
 const BLOCKS: usize = 8;
 /// A change below this share is none.
 const LEAST: f64 = 0.05;
-/// What counts as noise where a file does not say how it moved.
-const UNKNOWN_NOISE: f64 = 0.15;
+/// A change below this share is none where a file does not say how it moved: what is left is how well so few latencies
+/// can tell a percentile.
+const LEAST_UNKNOWN: f64 = 0.15;
 /// So many standard errors are a change.
 const ERRORS: f64 = 3.0;
 
@@ -51,7 +52,8 @@ impl Row {
 /// Compares the series that both have, by name.
 ///
 /// The noise of a percentile is three standard errors of it, over eight stretches of each run. The host's stalls come in
-/// bunches, so that stretches say more than the number of latencies does.
+/// bunches, so that stretches say more than the number of latencies does; that is what is left where a file does not say
+/// how it went over time.
 #[must_use]
 pub fn compare(before: &[Series], after: &[Series]) -> Vec<Row> {
     let mut rows = Vec::new();
@@ -64,20 +66,28 @@ pub fn compare(before: &[Series], after: &[Series]) -> Vec<Row> {
                 continue;
             }
             let (before_ns, after_ns) = (old.total.at(quantile), new.total.at(quantile));
-            let noise = match (error(old, quantile), error(new, quantile)) {
-                (Some(a), Some(b)) => ERRORS * a.hypot(b) / before_ns.max(1) as f64,
-                _ => UNKNOWN_NOISE,
+            let (noise_ns, least) = match (error(old, quantile), error(new, quantile)) {
+                (Some(a), Some(b)) => (ERRORS * a.hypot(b), LEAST),
+                _ => (spread(old, quantile).hypot(spread(new, quantile)), LEAST_UNKNOWN),
             };
+            let noise = (noise_ns / before_ns.max(1) as f64).max(least);
             let mut row =
                 Row { series: old.name.clone(), percentile, before_ns, after_ns, noise, change: Change::Same };
             // The longest is one latency: it says what can happen, not what has changed.
-            if quantile < 1.0 && row.relative().abs() > noise.max(LEAST) {
+            if quantile < 1.0 && row.relative().abs() > noise {
                 row.change = if row.relative() < 0.0 { Change::Better } else { Change::Worse };
             }
             rows.push(row);
         }
     }
     rows
+}
+
+/// How far a percentile is from those that are three standard errors of its rank away, ns.
+fn spread(series: &Series, quantile: f64) -> f64 {
+    let rank = ERRORS * (quantile * (1.0 - quantile) / series.total.count().max(1) as f64).sqrt();
+    let at = |quantile: f64| series.total.at(quantile.clamp(0.0, 1.0)) as f64;
+    (at(quantile + rank) - at(quantile)).max(at(quantile) - at(quantile - rank))
 }
 
 /// Standard error of a percentile, ns; none where the course over time is not known.

@@ -34,6 +34,29 @@ pub struct Series {
     pub intervals: Vec<Interval>,
 }
 
+impl Series {
+    /// All latencies of several series, interval by interval; none where they have no intervals.
+    #[must_use]
+    pub fn merged(name: &str, series: &[Self]) -> Option<Self> {
+        let mut all: Vec<Interval> = Vec::new();
+        for interval in series.iter().flat_map(|series| &series.intervals) {
+            match all.iter_mut().find(|other| other.start_s == interval.start_s) {
+                // Fails only where one cannot grow, and all of them can.
+                Some(other) => drop(other.histogram.add(&interval.histogram)),
+                None => all.push(interval.clone()),
+            }
+        }
+        all.retain(|interval| !interval.histogram.is_empty());
+        all.sort_by(|a, b| a.start_s.total_cmp(&b.start_s));
+        let mut total = all.first()?.histogram.clone();
+        total.auto(true);
+        for interval in &all[1..] {
+            let _ = total.add(&interval.histogram);
+        }
+        Some(Self { name: name.to_owned(), total: Distribution::of(total), intervals: all })
+    }
+}
+
 impl Distribution {
     /// That of a histogram, ns.
     #[must_use]

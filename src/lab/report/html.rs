@@ -2,13 +2,13 @@
 
 use super::{
     compare::Change,
-    distribution::QUANTILES,
-    pictures::{Theme, about, pictures},
+    distribution::{QUANTILES, Series},
+    pictures::{Theme, about, overlay, pictures},
     run::Run,
-    summary::comparison,
+    summary::{cells, comparison, findings, rows, upshot},
     svg::escape,
 };
-use crate::telemetry::{human_count, human_ns};
+use crate::telemetry::human_ns;
 use std::fmt::Write as _;
 
 const STYLE: &str = include_str!("report.css");
@@ -22,6 +22,9 @@ pub fn html(runs: &[Run]) -> String {
          content=\"width=device-width, initial-scale=1\"><title>{title}</title><style>{STYLE}</style></head><body><main>\n"
     );
     if let [first, rest @ ..] = runs {
+        if let Some(picture) = overlay(runs, Theme::Page).filter(|_| !rest.is_empty()) {
+            let _ = write!(page, "<section><figure>{}</figure></section>", picture.svg);
+        }
         for other in rest {
             push_comparison(&mut page, first, other);
         }
@@ -43,15 +46,19 @@ fn push_run(page: &mut String, run: &Run) {
         escape(&about(run))
     );
     push_tiles(page, run);
-    if let Some(info) = &run.info {
-        for fault in info.faults.iter().chain(&info.over_budget) {
-            let _ = write!(page, "<p class=\"fault\">{}</p>", escape(fault));
-        }
+    page.push_str("<ul>");
+    for (line, is_fault) in findings(run) {
+        let _ = write!(page, "<li{}>{}", if is_fault { " class=\"fault\"" } else { "" }, escape(line.trim()));
     }
+    page.push_str("</ul>");
     for picture in pictures(run, Theme::Page) {
         let _ = write!(page, "<figure>{}</figure>", picture.svg);
     }
     push_table(page, run);
+    if let Some(report) = &run.engine_report {
+        let report = escape(report);
+        let _ = write!(page, "<details><summary>What the engine says itself</summary><pre>{report}</pre></details>");
+    }
     if !run.host.is_empty() {
         let host = toml::to_string(&run.host).unwrap_or_default();
         let _ = write!(page, "<details><summary>The host</summary><pre>{}</pre></details>", escape(&host));
@@ -71,6 +78,10 @@ fn push_tiles(page: &mut String, run: &Run) {
     if let Some(echo) = run.info.as_ref().and_then(|info| info.echo) {
         tile("p50 ÷ bare echo", &format!("× {:.2}", echo.ratio_p50), &format!("p99 × {:.2}", echo.ratio_p99));
     }
+    if let Some(hiccups) = Series::merged("hiccups", &run.hiccups).map(|series| series.total) {
+        let more = format!("p99.9 {} · max {}", human_ns(hiccups.at(0.999)), human_ns(hiccups.max_ns()));
+        tile("host's hiccups p99", &human_ns(hiccups.at(0.99)), &more);
+    }
     page.push_str("</div>");
 }
 
@@ -79,30 +90,24 @@ fn push_table(page: &mut String, run: &Run) {
     for (name, _) in QUANTILES {
         let _ = write!(page, "<th>{name}");
     }
-    let named = |name: &'static str, series: &Option<super::Series>| {
-        series.as_ref().map(|series| (name.to_owned(), series.total.clone()))
-    };
-    let others =
-        [named("bare echo", &run.echo), named("generator late by", &run.lag), named("host's hiccups", &run.hiccups)];
-    let signals = run.signals.iter().map(|series| (series.name.clone(), series.total.clone()));
-    let stages = run.stages.iter().map(|(name, stage)| (format!("engine: {name}"), stage.clone()));
-    for (name, total) in signals.chain(others.into_iter().flatten()).chain(stages) {
-        let _ = write!(page, "<tr><td>{}<td>{}", escape(&name), human_count(total.count()));
-        for (_, quantile) in QUANTILES {
-            let _ = write!(page, "<td>{}", human_ns(total.at(quantile)));
+    for (name, distribution) in rows(run) {
+        let _ = write!(page, "<tr><td>{}", escape(&name));
+        for cell in cells(distribution) {
+            let _ = write!(page, "<td>{cell}");
         }
     }
     page.push_str("</table></div>");
 }
 
 fn push_comparison(page: &mut String, before: &Run, after: &Run) {
-    let (from, to) = (escape(&before.title), escape(&after.title));
+    let (from, to, rows) = (escape(&before.title), escape(&after.title), comparison(before, after));
     let _ = write!(
         page,
-        "<section><h1>What moved</h1><p class=\"about\">{from} → {to}; beyond three standard errors of either run</p>\
-         <div class=\"scroll\"><table><tr><th>series<th>percentile<th>before<th>after<th>change<th>noise<th>"
+        "<section><h1>What moved</h1><p class=\"about\">{from} → {to}: {}</p>\
+         <div class=\"scroll\"><table><tr><th>series<th>percentile<th>before<th>after<th>change<th>noise<th>",
+        upshot(&rows).join("; "),
     );
-    for row in comparison(before, after) {
+    for row in rows {
         let (class, verdict) = match row.change {
             Change::Same => ("", ""),
             Change::Better => ("better", "better"),

@@ -56,15 +56,69 @@ pub fn about(run: &Run) -> String {
     )
 }
 
-fn others(run: &Run) -> impl Iterator<Item = (&Series, usize, &'static str)> {
+/// What stands beside the signals: the echo, and the hiccups of all cores together; with colour and name.
+fn others(run: &Run) -> impl Iterator<Item = (Series, usize, &'static str)> {
     let ramp = run.info.as_ref().is_some_and(|info| !info.steps.is_empty());
     let name = if ramp { "bare echo, at the first rate" } else { "bare echo" };
-    let echo = run.echo.iter().map(move |series| (series, 3, name));
-    echo.chain(run.hiccups.iter().map(|series| (series, 4, "host's hiccups")))
+    let echo = run.echo.iter().map(move |series| (series.clone(), 3, name));
+    echo.chain(Series::merged("hiccups", &run.hiccups).map(|series| (series, 4, "host's hiccups")))
 }
 
 /// A line of the percentile picture: its name, its colour, quantiles and values, ns.
 type Curve = (String, usize, Vec<(f64, u64)>);
+
+/// How many nines a quantile has.
+fn depth(quantile: f64) -> f64 {
+    -(1.0 - quantile).max(1e-9).log10()
+}
+
+/// The most nines that the first `count` curves have, three at least; the others are cut off there.
+fn deepest(curves: &mut [Curve], count: usize) -> f64 {
+    let last = |curve: &Curve| curve.2.last().map_or(0.0, |point| depth(point.0));
+    let deepest = curves.iter().take(count).map(last).fold(3.0, f64::max);
+    curves.iter_mut().for_each(|curve| curve.2.retain(|point| depth(point.0) <= deepest + 1e-9));
+    deepest
+}
+
+fn percentile_axis(plot: &mut Plot, deepest: f64) {
+    for nines in 0..=deepest.floor() as i32 {
+        let text = match nines {
+            0 => "0 %".to_owned(),
+            1 => "90 %".to_owned(),
+            2 => "99 %".to_owned(),
+            _ => format!("99.{} %", "9".repeat(nines as usize - 2)),
+        };
+        plot.x_tick(f64::from(nines) / deepest, &text);
+    }
+    plot.x_tick(depth(0.5) / deepest, "50 %");
+    plot.x_title("percentile");
+}
+
+/// The percentiles of several runs, all styles of each together, the echo of each dashed.
+#[must_use]
+pub fn overlay(runs: &[Run], theme: Theme) -> Option<Picture> {
+    let mut curves: Vec<Curve> = Vec::new();
+    for (index, run) in runs.iter().enumerate() {
+        let all = Series::merged("", &run.signals).map(|series| series.total);
+        // A single .hgrm has no intervals to merge.
+        let total = all.or_else(|| run.signals.first().map(|series| series.total.clone()))?;
+        curves.push((run.title.clone(), index % 6, total.curve()));
+    }
+    let echoes = runs.iter().enumerate().filter_map(|(index, run)| Some((index % 6, run.echo.as_ref()?)));
+    curves.extend(echoes.map(|(colour, echo)| (String::new(), colour, echo.total.curve())));
+    let deepest = deepest(&mut curves, runs.len());
+    let values = curves.iter().flat_map(|curve| curve.2.iter().map(|point| point.1));
+    let mut plot = Plot::new("Intended send to signal seen, run by run", "all styles; dashed: the bare echo", values);
+    percentile_axis(&mut plot, deepest);
+    for (name, colour, points) in curves {
+        let class = format!("{} s{colour}", if name.is_empty() { "dash" } else { "line" });
+        if !name.is_empty() {
+            plot.legend(&class, &name);
+        }
+        plot.curve(&class, points.into_iter().map(|(quantile, value)| (depth(quantile) / deepest, value)));
+    }
+    Some(Picture { name: "runs", svg: plot.svg.finish(theme == Theme::File) })
+}
 
 fn percentiles(run: &Run) -> Option<Svg> {
     let mut curves: Vec<Curve> = Vec::new();
@@ -73,11 +127,10 @@ fn percentiles(run: &Run) -> Option<Svg> {
     }
     curves.extend(others(run).map(|(series, colour, name)| (name.to_owned(), colour, series.total.curve())));
     curves.retain(|curve| !curve.2.is_empty());
-    let depth = |quantile: f64| -(1.0 - quantile).max(1e-9).log10();
-    let deepest = curves.iter().flat_map(|curve| curve.2.last()).map(|point| depth(point.0)).fold(2.0, f64::max);
     if curves.is_empty() {
         return None;
     }
+    let deepest = deepest(&mut curves, run.signals.len());
     let budgets: Vec<(usize, &'static str, f64, u64)> = run
         .info
         .iter()
@@ -89,19 +142,7 @@ fn percentiles(run: &Run) -> Option<Svg> {
     let values = curves.iter().flat_map(|curve| curve.2.iter().map(|point| point.1));
     let values = values.chain(budgets.iter().map(|budget| budget.3));
     let mut plot = Plot::new("Intended send to signal seen, by percentile", &about(run), values);
-    for nines in 0..=deepest.floor() as i32 {
-        let text = match nines {
-            0 => "0 %".to_owned(),
-            1 => "90 %".to_owned(),
-            2 => "99 %".to_owned(),
-            _ => format!("99.{} %", "9".repeat(nines as usize - 2)),
-        };
-        plot.x_tick(f64::from(nines) / deepest, &text);
-    }
-    if deepest >= 1.0 {
-        plot.x_tick(0.5_f64.log10().abs() / deepest, "50 %");
-    }
-    plot.x_title("percentile");
+    percentile_axis(&mut plot, deepest);
     let styles = run.signals.len();
     for (index, (name, colour, points)) in curves.into_iter().enumerate() {
         // Styles often coincide: the later ones are thinner, so that none hides another.
@@ -132,31 +173,18 @@ fn budget_lines(plot: &mut Plot, budgets: &[(usize, &str, f64, u64)], x: impl Fn
             plot.svg.text("tick halo", Plot::x(0.0) + 6.0, y - 5.0, Anchor::Start, &text);
         } else if x(quantile) <= 1.0 {
             let at = Plot::x(x(quantile));
-            plot.svg.line(&class.replace("dash", "line"), at - 22.0, y, at + 22.0, y);
+            let [from, to] = [at - 22.0, at + 22.0].map(|x| x.clamp(Plot::x(0.0), Plot::x(1.0)));
+            plot.svg.line(&class.replace("dash", "line"), from, y, to, y);
             let (at, anchor) = if at > Plot::x(0.9) { (Plot::x(1.0), Anchor::End) } else { (at, Anchor::Middle) };
-            plot.svg.text("tick halo", at, y + 17.0, anchor, &format!("{style} {name}: {}", human_ns(limit)));
+            // Above: the curve is below it where all is well.
+            plot.svg.text("tick halo", at, y - 8.0, anchor, &format!("{style} {name}: {}", human_ns(limit)));
         }
     }
-}
-
-/// The intervals of several series as one by their place in time.
-fn merged<'a>(series: impl Iterator<Item = &'a Series>) -> Vec<Interval> {
-    let mut all: Vec<Interval> = Vec::new();
-    for interval in series.flat_map(|series| &series.intervals) {
-        match all.iter_mut().find(|other| other.start_s == interval.start_s) {
-            // Fails only where one cannot grow, and all of them can.
-            Some(other) => drop(other.histogram.add(&interval.histogram)),
-            None => all.push(interval.clone()),
-        }
-    }
-    all.retain(|interval| !interval.histogram.is_empty());
-    all.sort_by(|a, b| a.start_s.total_cmp(&b.start_s));
-    all
 }
 
 fn over_time(run: &Run) -> Option<Svg> {
-    let signals = merged(run.signals.iter());
-    let hiccups = merged(run.hiccups.iter());
+    let signals = Series::merged("signals", &run.signals)?.intervals;
+    let hiccups = Series::merged("hiccups", &run.hiccups).map_or_else(Vec::new, |series| series.intervals);
     let end_s = signals.last().map(|interval| interval.start_s + interval.length_s)?;
     let maxima = signals.iter().chain(&hiccups).map(|interval| interval.histogram.max());
     let medians = signals.iter().map(|interval| interval.histogram.value_at_quantile(0.5));
@@ -189,6 +217,7 @@ fn over_time(run: &Run) -> Option<Svg> {
 }
 
 fn stages(run: &Run) -> Option<Svg> {
+    let others: Vec<_> = others(run).collect();
     let mut rows: Vec<(String, u8, &Distribution)> = Vec::new();
     if let Some(lag) = &run.lag {
         rows.push(("generator: late by".to_owned(), 3, &lag.total));
@@ -210,7 +239,7 @@ fn stages(run: &Run) -> Option<Svg> {
     for series in run.signals.iter().filter(|_| run.info.as_ref().is_some_and(|info| info.socket != "none")) {
         rows.push((format!("{}: sent → seen", series.name), 2, &series.total));
     }
-    rows.extend(others(run).map(|(series, colour, name)| (name.to_owned(), colour as u8, &series.total)));
+    rows.extend(others.iter().map(|(series, colour, name)| ((*name).to_owned(), *colour as u8, &series.total)));
     rows.retain(|row| row.2.count() > 0);
     let bottom = 96.0 + 30.0 * rows.len() as f64;
     let mut svg = Svg::new(WIDTH, bottom + 58.0);

@@ -21,7 +21,7 @@ pub struct RunInfo {
     pub name: String,
     /// When it started, ISO 8601, UTC.
     pub started: String,
-    /// `PASS` or `FAIL`.
+    /// `PASS`, `OVER BUDGET`, or `FAIL` where the rate was not held.
     pub verdict: String,
     /// Why the rate was not held.
     pub faults: Vec<String>,
@@ -53,6 +53,9 @@ pub struct RunInfo {
     pub backlog: usize,
     /// The peer, where it was measured.
     pub echo: Option<EchoInfo>,
+    /// Cores that were watched.
+    #[serde(default)]
+    pub cores: Vec<CoreInfo>,
     /// Steps of a ramp.
     #[serde(default)]
     pub steps: Vec<StepInfo>,
@@ -68,6 +71,17 @@ pub struct EchoInfo {
     pub ratio_p50: f64,
     /// 99th percentile of the engine over that of the echo.
     pub ratio_p99: f64,
+}
+
+/// A core that was watched beside the run.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct CoreInfo {
+    /// The core.
+    pub core: usize,
+    /// Time in which the meter waited because other programs had the core, ms.
+    pub waited_ms: Option<f64>,
+    /// Part of the core's time that the hypervisor took.
+    pub stolen: Option<f64>,
 }
 
 /// A step of a ramp.
@@ -104,8 +118,10 @@ pub struct Run {
     pub echo: Option<Series>,
     /// How late the generator was.
     pub lag: Option<Series>,
-    /// The host's own stalls beside the run.
-    pub hiccups: Option<Series>,
+    /// The host's own stalls beside the run, by core.
+    pub hiccups: Vec<Series>,
+    /// What the engine said at its end.
+    pub engine_report: Option<String>,
     /// Stages of the engine as it measured itself, in their order.
     pub stages: Vec<(String, Distribution)>,
 }
@@ -152,7 +168,10 @@ impl Run {
                 stages.push((name.to_owned(), read_hgrm(&file)?));
             }
         }
-        let (echo, lag, hiccups) = (log("echo.hlog")?, log("lag.hlog")?, log("hiccups.hlog")?);
-        Ok(Self { title, info: Some(info), host, signals, echo, lag, hiccups, stages })
+        let (echo, lag) = (log("echo.hlog")?, log("lag.hlog")?);
+        let file = path.join("hiccups.hlog");
+        let hiccups = if file.exists() { read_hlog(&file)? } else { Vec::new() };
+        let engine_report = fs::read_to_string(path.join("engine.txt")).ok();
+        Ok(Self { title, info: Some(info), host, signals, echo, lag, hiccups, engine_report, stages })
     }
 }

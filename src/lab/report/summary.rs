@@ -10,27 +10,28 @@ use crate::telemetry::{Table, human_count, human_ns};
 use std::fmt::Write as _;
 
 /// Everything of a run that has percentiles, with its name.
-fn rows(run: &Run) -> Vec<(String, &Distribution)> {
-    let named = |name: &str, series: &'_ Option<Series>| series.as_ref().map(|_| name.to_owned());
+pub fn rows(run: &Run) -> Vec<(String, &Distribution)> {
     let mut rows: Vec<(String, &Distribution)> =
         run.signals.iter().map(|series| (series.name.clone(), &series.total)).collect();
-    for (name, series) in [("bare echo", &run.echo), ("generator late by", &run.lag), ("host's hiccups", &run.hiccups)]
-    {
-        if let (Some(name), Some(series)) = (named(name, series), series) {
-            rows.push((name, &series.total));
-        }
-    }
+    rows.extend(run.echo.iter().map(|series| ("bare echo".to_owned(), &series.total)));
+    rows.extend(run.lag.iter().map(|series| ("generator late by".to_owned(), &series.total)));
+    rows.extend(run.hiccups.iter().map(|series| (format!("hiccups of {}", series.name), &series.total)));
     rows.extend(run.stages.iter().map(|(name, distribution)| (format!("engine: {name}"), distribution)));
     rows
 }
 
-fn cells(distribution: &Distribution) -> Vec<String> {
+/// Count and percentiles; a percentile of fewer latencies than it needs would be the maximum under another name.
+pub fn cells(distribution: &Distribution) -> Vec<String> {
     let value = |&(_, quantile): &(&str, f64)| {
         let known = quantile >= 1.0 || distribution.count() as f64 * (1.0 - quantile) >= 1.0;
         if known { human_ns(distribution.at(quantile)) } else { "–".to_owned() }
     };
     [human_count(distribution.count())].into_iter().chain(QUANTILES.iter().map(value)).collect()
 }
+
+/// Names of the two series that are of the host and not of the engine.
+const ECHO: &str = "bare echo";
+const HICCUPS: &str = "host's hiccups";
 
 const HEADS: [&str; 8] = ["what", "count", "p50", "p90", "p99", "p99.9", "p99.99", "max"];
 
@@ -42,16 +43,19 @@ pub fn run_text(run: &Run) -> String {
         table.row([name].into_iter().chain(cells(distribution)));
     }
     let mut text = table.to_string();
-    for line in findings(run) {
+    for (line, _) in findings(run) {
         let _ = writeln!(text, "  {line}");
+    }
+    if let Some(info) = &run.info {
+        let _ = writeln!(text, "  verdict: {}", info.verdict);
     }
     text
 }
 
-/// What is to be said beside the figures.
-fn findings(run: &Run) -> Vec<String> {
+/// What is to be said beside the figures, and whether it is a fault.
+pub fn findings(run: &Run) -> Vec<(String, bool)> {
     let Some(info) = &run.info else { return Vec::new() };
-    let mut lines = Vec::new();
+    let mut lines = vec!["signals: those of the probe, which fires on every bar (engine.probe)".to_owned()];
     if let Some(echo) = info.echo {
         lines.push(format!("engine ÷ bare echo: p50 × {:.2}, p99 × {:.2}", echo.ratio_p50, echo.ratio_p99));
     }
@@ -61,9 +65,17 @@ fn findings(run: &Run) -> Vec<String> {
         let (rate, lag) = (human_count(step.bars_per_s as u64), human_ns(step.lag_p99_ns));
         lines.push(format!("{rate:>5} bars/s: {held}, p50 {p50}, p99 {p99}, max {max}; sent late by p99 {lag}"));
     }
-    lines.extend(info.faults.iter().map(|fault| format!("FAIL: {fault}")));
-    lines.extend(info.over_budget.iter().map(|fault| format!("over budget: {fault}")));
-    lines.push(format!("verdict: {}", info.verdict));
+    for core in &info.cores {
+        let waited = core.waited_ms.map(|ms| format!("its meter waited {ms:.0} ms for other programs"));
+        let stolen = core.stolen.map(|part| format!("the hypervisor took {:.2} % of it", 100.0 * part));
+        let facts: Vec<String> = waited.into_iter().chain(stolen).collect();
+        if !facts.is_empty() {
+            lines.push(format!("core {}: {}", core.core, facts.join(", ")));
+        }
+    }
+    let mut lines: Vec<(String, bool)> = lines.into_iter().map(|line| (line, false)).collect();
+    lines.extend(info.faults.iter().map(|fault| (format!("FAIL: {fault}"), true)));
+    lines.extend(info.over_budget.iter().map(|fault| (format!("over budget: {fault}"), true)));
     lines
 }
 
@@ -76,14 +88,18 @@ pub fn summary_markdown(run: &Run) -> String {
         let _ = writeln!(text, "| {name} | {} |", cells(distribution).join(" | "));
     }
     text.push('\n');
-    for line in findings(run) {
+    for (line, _) in findings(run) {
         let _ = writeln!(text, "- {}", line.trim());
+    }
+    if let Some(info) = &run.info {
+        let _ = writeln!(text, "- **{}**", info.verdict);
     }
     text.push_str(
         "\nThe styles are measured from the intended send of a bar to the moment a subscriber sees its signal; the \
          echo likewise, with nothing but a blocked XREAD and an XADD between. `engine:` is what the engine measured \
          itself, from the arrival of a record's bytes (`publish`: from the first byte of a batch written to its \
-         acknowledgement), warm-up included.\n\n",
+         acknowledgement), warm-up included. `hiccups` is how late a thread ran that did nothing but sleep \
+         for a millisecond on that core: what the host did to any program meanwhile.\n\n",
     );
     for name in ["percentiles", "over-time", "stages"] {
         if name != "stages" || !run.stages.is_empty() {
@@ -118,18 +134,34 @@ pub fn comparison_text(before: &Run, after: &Run) -> String {
             verdict.to_owned(),
         ]);
     }
-    let moved = |change| rows.iter().filter(|row| row.change == change).count();
-    let (worse, better) = (moved(Change::Worse), moved(Change::Better));
-    format!("{table}  beyond the noise: {worse} worse, {better} better, of {}\n", rows.len())
+    upshot(&rows).into_iter().fold(table.to_string(), |text, line| text + "  " + &line + "\n")
 }
 
-/// The rows of a comparison: signals, and the echo, which says whether the host has changed.
+/// The rows of a comparison: signals and stages; then the echo and the hiccups, which say whether the host has changed.
 pub fn comparison(before: &Run, after: &Run) -> Vec<Row> {
     let all = |run: &Run| -> Vec<Series> {
-        let echo = run.echo.iter().map(|series| Series { name: "bare echo".to_owned(), ..series.clone() });
-        run.signals.iter().cloned().chain(echo).collect()
+        let stage = |(name, total): &(String, Distribution)| Series {
+            name: format!("engine: {name}"),
+            total: total.clone(),
+            intervals: Vec::new(),
+        };
+        let echo = run.echo.iter().map(|series| Series { name: ECHO.to_owned(), ..series.clone() });
+        let hiccups = Series::merged(HICCUPS, &run.hiccups);
+        run.signals.iter().cloned().chain(run.stages.iter().map(stage)).chain(echo).chain(hiccups).collect()
     };
     compare(&all(before), &all(after))
+}
+
+/// What a comparison comes to, in a line or two.
+pub fn upshot(rows: &[Row]) -> Vec<String> {
+    let moved = |change| rows.iter().filter(|row| row.change == change).count();
+    let (worse, better) = (moved(Change::Worse), moved(Change::Better));
+    let mut lines = vec![format!("beyond the noise: {worse} worse, {better} better, of {}", rows.len())];
+    let of_the_host = |row: &&Row| row.change != Change::Same && (row.series == ECHO || row.series == HICCUPS);
+    if rows.iter().any(|row| of_the_host(&row)) {
+        lines.push("the host moved as well: see its rows before blaming the engine".to_owned());
+    }
+    lines
 }
 
 #[cfg(test)]

@@ -74,6 +74,48 @@ impl Agent for Stage {
     }
 }
 
+/// Idle for some milliseconds, because there is no room for its output.
+struct Stuck {
+    until_ns: u64,
+}
+
+impl Agent for Stuck {
+    fn name(&self) -> &str {
+        "stuck"
+    }
+
+    fn do_work(&mut self, now: Now) -> Result<Work, AgentError> {
+        Ok(if now.ns < self.until_ns { Work::Idle } else { Work::Done })
+    }
+
+    fn deadline_ns(&self) -> Option<u64> {
+        Some(self.until_ns)
+    }
+
+    fn is_blocked(&self) -> bool {
+        true
+    }
+}
+
+#[test]
+fn a_thread_tells_blocked_from_idle_and_what_the_kernel_did_to_it() {
+    let (halt, clock) = (Halt::new(), Clock::new());
+    let [stuck, idle] = ["stuck", "idle"].map(|name| Seat::new(name, None, PARKED, &clock, &halt).unwrap());
+    let counters = [stuck.counters(), idle.counters()];
+    let until_ns = clock.now().ns + 20_000_000;
+    let threads = [
+        stuck.spawn(Stuck { until_ns }).unwrap(),
+        idle.spawn(Stage::Alarm(until_ns, Arc::new(AtomicU64::new(0)))).unwrap(),
+    ];
+    threads.into_iter().for_each(|thread| thread.join().unwrap());
+    let [stuck, idle] = counters.map(|counters| counters.read());
+    assert!(stuck.blocked_ns == stuck.idle_ns && stuck.idle_ns > 5_000_000, "{stuck:?}");
+    assert!(idle.blocked_ns == 0 && idle.idle_ns > 5_000_000, "{idle:?}");
+    // Each parked until its time had come.
+    assert!(stuck.voluntary_switches > 0 && idle.voluntary_switches > 0, "{stuck:?} {idle:?}");
+    assert!(available_cores().contains(&(stuck.last_core as usize)));
+}
+
 const COUNT: u64 = 50_000;
 
 fn pipeline(wakers: [Waker; 3]) -> ([Stage; 3], Arc<AtomicU64>) {

@@ -1,0 +1,65 @@
+//! Pauses between attempts: they double up to a bound and are shortened at random by up to half, so that a fleet that
+//! lost the same server does not come back in step.
+
+/// First pause, ns.
+pub(super) const PAUSE_MIN_NS: u64 = 20_000_000;
+
+/// The pauses of one row of attempts.
+#[derive(Debug)]
+pub struct Backoff {
+    max_ns: u64,
+    random: u64,
+    in_a_row: u32,
+}
+
+impl Backoff {
+    /// Pauses of up to `max_ms`; `who` makes them differ from those of others in this process.
+    #[must_use]
+    pub fn new(who: &str, max_ms: u64) -> Self {
+        let random = who.bytes().fold(u64::from(std::process::id()), |h, b| h.rotate_left(7) ^ u64::from(b));
+        Self { max_ns: max_ms * 1_000_000, random, in_a_row: 0 }
+    }
+
+    /// The longest pause, ns.
+    #[must_use]
+    pub const fn max_ns(&self) -> u64 {
+        self.max_ns
+    }
+
+    /// The next pause of a row, ns.
+    pub fn next_ns(&mut self) -> u64 {
+        let full_ns = (PAUSE_MIN_NS << self.in_a_row.min(20)).min(self.max_ns);
+        self.in_a_row += 1;
+        full_ns - jitter(&mut self.random) % (full_ns / 2 + 1)
+    }
+
+    /// The next pause is a short one.
+    #[inline]
+    pub fn reset(&mut self) {
+        self.in_a_row = 0;
+    }
+}
+
+/// splitmix64.
+fn jitter(state: &mut u64) -> u64 {
+    *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let z = (*state ^ (*state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_grow_to_their_bound_and_differ() {
+        let mut backoff = Backoff::new("reader", 1_000);
+        let pauses: Vec<u64> = (0..40).map(|_| backoff.next_ns()).collect();
+        assert!(pauses[0] <= PAUSE_MIN_NS && pauses[0] >= PAUSE_MIN_NS / 2);
+        assert!(pauses[10..].iter().all(|ns| (500_000_000..=1_000_000_000).contains(ns)), "{pauses:?}");
+        assert!(pauses[10..].windows(2).any(|two| two[0] != two[1]));
+        backoff.reset();
+        assert!(backoff.next_ns() <= PAUSE_MIN_NS);
+    }
+}

@@ -1,0 +1,35 @@
+//! Snapshots of a running engine, taken without stopping it.
+//!
+//! The reader puts a *barrier* between two entries of the input. It travels down the rings behind the messages of the
+//! entries before it; each agent saves its state as of the barrier when it meets it, so that together they are the state
+//! at one place of the input although no two of them were there at the same time.
+//!
+//! Where an agent owns many things (cells, symbols), it saves each before the next message that would change it, and the
+//! rest when it has nothing else to do: the cost of a snapshot is spread, and no message waits for more than one cell.
+//! The bytes go to a thread of its own, which writes the file; the file gets its name when every agent has said its last
+//! and the output that belongs to it has been acknowledged, so that no snapshot is ahead of what has been published.
+
+mod check;
+mod saver;
+mod sweep;
+mod writer;
+
+pub use check::check_snapshot;
+pub use saver::{Saver, SaverEnd, saver};
+pub use sweep::Sweep;
+pub use writer::{Progress, SnapshotWriter, made_at};
+
+use crate::state::{Meta, Store};
+
+/// Where snapshots go, and when.
+#[derive(Debug)]
+pub struct SnapshotOptions {
+    /// The directory.
+    pub store: Store,
+    /// What they are of; the time of their making is filled in.
+    pub meta: Meta,
+    /// Names of the inputs, in the configuration's order.
+    pub inputs: Vec<String>,
+    /// Time between two, ns.
+    pub interval_ns: u64,
+}

@@ -1,0 +1,160 @@
+//! The thread that writes snapshots: collects the agents' chunks, closes the file, forgets the old ones. Blocks for the
+//! file system, and nobody waits for it.
+
+use super::{SnapshotOptions, saver::SaverEnd};
+use crate::{
+    engine::Incidents,
+    model::time::Iso8601,
+    state::{Meta, SnapshotFile, Store},
+    telemetry::{StateCounters, human_bytes},
+};
+use crossbeam_utils::CachePadded;
+use std::{
+    io,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::{Duration, Instant, SystemTime},
+};
+
+/// Time between two looks for chunks.
+const LOOK: Duration = Duration::from_millis(5);
+
+/// How far the writing has got: the number of the last snapshot that is done with, for better or worse.
+#[derive(Debug, Clone, Default)]
+pub struct Progress(Arc<AtomicU32>);
+
+impl Progress {
+    /// The last snapshot that is done with.
+    #[must_use]
+    pub fn done(&self) -> u32 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// A snapshot being written.
+#[derive(Debug)]
+struct Pending {
+    number: u32,
+    file: io::Result<SnapshotFile>,
+    /// Agents that have said their last.
+    ended: usize,
+    begun: Instant,
+}
+
+/// Writes the snapshots of an engine.
+#[derive(Debug)]
+pub struct SnapshotWriter {
+    ends: Vec<SaverEnd>,
+    store: Store,
+    meta: Meta,
+    pending: Vec<Pending>,
+    progress: Progress,
+    incidents: Arc<Incidents>,
+    counters: Arc<CachePadded<StateCounters>>,
+    /// Whether the last one failed.
+    failing: bool,
+}
+
+impl SnapshotWriter {
+    /// A writer of what comes out of these ends.
+    #[must_use]
+    pub fn new(
+        ends: Vec<SaverEnd>,
+        options: SnapshotOptions,
+        progress: Progress,
+        incidents: Arc<Incidents>,
+        counters: Arc<CachePadded<StateCounters>>,
+    ) -> Self {
+        let SnapshotOptions { store, meta, .. } = options;
+        Self { ends, store, meta, pending: Vec::new(), progress, incidents, counters, failing: false }
+    }
+
+    /// Writes until all agents are gone.
+    pub fn run(mut self) {
+        loop {
+            // Looked at first: whatever comes after is seen by the round behind it.
+            let over = self.ends.iter().all(|end| end.full.is_abandoned());
+            let mut came = false;
+            for index in 0..self.ends.len() {
+                came |= self.take(index);
+            }
+            if over && !came {
+                return;
+            }
+            if !came {
+                std::thread::sleep(LOOK);
+            }
+        }
+    }
+
+    /// Takes what one agent has sent; whether there was anything.
+    fn take(&mut self, index: usize) -> bool {
+        let mut came = false;
+        while let Ok(mut chunk) = self.ends[index].full.pop() {
+            came = true;
+            let agents = self.ends.len();
+            let at = match self.pending.iter().position(|pending| pending.number == chunk.number) {
+                Some(at) => at,
+                None => self.begin(chunk.number),
+            };
+            let pending = &mut self.pending[at];
+            if let Ok(file) = &mut pending.file
+                && let Err(error) = file.chunk(&chunk.bytes)
+            {
+                pending.file = Err(error);
+            }
+            pending.ended += usize::from(chunk.last);
+            if pending.ended == agents {
+                let pending = self.pending.swap_remove(at);
+                self.finish(pending);
+            }
+            chunk.bytes.clear();
+            // Where there is no room the agents have enough of them.
+            let _ = self.ends[index].empty.push(chunk.bytes);
+        }
+        came
+    }
+
+    fn begin(&mut self, number: u32) -> usize {
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let created_ms = i64::try_from(now.as_millis()).unwrap_or(0);
+        let file = self.store.begin(&Meta { created_ms, ..self.meta });
+        self.pending.push(Pending { number, file, ended: 0, begun: Instant::now() });
+        self.pending.len() - 1
+    }
+
+    fn finish(&mut self, pending: Pending) {
+        let Pending { number, file, begun, .. } = pending;
+        match file.and_then(SnapshotFile::finish) {
+            Ok(bytes) => {
+                self.counters.snapshots.bump();
+                self.counters.bytes.set(bytes);
+                self.counters.duration_ns.set(u64::try_from(begun.elapsed().as_nanos()).unwrap_or(u64::MAX));
+                self.store.thin();
+                if std::mem::take(&mut self.failing) {
+                    self.incidents.note(format!("snapshots are written again: {}", human_bytes(bytes)));
+                }
+            }
+            Err(error) => {
+                self.counters.failures.bump();
+                if !std::mem::replace(&mut self.failing, true) {
+                    let dir = self.store.dir().display();
+                    self.incidents.note(format!(
+                        "warning: no snapshot can be written to {dir}: {error}; the engine goes on, a restart will take the last one that was written"
+                    ));
+                }
+            }
+        }
+        // What older ones still miss will never come.
+        self.pending.retain(|pending| pending.number > number);
+        self.progress.0.fetch_max(number, Ordering::Relaxed);
+    }
+}
+
+/// When a snapshot was made, for people.
+#[must_use]
+pub fn made_at(meta: &Meta) -> String {
+    format!("{}Z", Iso8601(meta.created_ms / 1_000 * 1_000))
+}

@@ -1,0 +1,75 @@
+//! What runs beside a measurement: a meter on each core that the engine may be on, so that the host's stalls are not
+//! taken for the engine's.
+
+use super::track::{INTERVAL_NS, Track};
+use crate::{
+    config::Config,
+    lab::{
+        Cpus, HiccupMeter, HiccupMode, Sysfs,
+        doctor::{Activity, CpuPlan},
+    },
+    runtime::{Clock, available_cores},
+};
+use anyhow::Result;
+
+/// Cores that are watched at most, where no thread is pinned and the engine may be on any.
+const CORES_MAX: usize = 16;
+
+/// The cores that the threads of a configured engine may be found on.
+pub fn cores_of(config: &Config) -> Vec<usize> {
+    let plan = CpuPlan::new(config, Some(available_cores().into_iter().collect()));
+    plan.used.iter().take(CORES_MAX).collect()
+}
+
+/// What the meter of a core saw.
+#[derive(Debug)]
+pub struct CoreHiccups {
+    /// The core.
+    pub core: usize,
+    /// How late the meter's thread ran, every millisecond.
+    pub late: Track,
+    /// Time in which the meter waited because other programs had the core, ms.
+    pub waited_ms: Option<f64>,
+    /// Part of the core's time that the hypervisor took.
+    pub stolen: Option<f64>,
+}
+
+/// Meters at work. They sleep, for a spinning one would take the core from the engine.
+#[derive(Debug)]
+pub struct Beside {
+    meters: Vec<(usize, HiccupMeter)>,
+    before: Activity,
+}
+
+impl Beside {
+    /// Starts a meter on each of the cores that can be had; what is seen before `from_ns` does not count.
+    #[must_use]
+    pub fn start(cores: &[usize], clock: &Clock, from_ns: u64) -> Self {
+        let meter = |&core: &usize| {
+            let meter = HiccupMeter::start_by_second(Some(core), HiccupMode::Sleep, clock, from_ns);
+            meter.ok().map(|meter| (core, meter))
+        };
+        Self { meters: cores.iter().filter_map(meter).collect(), before: Activity::read(&Sysfs::default()) }
+    }
+
+    /// Ends them; what was seen later than `length_ns` after the start does not count either.
+    ///
+    /// # Errors
+    /// A meter whose thread is gone.
+    pub fn stop(self, length_ns: u64) -> Result<Vec<CoreHiccups>> {
+        let after = Activity::read(&Sysfs::default());
+        let mut seen = Vec::new();
+        for (core, meter) in self.meters {
+            let mut hiccups = meter.stop()?;
+            hiccups.seconds.truncate(length_ns.div_ceil(INTERVAL_NS) as usize);
+            let steal = after.steal(&self.before, &Cpus::from_iter([core]));
+            seen.push(CoreHiccups {
+                core,
+                late: Track::of(hiccups.seconds)?,
+                waited_ms: hiccups.waited_ns.map(|ns| ns as f64 / 1e6),
+                stolen: steal.filter(|(_, fresh)| *fresh).map(|(part, _)| part),
+            });
+        }
+        Ok(seen)
+    }
+}

@@ -1,0 +1,150 @@
+//! TLS over a non-blocking socket: rustls as a state machine between the link's buffers and the socket.
+//!
+//! Reads give what is decrypted before they look at the socket again, so whoever reads until nothing comes may wait for
+//! the socket without leaving anything behind. A write that the socket does not take wholly counts as not taken, and
+//! must be repeated with the same bytes, as in OpenSSL: what is encrypted already is not encrypted again.
+
+use super::tls::Tls;
+use super::tls_error::TlsError;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustls::{ClientConnection, pki_types::ServerName};
+use std::io::{self, Read, Write};
+use std::net::TcpStream;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// Most that is encrypted at once, bytes: one record.
+const WRITE_BYTES_MAX: usize = 16 << 10;
+
+#[derive(Debug)]
+pub(super) struct TlsSocket {
+    stream: TcpStream,
+    session: ClientConnection,
+    /// Bytes of the last write that are encrypted but not wholly sent.
+    owed: usize,
+}
+
+impl TlsSocket {
+    /// The handshake over a non-blocking socket; blocks, up to the timeout.
+    pub(super) fn connect(stream: TcpStream, host: &str, tls: Option<&Tls>, timeout: Duration) -> io::Result<Self> {
+        let Some(Tls(config)) = tls else { return Err(TlsError::unprepared().into_io()) };
+        let name = ServerName::try_from(host.to_owned()).map_err(|_| TlsError::host(host).into_io())?;
+        let session = ClientConnection::new(Arc::clone(config), name).map_err(|e| TlsError::new(&e).into_io())?;
+        let mut socket = Self { stream, session, owed: 0 };
+        let deadline = Instant::now() + timeout;
+        while socket.session.is_handshaking() {
+            let flushed = socket.flush()?;
+            if !socket.session.is_handshaking() {
+                break;
+            }
+            match socket.receive() {
+                Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+                Ok(_) => {}
+                Err(error) if later(&error) => {
+                    wait(
+                        &socket.stream,
+                        if flushed { PollFlags::IN } else { PollFlags::IN | PollFlags::OUT },
+                        deadline,
+                    )?;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        socket.flush()?;
+        Ok(socket)
+    }
+
+    /// Takes one read's worth of records off the socket: the bytes read.
+    fn receive(&mut self) -> io::Result<usize> {
+        let len = self.session.read_tls(&mut self.stream)?;
+        if let Err(error) = self.session.process_new_packets() {
+            // The alert that says why; whether it gets through makes no difference any more.
+            let _ = self.flush();
+            return Err(TlsError::new(&error).into_io());
+        }
+        Ok(len)
+    }
+
+    /// Sends what is encrypted; whether all of it is sent.
+    fn flush(&mut self) -> io::Result<bool> {
+        while self.session.wants_write() {
+            match self.session.write_tls(&mut self.stream) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(_) => {}
+                Err(error) if later(&error) => return Ok(false),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(true)
+    }
+
+    /// As of a plain socket: 0 at its end, [`io::ErrorKind::WouldBlock`] where nothing is there.
+    #[inline]
+    pub(super) fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
+        loop {
+            match self.session.reader().read(room) {
+                Err(error) if later(&error) => {}
+                result => return result,
+            }
+            if self.receive()? == 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+            // A key update wants an answer; where the socket does not take it, the next write brings it along.
+            if self.session.wants_write() && self.owed == 0 {
+                self.flush()?;
+            }
+        }
+    }
+
+    /// As of a plain socket, but that a write which was not taken must be repeated with the same bytes.
+    #[inline]
+    pub(super) fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.owed == 0 {
+            if !self.flush()? {
+                return Err(io::ErrorKind::WouldBlock.into());
+            }
+            self.owed = self.session.writer().write(&bytes[..bytes.len().min(WRITE_BYTES_MAX)])?;
+        }
+        match self.flush() {
+            Ok(true) => Ok(std::mem::take(&mut self.owed)),
+            Ok(false) => Err(io::ErrorKind::WouldBlock.into()),
+            Err(error) => Err(self.last_words().unwrap_or(error)),
+        }
+    }
+
+    /// Why the server has hung up, where it said so before: in TLS 1.3 it looks at a client certificate when the
+    /// handshake is over for us.
+    #[cold]
+    fn last_words(&mut self) -> Option<io::Error> {
+        loop {
+            match self.receive() {
+                Ok(0) => return None,
+                Ok(_) => {}
+                Err(error) => return Some(error).filter(|error| error.get_ref().is_some()),
+            }
+        }
+    }
+}
+
+impl AsFd for TlsSocket {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.stream.as_fd()
+    }
+}
+
+fn later(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted)
+}
+
+fn wait(stream: &TcpStream, flags: PollFlags, deadline: Instant) -> io::Result<()> {
+    let left = deadline.saturating_duration_since(Instant::now());
+    if left.is_zero() {
+        return Err(TlsError::silent().into_io());
+    }
+    let left = Timespec { tv_sec: left.as_secs().cast_signed(), tv_nsec: left.subsec_nanos().into() };
+    match poll(&mut [PollFd::new(stream, flags)], Some(&left)) {
+        Ok(_) | Err(rustix::io::Errno::INTR) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
