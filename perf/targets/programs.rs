@@ -125,7 +125,7 @@ pub fn redis(group: &str, wants: &dyn Fn(&str) -> bool) -> Result<Vec<Found>> {
             drain.bars_per_s,
             100.0 * drain_ratio,
         );
-        all.push(Found { id: *id, figure: flow.bars_per_s, ratio: Some(ratio), note });
+        all.push(Found { id, figure: flow.bars_per_s, ratio: Some(ratio), note });
     }
     Ok(all)
 }
