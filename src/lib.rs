@@ -45,8 +45,9 @@
 //! There is no lock and no read-modify-write on the hot path. *Cost:* symbols are dealt to workers once, not balanced.
 //!
 //! **Nothing is allocated while it runs**, but for a symbol that is seen for the first time in a replay, a refused
-//! record, and a batch larger than any before. Indicators are updated in place, and computed once per bar however many
-//! strategies read them. NaN stands for "not ready": a condition that reads it is false, without a branch of its own.
+//! record, a batch larger than any before, and the buffers of the first snapshots. Indicators are updated in place, and
+//! computed once per bar however many strategies read them. NaN stands for "not ready": a condition that reads it is
+//! false, without a branch of its own.
 //!
 //! **Threads wait for what they need.** An idle thread spins, yields, then parks in one `poll(2)` over its rings' wake-up
 //! and its agents' sockets. *Cost:* one wake-up, some 5–20 µs, after a pause; `busy-spin` pays a core instead.
