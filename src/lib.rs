@@ -78,6 +78,7 @@ pub mod engine;
 pub mod feed;
 pub mod indicators;
 pub mod lab;
+pub mod lanes;
 pub mod model;
 pub mod publish;
 pub mod redis_io;

@@ -19,6 +19,8 @@ mod scalar;
 mod set;
 
 pub use bollinger::{Bollinger, BollingerSpec};
+pub use core::Reading;
+pub(crate) use core::{Arrival, Change};
 pub use ema::{Ema, EmaSpec};
 pub use history::History;
 pub use image::BadImage;
@@ -28,4 +30,5 @@ pub use macd::{Macd, MacdSpec};
 pub use mean::RollingMean;
 pub(crate) use prefetch::{prefetch, prefetch_all};
 pub use rsi::Rsi;
-pub use set::{IndicatorSet, Reading};
+pub(crate) use set::HasIndicators;
+pub use set::IndicatorSet;
