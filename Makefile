@@ -2,9 +2,10 @@
 
 CARGO ?= cargo
 DURATION ?= 30s
+PROFILE ?= fast
 
 .DEFAULT_GOAL := help
-.PHONY: help run test faults soak fuzz ci bench bench-latency instructions clean redis-server
+.PHONY: help run test faults soak fuzz ci bench bench-latency perf instructions clean redis-server
 
 help: ## what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -40,6 +41,10 @@ bench: ## what one operation costs (Criterion)
 
 bench-latency: redis-server ## latency of the whole path on this host, against a bare echo; results in perf/runs
 	$(CARGO) run --release --locked -- bench latency
+
+perf: redis-server ## measure what perf/targets.toml names: MET or MISSED (PROFILE=release ROWS=…)
+	$(CARGO) build --locked --profile $(PROFILE) --bin wagehood-engine --example targets
+	$(CARGO) run --locked --profile $(PROFILE) --example targets -- $(ROWS)
 
 instructions: ## count the instructions of the hot kernels (valgrind) against the table in perf/
 	perf/instructions.sh

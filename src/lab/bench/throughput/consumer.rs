@@ -66,6 +66,8 @@ impl<'a> Engine<'a> {
         for setting in settings {
             command.arg("--set").arg(setting);
         }
+        // What it keeps on disk, it keeps there.
+        command.current_dir(dir.path());
         command.stdin(Stdio::null()).stdout(File::create(dir.path().join("engine.txt"))?);
         command.stderr(File::create(dir.path().join("log"))?);
         Ok(Self {
