@@ -37,7 +37,8 @@ fn counted(report: &str, row: &str) -> u64 {
 /// Entries that were ever added to a stream.
 fn added(link: &mut redis::Connection, stream: &str) -> u64 {
     let info: Vec<redis::Value> = redis::cmd("XINFO").arg("STREAM").arg(stream).query(link).unwrap();
-    let is = |value: &redis::Value| redis::from_redis_value_ref::<String>(value).is_ok_and(|name| name == "entries-added");
+    let is =
+        |value: &redis::Value| redis::from_redis_value_ref::<String>(value).is_ok_and(|name| name == "entries-added");
     let at = info.chunks_exact(2).find(|pair| is(&pair[0])).unwrap();
     redis::from_redis_value_ref(&at[1]).unwrap()
 }
