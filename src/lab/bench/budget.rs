@@ -25,7 +25,8 @@ impl StyleBudget {
     }
 }
 
-/// Budgets by shape of the load, then by trading style.
+/// Budgets by load, then by trading style. A load is a shape (`burst`), a shape with a number of symbols (`burst-10000`),
+/// or `embedded`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Budgets(pub BTreeMap<String, BTreeMap<TradingStyle, StyleBudget>>);
@@ -49,10 +50,10 @@ impl Budgets {
         toml::from_str(&text).with_context(|| format!("{} is no file of budgets", path.display()))
     }
 
-    /// The budgets of a shape.
+    /// The budgets of the first of these loads that has any.
     #[must_use]
-    pub fn of(&self, shape: &str) -> BTreeMap<TradingStyle, StyleBudget> {
-        self.0.get(shape).cloned().unwrap_or_default()
+    pub fn of(&self, loads: &[&str]) -> BTreeMap<TradingStyle, StyleBudget> {
+        loads.iter().find_map(|load| self.0.get(*load)).cloned().unwrap_or_default()
     }
 }
 
@@ -64,7 +65,7 @@ mod tests {
     fn the_budgets_of_the_repository_are_read() {
         let budgets = Budgets::built_in().unwrap();
         for (shape, maximum) in [("steady", 100.0), ("burst", 100.0), ("ramp", 100.0)] {
-            let styles = budgets.of(shape);
+            let styles = budgets.of(&["none", shape]);
             assert_eq!(styles.len(), 3, "{shape}");
             assert_eq!(styles[&TradingStyle::Day].max_ms, Some(maximum));
         }

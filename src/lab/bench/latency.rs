@@ -150,7 +150,10 @@ fn judge(options: &LatencyOptions, results: &mut Results) -> Result<()> {
     let info = &mut results.info;
     // What broke is not to be judged by its latencies.
     let broke_s = info.steps.iter().find(|step| !step.held).map_or(f64::INFINITY, |step| step.from_s);
-    for (style, budget) in options.budgets.of(options.shape.name()) {
+    let shape = options.shape.name();
+    let sized = format!("{shape}-{}", options.symbols);
+    let loads = if options.embedded { &["embedded"][..] } else { &[sized.as_str(), shape] };
+    for (style, budget) in options.budgets.of(loads) {
         let track = results.styles[style.index()].up_to((broke_s * 1e9) as u64)?;
         if track.total.is_empty() {
             continue;
