@@ -76,7 +76,9 @@ pub fn redis(group: &str, wants: &dyn Fn(&str) -> bool) -> Result<Vec<Found>> {
             ("compact_quiet", [&lean[..], &quiet[..]].concat()),
             ("compact_all", Vec::new()),
         ],
-        _ => &[("legacy", lean), ("legacy_all", Vec::new())],
+        _ => {
+            &[("legacy", lean.clone()), ("legacy_quiet", [&lean[..], &quiet[..]].concat()), ("legacy_all", Vec::new())]
+        }
     };
     let mut all = Vec::new();
     for (id, settings) in cases.iter().filter(|(id, _)| wants(id)) {
@@ -118,8 +120,9 @@ pub fn redis(group: &str, wants: &dyn Fn(&str) -> bool) -> Result<Vec<Found>> {
             )
         };
         let note = format!(
-            "{}; steady {} {:.0} bars/s; drain {:.0} bars/s, {:.0} % of the bare loop",
+            "{}; {:.3} signals a bar; steady {} {:.0} bars/s; drain {:.0} bars/s, {:.0} % of the bare loop",
             cpu(&flow),
+            flow.signals_per_bar,
             if steady.held { "at" } else { "not held at" },
             steady.bars_per_s,
             drain.bars_per_s,
