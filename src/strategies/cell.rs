@@ -127,10 +127,13 @@ impl Cell {
         [self.traces.bits(Bits::Highs), self.traces.bits(Bits::Lows)]
     }
 
-    /// Whether the move between two prices may break a level.
+    /// Whether the move of the newest bar may break a level.
     #[inline(always)]
-    pub(super) fn may_break(&self, layout: &CellLayout, prices: [f64; 2]) -> bool {
-        self.pivots.may_break(&layout.params.sr_breakout, prices, self.price_scale, self.pivot_bits())
+    pub(super) fn may_break(&self, layout: &CellLayout) -> bool {
+        let recent = self.indicators.recent_prices(&layout.indicators, self.bars - 1);
+        let price = |back: usize| recent.get(back).unwrap_or_else(|| self.history.price(back));
+        let (params, bits) = (&layout.params.sr_breakout, self.pivot_bits());
+        self.pivots.may_break(params, [price(1), price(0)], self.price_scale, bits)
     }
 
     /// Makes the candidates of the conditions that hold.
