@@ -45,8 +45,9 @@
 //! There is no lock and no read-modify-write on the hot path. *Cost:* symbols are dealt to workers once, not balanced.
 //!
 //! **Nothing is allocated while it runs**, but for a symbol that is seen for the first time in a replay, a refused
-//! record, and a batch larger than any before. Indicators are updated in place, and computed once per bar however many
-//! strategies read them. NaN stands for "not ready": a condition that reads it is false, without a branch of its own.
+//! record, a batch larger than any before, and the buffers of the first snapshots. Indicators are updated in place, and
+//! computed once per bar however many strategies read them. NaN stands for "not ready": a condition that reads it is
+//! false, without a branch of its own.
 //!
 //! **Cells are computed side by side.** What waits in a worker's ring is taken together, and the bars of different cells
 //! of one timeframe are computed eight at a time ([`lanes`]), with the widest vectors the processor has; the messages

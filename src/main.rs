@@ -4,7 +4,7 @@ use clap::Parser;
 use std::{io::Write, process::ExitCode};
 use wagehood_engine::cli::{
     args::{Cli, Command, ConfigCommand},
-    bench_echo, bench_latency, config_command, doctor,
+    bench_echo, bench_latency, bench_throughput, config_command, doctor,
     lab_args::BenchCommand,
     replay, report, run,
 };
@@ -26,6 +26,7 @@ fn main() -> ExitCode {
         Command::Config(ConfigCommand::Show(args)) => config_command(args, true),
         Command::Config(ConfigCommand::Check(args)) => config_command(args, false),
         Command::Bench(BenchCommand::Latency(args)) => bench_latency(args),
+        Command::Bench(BenchCommand::Throughput(args)) => bench_throughput(args),
         Command::Bench(BenchCommand::Echo(args)) => bench_echo(args).map(|()| true),
         Command::Report(args) => report(args).map(|()| true),
     };

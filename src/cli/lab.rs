@@ -39,11 +39,7 @@ fn options(args: &LatencyArgs) -> Result<LatencyOptions> {
     let mut settings = args.set.clone();
     settings.extend(args.threading.iter().map(|mode| format!("engine.threading={mode}")));
     settings.extend(args.workers.map(|workers| format!("engine.workers={workers}")));
-    let budgets = match Budgets::open(&args.budgets) {
-        Ok(budgets) => budgets,
-        Err(error) if args.check => return Err(error),
-        Err(_) => Budgets::default(),
-    };
+    let budgets = args.budgets.as_deref().map_or_else(Budgets::built_in, Budgets::open)?;
     let name = args.name.clone().unwrap_or_else(|| default_name(args));
     if !name.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c)) {
         bail!("{name:?} is no name of a folder: letters, digits, - _ .");

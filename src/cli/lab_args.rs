@@ -1,6 +1,6 @@
 //! Arguments of `bench` and `report`.
 
-use super::args::parse_duration;
+use super::{args::parse_duration, throughput::ThroughputArgs};
 use crate::{
     lab::bench::{Form, Shape, Socket},
     model::Timeframe,
@@ -17,6 +17,11 @@ pub enum BenchCommand {
     /// engine, and watches the stream of signals. A bare echo (XREAD, XADD, nothing between) is measured before and
     /// after under the same load: what Redis and the host cost by themselves. The results go to a folder of their own.
     Latency(Box<LatencyArgs>),
+    /// Bars a second that go through, Redis in, Redis out, before a backlog grows
+    ///
+    /// Starts a redis-server and an engine of its own. A bare loop that reads the same stream and does nothing with it is
+    /// measured beside it: what Redis and the host give. The results go to a folder of their own.
+    Throughput(Box<ThroughputArgs>),
     /// Reads entries and writes them back: the peer that `bench latency` starts
     #[command(hide = true)]
     Echo(EchoArgs),
@@ -82,9 +87,9 @@ pub struct LatencyArgs {
     /// Fail where a budget is broken
     #[arg(long)]
     pub check: bool,
-    /// The budgets
-    #[arg(long, value_name = "FILE", default_value = "perf/budgets.toml")]
-    pub budgets: PathBuf,
+    /// The budgets [default: perf/budgets.toml as it was when this was built]
+    #[arg(long, value_name = "FILE")]
+    pub budgets: Option<PathBuf>,
     /// Name of the run [default: the shape, with what differs from the defaults]
     #[arg(long)]
     pub name: Option<String>,

@@ -13,9 +13,11 @@ mod replay;
 mod run;
 mod session;
 mod state;
+mod throughput;
 
 pub use config::config_command;
 pub use doctor::doctor;
 pub use lab::{bench_echo, bench_latency, report};
 pub use replay::replay;
 pub use run::run;
+pub use throughput::bench_throughput;

@@ -16,10 +16,27 @@ pub struct Fault {
 
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Both may repeat what somebody else has written, at whatever length.
+        let problem = Short { text: &self.problem, longest: 1_000 };
         if self.key.is_empty() {
-            write!(f, "{}: {}", self.origin, self.problem)
+            write!(f, "{}: {problem}", self.origin)
         } else {
-            write!(f, "{}: {}: {}", self.origin, self.key, self.problem)
+            write!(f, "{}: {}: {problem}", self.origin, Short { text: &self.key, longest: 160 })
+        }
+    }
+}
+
+/// A text, cut where it is longer than so many characters.
+struct Short<'a> {
+    text: &'a str,
+    longest: usize,
+}
+
+impl fmt::Display for Short<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.text.char_indices().nth(self.longest) {
+            Some((at, _)) => write!(f, "{}…", &self.text[..at]),
+            None => f.write_str(self.text),
         }
     }
 }
@@ -121,6 +138,15 @@ fn distance(a: &str, b: &str) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_fault_is_a_short_line_whatever_was_found() {
+        let fault = Fault { origin: Origin::CommandLine, key: "é".repeat(70_000), problem: "x".repeat(70_000) };
+        let line = fault.to_string();
+        assert!(line.chars().count() < 1_200 && line.contains("é…: x") && line.ends_with("x…"), "{line:.300}");
+        let fault = Fault { key: "engine.workers".to_owned(), problem: "found 7".to_owned(), ..fault };
+        assert_eq!(fault.to_string(), "command line: engine.workers: found 7");
+    }
 
     #[test]
     fn the_nearest_word_is_suggested() {

@@ -189,20 +189,28 @@ impl Hiccups {
                 }
                 continue;
             }
-            self.max_ns = self.max_ns.max(now_ns - due_ns);
-            while due_ns <= now_ns {
-                self.lateness.saturating_record(now_ns - due_ns);
-                if let Some(at_ns) = seconds_from_ns.and_then(|from_ns| due_ns.checked_sub(from_ns)) {
-                    self.keep(at_ns, now_ns - due_ns);
-                }
-                due_ns += interval_ns;
-            }
+            due_ns = self.meet(due_ns, now_ns, seconds_from_ns);
         }
+        // What it missed while nobody could tell it to stop counts as well.
+        self.meet(due_ns, clock.ns(), seconds_from_ns);
         self.elapsed_ns = clock.ns().saturating_sub(begin_ns);
         let system_ns = u64::try_from(system.elapsed().as_nanos()).unwrap_or(u64::MAX);
         self.clock_error_ns = self.elapsed_ns.wrapping_sub(system_ns).cast_signed();
         self.waited_ns = run_queue_ns().zip(waited_ns).map(|(after, before)| after.saturating_sub(before));
         self.last_core = current_core();
+    }
+
+    /// Keeps all appointments that are due, late as they are; returns the next one.
+    fn meet(&mut self, mut due_ns: u64, now_ns: u64, seconds_from_ns: Option<u64>) -> u64 {
+        self.max_ns = self.max_ns.max(now_ns.saturating_sub(due_ns));
+        while due_ns <= now_ns {
+            self.lateness.saturating_record(now_ns - due_ns);
+            if let Some(at_ns) = seconds_from_ns.and_then(|from_ns| due_ns.checked_sub(from_ns)) {
+                self.keep(at_ns, now_ns - due_ns);
+            }
+            due_ns += self.mode.interval_ns();
+        }
+        due_ns
     }
 
     /// Keeps a lateness in its second.

@@ -68,9 +68,9 @@ pub fn xadd_signal_alert(commands: &mut Commands, names: &OutputNames, composite
     command.field_with("metadata", |out| {
         let mut object = Object::open(out);
         object.value("signal_id", |out| push_quoted(out, |out| push_signal_id(out, signal, directory)));
-        object.text("timeframe", timeframe).text("trading_style", composite.style.name());
-        object.text("strategy", signal.strategy.name()).text("kind", signal.candidate.kind.name());
-        object.text("side", signal.candidate.side.name()).float("price", signal.price);
+        object.text("timeframe", timeframe).name("trading_style", composite.style.name());
+        object.name("strategy", signal.strategy.name()).name("kind", signal.candidate.kind.name());
+        object.name("side", signal.candidate.side.name()).float("price", signal.price);
         object.float("confidence", signal.candidate.confidence);
         object.float("composite_confidence", composite.composite_confidence);
         object.float("priority", composite.priority).int("bar_ts", signal.bar_ts);

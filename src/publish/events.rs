@@ -99,17 +99,17 @@ fn fill_signal(object: &mut Object<'_>, composite: &Composite<'_>, row: Option<&
     let signal = composite.signal;
     let previous = row.filter(|row| row.bar.ts == signal.bar_ts).map_or(f64::NAN, |row| row.previous_price);
     let change = signal.price - previous;
-    object.text("action", signal.candidate.side.name()).float("price", signal.price);
+    object.name("action", signal.candidate.side.name()).float("price", signal.price);
     object.float("price_change", change).float("price_change_pct", change / previous * 100.0);
-    object.text("strategy", signal.strategy.name()).float("confidence", signal.candidate.confidence);
+    object.name("strategy", signal.strategy.name()).float("confidence", signal.candidate.confidence);
     object.object("details", |details| {
-        details.text("kind", signal.candidate.kind.name());
+        details.name("kind", signal.candidate.kind.name());
         details.object("factors", |factors| fill_factors(factors, signal));
     });
 }
 
 fn fill_vote(object: &mut Object<'_>, vote: &Vote) {
-    object.text("direction", vote.direction()).float("confidence", vote.confidence).text("strength", vote.strength());
+    object.name("direction", vote.direction()).float("confidence", vote.confidence).name("strength", vote.strength());
     object.int("timeframes_analyzed", vote.timeframes.into());
     object.float("timeframe_alignment", vote.timeframe_alignment);
     object.float("strategy_alignment", vote.strategy_alignment);

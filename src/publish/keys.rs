@@ -57,10 +57,10 @@ fn fill_strategy(object: &mut Object<'_>, strategy: Strategy, results: &SymbolRe
         }
         Some(composite) => {
             let signal = composite.signal;
-            object.text("signal", signal.candidate.side.name()).float("confidence", signal.candidate.confidence);
+            object.name("signal", signal.candidate.side.name()).float("confidence", signal.candidate.confidence);
             object.object("metadata", |metadata| {
                 metadata.text("timeframe", directory.timeframe_name(signal.timeframe));
-                metadata.text("kind", signal.candidate.kind.name()).int("bar_ts", signal.bar_ts);
+                metadata.name("kind", signal.candidate.kind.name()).int("bar_ts", signal.bar_ts);
                 metadata.float("composite_confidence", composite.composite_confidence);
                 metadata.object("factors", |factors| fill_factors(factors, signal));
             });
@@ -91,8 +91,8 @@ pub fn set_composite_signal(
     let symbol = directory.symbol(symbol);
     names.composite_signals.set(commands, [symbol, ""], |out| {
         let mut object = Object::open(out);
-        object.text("symbol", symbol).text("direction", vote.direction()).float("confidence", vote.confidence);
-        object.text("strength", vote.strength()).int("timeframes_analyzed", vote.timeframes.into());
+        object.text("symbol", symbol).name("direction", vote.direction()).float("confidence", vote.confidence);
+        object.name("strength", vote.strength()).int("timeframes_analyzed", vote.timeframes.into());
         object.int("strategies_analyzed", vote.strategies.into()).int("contributing_signals", vote.contributing.into());
         object.float("timeframe_alignment", vote.timeframe_alignment);
         object.float("strategy_alignment", vote.strategy_alignment);

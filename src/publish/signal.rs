@@ -47,8 +47,8 @@ fn push_peers(out: &mut Vec<u8>, peers: &[Peer], directory: &Directory) {
     let mut array = Array::open(out);
     for peer in peers {
         array.object(|object| {
-            object.text("timeframe", directory.timeframe_name(peer.timeframe)).text("strategy", peer.strategy.name());
-            object.text("kind", peer.kind.name()).float("confidence", peer.confidence).int("bar_ts", peer.bar_ts);
+            object.text("timeframe", directory.timeframe_name(peer.timeframe)).name("strategy", peer.strategy.name());
+            object.name("kind", peer.kind.name()).float("confidence", peer.confidence).int("bar_ts", peer.bar_ts);
         });
     }
     array.close();
@@ -62,9 +62,9 @@ pub fn signal_json_line(out: &mut Vec<u8>, composite: &Composite<'_>, labels: La
     // Names of symbols and files are the input's: they are escaped where the quick way would break the line.
     object.value("signal_id", |out| push_quoted(out, |out| push_signal_id(out, signal, directory)));
     object.text("symbol", directory.symbol(signal.symbol));
-    object.text("timeframe", directory.timeframe_name(signal.timeframe)).text("trading_style", composite.style.name());
-    object.text("strategy", signal.strategy.name()).text("kind", signal.candidate.kind.name());
-    object.text("side", signal.candidate.side.name()).float("price", signal.price);
+    object.text("timeframe", directory.timeframe_name(signal.timeframe)).name("trading_style", composite.style.name());
+    object.name("strategy", signal.strategy.name()).name("kind", signal.candidate.kind.name());
+    object.name("side", signal.candidate.side.name()).float("price", signal.price);
     object.float("confidence", signal.candidate.confidence);
     object.float("composite_confidence", composite.composite_confidence);
     object.float("correlation_strength", composite.correlation_strength).float("priority", composite.priority);

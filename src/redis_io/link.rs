@@ -148,6 +148,13 @@ impl Link {
         Ok(self.scanner.scan(self.inbox.received())?.complete())
     }
 
+    /// Where the last entry begins in the reply that [`Link::reply`] has just found, where that is one to `XREAD`.
+    #[inline]
+    #[must_use]
+    pub fn last_entry(&self) -> usize {
+        self.scanner.last_entry()
+    }
+
     /// Forgets the first bytes received: the reply that [`Link::reply`] found.
     #[inline]
     pub fn consume(&mut self, len: usize) {

@@ -1,9 +1,11 @@
 //! Finds where a reply ends, as its bytes arrive: in place, resumable, each element visited once, nothing allocated.
 
-use super::token::{Limits, ProtocolError, Token, token};
+use super::token::{Limits, ProtocolError, Token, short_bulk, token};
 
 /// Deepest nesting of arrays: the deepest reply in use, `XINFO STREAM … FULL`, has 7.
 pub(super) const DEPTH_MAX: usize = 16;
+/// Streams, a stream's name and entries, its entries: these are an entry's arrays around it.
+const ENTRY_DEPTH: usize = 3;
 
 /// How far a reply has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,6 +38,7 @@ pub struct Scanner {
     pos: usize,
     depth: usize,
     missing: [usize; DEPTH_MAX],
+    entry: usize,
 }
 
 impl Scanner {
@@ -54,9 +57,14 @@ impl Scanner {
     /// [`ProtocolError`] where the bytes cannot become a reply; the scanner is of no further use.
     #[inline]
     pub fn scan(&mut self, buf: &[u8]) -> Result<Progress, ProtocolError> {
-        while let Some((element, next)) = token(buf, self.pos, &self.limits)? {
-            self.pos = next;
+        loop {
+            self.pass_short(buf);
+            let Some((element, next)) = token(buf, self.pos, &self.limits)? else { break };
+            let start = std::mem::replace(&mut self.pos, next);
             if let Token::Array(count @ 1..) = element {
+                if self.depth == ENTRY_DEPTH {
+                    self.entry = start;
+                }
                 *self.missing.get_mut(self.depth).ok_or(ProtocolError::TooDeep)? = count;
                 self.depth += 1;
             } else if self.close() {
@@ -66,9 +74,30 @@ impl Scanner {
         Ok(Progress::Incomplete)
     }
 
+    /// Where the last array three levels deep begins: in the reply of an `XREAD` that is its last entry.
+    #[inline]
+    #[must_use]
+    pub fn last_entry(&self) -> usize {
+        self.entry
+    }
+
     /// Starts over, at the start of a reply.
     pub fn reset(&mut self) {
         *self = Self::new(self.limits);
+    }
+
+    /// Passes over short bulk strings of the array at hand, but for its last element.
+    #[inline]
+    fn pass_short(&mut self, buf: &[u8]) {
+        let Some(missing) = self.depth.checked_sub(1).and_then(|level| self.missing.get_mut(level)) else { return };
+        while *missing > 1 {
+            let Some((start, end)) = short_bulk(buf, self.pos) else { return };
+            if end - start > self.limits.bulk_bytes_max {
+                return;
+            }
+            *missing -= 1;
+            self.pos = end + 2;
+        }
     }
 
     /// Counts a complete element and the arrays it completes; true where that is the whole reply.

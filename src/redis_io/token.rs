@@ -108,6 +108,22 @@ fn bulk<'a>(buf: &'a [u8], pos: usize, limits: &Limits) -> Result<Option<(Token<
     }
 }
 
+/// A complete bulk string whose length has one or two digits, as nearly every element of a stream's reply has: where
+/// its text begins and ends. `None` for anything else, which [`token`] then looks at.
+#[inline(always)]
+pub(super) fn short_bulk(buf: &[u8], pos: usize) -> Option<(usize, usize)> {
+    let rest = buf.get(pos..)?;
+    let (start, len) = match *rest.first_chunk::<5>()? {
+        [b'$', ones @ b'0'..=b'9', b'\r', b'\n', _] => (4, usize::from(ones - b'0')),
+        [b'$', tens @ b'0'..=b'9', ones @ b'0'..=b'9', b'\r', b'\n'] => {
+            (5, usize::from(tens - b'0') * 10 + usize::from(ones - b'0'))
+        }
+        _ => return None,
+    };
+    let end = start + len;
+    if *rest.get(end..)?.first_chunk::<2>()? == *b"\r\n" { Some((pos + start, pos + end)) } else { None }
+}
+
 /// A decimal number up to CR LF, and where the next line begins.
 #[inline(always)]
 fn number(buf: &[u8], pos: usize) -> Result<Option<(i64, usize)>, ProtocolError> {

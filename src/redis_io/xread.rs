@@ -2,7 +2,7 @@
 
 use super::command::Command;
 use super::stream_id::StreamId;
-use super::token::{Limits, ProtocolError, Token, token};
+use super::token::{Limits, ProtocolError, Token, short_bulk, token};
 
 /// What the reply of an `XREAD` consists of, in order.
 #[derive(Debug, Clone)]
@@ -68,6 +68,34 @@ impl XreadCursor {
         }
     }
 
+    /// Opens the entry that follows: its fields are looked at only as they are asked for, and the cursor has to be moved
+    /// behind them with [`XreadCursor::pass`] before it is used again.
+    ///
+    /// # Errors
+    ///
+    /// [`ProtocolError`] where no entry follows.
+    #[inline]
+    pub fn open<'a>(&mut self, reply: &'a [u8]) -> Result<Entry<'a>, ProtocolError> {
+        self.entries_left = self.entries_left.checked_sub(1).ok_or(ProtocolError::Shape)?;
+        let (id, values) = self.entry_head(reply)?;
+        Ok(Entry { id, fields: FieldIter { rest: &reply[self.pos..], left: values / 2 } })
+    }
+
+    /// Moves behind the fields of an opened entry, whose iterator has come this far; returns where they end.
+    ///
+    /// # Errors
+    ///
+    /// [`ProtocolError`] where they are no fields.
+    #[inline]
+    pub fn pass(&mut self, reply: &[u8], mut fields: FieldIter<'_>) -> Result<usize, ProtocolError> {
+        while fields.left > 0 && fields.next().is_some() {}
+        if fields.left > 0 {
+            return Err(ProtocolError::Shape);
+        }
+        self.pos = reply.len() - fields.rest.len();
+        Ok(self.pos)
+    }
+
     /// Entries that follow in the stream last named.
     #[inline]
     #[must_use]
@@ -88,6 +116,13 @@ impl XreadCursor {
         }
     }
 
+    /// A cursor before the entry that begins at this offset, for [`XreadCursor::peek_id`].
+    #[inline]
+    #[must_use]
+    pub fn before_entry(pos: usize) -> Self {
+        Self { pos, ..Self::default() }
+    }
+
     /// Offset in the reply at which the next item begins.
     #[must_use]
     pub fn pos(&self) -> usize {
@@ -96,6 +131,17 @@ impl XreadCursor {
 
     #[inline]
     fn entry<'a>(&mut self, reply: &'a [u8]) -> Result<Entry<'a>, ProtocolError> {
+        let (id, values) = self.entry_head(reply)?;
+        let start = self.pos;
+        for _ in 0..values {
+            let Token::Bulk(_) = self.token(reply)? else { return Err(ProtocolError::Shape) };
+        }
+        Ok(Entry { id, fields: FieldIter { rest: &reply[start..self.pos], left: values / 2 } })
+    }
+
+    /// The id of an entry, and how many names and values follow.
+    #[inline]
+    fn entry_head(&mut self, reply: &[u8]) -> Result<(StreamId, usize), ProtocolError> {
         let (Token::Array(2), Token::Bulk(id)) = (self.token(reply)?, self.token(reply)?) else {
             return Err(ProtocolError::Shape);
         };
@@ -105,11 +151,7 @@ impl XreadCursor {
             Token::Nil => 0, // deleted while a group still owed it
             _ => return Err(ProtocolError::Shape),
         };
-        let start = self.pos;
-        for _ in 0..values {
-            let Token::Bulk(_) = self.token(reply)? else { return Err(ProtocolError::Shape) };
-        }
-        Ok(Entry { id, fields: FieldIter { rest: &reply[start..self.pos], left: values / 2 } })
+        Ok((id, values))
     }
 
     #[inline]
@@ -128,27 +170,28 @@ pub struct FieldIter<'a> {
 }
 
 impl<'a> FieldIter<'a> {
-    /// Length of the fields that are left as they were received, bytes.
+    /// Length of the fields that are left as they were received, bytes; of an opened entry, with all that is behind it.
     #[inline]
     #[must_use]
     pub fn bytes(&self) -> usize {
         self.rest.len()
     }
 
-    /// The next name or value: the entry was read before, so nothing but a bulk string can follow.
+    /// The next name or value; `None` for anything but a bulk string.
     #[inline]
     fn bulk(&mut self) -> Option<&'a [u8]> {
-        let digits = self.rest.get(1..)?;
-        let mut len: usize = 0;
-        let mut at = 0;
-        while let Some(digit) = digits.get(at).map(|byte| byte.wrapping_sub(b'0')).filter(|&digit| digit <= 9) {
-            len = len.saturating_mul(10).saturating_add(usize::from(digit));
-            at += 1;
+        if let Some((start, end)) = short_bulk(self.rest, 0) {
+            let value = &self.rest[start..end];
+            self.rest = &self.rest[end + 2..];
+            return Some(value);
         }
-        let text = digits.get(at + 2..)?;
-        let value = text.get(..len)?;
-        self.rest = text.get(len.saturating_add(2)..)?;
-        Some(value)
+        match token(self.rest, 0, &Limits::NONE) {
+            Ok(Some((Token::Bulk(value), next))) => {
+                self.rest = &self.rest[next..];
+                Some(value)
+            }
+            _ => None,
+        }
     }
 }
 
@@ -157,8 +200,10 @@ impl<'a> Iterator for FieldIter<'a> {
 
     #[inline]
     fn next(&mut self) -> Option<Self::Item> {
-        self.left = self.left.checked_sub(1)?;
-        Some((self.bulk()?, self.bulk()?))
+        let left = self.left.checked_sub(1)?;
+        let field = (self.bulk()?, self.bulk()?);
+        self.left = left;
+        Some(field)
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {

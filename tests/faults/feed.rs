@@ -2,7 +2,10 @@
 //! finds out where it stood.
 
 use crate::server::try_connection;
-use redis::{Commands, streams::StreamRangeReply};
+use redis::{
+    Commands,
+    streams::{StreamMaxlen, StreamRangeReply},
+};
 use std::{
     sync::{
         Arc,
@@ -12,6 +15,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+const KEPT: StreamMaxlen = StreamMaxlen::Approx(2_000_000);
 pub const STREAMS: [&str; 2] = ["in_1s", "in_1m"];
 /// 2025-07-08T14:30:00Z.
 pub const START_MS: u64 = 1_751_985_000_000;
@@ -136,7 +140,8 @@ fn write(port: u16, stream: &str, mut walk: Walk, rate: u64, stop: &AtomicBool) 
         }
         let mut pipe = redis::pipe();
         for record in &pending {
-            pipe.xadd(stream, "*", record).ignore();
+            // Longer than any test that reads it again needs.
+            pipe.xadd_maxlen(stream, KEPT, "*", record).ignore();
         }
         match pipe.query::<()>(link) {
             Ok(()) => pending.clear(),

@@ -2,13 +2,18 @@
 
 use crate::{
     engine::{Engine, config},
-    feed::{STREAMS, Walk, symbols},
+    env,
+    feed::{START_MS, STREAMS, Walk, symbols},
     outcome::{caught_up, entries},
     server::Server,
     writers::wait_for,
 };
 use redis::Commands;
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
+use wagehood_engine::{
+    feed::{FrameRecord, Record, encode_frame},
+    telemetry::exact_count,
+};
 
 const LONG: Duration = Duration::from_secs(60);
 
@@ -83,6 +88,75 @@ fn a_poisoned_entry_blocks_nothing() {
     eprintln!("{}", engine.said());
 }
 
+/// A frame of bars of symbols that nobody knows.
+fn unknown(numbers: std::ops::Range<usize>) -> Vec<u8> {
+    let interval = "1s".parse().unwrap();
+    let record = |number: usize| {
+        let symbol = format!("U{number}");
+        let record = Record {
+            symbol: symbol.as_bytes(),
+            ts: START_MS as i64,
+            interval,
+            open: 10.0,
+            high: 11.0,
+            low: 9.0,
+            close: 10.5,
+            volume: 1.0,
+            vwap: f64::NAN,
+            trades: 0,
+            ingest_ns: 0,
+        };
+        FrameRecord::new(&record).unwrap()
+    };
+    let mut frame = Vec::new();
+    encode_frame(interval, 0, &numbers.map(record).collect::<Vec<_>>(), &mut frame).unwrap();
+    frame
+}
+
+/// The most memory that a process has had so far, kB.
+fn peak_kb(pid: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse().unwrap()
+}
+
+#[test]
+fn symbols_that_nobody_knows_take_no_memory_however_many() {
+    const FRAME: usize = 1_000;
+    let unknowns = env("UNKNOWN", 2_000_000) as usize;
+    let dir = tempfile::tempdir().unwrap();
+    let server = Server::start_with(["--appendonly", "no"].map(str::to_owned).to_vec());
+    let mut link = server.connection();
+    // How much is read at a time depends on how late the reader is: less of that than of a million names.
+    let limits = "\n[limits]\nread_buffer_max_bytes = 4000000\nmax_entry_bytes = 1000000\n";
+    let text = config(server.port, "many", &symbols(1, 0), limits)
+        .replace("dead_letter_maxlen = 1000000000", "dead_letter_maxlen = 10000");
+    let mut engine = Engine::new(dir.path(), "many", &text, &[]);
+    let mut walk = Walk::new(3, "S", 1, 1_000);
+    let mut send = |link: &mut redis::Connection, from: usize, to: usize| {
+        for frame in (from / FRAME)..(to / FRAME) {
+            let bytes = unknown(frame * FRAME..(frame + 1) * FRAME);
+            let _: String = link.xadd(STREAMS[0], "*", &[("frame", bytes)]).unwrap();
+        }
+        write(link, &mut walk, 1);
+    };
+    send(&mut link, 0, unknowns / 10);
+    engine.start();
+    assert!(caught_up(&mut link, "many", &STREAMS, LONG), "{}", engine.said());
+    let first = peak_kb(engine.pid());
+    send(&mut link, unknowns / 10, unknowns);
+    assert!(caught_up(&mut link, "many", &STREAMS, 2 * LONG), "{}", engine.said());
+    let last = peak_kb(engine.pid());
+    engine.stop();
+    eprintln!("{unknowns} unknown symbols: peak {last} kB, {first} kB after the first tenth of them");
+    assert!(last < first + 16_384, "{first} kB, then {last} kB");
+    let report = engine.report();
+    let refused = report.lines().find(|line| line.contains("unknown_symbol")).unwrap_or_else(|| panic!("{report}"));
+    assert!(refused.contains(&exact_count(unknowns as u64)), "{refused}");
+    let letters: usize = link.xlen("dead:many").unwrap();
+    assert!((10_000..12_000).contains(&letters), "{letters}");
+}
+
 #[test]
 fn rubbish_is_refused_one_by_one_in_bounded_memory() {
     let (dir, server, names) = (tempfile::tempdir().unwrap(), Server::start(), symbols(1, 0));
@@ -115,7 +189,17 @@ fn rubbish_is_refused_one_by_one_in_bounded_memory() {
     // Frames: nothing, a count of 65,535 without bars, noise.
     let mut huge = vec![0x01, 0x57, 0xff, 0xff];
     huge.extend([0; 20]);
-    for frame in [vec![], huge, (0..=255).collect::<Vec<u8>>(), vec![0xff; 100_000]] {
+    let whole = unknown(0..3);
+    let flipped = |at: usize, byte: u8| {
+        let mut frame = whole.clone();
+        frame[at] ^= byte;
+        frame
+    };
+    let (cut, longer) = (whole[..whole.len() - 1].to_vec(), [&whole[..], &[0]].concat());
+    let (version, many, checksum, price) = (flipped(0, 0xff), flipped(3, 0xff), flipped(20, 1), flipped(60, 1));
+    let noise = [vec![], huge, (0..=255).collect::<Vec<u8>>(), vec![0xff; 100_000]];
+    let frames = noise.into_iter().chain([cut, longer, version, many, checksum, price]).collect::<Vec<_>>();
+    for frame in &frames {
         let _: String = link.xadd(STREAMS[0], "*", &[("frame", frame)]).unwrap();
     }
     let _: String = link.xadd(STREAMS[0], "*", &[(b"\xff\xfe".as_slice(), b"\x80".as_slice())]).unwrap();
@@ -134,7 +218,27 @@ fn rubbish_is_refused_one_by_one_in_bounded_memory() {
     engine.start();
     assert!(caught_up(&mut link, "rubbish", &STREAMS, LONG), "{}", engine.said());
     let letters: usize = link.xlen("dead:rubbish").unwrap();
-    assert_eq!(letters, count + 5 + UNKNOWN);
+    let bad = count + frames.len() + 1;
+    assert_eq!(letters, bad + UNKNOWN);
+    // Their fields are as they came, and some are not UTF-8.
+    let first: Vec<(String, Vec<Vec<u8>>)> =
+        redis::cmd("XRANGE").arg("dead:rubbish").arg("-").arg("+").arg("COUNT").arg(bad).query(&mut link).unwrap();
+    let mut reasons = BTreeMap::new();
+    for (_, fields) in &first {
+        let [_, reason] = fields.as_chunks::<2>().0.iter().find(|[name, _]| name == b"reason").unwrap();
+        *reasons.entry(String::from_utf8(reason.clone()).unwrap()).or_insert(0) += 1;
+    }
+    let wanted = [
+        ("bad_frame", 10),
+        ("bad_text", 4),
+        ("bad_timestamp", 5),
+        ("missing_field", 1),
+        ("not_a_number", 7),
+        ("not_finite", 5),
+        ("repeated_field", 1),
+        ("unknown_symbol", 1),
+    ];
+    assert_eq!(reasons, wanted.map(|(reason, n)| (reason.to_owned(), n)).into());
     let position: String = link.hget("wagehood:engine:position:rubbish", STREAMS[0]).unwrap();
     assert_eq!(position, id);
     engine.stop();

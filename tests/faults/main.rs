@@ -1,6 +1,6 @@
 //! Real processes, really killed: what ends up in Redis is what an undisturbed run writes, each entry once.
 //!
-//! `FAULTS` sets the number of faults of the long test, `SEED` where and when they strike.
+//! `FAULTS` sets the number of faults of the long test, `SEED` where and when they strike, `SOAK_S` the length of the longest.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr, missing_docs, unreachable_pub)]
 
 mod certificates;
@@ -15,6 +15,7 @@ mod outside;
 mod proxy;
 mod refused;
 mod server;
+mod soak;
 mod start;
 mod tls;
 mod writers;

@@ -188,7 +188,7 @@ impl PublisherAgent {
     /// Begins to save: what has been published up to the barrier, with sequence `seq`.
     #[cold]
     fn snapshot(&mut self, seq: u64, number: u32) -> Result<(), StateError> {
-        // The one before is late: what it still wants, it gets now; it is not used if its output is never acknowledged.
+        // The one before is late. Its symbols have been saved, but not yet what it waits for: it is given up.
         self.save(usize::MAX)?;
         let unwritten = self.has_something();
         let Some(saving) = &mut self.saving else { return Ok(()) };

@@ -219,10 +219,17 @@ impl Latest {
         }
     }
 
-    /// Hands over what is new of every symbol that has something new, and forgets that it is.
-    pub fn flush(&mut self, mut write: impl FnMut(&Fresh<'_>)) {
+    /// Symbols that have something new.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.dirty.len()
+    }
+
+    /// Hands over what is new of so many symbols that have something new, longest first, and forgets that it is.
+    pub fn flush(&mut self, max: usize, mut write: impl FnMut(&Fresh<'_>)) {
         let columns = self.timeframes.len();
-        for symbol in self.dirty.drain(..) {
+        let count = self.dirty.len().min(max);
+        for symbol in self.dirty.drain(..count) {
             let latest = &mut self.symbols[symbol.index()];
             let (new_rows, voted) = (std::mem::take(&mut latest.rows), std::mem::take(&mut latest.voted));
             latest.dirty = false;

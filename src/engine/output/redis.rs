@@ -84,6 +84,9 @@ struct Kept {
     to: usize,
 }
 
+/// Symbols whose latest values go in one batch: some 0.5 ms of the server's time.
+const LATEST_TOGETHER: usize = 64;
+
 /// The writer of one server. Never blocks; allocates only for a larger batch than any before.
 #[derive(Debug)]
 pub struct RedisOutput {
@@ -102,6 +105,10 @@ pub struct RedisOutput {
     position_seq: u64,
     moved: bool,
     latest_due_ns: u64,
+    /// Symbols that the writing under way has left.
+    latest_left: usize,
+    /// Since when latest values give way to signals.
+    latest_waits_ns: Option<u64>,
     text: Vec<u8>,
 }
 
@@ -125,6 +132,8 @@ impl RedisOutput {
             position_seq: 0,
             moved: false,
             latest_due_ns: 0,
+            latest_left: 0,
+            latest_waits_ns: None,
             group: Vec::with_capacity(64),
             peers: Vec::with_capacity(1_024),
             composites: Vec::with_capacity(64),
@@ -406,11 +415,11 @@ impl RedisOutput {
     #[inline]
     #[must_use]
     pub fn latest_due(&self, now_ns: u64) -> bool {
-        now_ns >= self.latest_due_ns && !self.latest.is_clean()
+        self.latest_left > 0 || (now_ns >= self.latest_due_ns && !self.latest.is_clean())
     }
 
-    /// Closes the batch and sends it. Latest values go with it where their interval is over and no `urgent` signals would
-    /// have to wait for them, or where they have waited for another interval, or with the `last` one.
+    /// Closes the batch and sends it. Some latest values go with it where their interval is over and no `urgent` signals
+    /// would have to wait for them, or where they have waited for another interval; all of them with the `last` one.
     ///
     /// # Errors
     /// A server that is gone or refuses.
@@ -421,19 +430,34 @@ impl RedisOutput {
         last: bool,
         directory: &Directory,
     ) -> Result<Written, AgentError> {
-        let patience_ns = if urgent { self.options.latest_interval_ns } else { 0 };
-        if last || now_ns >= self.latest_due_ns + patience_ns {
-            self.latest_due_ns = now_ns + self.options.latest_interval_ns;
-            self.write_latest(directory);
+        if last {
+            self.write_latest(usize::MAX, directory);
+        } else if self.latest_due(now_ns) {
+            let since_ns = *self.latest_waits_ns.get_or_insert(now_ns);
+            if !urgent || now_ns >= since_ns + self.options.latest_interval_ns {
+                self.write_some_latest(now_ns, directory);
+            }
         }
         self.commit()?;
         self.poll()
     }
 
-    /// Appends the latest values that have changed.
-    fn write_latest(&mut self, directory: &Directory) {
+    /// Appends the next latest values: of so few symbols that a signal which comes meanwhile hardly waits.
+    fn write_some_latest(&mut self, now_ns: u64, directory: &Directory) {
+        if self.latest_left == 0 {
+            self.latest_left = self.latest.waiting();
+            self.latest_due_ns = now_ns + self.options.latest_interval_ns;
+        }
+        let count = self.latest_left.min(LATEST_TOGETHER);
+        self.latest_left -= count;
+        self.latest_waits_ns = None;
+        self.write_latest(count, directory);
+    }
+
+    /// Appends the latest values of so many symbols that have something new.
+    fn write_latest(&mut self, count: usize, directory: &Directory) {
         let (sink, names) = (&mut self.sink, &self.options.names);
-        self.latest.flush(|fresh| {
+        self.latest.flush(count, |fresh| {
             let results = SymbolResults {
                 symbol: fresh.symbol,
                 seq: fresh.seq,

@@ -3,7 +3,7 @@
 
 use crate::{
     engine::order::{Exception, Place, Taken},
-    redis_io::{Entry, ProtocolError, StreamId, XreadCursor, XreadItem},
+    redis_io::{Entry, FieldIter, ProtocolError, StreamId, XreadCursor, XreadItem},
 };
 use std::collections::VecDeque;
 
@@ -220,8 +220,8 @@ impl Lanes {
         self.clocks.pop_front();
     }
 
-    /// Takes the entry at the head of a lane: the entry, or `None` for one that was skipped,
-    /// and whether the journal has its place.
+    /// Takes the entry at the head of a lane, to be followed by [`Lanes::passed`]: the entry, or `None` for one that was
+    /// skipped, and whether the journal has its place.
     #[inline]
     pub fn take<'a>(
         &mut self,
@@ -230,26 +230,37 @@ impl Lanes {
         reply: &'a [u8],
     ) -> Result<(Option<Entry<'a>>, bool), ProtocolError> {
         let lane = &mut self.lanes[index];
+        let journaled = lane.head.is_some() && self.late[index].front().map(|(id, _)| *id) == lane.head;
+        if skipped {
+            return Ok((None, journaled));
+        }
+        lane.left = lane.left.checked_sub(1).ok_or(ProtocolError::Shape)?;
+        Ok((Some(lane.cursor.open(reply)?), journaled))
+    }
+
+    /// Goes on behind the entry that was taken, whose fields have been read this far.
+    #[inline]
+    pub fn passed(
+        &mut self,
+        index: usize,
+        fields: Option<FieldIter<'_>>,
+        journaled: bool,
+        reply: &[u8],
+    ) -> Result<(), ProtocolError> {
+        let lane = &mut self.lanes[index];
+        if let Some(fields) = fields {
+            lane.cursor.pass(reply, fields)?;
+        }
         let head = lane.head;
-        let entry = if skipped {
-            None
-        } else {
-            lane.left -= 1;
-            match lane.cursor.next(reply)? {
-                Some(XreadItem::Entry(entry)) => Some(entry),
-                _ => return Err(ProtocolError::Shape),
-            }
-        };
         lane.head = if lane.left > 0 { peek(lane, reply)? } else { None };
         if let (Some(lone), Some(head)) = (&mut self.lone, head) {
             *lone = head;
         }
-        let journaled = head.is_some() && self.late[index].front().map(|(id, _)| *id) == head;
         if journaled {
             self.late[index].pop_front();
             self.find_limit();
         }
-        Ok((entry, journaled))
+        Ok(())
     }
 
     /// The last entry of a lane that has been seen.
@@ -303,8 +314,10 @@ mod tests {
             let find = |name: &[u8]| std::str::from_utf8(name).ok()?.parse().ok();
             lanes.begin(&reply, count, (asked_ms, StreamId::default()), find, |_| None).unwrap().unwrap();
             while let Next::Entry(index) = lanes.next() {
-                let (entry, _) = lanes.take(index, false, &reply).unwrap();
-                last[index] = entry.unwrap().id;
+                let (entry, journaled) = lanes.take(index, false, &reply).unwrap();
+                let entry = entry.unwrap();
+                last[index] = entry.id;
+                lanes.passed(index, Some(entry.fields), journaled, &reply).unwrap();
                 taken.push((index, last[index]));
             }
             if taken.len() == streams.iter().map(Vec::len).sum::<usize>() {

@@ -6,7 +6,7 @@ use crate::{
     feed::{self, Refusal, decode_entry},
     model::SourceId,
     publish::DeadLetterLimits,
-    redis_io::{Entry, StreamId},
+    redis_io::{Entry, FieldIter, ProtocolError, StreamId},
 };
 
 /// What is known of an entry beside itself.
@@ -18,22 +18,28 @@ pub(super) struct Taking {
     pub journaled: bool,
 }
 
-/// Decodes an entry and hands its records to the intake.
+/// Decodes an entry and hands its records to the intake; gives back its fields, all of them read.
 #[inline]
-pub(super) fn take_entry(
-    entry: &Entry<'_>,
+pub(super) fn take_entry<'a>(
+    entry: &Entry<'a>,
     input: u8,
     taking: Taking,
     stream: &Stream,
     arrival_ns: u64,
     bytes_max: usize,
     intake: &mut Intake,
-) {
+) -> Result<FieldIter<'a>, ProtocolError> {
     let origin = origin(entry.id, input, taking, stream, arrival_ns);
-    if entry.fields.bytes() > bytes_max {
+    let mut fields = entry.fields.clone();
+    let decoded = decode_entry(&mut fields, stream.timeframe);
+    fields.by_ref().for_each(drop);
+    if fields.len() > 0 {
+        return Err(ProtocolError::Shape);
+    }
+    if entry.fields.bytes() - fields.bytes() > bytes_max {
         intake.record(Err::<feed::Record<'_>, Refusal>(Refusal::TooLarge), &origin, || kept(entry));
     } else {
-        match decode_entry(entry.fields.clone(), stream.timeframe) {
+        match decoded {
             Ok(feed::Entry::Bar(record)) => intake.record(Ok(record), &origin, || kept(entry)),
             Ok(feed::Entry::Frame(frame)) => {
                 for record in frame.records() {
@@ -45,6 +51,7 @@ pub(super) fn take_entry(
         }
     }
     intake.entry_done(&origin);
+    Ok(fields)
 }
 
 /// Refuses an entry that could not be received.

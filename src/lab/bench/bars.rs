@@ -97,7 +97,7 @@ impl Bars {
 }
 
 /// One bar as the existing ingestion writes it.
-fn push_legacy(record: &Record<'_>, base: Timeframe, stream: &str, out: &mut Vec<u8>) {
+pub fn push_legacy(record: &Record<'_>, base: Timeframe, stream: &str, out: &mut Vec<u8>) {
     let mut command = Command::new(out, 6 + 2 * 11);
     command.arg("XADD").arg(stream).arg("MAXLEN").arg("~").uint(MAXLEN).arg("*");
     command.field_with("event_id", |out| {

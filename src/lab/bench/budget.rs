@@ -25,12 +25,21 @@ impl StyleBudget {
     }
 }
 
-/// Budgets by shape of the load, then by trading style.
+/// Budgets by load, then by trading style. A load is a shape (`burst`), a shape with a number of symbols (`burst-10000`),
+/// or `embedded`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Budgets(pub BTreeMap<String, BTreeMap<TradingStyle, StyleBudget>>);
 
 impl Budgets {
+    /// Those of the repository.
+    ///
+    /// # Errors
+    /// None: a test reads them.
+    pub fn built_in() -> anyhow::Result<Self> {
+        Ok(toml::from_str(include_str!("../../../perf/budgets.toml"))?)
+    }
+
     /// Reads a file.
     ///
     /// # Errors
@@ -41,10 +50,10 @@ impl Budgets {
         toml::from_str(&text).with_context(|| format!("{} is no file of budgets", path.display()))
     }
 
-    /// The budgets of a shape.
+    /// The budgets of the first of these loads that has any.
     #[must_use]
-    pub fn of(&self, shape: &str) -> BTreeMap<TradingStyle, StyleBudget> {
-        self.0.get(shape).cloned().unwrap_or_default()
+    pub fn of(&self, loads: &[&str]) -> BTreeMap<TradingStyle, StyleBudget> {
+        loads.iter().find_map(|load| self.0.get(*load)).cloned().unwrap_or_default()
     }
 }
 
@@ -54,10 +63,9 @@ mod tests {
 
     #[test]
     fn the_budgets_of_the_repository_are_read() {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("perf/budgets.toml");
-        let budgets = Budgets::open(&path).unwrap();
+        let budgets = Budgets::built_in().unwrap();
         for (shape, maximum) in [("steady", 100.0), ("burst", 100.0), ("ramp", 100.0)] {
-            let styles = budgets.of(shape);
+            let styles = budgets.of(&["none", shape]);
             assert_eq!(styles.len(), 3, "{shape}");
             assert_eq!(styles[&TradingStyle::Day].max_ms, Some(maximum));
         }

@@ -24,6 +24,11 @@ impl Guarded {
         Ok(Self { child, name })
     }
 
+    /// The process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Sends it a signal.
     ///
     /// # Errors

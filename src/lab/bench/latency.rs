@@ -108,7 +108,7 @@ pub fn latency(options: &LatencyOptions, note: &mut dyn FnMut(&str)) -> Result<O
     let started = String::from_utf8_lossy(&started).into_owned();
     let mut results = if options.embedded { without_redis(options, &spec)? } else { with_redis(options, &spec, note)? };
     results.info.started.clone_from(&started);
-    judge(options, &mut results);
+    judge(options, &mut results)?;
     let host = options.host.clone().unwrap_or_else(host::name);
     let date = started.get(..10).unwrap_or(&started);
     let (dir, run) = results.write(&options.runs, &format!("{date}-{host}-{}", options.name))?;
@@ -146,19 +146,22 @@ fn info(options: &LatencyOptions, spec: &EngineSpec) -> RunInfo {
 }
 
 /// Budgets and verdict.
-fn judge(options: &LatencyOptions, results: &mut Results) {
+fn judge(options: &LatencyOptions, results: &mut Results) -> Result<()> {
     let info = &mut results.info;
-    let broke = info.steps.iter().any(|step| !step.held);
-    for (style, budget) in options.budgets.of(options.shape.name()) {
-        let track = &results.styles[style.index()];
+    // What broke is not to be judged by its latencies.
+    let broke_s = info.steps.iter().find(|step| !step.held).map_or(f64::INFINITY, |step| step.from_s);
+    let shape = options.shape.name();
+    let sized = format!("{shape}-{}", options.symbols);
+    let loads = if options.embedded { &["embedded"][..] } else { &[sized.as_str(), shape] };
+    for (style, budget) in options.budgets.of(loads) {
+        let track = results.styles[style.index()].up_to((broke_s * 1e9) as u64)?;
         if track.total.is_empty() {
             continue;
         }
         info.budgets.insert(style.name().to_owned(), budget);
         // A percentile of fewer latencies than it needs is the maximum under another name.
         let known = |quantile: f64| quantile >= 1.0 || track.total.len() as f64 * (1.0 - quantile) >= 1.0;
-        // What broke is not to be judged by its latencies.
-        for (name, quantile, limit_ms) in budget.limits().filter(|limit| !broke && known(limit.1)) {
+        for (name, quantile, limit_ms) in budget.limits().filter(|limit| known(limit.1)) {
             let value_ms = track.at(quantile) as f64 / 1e6;
             if value_ms > limit_ms {
                 info.over_budget.push(format!("{} {name}: {value_ms:.3} ms of {limit_ms} ms", style.name()));
@@ -171,6 +174,7 @@ fn judge(options: &LatencyOptions, results: &mut Results) {
         _ => "FAIL",
     }
     .to_owned();
+    Ok(())
 }
 
 /// The settings as the configuration has them.

@@ -27,6 +27,7 @@ mod server;
 mod stall;
 mod subscriber;
 mod tempdir;
+mod throughput;
 mod track;
 mod verdict;
 
@@ -36,4 +37,5 @@ pub use echo::echo;
 pub use latency::{LatencyOptions, Outcome, latency};
 pub use schedule::{Schedule, Shape, Step};
 pub use server::Socket;
+pub use throughput::{Figure, ThroughputInfo, ThroughputOptions, ThroughputOutcome, throughput, throughput_text};
 pub use track::Track;

@@ -40,7 +40,7 @@ pub struct Results {
 }
 
 /// A folder below `runs` that is not there yet.
-fn fresh(runs: &Path, name: &str) -> Result<PathBuf> {
+pub(super) fn fresh(runs: &Path, name: &str) -> Result<PathBuf> {
     fs::create_dir_all(runs).with_context(|| format!("cannot create {}", runs.display()))?;
     for number in 1.. {
         let suffix = if number == 1 { String::new() } else { format!("-{number}") };

@@ -79,6 +79,13 @@ impl Schedule {
         self.starts.len() - 1
     }
 
+    /// How long a bar may wait without holding up later ones, ns: to the next round where all of a round come at once.
+    #[must_use]
+    pub fn patience_ns(&self, step: usize) -> Option<u64> {
+        let step = self.steps.get(step).filter(|_| !self.spread)?;
+        Some(self.starts[step.first_round + 1] - self.starts[step.first_round])
+    }
+
     /// Bars in all.
     #[must_use]
     pub fn bars(&self) -> usize {

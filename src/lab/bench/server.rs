@@ -74,6 +74,11 @@ impl RedisServer {
         self.dir.is_none()
     }
 
+    /// The process, where it is ours.
+    pub fn pid(&self) -> Option<u32> {
+        self.child.as_ref().map(Guarded::id)
+    }
+
     /// Its URL.
     pub fn url(&self) -> &str {
         &self.url

@@ -72,6 +72,15 @@ impl Track {
         sum.value_at_quantile(quantile)
     }
 
+    /// The seconds that are over at a time of the measured part, ns.
+    ///
+    /// # Errors
+    /// Never, as for [`Track::new`].
+    pub fn up_to(&self, end_ns: u64) -> Result<Self> {
+        let count = usize::try_from(end_ns / INTERVAL_NS).unwrap_or(usize::MAX).min(self.intervals.len());
+        Self::of(self.intervals[..count].to_vec())
+    }
+
     /// Adds another track of the same time.
     pub fn overlay(&mut self, more: &Self) {
         // Fails only for bounds that differ, here and below; intervals grow.

@@ -19,7 +19,8 @@ pub fn held(schedule: &Schedule, measured: &Measured, step: usize) -> bool {
     let [from, to] = step_ns(schedule, step);
     let last = to.saturating_sub(2 * INTERVAL_NS).max(from);
     let broke = measured.broke_at.is_some_and(|broke| step >= broke);
-    let queued = |seen: &Track| seen.at_between(last, to, 0.5) > QUEUE_P50_MAX_NS;
+    let patience = schedule.patience_ns(step).unwrap_or(QUEUE_P50_MAX_NS);
+    let queued = |seen: &Track| seen.at_between(last, to, 0.5) > patience;
     !broke
         && lag_p99_ns(schedule, measured, step) <= LAG_P99_MAX_NS
         && !measured.seen.steps.get(step).is_some_and(queued)
@@ -106,6 +107,14 @@ mod tests {
         assert_eq!(faults(&lossy), ["3 bars gave no signal", "1 signals came more than once"]);
         let broke = Measured { broke_at: Some(0), ..measured(&schedule, |_| [MS, MS]) };
         assert!(faults(&broke)[0].contains("the backlog grew"));
+    }
+
+    #[test]
+    fn a_burst_may_take_until_the_next_one() {
+        let schedule = schedule(Shape::Burst, 4);
+        let faults = |late: u64| faults(Shape::Burst, &schedule, &measured(&schedule, |_| [MS, late]));
+        assert_eq!(faults(90 * MS), Vec::<String>::new());
+        assert_eq!(faults(110 * MS), ["signals were queueing up at the end"]);
     }
 
     #[test]

@@ -102,8 +102,7 @@ impl Plot {
     pub fn mark(&mut self, share: f64, text: &str) {
         let x = Self::x(share);
         self.svg.line("dash s3", x, TOP, x, BOTTOM);
-        let (x, anchor) = if share > 0.93 { (x - 5.0, Anchor::End) } else { (x + 5.0, Anchor::Start) };
-        self.svg.text("tick halo", x, TOP + 12.0, anchor, text);
+        self.svg.text("tick halo", x + 5.0, TOP + 12.0, Anchor::Start, text);
     }
 
     /// What the axis is of.

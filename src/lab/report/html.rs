@@ -8,7 +8,7 @@ use super::{
     summary::{cells, comparison, findings, rows, upshot},
     svg::escape,
 };
-use crate::telemetry::human_ns;
+use crate::telemetry::{human_count, human_ns};
 use std::fmt::Write as _;
 
 const STYLE: &str = include_str!("report.css");
@@ -71,7 +71,12 @@ fn push_tiles(page: &mut String, run: &Run) {
     let mut tile = |name: &str, value: &str, more: &str| {
         let _ = write!(page, "<div><span>{name}</span><b>{value}</b><small>{more}</small></div>");
     };
-    for series in &run.signals {
+    let steps = run.info.iter().flat_map(|info| &info.steps);
+    if let Some(held) = steps.clone().take_while(|step| step.held).last() {
+        let more = format!("bars/s, p50 {} · p99 {}", human_ns(held.p50_ns), human_ns(held.p99_ns));
+        tile("highest rate held", &human_count(held.bars_per_s as u64), &more);
+    }
+    for series in run.signals.iter().filter(|_| steps.clone().next().is_none()) {
         let more = format!("p50 {} · max {}", human_ns(series.total.at(0.5)), human_ns(series.total.max_ns()));
         tile(&format!("{} p99", escape(&series.name)), &human_ns(series.total.at(0.99)), &more);
     }

@@ -3,7 +3,7 @@
 use super::{
     chart::{LogAxis, Plot, WIDTH, heading, range_row, tick},
     distribution::{Distribution, Interval, Series},
-    run::Run,
+    run::{Run, StepInfo},
     svg::{Anchor, Svg},
 };
 use crate::telemetry::{human_count, human_ns};
@@ -120,17 +120,41 @@ pub fn overlay(runs: &[Run], theme: Theme) -> Option<Picture> {
     Some(Picture { name: "runs", svg: plot.svg.finish(theme == Theme::File) })
 }
 
+/// The curves of a ramp, one a step: all of it together would be of no rate at all.
+fn steps(run: &Run, steps: &[StepInfo]) -> Vec<Curve> {
+    let Some(all) = Series::merged("", &run.signals) else { return Vec::new() };
+    let curve = |(index, step): (usize, &StepInfo)| {
+        let to_s = steps.get(index + 1).map_or(f64::INFINITY, |next| next.from_s);
+        let within = |interval: &&Interval| interval.start_s >= step.from_s.floor() && interval.start_s < to_s.floor();
+        let intervals = all.intervals.iter().filter(within).cloned().collect();
+        let part = Series::merged("", &[Series { intervals, ..all.clone() }])?;
+        let broke = if step.held { "" } else { " ✗" };
+        Some((format!("{}/s{broke}", human_count(step.bars_per_s as u64)), index, part.total.curve()))
+    };
+    steps.iter().enumerate().filter_map(curve).collect()
+}
+
+fn styles(run: &Run) -> Vec<Curve> {
+    let curve =
+        |(index, series): (usize, &Series)| (series.name.clone(), colour(&series.name, index), series.total.curve());
+    run.signals.iter().enumerate().map(curve).collect()
+}
+
 fn percentiles(run: &Run) -> Option<Svg> {
-    let mut curves: Vec<Curve> = Vec::new();
-    for (index, series) in run.signals.iter().enumerate() {
-        curves.push((series.name.clone(), colour(&series.name, index), series.total.curve()));
+    let ramp = run.info.as_ref().map(|info| &info.steps[..]).filter(|steps| !steps.is_empty());
+    let mut curves = ramp.map_or_else(|| styles(run), |ramp| steps(run, ramp));
+    let (count, title) = match ramp {
+        Some(_) => (curves.len(), "Intended send to signal seen, by percentile and rate"),
+        None => (curves.len(), "Intended send to signal seen, by percentile"),
+    };
+    if ramp.is_none() {
+        curves.extend(others(run).map(|(series, colour, name)| (name.to_owned(), colour, series.total.curve())));
     }
-    curves.extend(others(run).map(|(series, colour, name)| (name.to_owned(), colour, series.total.curve())));
     curves.retain(|curve| !curve.2.is_empty());
     if curves.is_empty() {
         return None;
     }
-    let deepest = deepest(&mut curves, run.signals.len());
+    let deepest = deepest(&mut curves, count);
     let budgets: Vec<(usize, &'static str, f64, u64)> = run
         .info
         .iter()
@@ -141,13 +165,13 @@ fn percentiles(run: &Run) -> Option<Svg> {
         .collect();
     let values = curves.iter().flat_map(|curve| curve.2.iter().map(|point| point.1));
     let values = values.chain(budgets.iter().map(|budget| budget.3));
-    let mut plot = Plot::new("Intended send to signal seen, by percentile", &about(run), values);
+    let mut plot = Plot::new(title, &about(run), values);
     percentile_axis(&mut plot, deepest);
-    let styles = run.signals.len();
+    let styles = if ramp.is_some() { 0 } else { count };
     for (index, (name, colour, points)) in curves.into_iter().enumerate() {
         // Styles often coincide: the later ones are thinner, so that none hides another.
         let width = if index < styles && styles > 1 { format!(" w{}", index.min(2)) } else { String::new() };
-        let class = format!("line{width} s{colour}");
+        let class = format!("line{width} {}{colour}", if ramp.is_some() { 'r' } else { 's' });
         plot.legend(&class, &name);
         plot.curve(&class, points.into_iter().map(|(quantile, value)| (depth(quantile) / deepest, value)));
     }
@@ -186,6 +210,8 @@ fn over_time(run: &Run) -> Option<Svg> {
     let signals = Series::merged("signals", &run.signals)?.intervals;
     let hiccups = Series::merged("hiccups", &run.hiccups).map_or_else(Vec::new, |series| series.intervals);
     let end_s = signals.last().map(|interval| interval.start_s + interval.length_s)?;
+    // A ramp is ended where it breaks: the picture shows how much was left.
+    let end_s = run.info.iter().filter(|info| !info.steps.is_empty()).fold(end_s, |end, info| end.max(info.duration_s));
     let maxima = signals.iter().chain(&hiccups).map(|interval| interval.histogram.max());
     let medians = signals.iter().map(|interval| interval.histogram.value_at_quantile(0.5));
     let mut plot = Plot::new("Latency over time, all styles, second by second", &about(run), maxima.chain(medians));

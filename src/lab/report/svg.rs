@@ -31,7 +31,8 @@ const STYLE: &str = "text{font-family:system-ui,'Segoe UI','DejaVu Sans',sans-se
 .line{fill:none;stroke-width:2.2;stroke-linejoin:round;stroke-linecap:round}.thin{stroke-width:1.3}.w0{stroke-width:5.6}.w1{stroke-width:3.4}.w2{stroke-width:1.4}\
 .dash{stroke-dasharray:5 4;stroke-width:1.4;fill:none}.band{opacity:.22;stroke:none}\
 .s0{stroke:#2563eb}.f0{fill:#2563eb}.s1{stroke:#d97706}.f1{fill:#d97706}.s2{stroke:#0d9488}.f2{fill:#0d9488}\
-.s3{stroke:#64748b}.f3{fill:#64748b}.s4{stroke:#c026d3}.f4{fill:#c026d3}.s5{stroke:#dc2626}.f5{fill:#dc2626}";
+.s3{stroke:#64748b}.f3{fill:#64748b}.s4{stroke:#c026d3}.f4{fill:#c026d3}.s5{stroke:#dc2626}.f5{fill:#dc2626}\
+.r0{stroke:#93c5fd}.r1{stroke:#60a5fa}.r2{stroke:#3b82f6}.r3{stroke:#1d4ed8}.r4{stroke:#7c3aed}.r5{stroke:#c026d3}.r6{stroke:#e11d48}.r7{stroke:#7f1d1d}";
 
 /// A picture in the making.
 #[derive(Debug)]

@@ -1,0 +1,121 @@
+//! `bench throughput`.
+
+use super::{args::parse_duration, session::note};
+use crate::{
+    lab::bench::{Form, Socket, ThroughputOptions, throughput, throughput_text},
+    model::Timeframe,
+};
+use anyhow::{Context, Result, bail};
+use clap::Args;
+use std::{io::Write, path::PathBuf, time::Duration};
+
+/// Settings of the engine that leave the signals alone in its output.
+const SIGNALS_ONLY: [&str; 4] =
+    ["output.calculation_events=off", "output.latest_values=false", "output.bars=false", "output.alerts=false"];
+
+/// Arguments of `bench throughput`.
+#[derive(Debug, Args)]
+pub struct ThroughputArgs {
+    /// How bars travel [default: one after the other]
+    #[arg(long, value_enum)]
+    pub form: Option<Form>,
+    /// Symbols
+    #[arg(long, default_value_t = 100, value_name = "N")]
+    pub symbols: usize,
+    /// Bars of a compact frame
+    #[arg(long, default_value_t = 64, value_name = "N")]
+    pub frame: usize,
+    /// Timeframes; bars of the shortest come in
+    #[arg(long, default_value = "1s,1m,5m,1h,1d", value_name = "TF,…", value_delimiter = ',')]
+    pub timeframes: Vec<Timeframe>,
+    /// How the server is reached
+    #[arg(long, value_enum, default_value = "unix")]
+    pub socket: Socket,
+    /// Only read a stream that is full already
+    #[arg(long)]
+    pub drain: bool,
+    /// Entries that are preloaded for the drain [default: 500000 legacy entries, 40000 frames]
+    #[arg(long, value_name = "N")]
+    pub entries: Option<u64>,
+    /// Length of each stretch
+    #[arg(long, default_value = "4s", value_name = "TIME", value_parser = parse_duration)]
+    pub duration: Duration,
+    /// No output but signals: no calculation events, latest values, alerts or bars of longer timeframes
+    #[arg(long)]
+    pub signals_only: bool,
+    /// Set any key of the engine's configuration; may be repeated
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub set: Vec<String>,
+    /// Name of the run [default: the form, with what differs from the defaults]
+    #[arg(long)]
+    pub name: Option<String>,
+    /// Name of this host in the results [default: its own]
+    #[arg(long)]
+    pub host: Option<String>,
+    /// Folder of the runs
+    #[arg(long, value_name = "DIR", default_value = "perf/runs")]
+    pub out: PathBuf,
+    /// Write nothing
+    #[arg(long)]
+    pub no_results: bool,
+}
+
+/// `bench throughput`; whether every rate was held in the end.
+///
+/// # Errors
+/// What keeps it from measuring.
+pub fn bench_throughput(args: &ThroughputArgs) -> Result<bool> {
+    let forms = args.form.map_or(vec![Form::Legacy, Form::Compact], |form| vec![form]);
+    let mut held = true;
+    for form in forms {
+        let options = options(args, form)?;
+        note(&format!("{}: {} symbols", options.name, options.symbols));
+        let outcome = throughput(&options, &mut |line| note(line))?;
+        held &= outcome.info.steady.is_none_or(|steady| steady.held);
+        let mut out = std::io::stdout().lock();
+        writeln!(out, "{}", throughput_text(&outcome.info))?;
+        if let Some(dir) = outcome.dir {
+            writeln!(out, "results in {}", dir.display())?;
+        }
+    }
+    Ok(held)
+}
+
+fn options(args: &ThroughputArgs, form: Form) -> Result<ThroughputOptions> {
+    let name = args.name.clone().unwrap_or_else(|| default_name(args, form));
+    if !name.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c)) {
+        bail!("{name:?} is no name of a folder: letters, digits, - _ .");
+    }
+    let outputs = SIGNALS_ONLY.iter().filter(|_| args.signals_only).map(ToString::to_string);
+    Ok(ThroughputOptions {
+        exe: std::env::current_exe().context("this program does not know where it is")?,
+        symbols: args.symbols,
+        timeframes: args.timeframes.clone(),
+        form,
+        frame: args.frame,
+        socket: args.socket,
+        drain_only: args.drain,
+        entries: args.entries.unwrap_or(if form == Form::Legacy { 500_000 } else { 40_000 }),
+        duration: args.duration,
+        settings: outputs.chain(args.set.iter().cloned()).collect(),
+        name,
+        host: args.host.clone(),
+        runs: (!args.no_results).then(|| args.out.clone()),
+    })
+}
+
+fn default_name(args: &ThroughputArgs, form: Form) -> String {
+    let mut name = if form == Form::Legacy { "legacy".to_owned() } else { format!("compact{}", args.frame) };
+    for (when, what) in [
+        (args.drain, "drain".to_owned()),
+        (args.signals_only, "signals".to_owned()),
+        (args.socket == Socket::Tcp, "tcp".to_owned()),
+        (args.symbols != 100, args.symbols.to_string()),
+    ] {
+        if when {
+            name.push('-');
+            name.push_str(&what);
+        }
+    }
+    name
+}

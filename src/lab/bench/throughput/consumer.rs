@@ -1,0 +1,161 @@
+//! Who is measured: the engine, a process of its own, or the bare loop, a thread.
+
+use super::{bare::bare, producer::Flow};
+use crate::{
+    lab::bench::{child::Guarded, engine_config::EngineSpec, server::RedisServer, tempdir::TempDir},
+    redis_io::{Command as Words, Link, OwnedReply},
+};
+use anyhow::{Result, bail};
+use std::{
+    fs::{self, File},
+    path::Path,
+    process::{Command, Stdio},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread::JoinHandle,
+    time::Duration,
+};
+
+/// How long an engine may take to finish what it has read.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Somebody who reads the stream.
+pub trait Consumer {
+    /// Entries done, as far as is known now.
+    ///
+    /// # Errors
+    /// One that has ended.
+    fn done(&mut self) -> Result<u64>;
+    /// Process or thread whose processor time is counted.
+    fn place(&self) -> (Option<u32>, Option<u64>);
+    /// Ends it.
+    ///
+    /// # Errors
+    /// One that does not end well.
+    fn end(&mut self) -> Result<()>;
+}
+
+/// The engine.
+pub struct Engine<'a> {
+    child: Guarded,
+    link: Link,
+    dir: &'a TempDir,
+    key: String,
+    field: String,
+}
+
+impl<'a> Engine<'a> {
+    /// Starts one.
+    ///
+    /// # Errors
+    /// A program that cannot be started.
+    pub fn start(
+        exe: &Path,
+        spec: &EngineSpec,
+        settings: &[String],
+        server: &RedisServer,
+        dir: &'a TempDir,
+    ) -> Result<Self> {
+        let config = dir.path().join("engine.toml");
+        spec.write(&config)?;
+        let mut command = Command::new(exe);
+        command.arg("run").arg("--config").arg(&config).args(["--redis", server.url()]);
+        command.args(["--set", "telemetry.status_interval_ms=0", "--set", "telemetry.report_interval_s=0"]);
+        for setting in settings {
+            command.arg("--set").arg(setting);
+        }
+        // What it keeps on disk, it keeps there.
+        command.current_dir(dir.path());
+        command.stdin(Stdio::null()).stdout(File::create(dir.path().join("engine.txt"))?);
+        command.stderr(File::create(dir.path().join("log"))?);
+        Ok(Self {
+            child: Guarded::spawn("the engine", &mut command)?,
+            link: server.connect("position")?,
+            dir,
+            key: format!("{}wagehood:engine:position:bench", spec.prefix),
+            field: format!("{}{}", crate::engine::ENTRIES, spec.input()),
+        })
+    }
+
+    fn log(&self) -> String {
+        fs::read_to_string(self.dir.path().join("log")).unwrap_or_default().trim().to_owned()
+    }
+}
+
+impl Consumer for Engine<'_> {
+    fn done(&mut self) -> Result<u64> {
+        if let Some(status) = self.child.ended() {
+            bail!("the engine has ended: {status}: {}", self.log());
+        }
+        let reply = self.link.request("HGET", Duration::from_secs(10), |out| {
+            Words::new(out, 3).arg("HGET").arg(&self.key).arg(&self.field);
+        })?;
+        Ok(match &reply {
+            OwnedReply::Nil => 0,
+            reply => reply.text().and_then(|text| text.parse().ok()).unwrap_or(0),
+        })
+    }
+
+    fn place(&self) -> (Option<u32>, Option<u64>) {
+        (Some(self.child.id()), None)
+    }
+
+    fn end(&mut self) -> Result<()> {
+        if !self.child.stop(PATIENCE)? {
+            bail!("the engine did not end well: {}", self.log());
+        }
+        Ok(())
+    }
+}
+
+/// The bare loop.
+pub struct Bare {
+    thread: Option<JoinHandle<Result<()>>>,
+    flow: Arc<Flow>,
+    stop: Arc<AtomicBool>,
+}
+
+impl Bare {
+    /// Starts one on a stream.
+    ///
+    /// # Errors
+    /// A server that is not there.
+    pub fn start(server: &RedisServer, stream: &str, count: u64) -> Result<Self> {
+        let (flow, stop) = (Arc::new(Flow::default()), Arc::new(AtomicBool::new(false)));
+        let (link, stream) = (server.connect("bare")?, stream.to_owned());
+        let (shared, ended) = (Arc::clone(&flow), Arc::clone(&stop));
+        let thread = std::thread::spawn(move || bare(link, &stream, count, &shared, &ended));
+        Ok(Self { thread: Some(thread), flow, stop })
+    }
+}
+
+impl Consumer for Bare {
+    fn done(&mut self) -> Result<u64> {
+        if self.thread.as_ref().is_none_or(JoinHandle::is_finished) {
+            self.end()?;
+            bail!("the bare loop has ended");
+        }
+        Ok(self.flow.done.load(Ordering::Acquire))
+    }
+
+    fn place(&self) -> (Option<u32>, Option<u64>) {
+        (None, Some(self.flow.thread.load(Ordering::Acquire)))
+    }
+
+    fn end(&mut self) -> Result<()> {
+        self.stop.store(true, Ordering::Relaxed);
+        match self.thread.take().map(JoinHandle::join) {
+            Some(Err(_)) => bail!("the bare loop panicked"),
+            Some(Ok(result)) => result,
+            None => Ok(()),
+        }
+    }
+}
+
+impl Drop for Bare {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+    }
+}

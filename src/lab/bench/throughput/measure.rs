@@ -1,0 +1,299 @@
+//! The stretches that are measured.
+
+use super::{
+    ThroughputOptions,
+    consumer::{Bare, Consumer, Engine},
+    cpu,
+    producer::{Flow, Pace, Producer},
+    tape::Tape,
+};
+use crate::{
+    lab::bench::{engine_config::EngineSpec, server::RedisServer, tempdir::TempDir},
+    redis_io::Command,
+    runtime::Clock,
+};
+use anyhow::{Result, bail};
+use serde::{Deserialize, Serialize};
+use std::{
+    sync::atomic::Ordering,
+    time::{Duration, Instant},
+};
+
+/// Between two looks at how far a consumer is.
+const LOOK: Duration = Duration::from_millis(5);
+/// Entries that are in the stream when a consumer starts.
+const PRELUDE: u64 = 64;
+/// How long a drain may take.
+const DRAIN_MAX: Duration = Duration::from_secs(60);
+/// What a flow keeps the consumer ahead by: longer than a batch's interval and the answers on their way, s of its rate.
+const AHEAD_S: f64 = 0.3;
+/// Part of the flow's rate that the first steady attempt is made at, and of each that the next one is.
+const FIRST: f64 = 0.95;
+const NEXT: f64 = 0.93;
+const ATTEMPTS: u32 = 5;
+/// A rate is held where the backlog stays below so much of a second's entries and the producer is this close to its
+/// schedule.
+const BACKLOG_S: f64 = 0.25;
+
+/// How one stretch went.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Figure {
+    /// Bars a second through the consumer.
+    pub bars_per_s: f64,
+    /// Entries a second.
+    pub entries_per_s: f64,
+    /// Processor time of the consumer, cores.
+    pub consumer_cpu: f64,
+    /// Processor time of redis-server, cores.
+    pub redis_cpu: f64,
+    /// Processor time of the producer, cores.
+    pub producer_cpu: f64,
+    /// Length, s.
+    pub seconds: f64,
+    /// From the start of the consumer's process to its end of the work, s; of a drain.
+    pub since_start_s: f64,
+    /// Backlog in the middle third and in the last one, on average, entries; of a flow.
+    pub backlog: [f64; 2],
+    /// Whether the rate was held: no backlog that grew, a producer that kept its schedule.
+    pub held: bool,
+}
+
+/// Everything that the stretches have in common.
+pub struct Bench<'a> {
+    pub options: &'a ThroughputOptions,
+    pub spec: &'a EngineSpec,
+    pub settings: &'a [String],
+    pub read_count: u64,
+    pub maxlen: u64,
+    pub server: &'a RedisServer,
+    pub clock: Clock,
+}
+
+/// Processor time at a moment.
+struct Times {
+    at: Instant,
+    consumer: Duration,
+    redis: Duration,
+    producer: Duration,
+}
+
+impl Bench<'_> {
+    /// The bare loop on a stream that is full already.
+    ///
+    /// # Errors
+    /// A server that is gone.
+    pub fn bare_drain(&self) -> Result<Figure> {
+        self.preload(self.options.entries)?;
+        let started = Instant::now();
+        self.drain(&mut Bare::start(self.server, &self.spec.input(), self.read_count)?, started)
+    }
+
+    /// The engine on a stream that is full already, until the position of the last entry is committed.
+    ///
+    /// # Errors
+    /// A server or an engine that is gone.
+    pub fn engine_drain(&self) -> Result<Figure> {
+        self.preload(self.options.entries)?;
+        let (dir, started) = (TempDir::new()?, Instant::now());
+        self.drain(&mut self.engine(&dir)?, started)
+    }
+
+    /// The bare loop behind a producer that keeps just ahead of it.
+    ///
+    /// # Errors
+    /// A server that is gone.
+    pub fn bare_flow(&self) -> Result<Figure> {
+        let tape = self.preload(PRELUDE)?;
+        let mut bare = Bare::start(self.server, &self.spec.input(), self.read_count)?;
+        self.flow(&mut bare, tape, Pace::Ahead(self.ahead()))
+    }
+
+    /// The same with the engine.
+    ///
+    /// # Errors
+    /// A server or an engine that is gone.
+    pub fn engine_flow(&self) -> Result<Figure> {
+        let (tape, dir) = (self.preload(PRELUDE)?, TempDir::new()?);
+        self.flow(&mut self.engine(&dir)?, tape, Pace::Ahead(self.ahead()))
+    }
+
+    /// The highest rate below `bars_per_s` that the engine holds behind an open producer; none of those tried where none
+    /// is held, the last attempt then being what it is.
+    ///
+    /// # Errors
+    /// A server or an engine that is gone.
+    pub fn steady(&self, bars_per_s: f64, note: &mut dyn FnMut(&str)) -> Result<Option<Figure>> {
+        let bars = self.bars_of_entry() as f64;
+        let mut rate = bars_per_s / bars * FIRST;
+        let mut last = None;
+        for _ in 0..ATTEMPTS {
+            note(&format!("steady, {:.0} bars/s", rate * bars));
+            let (tape, dir) = (self.preload(PRELUDE)?, TempDir::new()?);
+            let figure = self.flow(&mut self.engine(&dir)?, tape, Pace::Open(rate))?;
+            last = Some(figure);
+            if figure.held {
+                break;
+            }
+            rate *= NEXT;
+        }
+        Ok(last)
+    }
+
+    fn bars_of_entry(&self) -> usize {
+        if self.options.form == super::Form::Legacy { 1 } else { self.options.frame }
+    }
+
+    /// Entries that the producer keeps ahead by: some hundred ms of what the drain can be expected to reach.
+    fn ahead(&self) -> u64 {
+        let entries_per_s = if self.options.form == super::Form::Legacy { 400_000.0 } else { 60_000.0 };
+        (entries_per_s * AHEAD_S) as u64
+    }
+
+    fn engine<'d>(&self, dir: &'d TempDir) -> Result<Engine<'d>> {
+        Engine::start(&self.options.exe, self.spec, self.settings, self.server, dir)
+    }
+
+    /// A server with nothing in it but so many entries, and the tape behind them.
+    fn preload(&self, entries: u64) -> Result<Tape> {
+        let mut link = self.server.connect("clear")?;
+        link.request("FLUSHALL", Duration::from_secs(30), |out| {
+            Command::new(out, 2).arg("FLUSHALL").arg("SYNC");
+        })?;
+        let (options, input) = (self.options, self.spec.input());
+        // Bars whose time is past, however many of them are sent.
+        let first_ms = self.clock.now().wall_ms() - 400 * 86_400_000;
+        let mut tape = Tape::new(options.symbols, self.spec.base, first_ms, options.form, options.frame, self.maxlen)?;
+        Producer::new(self.server.connect("producer")?, &input).preload(&mut tape, entries)?;
+        Ok(tape)
+    }
+
+    fn times(&self, consumer: &dyn Consumer, producer: Option<u64>) -> Times {
+        let (process, thread) = consumer.place();
+        Times {
+            at: Instant::now(),
+            consumer: cpu::used(process, thread).unwrap_or_default(),
+            redis: self.server.pid().and_then(|pid| cpu::used(Some(pid), None)).unwrap_or_default(),
+            producer: producer.and_then(|thread| cpu::used(None, Some(thread))).unwrap_or_default(),
+        }
+    }
+
+    fn figure(&self, entries: u64, from: &Times, to: &Times) -> Figure {
+        let seconds = to.at.duration_since(from.at).as_secs_f64().max(1e-9);
+        let share = |from: Duration, to: Duration| to.saturating_sub(from).as_secs_f64() / seconds;
+        let entries_per_s = entries as f64 / seconds;
+        Figure {
+            bars_per_s: entries_per_s * self.bars_of_entry() as f64,
+            entries_per_s,
+            consumer_cpu: share(from.consumer, to.consumer),
+            redis_cpu: share(from.redis, to.redis),
+            producer_cpu: share(from.producer, to.producer),
+            seconds,
+            since_start_s: 0.0,
+            backlog: [0.0; 2],
+            held: true,
+        }
+    }
+
+    fn drain(&self, consumer: &mut dyn Consumer, started: Instant) -> Result<Figure> {
+        let all = self.options.entries;
+        let (mut first, mut done) = (None, 0);
+        while done < all {
+            if started.elapsed() > DRAIN_MAX {
+                bail!("only {done} of {all} entries are read after {} s", DRAIN_MAX.as_secs());
+            }
+            std::thread::sleep(LOOK / 5);
+            done = consumer.done()?;
+            if done > 0 && first.is_none() {
+                first = Some((done, self.times(consumer, None)));
+            }
+        }
+        let to = self.times(consumer, None);
+        let since_start_s = started.elapsed().as_secs_f64();
+        consumer.end()?;
+        // All at once: the way there is what there is to measure.
+        let (from_done, from) = first
+            .filter(|(done, _)| *done < all / 2)
+            .unwrap_or((0, Times { at: started, consumer: Duration::ZERO, redis: to.redis, producer: Duration::ZERO }));
+        Ok(Figure { since_start_s, ..self.figure(all - from_done, &from, &to) })
+    }
+
+    /// The prelude is in the stream: what comes first is not what is measured.
+    fn flow(&self, consumer: &mut dyn Consumer, mut tape: Tape, pace: Pace) -> Result<Figure> {
+        let input = self.spec.input();
+        let mut producer = Producer::new(self.server.connect("producer")?, &input);
+        let begin = Instant::now();
+        while consumer.done()? < PRELUDE {
+            if begin.elapsed() > DRAIN_MAX {
+                bail!("nothing is read");
+            }
+            std::thread::sleep(LOOK);
+        }
+        let flow = Flow::default();
+        std::thread::scope(|scope| {
+            let sending = scope.spawn(|| producer.run(&mut tape, pace, &flow));
+            let watched = self.watch(consumer, &flow, pace, || sending.is_finished());
+            flow.stop.store(true, Ordering::Relaxed);
+            let behind = match sending.join() {
+                Ok(behind) => behind?,
+                Err(_) => bail!("the producer panicked"),
+            };
+            let mut figure = watched?;
+            if let Pace::Open(rate) = pace {
+                figure.held = figure.held && (behind as f64) < rate * BACKLOG_S;
+            }
+            consumer.end()?;
+            Ok(figure)
+        })
+    }
+
+    /// Watches a flow: a second to get going, then the stretch.
+    fn watch(&self, consumer: &mut dyn Consumer, flow: &Flow, pace: Pace, ended: impl Fn() -> bool) -> Result<Figure> {
+        let begin = Instant::now();
+        let warm = Duration::from_secs(1).min(self.options.duration / 2);
+        let mut from: Option<(u64, Times)> = None;
+        let mut backlogs: Vec<(f64, f64)> = Vec::new();
+        let mut stood = (0, Instant::now());
+        loop {
+            std::thread::sleep(LOOK);
+            if ended() {
+                bail!("the producer has ended");
+            }
+            let done = consumer.done()?.saturating_sub(PRELUDE);
+            flow.done.store(done, Ordering::Release);
+            if done > stood.0 {
+                stood = (done, Instant::now());
+            } else if stood.1.elapsed() > Duration::from_secs(10) {
+                bail!("nothing has been read for 10 s");
+            } else {
+                continue; // the rate is that between two commits
+            }
+            if begin.elapsed() < warm {
+                continue;
+            }
+            let thread = Some(flow.thread.load(Ordering::Acquire));
+            let Some((from_done, start)) = &from else {
+                from = Some((done, self.times(consumer, thread)));
+                continue;
+            };
+            let behind = flow.sent.load(Ordering::Acquire).saturating_sub(done) as f64;
+            let at = start.at.elapsed();
+            backlogs.push((at.as_secs_f64() / self.options.duration.as_secs_f64(), behind));
+            if at < self.options.duration {
+                continue;
+            }
+            let mut figure = self.figure(done - from_done, start, &self.times(consumer, thread));
+            figure.backlog = [mean(&backlogs, 0.33..0.67), mean(&backlogs, 0.67..f64::INFINITY)];
+            if let Pace::Open(rate) = pace {
+                let [middle, last] = figure.backlog;
+                let kept = figure.entries_per_s > 0.97 * rate;
+                figure.held = kept && last < rate * BACKLOG_S && last < middle + rate * 0.1;
+            }
+            return Ok(figure);
+        }
+    }
+}
+
+fn mean(samples: &[(f64, f64)], part: std::ops::Range<f64>) -> f64 {
+    let in_part: Vec<f64> = samples.iter().filter(|(at, _)| part.contains(at)).map(|(_, value)| *value).collect();
+    if in_part.is_empty() { 0.0 } else { in_part.iter().sum::<f64>() / in_part.len() as f64 }
+}

@@ -1,0 +1,142 @@
+//! `bench throughput`: how many bars a second go through, Redis in, Redis out, before a backlog grows.
+//!
+//! ```text
+//!  producer ──XADD──▶ Redis ──XREAD──▶ engine (or the bare loop, its peer) ──MULTI … EXEC──▶ Redis
+//!      └── what has been sent ──▶ the difference is the backlog ◀── the committed position ──┘
+//! ```
+//!
+//! Three things are measured, each of the engine and of the bare loop under the same load: **drain**, how fast a stream
+//! that is full already is read; **flow**, how much goes through while the producer keeps just ahead; and, of the
+//! engine, **steady**, the highest rate found at which an open producer, who waits for nobody, sees no backlog grow.
+
+mod bare;
+mod consumer;
+mod cpu;
+mod measure;
+mod producer;
+mod results;
+mod tape;
+
+pub use measure::Figure;
+pub use results::{ThroughputInfo, throughput_text};
+
+use super::{
+    bars::Form,
+    engine_config::EngineSpec,
+    host,
+    server::{RedisServer, Socket},
+};
+use crate::{
+    config::{Config, Layer, Override},
+    model::{Timeframe, TradingStyle},
+    runtime::Clock,
+    text::push_iso8601,
+};
+use anyhow::{Context, Result, bail};
+use measure::Bench;
+use std::{path::PathBuf, time::Duration};
+
+/// Most entries preloaded for the bare loop and the engine: what the streams keep without growing out of memory.
+const LEGACY_MAXLEN: u64 = 1_000_000;
+const FRAMES_MAXLEN: u64 = 60_000;
+
+/// What is measured.
+#[derive(Debug, Clone)]
+pub struct ThroughputOptions {
+    /// The program that is started as engine.
+    pub exe: PathBuf,
+    /// Symbols.
+    pub symbols: usize,
+    /// Timeframes; bars of the shortest come in.
+    pub timeframes: Vec<Timeframe>,
+    /// How bars travel.
+    pub form: Form,
+    /// Bars of a compact frame.
+    pub frame: usize,
+    /// How the server is reached.
+    pub socket: Socket,
+    /// Only the drain is measured.
+    pub drain_only: bool,
+    /// Entries preloaded for the drain.
+    pub entries: u64,
+    /// Length of each stretch.
+    pub duration: Duration,
+    /// Settings of the engine, `key=value`.
+    pub settings: Vec<String>,
+    /// Name of the run.
+    pub name: String,
+    /// Name of the host in the folder's name; none: its own.
+    pub host: Option<String>,
+    /// Folder of the runs; none: nothing is written.
+    pub runs: Option<PathBuf>,
+}
+
+/// What came of it.
+#[derive(Debug)]
+pub struct ThroughputOutcome {
+    /// The figures.
+    pub info: ThroughputInfo,
+    /// Their folder, where there is one.
+    pub dir: Option<PathBuf>,
+}
+
+/// Measures, writes the results, and says what it is doing through `note`.
+///
+/// # Errors
+/// What keeps it from measuring.
+pub fn throughput(options: &ThroughputOptions, note: &mut dyn FnMut(&str)) -> Result<ThroughputOutcome> {
+    let base = options.timeframes.iter().min().copied().context("no timeframe is given")?;
+    let maxlen = if options.form == Form::Legacy { LEGACY_MAXLEN } else { FRAMES_MAXLEN };
+    if options.entries == 0 || options.entries > maxlen {
+        bail!("1 to {maxlen} entries can be preloaded in this form, not {}", options.entries);
+    }
+    let spec = EngineSpec {
+        symbols: options.symbols,
+        base,
+        timeframes: options.timeframes.clone(),
+        styles: TradingStyle::ALL.to_vec(),
+        prefix: String::new(),
+    };
+    let mut settings = vec!["engine.probe=false".to_owned(), "output.streams.signals_maxlen=10000".to_owned()];
+    settings.extend(options.settings.iter().cloned());
+    let read_count = read_count(&settings)?;
+    let mut started = Vec::new();
+    let clock = Clock::new();
+    push_iso8601(&mut started, clock.now().wall_ms());
+    let started = String::from_utf8_lossy(&started).into_owned();
+
+    let server = RedisServer::start(options.socket)?;
+    let host_name = options.host.clone().unwrap_or_else(host::name);
+    let host = host::facts(&host_name, &options.exe, server.facts()?);
+    let bench = Bench { options, spec: &spec, settings: &settings, read_count, maxlen, server: &server, clock };
+    let mut info = ThroughputInfo::new(options, &started, read_count);
+    note("drain, bare loop");
+    info.bare_drain = Some(bench.bare_drain()?);
+    note("drain, engine");
+    info.engine_drain = Some(bench.engine_drain()?);
+    if !options.drain_only {
+        note("flow, bare loop");
+        info.bare_flow = Some(bench.bare_flow()?);
+        note("flow, engine");
+        let flow = bench.engine_flow()?;
+        info.steady = bench.steady(flow.bars_per_s, note)?;
+        info.engine_flow = Some(flow);
+    }
+    let dir = match &options.runs {
+        Some(runs) => {
+            let date = started.get(..10).unwrap_or(&started);
+            Some(results::write(&info, &host, runs, &format!("{date}-{host_name}-throughput-{}", options.name))?)
+        }
+        None => None,
+    };
+    Ok(ThroughputOutcome { info, dir })
+}
+
+/// Entries of one read, as the engine is configured: the bare loop reads as many.
+fn read_count(settings: &[String]) -> Result<u64> {
+    let mut layers = Vec::new();
+    for text in settings.iter().filter(|text| text.starts_with("input.read_count=")) {
+        layers.push(Layer::Override(Override::parse(text).with_context(|| format!("{text}: write KEY=VALUE"))?));
+    }
+    Ok(Config::load(&layers)?.config.input.read_count as u64)
+}

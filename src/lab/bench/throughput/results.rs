@@ -1,0 +1,209 @@
+//! What a throughput run's folder holds, and its figures as text.
+
+use super::{ThroughputOptions, measure::Figure};
+use crate::{
+    lab::bench::{bars::Form, results::fresh, server::Socket},
+    telemetry::Table,
+};
+use anyhow::Result;
+use serde::{Deserialize, Serialize};
+use std::{
+    fmt::Write as _,
+    fs,
+    path::{Path, PathBuf},
+};
+
+/// What was run and how it went: `run.toml`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ThroughputInfo {
+    /// Name of the run.
+    pub name: String,
+    /// When it started, ISO 8601, UTC.
+    pub started: String,
+    /// How bars travel.
+    pub form: Form,
+    /// How the server is reached.
+    pub socket: Socket,
+    /// Bars of an entry.
+    pub bars_of_entry: usize,
+    /// Symbols.
+    pub symbols: usize,
+    /// Timeframes.
+    pub timeframes: Vec<String>,
+    /// Entries of one read, of the engine and of the bare loop.
+    pub read_count: u64,
+    /// Further settings of the engine, `key=value`.
+    pub settings: Vec<String>,
+    /// A full stream read by the bare loop.
+    pub bare_drain: Option<Figure>,
+    /// A full stream read by the engine.
+    pub engine_drain: Option<Figure>,
+    /// The bare loop behind a producer that keeps just ahead.
+    pub bare_flow: Option<Figure>,
+    /// The engine behind such a producer.
+    pub engine_flow: Option<Figure>,
+    /// The engine behind an open producer, at the highest rate that was tried and held, or the last that was tried.
+    pub steady: Option<Figure>,
+}
+
+impl ThroughputInfo {
+    /// A run that has not measured anything yet.
+    pub(super) fn new(options: &ThroughputOptions, started: &str, read_count: u64) -> Self {
+        let mut timeframes = options.timeframes.clone();
+        timeframes.sort_unstable();
+        Self {
+            name: options.name.clone(),
+            started: started.to_owned(),
+            form: options.form,
+            socket: options.socket,
+            bars_of_entry: if options.form == Form::Legacy { 1 } else { options.frame },
+            symbols: options.symbols,
+            timeframes: timeframes.iter().map(ToString::to_string).collect(),
+            read_count,
+            settings: options.settings.clone(),
+            bare_drain: None,
+            engine_drain: None,
+            bare_flow: None,
+            engine_flow: None,
+            steady: None,
+        }
+    }
+
+    /// The engine's part of what the bare loop reaches: draining, and flowing.
+    #[must_use]
+    pub fn ratios(&self) -> [Option<f64>; 2] {
+        let ratio = |engine: &Option<Figure>, bare: &Option<Figure>| {
+            Some(engine.as_ref()?.bars_per_s / bare.as_ref()?.bars_per_s.max(1.0))
+        };
+        [ratio(&self.engine_drain, &self.bare_drain), ratio(&self.engine_flow, &self.bare_flow)]
+    }
+
+    fn rows(&self) -> Vec<[String; 7]> {
+        let figures = [
+            ("drain, bare loop", &self.bare_drain),
+            ("drain, engine", &self.engine_drain),
+            ("flow, bare loop", &self.bare_flow),
+            ("flow, engine", &self.engine_flow),
+            ("steady, engine", &self.steady),
+        ];
+        let row = |(name, figure): (&str, &Option<Figure>)| {
+            let figure = figure.as_ref()?;
+            let cores = |cpu: f64| {
+                let ns_per_bar = 1e9 * cpu / figure.bars_per_s.max(1.0);
+                if cpu > 0.0 { format!("{:.0} % ({ns_per_bar:.0} ns)", 100.0 * cpu) } else { "–".to_owned() }
+            };
+            let held = if figure.held { "" } else { "NOT HELD" };
+            Some([
+                name.to_owned(),
+                thousands(figure.bars_per_s),
+                thousands(figure.entries_per_s),
+                cores(figure.consumer_cpu),
+                cores(figure.redis_cpu),
+                cores(figure.producer_cpu),
+                held.to_owned(),
+            ])
+        };
+        figures.into_iter().filter_map(row).collect()
+    }
+
+    fn findings(&self) -> Vec<String> {
+        let mut lines = Vec::new();
+        for (name, ratio) in ["drain", "flow"].iter().zip(self.ratios()) {
+            if let Some(ratio) = ratio {
+                lines.push(format!("{name}: the engine reaches {:.0} % of the bare loop", 100.0 * ratio));
+            }
+        }
+        if let Some(drain) = &self.engine_drain {
+            lines.push(format!("drain: {:.2} s from the start of the process to the last commit", drain.since_start_s));
+        }
+        if let Some(Figure { backlog: [middle, last], held, .. }) = &self.steady {
+            let held = if *held { "held" } else { "not held" };
+            lines.push(format!("steady: {held}; entries behind, middle third {middle:.0}, last third {last:.0}"));
+        }
+        lines
+    }
+
+    fn about(&self) -> String {
+        let Self { symbols, bars_of_entry, read_count, timeframes, settings, .. } = self;
+        let form =
+            if self.form == Form::Legacy { "legacy entries".to_owned() } else { format!("frames of {bars_of_entry}") };
+        let mut text = format!(
+            "{symbols} symbols, {}; {form}, one stream, {} socket, {read_count} entries a read",
+            timeframes.join(" "),
+            if self.socket == Socket::Unix { "unix" } else { "TCP" },
+        );
+        for setting in settings {
+            let _ = write!(text, "; {setting}");
+        }
+        text
+    }
+}
+
+const HEADS: [&str; 7] = ["what", "bars/s", "entries/s", "consumer", "redis-server", "producer", ""];
+
+/// A run, for a terminal.
+#[must_use]
+pub fn throughput_text(info: &ThroughputInfo) -> String {
+    let mut table = Table::new(&format!("throughput: {}\n{}", info.name, info.about()), &HEADS);
+    for row in info.rows() {
+        table.row(row);
+    }
+    let mut text = table.to_string();
+    for line in info.findings() {
+        let _ = writeln!(text, "  {line}");
+    }
+    text
+}
+
+fn markdown(info: &ThroughputInfo, host: &toml::Table) -> String {
+    let mut text = format!("# Throughput: {}\n\n{}\n\n", info.name, info.about());
+    let _ = writeln!(text, "| {} |\n|---|{}", HEADS.join(" | "), "---:|".repeat(HEADS.len() - 1));
+    for row in info.rows() {
+        let _ = writeln!(text, "| {} |", row.join(" | "));
+    }
+    text.push('\n');
+    for line in info.findings() {
+        let _ = writeln!(text, "- {line}");
+    }
+    text.push_str(
+        "\nPer cent are of one core, nanoseconds of processor time per bar. `drain`: a stream that is full already, read to its end. `flow`: the producer keeps \
+         just ahead of the consumer. `steady`: the producer keeps its own schedule, and the backlog does not grow. The \
+         engine's progress is its committed position. The bare loop is XREAD with the same COUNT over the same kind of \
+         socket, its replies looked over once to find their ends.\n\nThe host:\n\n```toml\n",
+    );
+    text.push_str(&toml::to_string(host).unwrap_or_default());
+    text.push_str("```\n");
+    text
+}
+
+/// Writes the folder; where it is.
+pub(super) fn write(info: &ThroughputInfo, host: &toml::Table, runs: &Path, name: &str) -> Result<PathBuf> {
+    let dir = fresh(runs, name)?;
+    fs::write(dir.join("run.toml"), toml::to_string(info)?)?;
+    fs::write(dir.join("host.toml"), toml::to_string(host)?)?;
+    fs::write(dir.join("summary.md"), markdown(info, host))?;
+    Ok(dir)
+}
+
+/// A count with its thousands set off.
+fn thousands(value: f64) -> String {
+    let digits = format!("{value:.0}");
+    let mut text = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(' ');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn thousands_are_set_off() {
+        assert_eq!([0.0, 999.4, 1_000.0, 1_234_567.0].map(thousands), ["0", "999", "1 000", "1 234 567"]);
+    }
+}

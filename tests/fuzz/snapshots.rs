@@ -1,0 +1,281 @@
+//! Snapshots: what is taken over for state must run on, whatever somebody has written into it.
+
+use crate::{harness::Target, mutate::Random, outcome::Outcome};
+use std::sync::OnceLock;
+use wagehood_engine::{
+    aggregate::TimeBarAggregator,
+    config::{Config, Layer, Plan},
+    correlate::Correlator,
+    engine::{Latest, Order, check_snapshot},
+    feed::Admission,
+    model::{Bar, Signal, SourceId, SymbolId, TimeframeId},
+    redis_io::StreamId,
+    state::{
+        FileFault, InputPosition, Meta, Part, ReaderState, Snapshot, SnapshotFile, StateError, push_record, put,
+        read_snapshot, take,
+    },
+    strategies::{Cell, CellLayout},
+};
+
+pub const SNAPSHOT: Target = Target {
+    name: "snapshot",
+    check: snapshot,
+    mend,
+    words: &["WAGESNAP", "\0\0\0\0\0\0\0\0", "\u{1}\0\0\0\0\0\0\0", "\0\0\0\0\0\0\u{f0}?"],
+    // Whatever a length says, no list is given more than 64 MiB.
+    memory: (80 << 20, 256),
+    made,
+};
+
+const HEADER_LEN: usize = 60;
+const FOOTER_LEN: usize = 20;
+/// 2025-07-08T14:30:00Z.
+const START_MS: i64 = 1_751_985_000_000;
+const MINUTE_MS: i64 = 60_000;
+
+fn plan() -> &'static Plan {
+    static PLAN: OnceLock<Plan> = OnceLock::new();
+    PLAN.get_or_init(|| {
+        let text = "watchlist = [{symbol = \"A\"}, {symbol = \"B\"}]\n[timeframes]\nlist = [\"1m\", \"5m\"]\nbuffer_size = 2\n\
+                    [[input.streams]]\nname = \"s\"\ntimeframe = \"1m\"\n";
+        let layer = Layer::File { name: "plan".to_owned(), bytes: text.as_bytes().to_vec() };
+        Config::load(&[layer]).unwrap().config.plan()
+    })
+}
+
+/// The stages of an engine, one after the other.
+struct World {
+    admission: Admission,
+    aggregator: TimeBarAggregator,
+    layouts: Vec<CellLayout>,
+    /// By symbol and timeframe.
+    cells: Vec<Vec<Cell>>,
+    correlator: Correlator,
+    latest: Latest,
+    signals: u64,
+}
+
+impl World {
+    fn new(plan: &Plan) -> Self {
+        let layouts: Vec<CellLayout> = plan.params.iter().map(|params| CellLayout::new(params.clone(), true)).collect();
+        let cell = |(layout, spec): (&CellLayout, &wagehood_engine::config::CellSpec)| {
+            Cell::new(layout, spec.method, spec.price_scale, spec.buffer_size)
+        };
+        let mut latest = Latest::new(&plan.timeframes, plan.active_bars);
+        plan.assets.iter().for_each(|asset| latest.add_symbol(asset));
+        Self {
+            admission: Admission::new(plan),
+            aggregator: TimeBarAggregator::new(plan),
+            cells: plan.assets.iter().map(|asset| layouts.iter().zip(&asset.cells).map(cell).collect()).collect(),
+            layouts,
+            correlator: Correlator::new(plan),
+            latest,
+            signals: 0,
+        }
+    }
+
+    /// Takes so many minutes of a market that swings about.
+    fn run(&mut self, minutes: std::ops::Range<i64>) {
+        for minute in minutes {
+            for symbol in 0..2u16 {
+                let price = 100.0 + f64::from(symbol) + 20.0 * (minute as f64 / 17.0).sin() + (minute % 7) as f64;
+                let bar = Bar {
+                    ts: START_MS + minute * MINUTE_MS,
+                    open: price,
+                    high: price + 1.0,
+                    low: price - 1.0,
+                    close: price + 0.5,
+                    volume: 1_000.0 + (minute % 5) as f64 * 400.0,
+                    vwap: price,
+                    trades: 1,
+                    symbol: SymbolId(symbol),
+                    seq_delta: 0,
+                    timeframe: TimeframeId::new(0),
+                };
+                self.bar(&bar, minute as u64);
+            }
+        }
+    }
+
+    fn bar(&mut self, bar: &Bar, seq: u64) {
+        let (cells, layouts, mut group) = (&mut self.cells, &self.layouts, Vec::new());
+        self.aggregator.on_bar(bar, &mut |closed: Bar| {
+            // As the workers find their cells.
+            let (symbol, timeframe) = (closed.symbol.index(), closed.timeframe.index());
+            let cell = &mut cells[symbol][timeframe];
+            let mut said = Vec::new();
+            cell.on_bar(&layouts[timeframe], &closed, |strategy, candidate| said.push((strategy, candidate)));
+            group.extend(said.into_iter().map(|(strategy, candidate)| Signal {
+                seq,
+                event_ts: closed.ts,
+                arrival_ns: 0,
+                source: SourceId { input: 0, major: seq, minor: 0 },
+                bar_ts: closed.ts,
+                bar_index: cell.bars(),
+                price: cell.price(),
+                symbol: closed.symbol,
+                timeframe: closed.timeframe,
+                strategy,
+                candidate,
+                settled: true,
+            }));
+        });
+        for symbol in 0..2 {
+            let mut own: Vec<Signal> =
+                group.iter().filter(|signal| signal.symbol == SymbolId(symbol)).copied().collect();
+            let (latest, signals) = (&mut self.latest, &mut self.signals);
+            self.correlator.on_group(&mut own, |verdict| {
+                *signals += 1;
+                if let wagehood_engine::correlate::Verdict::Publish(composite) = verdict {
+                    latest.signal(&composite);
+                }
+            });
+        }
+    }
+
+    fn parts(&self) -> Result<Vec<Vec<u8>>, StateError> {
+        let position = InputPosition { name: "s".to_owned(), major: START_MS as u64, minor: 3, number: 7 };
+        let mut order = Order::default();
+        let _ = order.entry(0, StreamId { ms: START_MS as u64, seq: 3 });
+        let mut first = Vec::new();
+        push_record(&mut first, Part::Reader, |out| {
+            put(out, &ReaderState { inputs: vec![position] })?;
+            self.admission.save(out)
+        })?;
+        push_record(&mut first, Part::Aggregator, |out| {
+            put(out, &7u64)?;
+            self.aggregator.save(out)
+        })?;
+        push_record(&mut first, Part::Publisher, |out| put(out, &(7u64, order)))?;
+        let (mut second, mut third) = (Vec::new(), Vec::new());
+        for (symbol, cells) in (0..).zip(&self.cells) {
+            for (timeframe, cell) in (0..).zip(cells) {
+                push_record(&mut second, Part::Cell(symbol, timeframe), |out| {
+                    put(out, &0u32)?;
+                    cell.write_state(out);
+                    Ok(())
+                })?;
+            }
+            push_record(&mut third, Part::Symbol(symbol), |out| {
+                self.correlator.save(SymbolId(symbol), out)?;
+                self.latest.save(SymbolId(symbol), out)
+            })?;
+        }
+        Ok(vec![first, second, third])
+    }
+
+    /// As the agents take their parts over.
+    fn restore(plan: &Plan, snapshot: &Snapshot) -> Result<Self, StateError> {
+        let mut world = Self::new(plan);
+        let mut bytes = snapshot.part(Part::Reader)?;
+        let _: ReaderState = take(&mut bytes)?;
+        world.admission.restore(bytes)?;
+        let mut bytes = snapshot.part(Part::Aggregator)?;
+        let _: u64 = take(&mut bytes)?;
+        world.aggregator.restore(&mut bytes)?;
+        for (symbol, cells) in (0..).zip(&mut world.cells) {
+            for ((timeframe, cell), layout) in (0..).zip(cells).zip(&world.layouts) {
+                let mut bytes = snapshot.part(Part::Cell(symbol, timeframe))?;
+                let _: u32 = take(&mut bytes)?;
+                cell.read_state(layout, bytes)?;
+            }
+            let mut bytes = snapshot.part(Part::Symbol(symbol))?;
+            world.correlator.restore(SymbolId(symbol), &mut bytes)?;
+            world.latest.restore(SymbolId(symbol), &mut bytes)?;
+        }
+        Ok(world)
+    }
+}
+
+/// The bytes of a file of these chunks.
+fn file(meta: &Meta, chunks: &[&[u8]]) -> Vec<u8> {
+    let dir = tempfile::tempdir_in("/dev/shm").unwrap_or_else(|_| tempfile::tempdir().unwrap());
+    let path = dir.path().join("a.snapshot");
+    let mut file = SnapshotFile::create(&path, meta).unwrap();
+    chunks.iter().for_each(|chunk| file.chunk(chunk).unwrap());
+    file.finish().unwrap();
+    std::fs::read(path).unwrap()
+}
+
+/// Snapshots of this version: of the beginning, of the first bars, of windows that are full.
+pub fn made() -> Vec<Vec<u8>> {
+    let meta = Meta { origin: 1, config: 2, created_ms: START_MS };
+    let make = |minutes| {
+        let mut world = World::new(plan());
+        world.run(0..minutes);
+        let parts = world.parts().unwrap();
+        let file = file(&meta, &parts.iter().map(Vec::as_slice).collect::<Vec<_>>());
+        let again = Snapshot::parse(file.clone()).unwrap();
+        check_snapshot(plan(), true, &again).unwrap();
+        // What goes on from it does what the one before would have done.
+        let mut restored = World::restore(plan(), &again).unwrap();
+        assert_eq!(restored.parts().unwrap(), parts);
+        restored.run(minutes..minutes + 50);
+        world.run(minutes..minutes + 50);
+        assert_eq!(restored.parts().unwrap(), world.parts().unwrap());
+        assert!(minutes < 1_000 || world.signals > 0, "nothing has been said");
+        file
+    };
+    [0, 30, 1_500].into_iter().map(make).collect()
+}
+
+fn snapshot(input: &[u8]) -> u64 {
+    let mut outcome = Outcome::default();
+    let (meta, chunks) = match read_snapshot(input) {
+        Ok(read) => read,
+        Err(fault) => return outcome.add(fault_number(&fault)).get(),
+    };
+    if input.len() < 4_096 {
+        assert!(file(&meta, &chunks) == input, "what is read is not what is written");
+    }
+    let snapshot = match Snapshot::parse(input.to_vec()) {
+        Ok(snapshot) => snapshot,
+        Err(fault) => return outcome.add(100).add(fault_number(&fault)).get(),
+    };
+    let checked = check_snapshot(plan(), true, &snapshot);
+    let restored = World::restore(plan(), &snapshot);
+    if let Err(error) = &checked {
+        let kind: Vec<u8> = error.to_string().bytes().filter(|byte| !byte.is_ascii_digit()).collect();
+        return outcome.add(200).add(crc32fast::hash(&kind).into()).get();
+    }
+    // What was found good must run on.
+    let mut world = restored.expect("it was found good");
+    world.run(1_500..1_530);
+    world.parts().expect("what runs can be saved");
+    outcome.add(300).add(u64::from(world.signals > 0)).get()
+}
+
+fn fault_number(fault: &FileFault) -> u64 {
+    let text = if let FileFault::Version(_) = fault { "version".to_owned() } else { fault.to_string() };
+    crc32fast::hash(text.as_bytes()).into()
+}
+
+/// Most files are given the checksums that fit what is in them, and some the lengths of chunks and their number.
+fn mend(input: &mut Vec<u8>, random: &mut Random) {
+    if input.len() < HEADER_LEN + FOOTER_LEN || random.below(16) == 0 {
+        return;
+    }
+    let sum = crc32fast::hash(&input[..HEADER_LEN - 4]).to_le_bytes();
+    input[HEADER_LEN - 4..HEADER_LEN].copy_from_slice(&sum);
+    let (end, mut at, mut number, mut total) = (input.len() - FOOTER_LEN, HEADER_LEN, 0u32, 0u64);
+    let mut sums = crc32fast::Hasher::new();
+    while at + 8 <= end {
+        let wanted = u32::from_le_bytes(*input[at..].first_chunk().unwrap()) as usize;
+        // The last takes what is left.
+        let len = if at + 8 + wanted <= end { wanted } else { end - at - 8 };
+        input[at..at + 4].copy_from_slice(&(len as u32).to_le_bytes());
+        let mut sum = crc32fast::Hasher::new();
+        sum.update(&number.to_le_bytes());
+        sum.update(&(len as u32).to_le_bytes());
+        sum.update(&input[at + 8..at + 8 + len]);
+        let sum = sum.finalize().to_le_bytes();
+        input[at + 4..at + 8].copy_from_slice(&sum);
+        sums.update(&sum);
+        (at, number, total) = (at + 8 + len, number + 1, total + len as u64);
+    }
+    input.truncate(at);
+    let mut footer = [&u32::MAX.to_le_bytes()[..], &number.to_le_bytes(), &total.to_le_bytes()].concat();
+    sums.update(&footer);
+    footer.extend_from_slice(&sums.finalize().to_le_bytes());
+    input.extend_from_slice(&footer);
+}

@@ -1,0 +1,62 @@
+//! `bench throughput` from outside: that it measures what goes through, and finds a rate that is held.
+
+#![allow(clippy::unwrap_used)]
+
+use std::{path::Path, time::Duration};
+use wagehood_engine::lab::bench::{
+    Figure, Form, Socket, ThroughputInfo, ThroughputOptions, throughput, throughput_text,
+};
+
+fn options(runs: &Path) -> ThroughputOptions {
+    ThroughputOptions {
+        exe: env!("CARGO_BIN_EXE_wagehood-engine").into(),
+        symbols: 20,
+        timeframes: vec!["1s".parse().unwrap(), "1m".parse().unwrap()],
+        form: Form::Compact,
+        frame: 64,
+        socket: Socket::Unix,
+        drain_only: false,
+        entries: 200,
+        duration: Duration::from_millis(600),
+        settings: vec!["output.calculation_events=off".to_owned()],
+        name: "test".to_owned(),
+        host: Some("here".to_owned()),
+        runs: Some(runs.to_owned()),
+    }
+}
+
+#[test]
+fn what_goes_through_is_measured_beside_the_bare_loop() {
+    let dir = tempfile::tempdir().unwrap();
+    let outcome = throughput(&options(dir.path()), &mut |_| ()).unwrap();
+    let info = &outcome.info;
+    let figures = [&info.bare_drain, &info.engine_drain, &info.bare_flow, &info.engine_flow, &info.steady];
+    for figure in figures {
+        let Figure { bars_per_s, entries_per_s, .. } = figure.unwrap();
+        assert!(entries_per_s > 1.0 && (bars_per_s / entries_per_s - 64.0).abs() < 1e-6, "{figure:?}");
+    }
+    let [drain, flow] = info.ratios().map(Option::unwrap);
+    assert!(drain > 0.0 && drain < 5.0 && flow > 0.0 && flow < 5.0, "{drain} {flow}");
+    let (flow, steady) = (info.engine_flow.unwrap(), info.steady.unwrap());
+    assert!(steady.bars_per_s < 1.2 * flow.bars_per_s, "{steady:?} {flow:?}");
+    assert!(flow.consumer_cpu > 0.0 && flow.redis_cpu > 0.0, "{flow:?}");
+    assert!(flow.consumer_cpu + flow.redis_cpu + flow.producer_cpu < 64.0, "{flow:?}");
+    let folder = outcome.dir.unwrap();
+    let read: ThroughputInfo = toml::from_str(&std::fs::read_to_string(folder.join("run.toml")).unwrap()).unwrap();
+    assert_eq!(&read, info);
+    let summary = std::fs::read_to_string(folder.join("summary.md")).unwrap();
+    assert!(summary.contains("| steady, engine |") && throughput_text(info).contains("of the bare loop"), "{summary}");
+}
+
+#[test]
+fn a_drain_ends_with_the_last_entry() {
+    let dir = tempfile::tempdir().unwrap();
+    let options =
+        ThroughputOptions { form: Form::Legacy, drain_only: true, entries: 2_000, runs: None, ..options(dir.path()) };
+    let outcome = throughput(&options, &mut |_| ()).unwrap();
+    let drain = outcome.info.engine_drain.unwrap();
+    assert!(drain.since_start_s > 0.0 && drain.since_start_s < 60.0 && outcome.info.steady.is_none(), "{drain:?}");
+    assert!(outcome.dir.is_none());
+    let error = throughput(&ThroughputOptions { entries: 0, ..options }, &mut |_| ()).unwrap_err();
+    assert!(error.to_string().contains("can be preloaded"), "{error}");
+}
