@@ -187,6 +187,10 @@ impl Cell {
     pub fn read_state(&mut self, layout: &CellLayout, image: &[u8]) -> Result<(), BadImage> {
         let image = &mut ImageReader(image);
         let bars = image.word()?;
+        // One a second makes this many in 136 years; the places in the windows are not told beyond.
+        if bars >= u64::from(u32::MAX) {
+            return Err(BadImage::Other { what: "bars closed", found: bars, wanted: u64::from(u32::MAX) - 1 });
+        }
         let mut history = History::new(self.history.capacity());
         history.read_state(image, bars, layout.min_history())?;
         let restored = Self {
