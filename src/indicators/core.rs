@@ -27,6 +27,24 @@ pub struct Reading<F = f64> {
     pub volume: F,
 }
 
+/// The newest prices of a cell, as they lie in its window.
+#[derive(Debug, Clone, Copy)]
+pub struct RecentPrices<'a> {
+    window: &'a [f64],
+    /// The place of the newest.
+    at: usize,
+}
+
+impl RecentPrices<'_> {
+    /// The price `back` bars before the newest, where the window is so long.
+    #[inline]
+    #[must_use]
+    pub fn get(&self, back: usize) -> Option<f64> {
+        let wrapped = if back > self.at { self.at + self.window.len() } else { self.at };
+        if back < self.window.len() { self.window.get(wrapped - back).copied() } else { None }
+    }
+}
+
 /// What a bar has changed.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Change<F> {
@@ -132,6 +150,13 @@ impl Core {
     pub(super) fn admit(&mut self, lanes: &Lanes, i: u64, price: f64, volume: f64) -> [f64; 2] {
         let [p, v] = lanes.places.map(|place| place.of(i));
         [std::mem::replace(&mut self.prices[p], price), std::mem::replace(&mut self.volumes[v], volume)]
+    }
+
+    /// The newest prices, up to that of bar `i`.
+    #[inline(always)]
+    pub(super) fn recent_prices(&self, lanes: &Lanes, i: u64) -> RecentPrices<'_> {
+        let place = &lanes.places[0];
+        RecentPrices { window: &self.prices[..place.length()], at: place.of(i) }
     }
 
     /// Takes the state over from the indicators one by one.

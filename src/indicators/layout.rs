@@ -47,6 +47,12 @@ impl Place {
         Self { length, inverse: (u64::MAX / length).wrapping_add(1) }
     }
 
+    /// The length, at most [`WINDOW`].
+    #[inline(always)]
+    pub(super) fn length(&self) -> usize {
+        self.length as usize
+    }
+
     /// `i` modulo the length: two multiplications instead of a division (Lemire's).
     #[inline(always)]
     pub(super) fn of(&self, i: u64) -> usize {

@@ -17,10 +17,11 @@ mod prefetch;
 mod rsi;
 mod scalar;
 mod set;
+mod side_by_side;
 
 pub use bollinger::{Bollinger, BollingerSpec};
-pub use core::Reading;
 pub(crate) use core::{Arrival, Change};
+pub use core::{Reading, RecentPrices};
 pub use ema::{Ema, EmaSpec};
 pub use history::History;
 pub use image::BadImage;
@@ -32,3 +33,4 @@ pub(crate) use prefetch::{prefetch, prefetch_all};
 pub use rsi::Rsi;
 pub(crate) use set::HasIndicators;
 pub use set::IndicatorSet;
+pub use side_by_side::{EightBars, update_eight};

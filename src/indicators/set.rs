@@ -1,8 +1,8 @@
 //! All indicators of one cell, updated together.
 
 use super::{
-    Arrival, BadImage, Change, Ema, History, ImageReader, ImageWriter, IndicatorLayout, Macd, Reading, RollingMean,
-    Rsi,
+    Arrival, BadImage, Change, Ema, History, ImageReader, ImageWriter, IndicatorLayout, Macd, Reading, RecentPrices,
+    RollingMean, Rsi,
     core::{Core, RSI_LANES},
     scalar::{Part, Scalar},
 };
@@ -119,6 +119,12 @@ impl IndicatorSet {
             Some(scalar) if bars <= layout.lanes.ready => scalar.reading(&layout.strategies),
             _ => self.core.reading(&layout.lanes, &layout.strategies, self.third_rsi()),
         }
+    }
+
+    /// The newest prices, up to that of bar `i`.
+    #[inline]
+    pub(crate) fn recent_prices(&self, layout: &IndicatorLayout, i: u64) -> RecentPrices<'_> {
+        self.core.recent_prices(&layout.lanes, i)
     }
 
     /// Asks for the lines that every bar needs.

@@ -127,10 +127,13 @@ impl Cell {
         [self.traces.bits(Bits::Highs), self.traces.bits(Bits::Lows)]
     }
 
-    /// Whether the move between two prices may break a level.
+    /// Whether the move of the newest bar may break a level.
     #[inline(always)]
-    pub(super) fn may_break(&self, layout: &CellLayout, prices: [f64; 2]) -> bool {
-        self.pivots.may_break(&layout.params.sr_breakout, prices, self.price_scale, self.pivot_bits())
+    pub(super) fn may_break(&self, layout: &CellLayout) -> bool {
+        let recent = self.indicators.recent_prices(&layout.indicators, self.bars - 1);
+        let price = |back: usize| recent.get(back).unwrap_or_else(|| self.history.price(back));
+        let (params, bits) = (&layout.params.sr_breakout, self.pivot_bits());
+        self.pivots.may_break(params, [price(1), price(0)], self.price_scale, bits)
     }
 
     /// Makes the candidates of the conditions that hold.
@@ -184,6 +187,10 @@ impl Cell {
     pub fn read_state(&mut self, layout: &CellLayout, image: &[u8]) -> Result<(), BadImage> {
         let image = &mut ImageReader(image);
         let bars = image.word()?;
+        // One a second makes this many in 136 years; the places in the windows are not told beyond.
+        if bars >= u64::from(u32::MAX) {
+            return Err(BadImage::Other { what: "bars closed", found: bars, wanted: u64::from(u32::MAX) - 1 });
+        }
         let mut history = History::new(self.history.capacity());
         history.read_state(image, bars, layout.min_history())?;
         let restored = Self {

@@ -34,7 +34,7 @@ fn cross(params: &MaCrossoverParams, view: &BarView<'_>, side: Side) -> Candidat
     let volume = view.volume_factor(params.volume_confirmation, params.volume_threshold);
     // A move before the first bar is none: its price is NaN.
     let moves = (0..params.trend_bars).filter(|&back| {
-        let (price, before) = (view.history.price(back), view.history.price(back + 1));
+        let (price, before) = (view.price_back(back), view.price_back(back + 1));
         match side {
             Side::Buy => price > before,
             Side::Sell => price < before,

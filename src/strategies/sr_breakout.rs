@@ -127,16 +127,21 @@ impl Pivots {
         let tolerance = params.tolerance * view.scale;
         let mut pivots = [Pivot::default(); MAX_PIVOTS];
         let mut count = 0;
+        // By price, then by time: the older pivot is further back, and comes later here.
         while bits != 0 && count < MAX_PIVOTS {
             let back = bits.trailing_zeros() as usize;
             bits &= bits - 1;
             let older = || if side == Side::Buy { view.history.high(back) } else { view.history.low(back) };
-            pivots[count] = Pivot { price: recent.get(count).copied().unwrap_or_else(older), back };
+            let price = recent.get(count).copied().unwrap_or_else(older);
+            let mut at = count;
+            while at > 0 && pivots[at - 1].price >= price {
+                pivots[at] = pivots[at - 1];
+                at -= 1;
+            }
+            pivots[at] = Pivot { price, back };
             count += 1;
         }
-        let pivots = &mut pivots[..count];
-        // By price, then by time: the older pivot is further back.
-        pivots.sort_unstable_by(|a, b| a.price.total_cmp(&b.price).then(b.back.cmp(&a.back)));
+        let pivots = &pivots[..count];
 
         let mut best: Option<Breakout> = None;
         for group in pivots.chunk_by(|a, b| b.price - a.price <= tolerance * b.price) {
@@ -197,7 +202,7 @@ fn breakout(params: &SrParams, view: &BarView<'_>, group: &[Pivot], tolerance: f
         Side::Buy => before <= level && level < price,
         Side::Sell => before >= level && level > price,
     };
-    let near = |back: usize| (view.history.price(back) - level).abs() <= tolerance * level;
+    let near = |back: usize| (view.price_back(back) - level).abs() <= tolerance * level;
     if !crosses || (1..=params.consolidation_bars).filter(|&b| near(b)).count() < params.consolidation_min_bars {
         return None;
     }

@@ -180,17 +180,21 @@ fn conclude<V: Vector>(
     }
     let mut words = [0; LANES];
     V::store_words(V::masked(found, layout.enabled), &mut words);
-    let seen = Seen::new(row);
-    for k in 0..count {
-        let cell = &*cells[k];
-        let mut all = words[k];
-        if all & LEVELS != 0 && !cell.may_break(layout, [seen.values[1][k], seen.values[0][k]]) {
-            all &= !LEVELS;
+    let mut fired = 0;
+    for (k, word) in words.iter_mut().enumerate().take(count) {
+        // What could break a level is looked at once more before a candidate is made of it.
+        if *word & LEVELS != 0 && !cells[k].may_break(layout) {
+            *word &= !LEVELS;
         }
-        if all != 0 {
-            let view = seen.view(k, cell, bars[k]);
-            cell.weigh(layout, &view, all, &mut |strategy, candidate| on_signal(k, strategy, candidate));
-        }
+        fired |= u32::from(*word != 0) << k;
+    }
+    if fired != 0 {
+        let seen = Seen::new(row);
+        for_each_lane(fired, |k| {
+            let cell = &*cells[k];
+            let view = seen.view(k, layout, cell, bars[k]);
+            cell.weigh(layout, &view, words[k], &mut |strategy, candidate| on_signal(k, strategy, candidate));
+        });
     }
 }
 
@@ -311,39 +315,41 @@ impl Seen {
     }
 
     #[inline(always)]
-    fn view<'a>(&self, k: usize, cell: &'a Cell, bar: &Bar) -> BarView<'a> {
-        let v = self.values.map(|row| row[k]);
+    fn view<'a>(&self, k: usize, layout: &CellLayout, cell: &'a Cell, bar: &Bar) -> BarView<'a> {
+        let v = &self.values;
         let nan = f64::NAN;
+        let i = cell.bars - 1;
         BarView {
-            i: cell.bars - 1,
+            i,
             scale: cell.price_scale,
             history: &cell.history,
+            recent: cell.indicators.recent_prices(&layout.indicators, i),
             high: bar.high,
             low: bar.low,
-            prices: [v[0], v[1], v[2]],
-            volume_ratio: v[3],
-            width: v[4],
+            prices: [v[0][k], v[1][k], v[2][k]],
+            volume_ratio: v[3][k],
+            width: v[4][k],
             now: Reading {
-                line: v[5],
-                signal: v[6],
-                rsi: v[7],
-                trend_rsi: v[8],
-                trend_rsi_slow: v[9],
-                ma_fast: v[10],
-                ma_slow: v[11],
-                upper: v[12],
-                middle: v[13],
-                lower: v[14],
-                volume: v[15],
+                line: v[5][k],
+                signal: v[6][k],
+                rsi: v[7][k],
+                trend_rsi: v[8][k],
+                trend_rsi_slow: v[9][k],
+                ma_fast: v[10][k],
+                ma_slow: v[11][k],
+                upper: v[12][k],
+                middle: v[13][k],
+                lower: v[14][k],
+                volume: v[15][k],
             },
             before: Reading {
-                line: v[16],
-                signal: v[17],
-                rsi: v[18],
-                trend_rsi: v[19],
+                line: v[16][k],
+                signal: v[17][k],
+                rsi: v[18][k],
+                trend_rsi: v[19][k],
                 trend_rsi_slow: nan,
-                ma_fast: v[20],
-                ma_slow: v[21],
+                ma_fast: v[20][k],
+                ma_slow: v[21][k],
                 upper: nan,
                 middle: nan,
                 lower: nan,
