@@ -8,6 +8,8 @@ use crate::{
 use std::{hint::black_box, time::Instant};
 use wagehood_engine::{
     config::{PriceMethod, StrategyParams},
+    indicators::{EightBars, History, IndicatorLayout, IndicatorSet, update_eight},
+    lanes::Isa,
     model::{Bar, Timeframe},
     strategies::{Cell, CellLayout, Cells},
 };
@@ -58,20 +60,44 @@ fn peer<P: Peer + 'static>(cells: usize) -> Contender {
     })
 }
 
-/// This engine's cells, computed as a worker does it: side by side, memory asked for a batch ahead. Without strategies it
-/// is their indicators and, still, the search for their conditions.
-fn ours(cells: usize, dense: bool, strategies: bool) -> Contender {
+/// The indicators alone of this engine, eight cells side by side; a multiple of eight of them, all with a bar a round.
+fn indicators_alone(cells: usize) -> Contender {
+    const LANES: usize = 8;
+    let mut tape = Tape::new(cells, true);
+    let layout = IndicatorLayout::new(&StrategyParams::default(), false);
+    let mut sets: Vec<IndicatorSet> = (0..cells).map(|_| IndicatorSet::new(&layout)).collect();
+    let mut histories: Vec<History> = (0..cells).map(|_| History::new(BUFFER)).collect();
+    let mut numbers = vec![0u64; cells];
+    for bar in tape.warm_up() {
+        let k = bar.symbol.index();
+        histories[k].push(bar.close, bar.high, bar.low, bar.volume);
+        sets[k].on_bar(&layout, numbers[k], &histories[k]);
+        numbers[k] += 1;
+    }
+    assert!(numbers.iter().all(|&n| n >= layout.ready()));
+    let isa = Isa::best();
+    Box::new(move || {
+        let round = tape.round();
+        for bars in round.as_chunks::<LANES>().0 {
+            let at = std::array::from_fn(|k| bars[k].symbol.index());
+            let arriving = EightBars {
+                i: std::array::from_fn(|k| numbers[at[k]]),
+                price: std::array::from_fn(|k| bars[k].close),
+                volume: std::array::from_fn(|k| bars[k].volume),
+            };
+            at.iter().for_each(|&k: &usize| numbers[k] += 1);
+            let mut sets = sets.get_disjoint_mut(at).unwrap();
+            black_box(update_eight(&layout, isa, &mut sets, &arriving));
+        }
+        round.len()
+    })
+}
+
+/// This engine's cells, computed as a worker does it: side by side, memory asked for a batch ahead.
+fn ours(cells: usize, dense: bool) -> Contender {
     let mut tape = Tape::new(cells, dense);
     let minute: Timeframe = "1m".parse().unwrap();
-    let mut params = StrategyParams::default();
-    if !strategies {
-        params.macd_rsi.enabled = false;
-        params.ma_crossover.enabled = false;
-        params.rsi_trend.enabled = false;
-        params.bollinger_breakout.enabled = false;
-        params.sr_breakout.enabled = false;
-    }
-    let layout = CellLayout::new(params, false);
+    let layout = CellLayout::new(StrategyParams::default(), false);
     let mut state = Cells::new();
     for _ in 0..cells {
         state.add(Cell::new(&layout, PriceMethod::Ohlc, minute.price_scale(), BUFFER));
@@ -110,7 +136,7 @@ pub fn indicators() -> Vec<Found> {
     check::<Kand>(1e-6); // its sums of squares cancel
     let names = ["side by side", "one by one", TaLib::NAME, Ta::NAME, Yata::NAME, Kand::NAME];
     let mut contenders = [
-        ours(1_000, true, false),
+        indicators_alone(1_000),
         peer::<Engine>(1_000),
         peer::<TaLib>(1_000),
         peer::<Ta>(1_000),
@@ -134,7 +160,7 @@ pub fn indicators() -> Vec<Found> {
 pub fn strategies() -> Vec<Found> {
     let shapes =
         [("strategies_dense", 1_000, true), ("strategies_lone", 1, true), ("strategies_sparse", 10_000, false)];
-    let mut contenders = shapes.map(|(_, cells, dense)| ours(cells, dense, true));
+    let mut contenders = shapes.map(|(_, cells, dense)| ours(cells, dense));
     let ns = medians(&mut contenders);
     let note = |ns: f64| format!("{:.0} million strategy evaluations a second on one core", 5e3 / ns);
     let found =
