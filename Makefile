@@ -2,9 +2,10 @@
 
 CARGO ?= cargo
 DURATION ?= 30s
+PROFILE ?= fast
 
 .DEFAULT_GOAL := help
-.PHONY: help run test faults fuzz ci bench bench-latency instructions clean redis-server
+.PHONY: help run test faults soak fuzz ci bench bench-latency perf instructions clean redis-server
 
 help: ## what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -26,6 +27,9 @@ redis-server: # the tests start servers of their own; the program must be there
 faults: redis-server ## kill the engine and Redis again and again, count what is lost (FAULTS=120 SEED=1)
 	FAULTS=$${FAULTS:-120} $(CARGO) test --locked --test faults -- --nocapture
 
+soak: redis-server ## half an hour at 5,000 records a second with a fault a minute: nothing may grow (SOAK_S=1800)
+	SOAK_S=$${SOAK_S:-1800} $(CARGO) test --locked --profile fast --test faults soak -- --nocapture
+
 fuzz: ## bytes from outside, mutated for a minute (FUZZ_S=600 SEED=1 FUZZ_TARGET=entry)
 	FUZZ_S=$${FUZZ_S:-60} $(CARGO) test --locked --test fuzz -- --nocapture
 
@@ -37,6 +41,10 @@ bench: ## what one operation costs (Criterion)
 
 bench-latency: redis-server ## latency of the whole path on this host, against a bare echo; results in perf/runs
 	$(CARGO) run --release --locked -- bench latency
+
+perf: redis-server ## measure what perf/targets.toml names: MET or MISSED (PROFILE=release ROWS=…)
+	$(CARGO) build --locked --profile $(PROFILE) --bin wagehood-engine --example targets
+	$(CARGO) run --locked --profile $(PROFILE) --example targets -- $(ROWS)
 
 instructions: ## count the instructions of the hot kernels (valgrind) against the table in perf/
 	perf/instructions.sh

@@ -8,8 +8,9 @@ use criterion::{Criterion, Throughput, criterion_group};
 use std::hint::black_box;
 use wagehood_engine::{
     config::{PriceMethod, StrategyParams},
-    model::Timeframe,
-    strategies::{Cell, CellLayout},
+    lanes::Isa,
+    model::{Bar, Candidate, Strategy, Timeframe},
+    strategies::{Cell, CellLayout, Cells},
 };
 
 const GROUP: &str = "strategies";
@@ -29,47 +30,83 @@ fn base(c: &mut Criterion, cells: usize, dense: bool) {
     });
 }
 
-/// `ahead`: as a worker does it, which asks for the memory of the next eight cells before it begins with the first.
-fn cells(c: &mut Criterion, n: usize, dense: bool, ahead: bool) {
+/// How cells get their bars.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Way {
+    /// Each by itself.
+    Scalar,
+    /// Eight side by side, with these instructions; memory is asked for two batches ahead, as a worker does it.
+    Lanes(Isa),
+}
+
+impl Way {
+    fn all() -> Vec<(Self, String)> {
+        let lanes = Isa::all().into_iter().rev().map(|isa| (Self::Lanes(isa), format!("lanes_{}", isa.name())));
+        lanes.chain([(Self::Scalar, "scalar".to_owned())]).collect()
+    }
+}
+
+fn cells(c: &mut Criterion, n: usize, dense: bool, (way, name): &(Way, String)) {
     let mut tape = Tape::new(n, dense);
     let minute: Timeframe = "1m".parse().unwrap();
-    let layout = CellLayout::new(StrategyParams::default(), false);
-    let cell = || Cell::new(&layout, PriceMethod::Ohlc, minute.price_scale(), BUFFER);
-    let mut cells: Vec<Cell> = (0..n).map(|_| cell()).collect();
-    let mut signals = 0u64;
+    let isa = if let Way::Lanes(isa) = way { *isa } else { Isa::best() };
+    let layout = CellLayout::new(StrategyParams::default(), false).with(isa);
+    let mut cells = Cells::new();
+    for _ in 0..n {
+        cells.add(Cell::new(&layout, PriceMethod::Ohlc, minute.price_scale(), BUFFER));
+    }
+    let number = |bar: &Bar| u32::from(bar.symbol.0);
     for bar in tape.warm_up() {
-        cells[bar.symbol.index()].on_bar(&layout, bar, |_, _| signals += 1);
+        cells.get_mut(number(bar)).unwrap().on_bar(&layout, bar, |_, _| ());
     }
     let mut group = c.benchmark_group(GROUP);
     group.throughput(Throughput::Elements(tape.per_round() as u64));
-    let (mut bars, mut found) = (0, 0);
-    group.bench_function(id(if ahead { "ahead" } else { "cell" }, n, dense), |b| {
+    let (mut bars, mut found) = (0u64, 0u64);
+    let mut on_signal = |strategy: Strategy, candidate: Candidate| {
+        found += 1;
+        black_box((strategy, candidate));
+    };
+    group.bench_function(id(name, n, dense), |b| {
         b.iter(|| {
-            for chunk in tape.round().chunks(8) {
-                if ahead {
-                    chunk.iter().for_each(|bar| cells[bar.symbol.index()].prefetch());
-                    chunk.iter().for_each(|bar| cells[bar.symbol.index()].prefetch_history(&layout));
+            let round = tape.round();
+            bars += round.len() as u64;
+            if *way == Way::Scalar {
+                for bar in round {
+                    let cell = cells.get_mut(number(bar)).unwrap();
+                    cell.on_bar(&layout, bar, &mut on_signal);
                 }
-                for bar in chunk {
-                    cells[bar.symbol.index()].on_bar(&layout, bar, |strategy, candidate| {
-                        found += 1;
-                        black_box((strategy, candidate));
-                    });
-                }
-                bars += chunk.len();
+                return;
+            }
+            let ask = |cells: &Cells, bars: Option<&[Bar]>| {
+                bars.into_iter().flatten().filter_map(|bar| cells.get(number(bar))).for_each(|c| c.prefetch(&layout));
+            };
+            let ask_history = |cells: &Cells, bars: Option<&[Bar]>| {
+                let cells = bars.into_iter().flatten().filter_map(|bar| cells.get(number(bar)));
+                cells.for_each(|cell| cell.prefetch_history(&layout));
+            };
+            ask(&cells, round.chunks(Cells::LANES).next());
+            ask_history(&cells, round.chunks(Cells::LANES).next());
+            let mut next = round.chunks(Cells::LANES).skip(1);
+            for chunk in round.chunks(Cells::LANES) {
+                let next = next.next();
+                ask(&cells, next);
+                let mut batch = [(0, &chunk[0]); Cells::LANES];
+                batch.iter_mut().zip(chunk).for_each(|(to, bar)| *to = (number(bar), bar));
+                let batch = &batch[..chunk.len()];
+                cells.on_bars(&layout, batch, |_, strategy, candidate| on_signal(strategy, candidate));
+                ask_history(&cells, next);
             }
         });
     });
     if ratios::measuring() {
-        println!("    a signal every {:.0} bars", bars as f64 / f64::from(found));
+        println!("    a signal every {:.1} bars", bars as f64 / found as f64);
     }
 }
 
 fn benches(c: &mut Criterion) {
     for (n, dense) in SHAPES {
         base(c, n, dense);
-        cells(c, n, dense, false);
-        cells(c, n, dense, true);
+        Way::all().iter().for_each(|way| cells(c, n, dense, way));
     }
 }
 
@@ -79,5 +116,7 @@ fn main() {
     all();
     Criterion::default().configure_from_args().final_summary();
     let shapes = SHAPES.map(|(cells, dense)| (shape_name(cells, dense), Tape::new(cells, dense).per_round()));
-    ratios::print(GROUP, &["cell", "ahead", "base"], &shapes);
+    let names: Vec<String> = Way::all().into_iter().map(|(_, name)| name).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).chain(["base"]).collect();
+    ratios::print(GROUP, &names, &shapes);
 }

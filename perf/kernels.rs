@@ -23,11 +23,12 @@ use wagehood_engine::{
     engine::{Item, Merge},
     feed::{Entry, FrameRecord, Record, decode_entry, encode_frame},
     indicators::{History, IndicatorLayout, IndicatorSet},
+    lanes::Isa,
     model::{Bar, BarMessage, Directory, Signal, SymbolId, Timeframe, WorkerMessage},
     publish::{Labels, OutputNames, Sources, signal_json_line, xadd_signal},
     redis_io::Commands,
     runtime::{Parker, ring},
-    strategies::{Cell, CellLayout},
+    strategies::{Cell, CellLayout, Cells},
 };
 
 /// Elements of a round where a kernel has no cells.
@@ -42,12 +43,13 @@ struct Run {
 
 type Kernel = fn(&Run);
 
-const KERNELS: [(&str, Kernel); 12] = [
+const KERNELS: [(&str, Kernel); 13] = [
     ("base", base),
     ("indicators", indicators),
     ("strategies", |run| strategies(run, false)),
     ("strategies_portable", |run| strategies(run, true)),
-    ("strategies_ahead", strategies_ahead),
+    ("strategies_lanes", |run| strategies_lanes(run, Isa::best())),
+    ("strategies_lanes_portable", |run| strategies_lanes(run, Isa::Portable)),
     ("aggregate", aggregate),
     ("decode_legacy", decode_legacy),
     ("decode_frame", decode_frame),
@@ -81,7 +83,7 @@ fn base(run: &Run) {
 fn indicators(run: &Run) {
     let mut tape = Tape::new(run.cells, run.dense);
     let layout = IndicatorLayout::new(&StrategyParams::default(), false);
-    let cell = || (History::new(256, layout.prices_in_a_row()), IndicatorSet::new(&layout), 0);
+    let cell = || (History::new(256), IndicatorSet::new(&layout), 0);
     let mut cells: Vec<_> = (0..run.cells).map(|_| cell()).collect();
     let mut on_bar = |bar: &Bar| {
         let (history, set, i) = &mut cells[bar.symbol.index()];
@@ -100,7 +102,7 @@ fn strategies(run: &Run, portable: bool) {
     let mut tape = Tape::new(run.cells, run.dense);
     let scale = "1m".parse::<Timeframe>().unwrap().price_scale();
     let layout = CellLayout::new(StrategyParams::default(), false);
-    let layout = if portable { layout.portable() } else { layout };
+    let layout = if portable { layout.with(Isa::Portable) } else { layout };
     let mut cells: Vec<_> = (0..run.cells).map(|_| Cell::new(&layout, PriceMethod::Ohlc, scale, 256)).collect();
     let mut on_bar = |bar: &Bar| {
         cells[bar.symbol.index()].on_bar(&layout, bar, |strategy, candidate| {
@@ -113,21 +115,22 @@ fn strategies(run: &Run, portable: bool) {
     }
 }
 
-/// As a worker does it, which asks for the memory of the next eight cells before it begins with the first.
-fn strategies_ahead(run: &Run) {
+/// Eight cells at a time.
+fn strategies_lanes(run: &Run, isa: Isa) {
     let mut tape = Tape::new(run.cells, run.dense);
     let scale = "1m".parse::<Timeframe>().unwrap().price_scale();
-    let layout = CellLayout::new(StrategyParams::default(), false);
-    let mut cells: Vec<_> = (0..run.cells).map(|_| Cell::new(&layout, PriceMethod::Ohlc, scale, 256)).collect();
+    let layout = CellLayout::new(StrategyParams::default(), false).with(isa);
+    let mut cells = Cells::new();
+    for _ in 0..run.cells {
+        cells.add(Cell::new(&layout, PriceMethod::Ohlc, scale, 256));
+    }
     let mut on_bars = |bars: &[Bar]| {
-        for bars in bars.chunks(8) {
-            bars.iter().for_each(|bar| cells[bar.symbol.index()].prefetch());
-            bars.iter().for_each(|bar| cells[bar.symbol.index()].prefetch_history(&layout));
-            for bar in bars {
-                cells[bar.symbol.index()].on_bar(&layout, bar, |strategy, candidate| {
-                    black_box((strategy, candidate));
-                });
-            }
+        for bars in bars.chunks(Cells::LANES) {
+            let mut batch = [(0, &bars[0]); Cells::LANES];
+            batch.iter_mut().zip(bars).for_each(|(to, bar)| *to = (u32::from(bar.symbol.0), bar));
+            cells.on_bars(&layout, &batch[..bars.len()], |_, strategy, candidate| {
+                black_box((strategy, candidate));
+            });
         }
     };
     on_bars(tape.warm_up());

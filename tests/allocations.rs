@@ -29,7 +29,7 @@ use wagehood_engine::{
     },
     publish::{Labels, OutputNames, Sources, bar_csv, signal_json_line, xadd_bar, xadd_signal},
     redis_io::{Commands, Scanner, XreadCursor, XreadItem},
-    strategies::{Cell, CellLayout},
+    strategies::{Cell, CellLayout, Cells},
 };
 
 thread_local! {
@@ -95,6 +95,28 @@ fn cells() {
             let bar = walks[n % 10].next(n % 10);
             cells[n % 10].on_bar(&layout, &bar, |_, _| signals += 1);
             black_box(cells[n % 10].published(&layout));
+        });
+        assert!(signals > 10_000);
+    }
+}
+
+#[test]
+fn cells_side_by_side() {
+    for publish in [false, true] {
+        let layout = CellLayout::new(StrategyParams::default(), publish);
+        let scale = "1m".parse::<Timeframe>().unwrap().price_scale();
+        let mut cells = Cells::new();
+        for _ in 0..10 {
+            cells.add(Cell::new(&layout, PriceMethod::Ohlc, scale, 64));
+        }
+        let mut walks: Vec<Walk> = (0..10).map(Walk::new).collect();
+        let mut signals = 0u64;
+        none("Cells::on_bars", 0, |n| {
+            if n % 8 == 0 {
+                let bars: [Bar; 8] = std::array::from_fn(|k| walks[(n + k) % 10].next((n + k) % 10));
+                let bars = std::array::from_fn::<_, 8, _>(|k| (u32::from(bars[k].symbol.0), &bars[k]));
+                cells.on_bars(&layout, &bars, |_, _, _| signals += 1);
+            }
         });
         assert!(signals > 10_000);
     }

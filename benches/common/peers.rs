@@ -47,7 +47,7 @@ impl Peer for Engine {
     const NAME: &'static str = "engine";
     fn new(seen: &[Bar]) -> Self {
         let layout = LAYOUT.with(std::sync::Arc::clone);
-        let history = History::new(256, layout.prices_in_a_row());
+        let history = History::new(256);
         let set = IndicatorSet::new(&layout);
         let mut this = Self { layout, history, set, bars: 0 };
         seen.iter().for_each(|bar| this.on_bar(bar));
@@ -60,7 +60,7 @@ impl Peer for Engine {
         self.bars += 1;
     }
     fn values(&self) -> Values {
-        let at = self.set.reading(&self.layout.strategies);
+        let at = self.set.reading(&self.layout, self.bars);
         [
             at.line,
             at.signal,

@@ -2,7 +2,7 @@
 //!
 //! The deviation is computed from the window itself in two passes, O(n) a bar, so that nothing cancels at large prices
 //! and nothing drifts; n equal prices give a deviation of exactly 0. The squares are added in four interleaved chains,
-//! by their place in the window, so that the sum does not depend on where the window lies in memory.
+//! by the place of each price, which is the number of its bar modulo n.
 
 use super::{BadImage, History, ImageReader, ImageWriter, RollingMean};
 
@@ -42,11 +42,8 @@ impl Bollinger {
         if i + 1 < n {
             return;
         }
-        let deviation = if self.mean.is_flat(n) {
-            0.0
-        } else {
-            (sum_of_squares(history.newest_prices(spec.period), middle) / n as f64).sqrt()
-        };
+        let deviation =
+            if self.mean.is_flat(n) { 0.0 } else { (sum_of_squares(history, i, n, middle) / n as f64).sqrt() };
         self.middle = middle;
         self.upper = middle + spec.std_dev * deviation;
         self.lower = middle - spec.std_dev * deviation;
@@ -64,18 +61,13 @@ impl Bollinger {
     }
 }
 
-/// Sum of the squared distances of the prices of a window, oldest first, from `mean`.
-#[inline(always)]
-pub(super) fn sum_of_squares(window: &[f64], mean: f64) -> f64 {
-    let mut lanes = [0.0f64; 4];
-    let (quads, rest) = window.as_chunks::<4>();
-    for quad in quads {
-        for (lane, &x) in lanes.iter_mut().zip(quad) {
-            *lane += (x - mean) * (x - mean);
-        }
-    }
-    for (lane, &x) in lanes.iter_mut().zip(rest) {
-        *lane += (x - mean) * (x - mean);
+/// Sum of the squared distances of the prices of the last `n` bars up to `i` from `mean`.
+fn sum_of_squares(history: &History, i: u64, n: u64, mean: f64) -> f64 {
+    let mut lanes = [0.0; 4];
+    for place in 0..n {
+        let back = (i % n + n - place) % n;
+        let x = history.price(back as usize);
+        lanes[place as usize % 4] += (x - mean) * (x - mean);
     }
     (lanes[0] + lanes[1]) + (lanes[2] + lanes[3])
 }

@@ -1,157 +1,334 @@
-//! The indicators that the strategies read, of one cell, packed: the step of a cell whose windows are all full.
+//! The indicators that the strategies read, packed: the step of cells whose windows are all full.
 //!
-//! The same formulas as in the file of each indicator, in the same order of operations, but side by side: four averages
-//! are one vector, the gains and losses of two RSIs another, and the means of price and volume a third. Nothing here
-//! asks whether something is ready; [`IndicatorSet`](super::IndicatorSet) sees a cell through its first bars. Fused
-//! multiplication is used nowhere, so that every instruction set gives the same bits.
+//! The same formulas as in the file of each indicator, in the same order of operations, over one cell or over eight side
+//! by side. Nothing here asks whether something is ready; [`IndicatorSet`](super::IndicatorSet) sees a cell through its
+//! first bars. Fused multiplication is used nowhere, so that every instruction set gives the same bits.
 
-use super::{
-    BadImage, History, ImageReader, ImageWriter, bollinger::sum_of_squares, layout::Lanes, mean::exact_multiple,
-    scalar::Scalar,
-};
+use super::{BadImage, ImageReader, ImageWriter, StrategySlots, layout::Lanes, prefetch, scalar::Scalar};
+use crate::lanes::{Line, Vector, WINDOW, sum_of_squares};
 
-/// RSIs that are computed side by side, and those that the strategies can read.
+/// RSIs that are computed side by side.
 pub(super) const RSI_LANES: usize = 2;
-pub(super) const RSI_READ: usize = 3;
 
-/// State and last values.
+/// What the strategies read at one bar; NaN where not ready.
+#[derive(Debug, Clone, Copy)]
+#[allow(missing_docs)] // the indicators' own names, and the slots of their strategies
+pub struct Reading<F = f64> {
+    pub line: F,
+    pub signal: F,
+    pub rsi: F,
+    pub trend_rsi: F,
+    pub trend_rsi_slow: F,
+    pub ma_fast: F,
+    pub ma_slow: F,
+    pub upper: F,
+    pub middle: F,
+    pub lower: F,
+    pub volume: F,
+}
+
+/// The newest prices of a cell, as they lie in its window.
+#[derive(Debug, Clone, Copy)]
+pub struct RecentPrices<'a> {
+    window: &'a [f64],
+    /// The place of the newest.
+    at: usize,
+}
+
+impl RecentPrices<'_> {
+    /// The price `back` bars before the newest, where the window is so long.
+    #[inline]
+    #[must_use]
+    pub fn get(&self, back: usize) -> Option<f64> {
+        let wrapped = if back > self.at { self.at + self.window.len() } else { self.at };
+        if back < self.window.len() { self.window.get(wrapped - back).copied() } else { None }
+    }
+}
+
+/// What a bar has changed.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Change<F> {
+    /// Values at the bar.
+    pub(crate) now: Reading<F>,
+    /// Those at the bar before; bands and volume are not kept.
+    pub(crate) before: Reading<F>,
+    /// Prices of the bar, of the one before and of the one before that.
+    pub(crate) prices: [F; 3],
+    /// Distance of the bands, relative to the middle one, at the same bars.
+    pub(crate) widths: [F; 3],
+}
+
+/// What a bar brings.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Arrival<F> {
+    pub(crate) price: F,
+    pub(crate) volume: F,
+    /// What leaves the windows of the bands and of the volume average.
+    pub(crate) leaving: [F; 2],
+}
+
+/// State of a cell. The lines hold, word by word:
+/// 0. fast and slow average of the MACD, the first two others; average gain of the first two RSIs, then average loss;
+/// 1. sums of the prices and volumes of a window, the rounding errors of these, how many of the newest prices and
+///    volumes are equal to the last; MACD signal; last price;
+/// 2. last volume, price before the last, first two RSIs, last two widths of the bands.
 #[derive(Debug, Clone, Copy)]
 #[repr(C, align(64))]
 pub(super) struct Core {
-    /// Fast and slow average of the MACD, then the first two others.
-    pub(super) emas: [f64; 4],
-    /// Average gain of the first two RSIs, then their average loss.
-    moves: [f64; 4],
-    /// Sums of the prices and volumes of a window, and the rounding errors of these.
-    sums: [f64; 2],
-    errors: [f64; 2],
-    /// How many of the newest prices and volumes are equal to the last.
-    runs: [u64; 2],
-    /// MACD line and signal.
-    pub(super) line: f64,
-    pub(super) signal: f64,
-    pub(super) rsis: [f64; RSI_READ],
-    pub(super) volume: f64,
-    pub(super) upper: f64,
-    pub(super) middle: f64,
-    pub(super) lower: f64,
+    pub(super) lines: [Line; 3],
+    /// The windows; the value of bar i has place i modulo their length.
+    pub(super) prices: [f64; WINDOW],
+    pub(super) volumes: [f64; WINDOW],
 }
 
-impl Core {
-    /// Nothing is ready.
-    pub(super) const NONE: Self = Self {
-        emas: [f64::NAN; 4],
-        moves: [0.0; 4],
-        sums: [0.0; 2],
-        errors: [0.0; 2],
-        runs: [0; 2],
-        line: f64::NAN,
-        signal: f64::NAN,
-        rsis: [f64::NAN; RSI_READ],
-        volume: f64::NAN,
-        upper: f64::NAN,
-        middle: f64::NAN,
-        lower: f64::NAN,
-    };
-
-    /// Takes the state over from the indicators one by one.
-    pub(super) fn load(&mut self, scalar: &Scalar) {
-        let macd = &scalar.macds[0];
-        let ema = |slot: usize| scalar.emas.get(slot).or(scalar.emas.first()).map_or(f64::NAN, |ema| ema.value());
-        self.emas = [macd.fast.value(), macd.slow.value(), ema(0), ema(1)];
-        for k in 0..RSI_LANES {
-            if let Some(rsi) = scalar.rsis.get(k).or(scalar.rsis.first()) {
-                (self.moves[k], self.moves[k + RSI_LANES]) = (rsi.gain, rsi.loss);
-            }
-        }
-        for (value, rsi) in self.rsis.iter_mut().zip(&scalar.rsis) {
-            *value = rsi.value();
-        }
-        let (bands, volume) = (&scalar.bands[0], &scalar.volumes[0]);
-        for (k, mean) in [&bands.mean, volume].into_iter().enumerate() {
-            (self.sums[k], self.errors[k], self.runs[k]) = (mean.sum, mean.error, mean.run);
-        }
-        (self.line, self.signal) = (macd.line, macd.signal);
-        (self.upper, self.middle, self.lower) = (bands.upper, bands.middle, bands.lower);
-        self.volume = volume.value();
-    }
-
-    pub(super) fn write_state(&self, out: &mut ImageWriter<'_>) {
-        out.reals(&self.emas);
-        out.reals(&self.moves);
-        out.reals(&self.sums);
-        out.reals(&self.errors);
-        out.words(&self.runs);
-        out.reals(&self.rsis);
-        out.reals(&[self.line, self.signal, self.volume, self.upper, self.middle, self.lower]);
-    }
-
-    pub(super) fn read_state(image: &mut ImageReader<'_>) -> Result<Self, BadImage> {
-        let (emas, moves) = (image.reals()?, image.reals()?);
-        let (sums, errors, runs) = (image.reals()?, image.reals()?, [image.word()?, image.word()?]);
-        let rsis = image.reals()?;
-        let [line, signal, volume, upper, middle, lower] = image.reals()?;
-        Ok(Self { emas, moves, sums, errors, runs, line, signal, rsis, volume, upper, middle, lower })
-    }
-
-    /// Takes the newest bar of `history`, all of whose windows are full.
-    #[inline(always)]
-    pub(super) fn step(&mut self, lanes: &Lanes, history: &History) {
-        // The window of the bands with the price that leaves it in front.
-        let prices = history.newest_prices(lanes.windows[0] + 1);
-        let [leaving_price, window @ ..] = prices else { return };
-        let [.., before, price] = *prices else { return };
-        for (ema, alpha) in self.emas.iter_mut().zip(lanes.ema_alphas) {
-            *ema += alpha * (price - *ema);
-        }
-        self.line = self.emas[0] - self.emas[1];
-        self.signal += lanes.signal_alpha * (self.line - self.signal);
-
-        let change = price - before;
-        let gain = if change > 0.0 { change } else { 0.0 };
-        let loss = if change < 0.0 { -change } else { 0.0 };
-        let now = [gain, gain, loss, loss];
-        let periods = lanes.rsi_kept.iter().zip(&lanes.rsi_periods);
-        for ((average, now), (kept, period)) in self.moves.iter_mut().zip(now).zip(periods) {
-            *average = (*average * kept + now) / period;
-        }
-        for k in 0..RSI_LANES {
-            let sum = self.moves[k] + self.moves[k + RSI_LANES];
-            let value = 100.0 * self.moves[k] / sum;
-            self.rsis[k] = if sum > 0.0 { value } else { 50.0 };
-        }
-
-        let newest = [price, history.volume(0)];
-        let last = [before, history.volume(1)];
-        let leaving = [*leaving_price, history.volume(lanes.windows[1])];
-        let mut means = [0.0; 2];
-        for k in 0..2 {
-            self.runs[k] = if newest[k] == last[k] { self.runs[k] + 1 } else { 1 };
-            let (sum, error) = two_sum(self.sums[k], self.errors[k], newest[k]);
-            let (sum, error) = two_sum(sum, error, -leaving[k]);
-            (self.sums[k], self.errors[k]) = (sum, error);
-            means[k] = (sum + error) / lanes.lengths[k];
-        }
-        let flat = [self.runs[0] >= lanes.windows[0] as u64, self.runs[1] >= lanes.windows[1] as u64];
-        if flat[0] | flat[1] {
-            for k in (0..2).filter(|&k| flat[k]) {
-                (self.sums[k], self.errors[k]) = exact_multiple(newest[k], lanes.windows[k] as u64);
-                means[k] = newest[k];
-            }
-        }
-        self.volume = means[1];
-        let squares = sum_of_squares(window, means[0]);
-        let deviation = if flat[0] { 0.0 } else { (squares / lanes.lengths[0]).sqrt() };
-        self.middle = means[0];
-        self.upper = means[0] + lanes.std_dev * deviation;
-        self.lower = means[0] - lanes.std_dev * deviation;
+/// The values of an RSI by its slot; the third is computed elsewhere.
+#[inline(always)]
+fn rsi<F: Copy>(slot: usize, rsis: [F; 3]) -> F {
+    match slot {
+        0 => rsis[0],
+        1 => rsis[1],
+        _ => rsis[2],
     }
 }
 
 /// Adds `x` to a sum whose rounding errors are kept apart.
 #[inline(always)]
-fn two_sum(sum: f64, error: f64, x: f64) -> (f64, f64) {
-    let total = sum + x;
-    let back = total - sum;
-    (total, error + ((sum - (total - back)) + (x - back)))
+fn two_sum<V: Vector>(sum: V::F, error: V::F, x: V::F) -> (V::F, V::F) {
+    let total = V::add(sum, x);
+    let back = V::sub(total, sum);
+    (total, V::add(error, V::add(V::sub(sum, V::sub(total, back)), V::sub(x, back))))
+}
+
+/// As [`exact_multiple`](super::mean::exact_multiple).
+#[inline(always)]
+fn exact_multiple<V: Vector>(x: V::F, n: V::F) -> (V::F, V::F) {
+    let high = V::from_bits(V::masked(V::to_bits(x), !0x07ff_ffff));
+    let (a, b) = (V::mul(high, n), V::mul(V::sub(x, high), n));
+    let sum = V::add(a, b);
+    (sum, V::sub(b, V::sub(sum, a)))
+}
+
+/// A mean whose sum carries its rounding errors along.
+#[derive(Debug, Clone, Copy)]
+struct Mean<V: Vector> {
+    sum: V::F,
+    error: V::F,
+    run: V::B,
+}
+
+impl<V: Vector> Mean<V> {
+    /// Takes the next value; returns the mean, and where the whole window is one value.
+    #[inline(always)]
+    fn step(&mut self, n: usize, x: V::F, last: V::F, leaving: V::F) -> (V::F, V::M) {
+        let length = V::splat(n as f64);
+        self.run = V::one_more_or_one(self.run, V::eq(x, last));
+        let (sum, error) = two_sum::<V>(self.sum, self.error, x);
+        (self.sum, self.error) = two_sum::<V>(sum, error, V::mul(leaving, V::splat(-1.0)));
+        let flat = V::at_least(self.run, n as u64);
+        let mut mean = V::div(V::add(self.sum, self.error), length);
+        if V::some(flat) {
+            let (sum, error) = exact_multiple::<V>(x, length);
+            self.sum = V::pick(flat, sum, self.sum);
+            self.error = V::pick(flat, error, self.error);
+            mean = V::pick(flat, x, mean);
+        }
+        (mean, flat)
+    }
+}
+
+impl Core {
+    /// Nothing is ready.
+    pub(super) const NONE: Self = {
+        let (nan, zero) = (f64::NAN, 0.0);
+        let second = Line([zero, zero, zero, zero, zero, zero, nan, nan]);
+        let lines = [Line([nan, nan, nan, nan, zero, zero, zero, zero]), second, Line::NAN];
+        Self { lines, prices: [nan; WINDOW], volumes: [nan; WINDOW] }
+    };
+
+    /// Puts the values of bar `i` into the windows; returns what they push out.
+    #[inline(always)]
+    pub(super) fn admit(&mut self, lanes: &Lanes, i: u64, price: f64, volume: f64) -> [f64; 2] {
+        let [p, v] = lanes.places.map(|place| place.of(i));
+        [std::mem::replace(&mut self.prices[p], price), std::mem::replace(&mut self.volumes[v], volume)]
+    }
+
+    /// The newest prices, up to that of bar `i`.
+    #[inline(always)]
+    pub(super) fn recent_prices(&self, lanes: &Lanes, i: u64) -> RecentPrices<'_> {
+        let place = &lanes.places[0];
+        RecentPrices { window: &self.prices[..place.length()], at: place.of(i) }
+    }
+
+    /// Takes the state over from the indicators one by one.
+    pub(super) fn load(&mut self, scalar: &Scalar, last: [f64; 2], price_before: f64) {
+        let macd = &scalar.macds[0];
+        let ema = |slot: usize| scalar.emas.get(slot).or(scalar.emas.first()).map_or(f64::NAN, |ema| ema.value());
+        let [averages, sums, rest] = &mut self.lines;
+        averages.0[..4].copy_from_slice(&[macd.fast.value(), macd.slow.value(), ema(0), ema(1)]);
+        for k in 0..RSI_LANES {
+            if let Some(rsi) = scalar.rsis.get(k).or(scalar.rsis.first()) {
+                (averages.0[4 + k], averages.0[4 + k + RSI_LANES]) = (rsi.gain, rsi.loss);
+                rest.0[2 + k] = rsi.value();
+            }
+        }
+        for (k, mean) in [&scalar.bands[0].mean, &scalar.volumes[0]].into_iter().enumerate() {
+            (sums.0[k], sums.0[2 + k], sums.0[4 + k]) = (mean.sum, mean.error, f64::from_bits(mean.run));
+        }
+        (sums.0[6], sums.0[7]) = (macd.signal, last[0]);
+        (rest.0[0], rest.0[1]) = (last[1], price_before);
+    }
+
+    /// Takes the newest bar of cells whose windows are full, and have [admitted](Self::admit) it.
+    #[inline(always)]
+    pub(super) fn step<V: Vector, C>(
+        lanes: &Lanes,
+        slots: &StrategySlots,
+        cells: &mut [&mut C],
+        core: impl Fn(&C) -> &Core + Copy,
+        core_mut: impl Fn(&mut C) -> &mut Core + Copy,
+        arrival: &Arrival<V::F>,
+        third_rsi: [V::F; 2],
+    ) -> Change<V::F> {
+        let (price, volume) = (arrival.price, arrival.volume);
+        let first = V::rows(cells, |c| &core(c).lines[0]);
+        let second = V::rows(cells, |c| &core(c).lines[1]);
+        let last = V::rows(cells, |c| &core(c).lines[2]);
+        let mut emas = [first[0], first[1], first[2], first[3]];
+        for (value, &alpha) in emas.iter_mut().zip(&lanes.ema_alphas) {
+            *value = V::add(*value, V::mul(V::splat(alpha), V::sub(price, *value)));
+        }
+        let line = V::sub(emas[0], emas[1]);
+        let signal = V::add(second[6], V::mul(V::splat(lanes.signal_alpha), V::sub(line, second[6])));
+
+        let before = second[7];
+        let change = V::sub(price, before);
+        let zero = V::splat(0.0);
+        let gain = V::pick(V::lt(zero, change), change, zero);
+        let loss = V::pick(V::lt(change, zero), V::mul(change, V::splat(-1.0)), zero);
+        let mut moves = [zero; 4];
+        let mut rsis = [zero; RSI_LANES];
+        for k in 0..RSI_LANES {
+            let (period, kept) = (V::splat(lanes.rsi_periods[k]), V::splat(lanes.rsi_kept[k]));
+            moves[k] = V::div(V::add(V::mul(first[4 + k], kept), gain), period);
+            moves[k + 2] = V::div(V::add(V::mul(first[6 + k], kept), loss), period);
+            let sum = V::add(moves[k], moves[k + 2]);
+            let value = V::div(V::mul(V::splat(100.0), moves[k]), sum);
+            rsis[k] = V::pick(V::lt(zero, sum), value, V::splat(50.0));
+        }
+
+        let [bars, volume_bars] = lanes.windows;
+        let mut prices = Mean::<V> { sum: second[0], error: second[2], run: V::to_bits(second[4]) };
+        let mut volumes = Mean::<V> { sum: second[1], error: second[3], run: V::to_bits(second[5]) };
+        let (mean_volume, _) = volumes.step(volume_bars, volume, last[0], arrival.leaving[1]);
+        let (middle, flat) = prices.step(bars, price, before, arrival.leaving[0]);
+        let squares = V::squares(cells, |c| &core(c).prices, bars, middle);
+        let deviation = V::sqrt(V::div(squares, V::splat(bars as f64)));
+        let reach = V::mul(V::splat(lanes.std_dev), V::pick(flat, zero, deviation));
+        let (upper, lower) = (V::add(middle, reach), V::sub(middle, reach));
+        let width = V::div(V::sub(upper, lower), middle);
+
+        let [e0, e1, e2, e3] = emas;
+        let [g0, g1, l0, l1] = moves;
+        V::put_rows(cells, [e0, e1, e2, e3, g0, g1, l0, l1], |c| &mut core_mut(c).lines[0]);
+        let runs = [V::from_bits(prices.run), V::from_bits(volumes.run)];
+        let sums = [prices.sum, volumes.sum, prices.error, volumes.error, runs[0], runs[1], signal, price];
+        V::put_rows(cells, sums, |c| &mut core_mut(c).lines[1]);
+        let rest = [volume, before, rsis[0], rsis[1], width, last[4], last[6], last[7]];
+        V::put_rows(cells, rest, |c| &mut core_mut(c).lines[2]);
+
+        let reading = |emas: [V::F; 4], line, signal, rsis: [V::F; 3], bands: [V::F; 4]| Reading {
+            line,
+            signal,
+            rsi: rsi(slots.macd_rsi_rsi, rsis),
+            trend_rsi: rsi(slots.trend_rsi, rsis),
+            trend_rsi_slow: rsi(slots.trend_rsi_slow, rsis),
+            ma_fast: if slots.ma_fast == 0 { emas[2] } else { emas[3] },
+            ma_slow: if slots.ma_slow == 0 { emas[2] } else { emas[3] },
+            upper: bands[0],
+            middle: bands[1],
+            lower: bands[2],
+            volume: bands[3],
+        };
+        let was = [first[0], first[1], first[2], first[3]];
+        let line_before = V::sub(first[0], first[1]);
+        let unknown = [V::splat(f64::NAN); 4];
+        Change {
+            now: reading(emas, line, signal, [rsis[0], rsis[1], third_rsi[1]], [upper, middle, lower, mean_volume]),
+            before: reading(was, line_before, second[6], [last[2], last[3], third_rsi[0]], unknown),
+            prices: [price, before, last[1]],
+            widths: [width, last[4], last[5]],
+        }
+    }
+
+    /// The widths of the bands at the newest bar, which is given, and at the two before, in a cell's first bars.
+    pub(super) fn widths(&mut self, width: f64) -> [f64; 3] {
+        let [one, two] = [self.lines[2].0[4], self.lines[2].0[5]];
+        (self.lines[2].0[4], self.lines[2].0[5]) = (width, one);
+        [width, one, two]
+    }
+
+    /// Asks for the lines that every bar needs.
+    #[inline(always)]
+    pub(super) fn prefetch(&self, lanes: &Lanes) {
+        self.lines.iter().for_each(|line| prefetch(Some(line)));
+        self.prices.iter().step_by(8).take(lanes.windows[0].div_ceil(8)).for_each(|place| prefetch(Some(place)));
+    }
+
+    /// Asks for the place of bar `i` in the window of volumes.
+    #[inline(always)]
+    pub(super) fn prefetch_place(&self, lanes: &Lanes, i: u64) {
+        prefetch(self.volumes.get(lanes.places[1].of(i)));
+    }
+
+    /// The values at the newest bar, computed once more from the state.
+    pub(super) fn reading(&self, lanes: &Lanes, slots: &StrategySlots, third_rsi: f64) -> Reading {
+        let [averages, sums, rest] = &self.lines;
+        let [bars, volume_bars] = lanes.windows;
+        let mean = |k: usize, n: usize, last: f64| {
+            let flat = sums.0[4 + k].to_bits() >= n as u64;
+            (if flat { last } else { (sums.0[k] + sums.0[2 + k]) / n as f64 }, flat)
+        };
+        let ((middle, flat), (volume, _)) = (mean(0, bars, sums.0[7]), mean(1, volume_bars, rest.0[0]));
+        let squares = sum_of_squares(&self.prices[..bars.min(WINDOW)], middle);
+        let deviation = if flat { 0.0 } else { (squares / bars as f64).sqrt() };
+        let rsis = [rest.0[2], rest.0[3], third_rsi];
+        Reading {
+            line: averages.0[0] - averages.0[1],
+            signal: sums.0[6],
+            rsi: rsi(slots.macd_rsi_rsi, rsis),
+            trend_rsi: rsi(slots.trend_rsi, rsis),
+            trend_rsi_slow: rsi(slots.trend_rsi_slow, rsis),
+            ma_fast: averages.0[2 + slots.ma_fast],
+            ma_slow: averages.0[2 + slots.ma_slow],
+            upper: middle + lanes.std_dev * deviation,
+            middle,
+            lower: middle - lanes.std_dev * deviation,
+            volume,
+        }
+    }
+
+    /// Appends the state after `bars` bars.
+    pub(super) fn write_state(&self, lanes: &Lanes, bars: u64, out: &mut ImageWriter<'_>) {
+        self.lines.iter().for_each(|line| out.reals(&line.0));
+        for (window, (place, n)) in
+            [&self.prices, &self.volumes].into_iter().zip(lanes.places.iter().zip(lanes.windows))
+        {
+            // Oldest first; before the window is full it begins with what is not there yet.
+            (0..n.min(WINDOW) as u64).for_each(|k| out.reals(&[window[place.of(bars + k)]]));
+        }
+    }
+
+    pub(super) fn read_state(lanes: &Lanes, bars: u64, image: &mut ImageReader<'_>) -> Result<Self, BadImage> {
+        let mut core = Self::NONE;
+        for line in &mut core.lines {
+            line.0 = image.reals()?;
+        }
+        let windows = [&mut core.prices, &mut core.volumes];
+        for (window, (place, n)) in windows.into_iter().zip(lanes.places.iter().zip(lanes.windows)) {
+            for k in 0..n.min(WINDOW) as u64 {
+                window[place.of(bars + k)] = image.real()?;
+            }
+        }
+        Ok(core)
+    }
 }

@@ -38,10 +38,6 @@ impl ImageWriter<'_> {
         words.iter().for_each(|&word| self.word(word));
     }
 
-    pub(crate) fn long(&mut self, bits: u128) {
-        self.words(&[bits as u64, (bits >> 64) as u64]);
-    }
-
     pub(crate) fn reals(&mut self, values: &[f64]) {
         values.iter().for_each(|value| self.word(value.to_bits()));
     }
@@ -62,18 +58,6 @@ impl ImageReader<'_> {
     pub(crate) fn expect(&mut self, what: &'static str, wanted: u64) -> Result<(), BadImage> {
         let found = self.word()?;
         if found == wanted { Ok(()) } else { Err(BadImage::Other { what, found, wanted }) }
-    }
-
-    pub(crate) fn long(&mut self) -> Result<u128, BadImage> {
-        Ok(u128::from(self.word()?) | u128::from(self.word()?) << 64)
-    }
-
-    pub(crate) fn flag(&mut self) -> Result<bool, BadImage> {
-        Ok(self.word()? != 0)
-    }
-
-    pub(crate) fn byte(&mut self) -> Result<u8, BadImage> {
-        Ok(self.word()? as u8)
     }
 
     pub(crate) fn real(&mut self) -> Result<f64, BadImage> {

@@ -1,7 +1,7 @@
 //! Which indicators a timeframe needs: each once, however many strategies read it.
 
 use super::{bollinger::BollingerSpec, ema::EmaSpec, macd::MacdSpec};
-use crate::config::StrategyParams;
+use crate::{config::StrategyParams, lanes::WINDOW};
 
 /// Which of the indicators the strategies read.
 #[derive(Debug, Clone, Copy, Default)]
@@ -34,20 +34,49 @@ pub struct PublishedSlots {
     pub sma_200: usize,
 }
 
+/// A length of a window, and how to divide by it.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Place {
+    length: u64,
+    inverse: u64,
+}
+
+impl Place {
+    fn new(length: usize) -> Self {
+        let length = length.clamp(1, WINDOW) as u64;
+        Self { length, inverse: (u64::MAX / length).wrapping_add(1) }
+    }
+
+    /// The length, at most [`WINDOW`].
+    #[inline(always)]
+    pub(super) fn length(&self) -> usize {
+        self.length as usize
+    }
+
+    /// `i` modulo the length: two multiplications instead of a division (Lemire's).
+    #[inline(always)]
+    pub(super) fn of(&self, i: u64) -> usize {
+        let fraction = self.inverse.wrapping_mul(i & u64::from(u32::MAX));
+        ((u128::from(fraction) * u128::from(self.length)) >> 64) as usize % WINDOW
+    }
+}
+
 /// The numbers of the indicators that are computed side by side.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Lanes {
     /// Fast and slow average of the first MACD, first and second EMA.
     pub(super) ema_alphas: [f64; 4],
     pub(super) signal_alpha: f64,
-    /// Periods of the first two RSIs, twice; and the same less one.
-    pub(super) rsi_periods: [f64; 4],
-    pub(super) rsi_kept: [f64; 4],
-    /// Bars of the bands and of the volume average; and the same as numbers to divide by.
+    /// Periods of the first two RSIs; and the same less one.
+    pub(super) rsi_periods: [f64; 2],
+    pub(super) rsi_kept: [f64; 2],
+    /// Bars of the bands and of the volume average.
     pub(super) windows: [usize; 2],
-    pub(super) lengths: [f64; 2],
+    /// Where a bar's values have their places in these windows.
+    pub(super) places: [Place; 2],
     pub(super) std_dev: f64,
-    /// The first bar at which all of them go on from a value that was ready before.
+    /// The first bar at which all of them go on from a value that was ready before; never, where a window is too long to
+    /// lie within a cell.
     pub(super) ready: u64,
     /// Whether there are indicators besides these.
     pub(super) has_rest: bool,
@@ -60,7 +89,7 @@ impl Lanes {
         let ema = |slot: usize| layout.emas[slot.min(layout.emas.len() - 1)];
         let rsi = |slot: usize| layout.rsis[slot.min(layout.rsis.len() - 1)];
         let emas = [macd.fast, macd.slow, ema(0), ema(1)];
-        let rsis = [rsi(0), rsi(1), rsi(0), rsi(1)];
+        let rsis = [rsi(0), rsi(1)];
         let windows = [bands.period, volume];
         let ready = emas.iter().map(|ema| ema.from + ema.period).chain(rsis.iter().map(|n| n + 1));
         let ready = ready.chain(windows.iter().map(|&n| n as u64)).chain([macd.ready + 1]).max();
@@ -71,9 +100,9 @@ impl Lanes {
             rsi_periods: rsis.map(|n| n as f64),
             rsi_kept: rsis.map(|n| n as f64 - 1.0),
             windows,
-            lengths: windows.map(|n| n as f64),
+            places: windows.map(Place::new),
             std_dev: bands.std_dev,
-            ready: ready.unwrap_or(0),
+            ready: ready.filter(|_| windows.iter().all(|&n| n <= WINDOW)).unwrap_or(u64::MAX),
             has_rest: more.contains(&true) || layout.volumes.len() > 1 || !layout.price_means.is_empty(),
         }
     }
@@ -148,16 +177,17 @@ impl IndicatorLayout {
         layout
     }
 
-    /// Prices that must lie in a row: the longest window of bands with the price that leaves it.
+    /// Whether there are indicators that cells never take side by side.
     #[must_use]
-    pub fn prices_in_a_row(&self) -> usize {
-        self.bands.iter().map(|b| b.period + 1).max().unwrap_or(0).max(3)
+    pub(crate) fn has_rest(&self) -> bool {
+        self.lanes.has_rest
     }
 
-    /// Bars of the volume average that the strategies read.
+    /// The first bar that cells may take side by side: all that the strategies read goes on from a value that was ready
+    /// before. Never, where a window is longer than a cell has room for.
     #[must_use]
-    pub fn volume_window(&self) -> usize {
-        self.lanes.windows[1]
+    pub fn ready(&self) -> u64 {
+        self.lanes.ready
     }
 
     /// Bars before the newest that some window still needs.
@@ -177,5 +207,19 @@ impl IndicatorLayout {
         let rsis = self.rsis.iter().map(|&n| n as f64 * forgets);
         let recursive = emas.chain(rsis).fold(0.0, f64::max).ceil() as u64;
         recursive.max(self.longest_window() as u64)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_is_the_remainder() {
+        for length in 1..=WINDOW {
+            let place = Place::new(length);
+            let some = (0..1_000).chain((0..1_000).map(|k| u64::from(u32::MAX) - k));
+            assert!(some.into_iter().all(|i| place.of(i) == (i % length as u64) as usize), "{length}");
+        }
     }
 }

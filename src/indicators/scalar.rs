@@ -1,6 +1,9 @@
 //! All indicators of one cell, one by one: its first bars, and for good those that no strategy reads.
 
-use super::{BadImage, Bollinger, Ema, History, ImageReader, ImageWriter, IndicatorLayout, Macd, RollingMean, Rsi};
+use super::{
+    BadImage, Bollinger, Ema, History, ImageReader, ImageWriter, IndicatorLayout, Macd, Reading, RollingMean, Rsi,
+    StrategySlots,
+};
 
 /// State and last values; which of them mean what, the [`IndicatorLayout`] says.
 #[derive(Debug, Clone)]
@@ -83,6 +86,24 @@ impl Scalar {
         }
         for (mean, &period) in self.price_means.iter_mut().zip(&layout.price_means) {
             mean.on_value(period as u64, i, price, history.price(period));
+        }
+    }
+
+    /// What the strategies read.
+    pub(super) fn reading(&self, slots: &StrategySlots) -> Reading {
+        let (macd, bands) = (&self.macds[slots.macd_rsi_macd], &self.bands[slots.bands]);
+        Reading {
+            line: macd.line,
+            signal: macd.signal,
+            rsi: self.rsis[slots.macd_rsi_rsi].value(),
+            trend_rsi: self.rsis[slots.trend_rsi].value(),
+            trend_rsi_slow: self.rsis[slots.trend_rsi_slow].value(),
+            ma_fast: self.emas[slots.ma_fast].value(),
+            ma_slow: self.emas[slots.ma_slow].value(),
+            upper: bands.upper,
+            middle: bands.middle,
+            lower: bands.lower,
+            volume: self.volumes[slots.volume].value(),
         }
     }
 

@@ -1,35 +1,40 @@
 //! All indicators of one cell, updated together.
 
 use super::{
-    BadImage, Ema, History, ImageReader, ImageWriter, IndicatorLayout, Macd, RollingMean, Rsi, StrategySlots,
+    Arrival, BadImage, Change, Ema, History, ImageReader, ImageWriter, IndicatorLayout, Macd, Reading, RecentPrices,
+    RollingMean, Rsi,
     core::{Core, RSI_LANES},
     scalar::{Part, Scalar},
 };
-use crate::model::Indicators;
-
-/// What the strategies read at one bar; NaN where not ready.
-#[derive(Debug, Clone, Copy)]
-#[allow(missing_docs)] // the indicators' own names, and the slots of their strategies
-pub struct Reading {
-    pub line: f64,
-    pub signal: f64,
-    pub rsi: f64,
-    pub trend_rsi: f64,
-    pub trend_rsi_slow: f64,
-    pub ma_fast: f64,
-    pub ma_slow: f64,
-    pub upper: f64,
-    pub middle: f64,
-    pub lower: f64,
-    pub volume: f64,
-}
+use crate::{
+    lanes::{One, Vector},
+    model::Indicators,
+};
 
 /// State and last values of a cell's indicators; which of them mean what, the [`IndicatorLayout`] says.
 #[derive(Debug, Clone)]
+#[repr(C)]
 pub struct IndicatorSet {
     core: Core,
     /// The indicators one by one: until all of the core are ready, and afterwards where there are more than these.
     scalar: Option<Box<Scalar>>,
+}
+
+/// Something with a cell's indicators, which are updated side by side with those of others.
+pub(crate) trait HasIndicators {
+    fn indicators(&self) -> &IndicatorSet;
+    fn indicators_mut(&mut self) -> &mut IndicatorSet;
+}
+
+impl HasIndicators for IndicatorSet {
+    #[inline(always)]
+    fn indicators(&self) -> &IndicatorSet {
+        self
+    }
+    #[inline(always)]
+    fn indicators_mut(&mut self) -> &mut IndicatorSet {
+        self
+    }
 }
 
 impl IndicatorSet {
@@ -42,61 +47,101 @@ impl IndicatorSet {
     /// Takes bar `i`, the newest of `history`. Each indicator is computed once. Allocates nothing.
     #[inline(always)]
     pub fn on_bar(&mut self, layout: &IndicatorLayout, i: u64, history: &History) {
-        if i >= layout.lanes.ready {
-            self.core.step(&layout.lanes, history);
-            if layout.lanes.has_rest {
-                self.rest(layout, i, history);
-            }
-        } else {
-            self.first_bars(layout, i, history);
-        }
+        self.change(layout, i, history);
     }
 
+    /// Takes bar `i`, the newest of `history`, of one cell, whether everything is ready or not.
+    #[inline(always)]
+    pub(crate) fn change(&mut self, layout: &IndicatorLayout, i: u64, history: &History) -> Change<f64> {
+        if i < layout.lanes.ready {
+            return self.first_bars(layout, i, history);
+        }
+        let third_rsi = if layout.lanes.has_rest { self.rest(layout, i, history) } else { [f64::NAN; 2] };
+        let (price, volume) = (history.price(0), history.volume(0));
+        let leaving = self.admit(layout, i, price, volume);
+        Self::step::<One, Self>(layout, &mut [self], &Arrival { price, volume, leaving }, third_rsi)
+    }
+
+    /// Puts the values of bar `i` into the windows; returns what they push out.
+    #[inline(always)]
+    pub(crate) fn admit(&mut self, layout: &IndicatorLayout, i: u64, price: f64, volume: f64) -> [f64; 2] {
+        self.core.admit(&layout.lanes, i, price, volume)
+    }
+
+    /// Takes the newest bar of cells side by side, each of which is [ready](IndicatorLayout::ready) and has
+    /// [admitted](Self::admit) it; `third_rsi` is what [`rest`](Self::rest) gave.
+    #[inline(always)]
+    pub(crate) fn step<V: Vector, C: HasIndicators>(
+        layout: &IndicatorLayout,
+        cells: &mut [&mut C],
+        arrival: &Arrival<V::F>,
+        third_rsi: [V::F; 2],
+    ) -> Change<V::F> {
+        let (core, core_mut) = (core_of::<C>, core_of_mut::<C>);
+        Core::step::<V, C>(&layout.lanes, &layout.strategies, cells, core, core_mut, arrival, third_rsi)
+    }
+
+    /// Updates what the core has not got; the third RSI before and after.
     #[inline(never)]
-    fn rest(&mut self, layout: &IndicatorLayout, i: u64, history: &History) {
+    pub(crate) fn rest(&mut self, layout: &IndicatorLayout, i: u64, history: &History) -> [f64; 2] {
+        let before = self.third_rsi();
         if let Some(scalar) = &mut self.scalar {
             scalar.on_bar(layout, i, history, Part::Rest);
-            for (value, rsi) in self.core.rsis.iter_mut().zip(&scalar.rsis).skip(RSI_LANES) {
-                *value = rsi.value();
-            }
         }
+        [before, self.third_rsi()]
+    }
+
+    fn third_rsi(&self) -> f64 {
+        self.scalar.as_ref().and_then(|scalar| scalar.rsis.get(RSI_LANES)).map_or(f64::NAN, Rsi::value)
     }
 
     #[cold]
     #[inline(never)]
-    fn first_bars(&mut self, layout: &IndicatorLayout, i: u64, history: &History) {
+    fn first_bars(&mut self, layout: &IndicatorLayout, i: u64, history: &History) -> Change<f64> {
+        let (prices, volume) = ([0, 1, 2].map(|back| history.price(back)), history.volume(0));
+        self.admit(layout, i, prices[0], volume);
+        let before = self.reading(layout, i);
         if let Some(scalar) = &mut self.scalar {
             scalar.on_bar(layout, i, history, Part::All);
-            self.core.load(scalar);
+            self.core.load(scalar, [prices[0], volume], prices[1]);
         }
+        let now = self.reading(layout, i + 1);
         if i + 1 == layout.lanes.ready && !layout.lanes.has_rest {
             self.scalar = None;
         }
+        Change { now, before, prices, widths: self.core.widths((now.upper - now.lower) / now.middle) }
     }
 
-    /// What the strategies read.
-    #[inline(always)]
+    /// What the strategies read after `bars` bars.
     #[must_use]
-    pub fn reading(&self, slots: &StrategySlots) -> Reading {
-        let core = &self.core;
-        Reading {
-            line: core.line,
-            signal: core.signal,
-            rsi: core.rsis[slots.macd_rsi_rsi],
-            trend_rsi: core.rsis[slots.trend_rsi],
-            trend_rsi_slow: core.rsis[slots.trend_rsi_slow],
-            ma_fast: core.emas[2 + slots.ma_fast],
-            ma_slow: core.emas[2 + slots.ma_slow],
-            upper: core.upper,
-            middle: core.middle,
-            lower: core.lower,
-            volume: core.volume,
+    pub fn reading(&self, layout: &IndicatorLayout, bars: u64) -> Reading {
+        match &self.scalar {
+            Some(scalar) if bars <= layout.lanes.ready => scalar.reading(&layout.strategies),
+            _ => self.core.reading(&layout.lanes, &layout.strategies, self.third_rsi()),
         }
     }
 
-    /// Appends the whole state.
-    pub(crate) fn write_state(&self, out: &mut ImageWriter<'_>) {
-        self.core.write_state(out);
+    /// The newest prices, up to that of bar `i`.
+    #[inline]
+    pub(crate) fn recent_prices(&self, layout: &IndicatorLayout, i: u64) -> RecentPrices<'_> {
+        self.core.recent_prices(&layout.lanes, i)
+    }
+
+    /// Asks for the lines that every bar needs.
+    #[inline(always)]
+    pub(crate) fn prefetch(&self, layout: &IndicatorLayout) {
+        self.core.prefetch(&layout.lanes);
+    }
+
+    /// Asks for the place of bar `i` in its windows.
+    #[inline(always)]
+    pub(crate) fn prefetch_place(&self, layout: &IndicatorLayout, i: u64) {
+        self.core.prefetch_place(&layout.lanes, i);
+    }
+
+    /// Appends the whole state after `bars` bars.
+    pub(crate) fn write_state(&self, layout: &IndicatorLayout, bars: u64, out: &mut ImageWriter<'_>) {
+        self.core.write_state(&layout.lanes, bars, out);
         out.word(u64::from(self.scalar.is_some()));
         if let Some(scalar) = &self.scalar {
             scalar.write_state(out);
@@ -104,9 +149,15 @@ impl IndicatorSet {
     }
 
     /// Takes over the whole state of a set of the same layout.
-    pub(crate) fn read_state(layout: &IndicatorLayout, image: &mut ImageReader<'_>) -> Result<Self, BadImage> {
-        let core = Core::read_state(image)?;
-        let mut scalar = image.flag()?.then(|| Box::new(Scalar::new(layout)));
+    pub(crate) fn read_state(
+        layout: &IndicatorLayout,
+        bars: u64,
+        image: &mut ImageReader<'_>,
+    ) -> Result<Self, BadImage> {
+        let core = Core::read_state(&layout.lanes, bars, image)?;
+        let wanted = layout.lanes.has_rest || bars < layout.lanes.ready;
+        image.expect("indicators one by one", u64::from(wanted))?;
+        let mut scalar = wanted.then(|| Box::new(Scalar::new(layout)));
         if let Some(scalar) = &mut scalar {
             scalar.read_state(image)?;
         }
@@ -119,74 +170,63 @@ impl IndicatorSet {
         self.scalar.as_ref().map_or(0, |scalar| size_of::<Scalar>() + scalar.bytes())
     }
 
-    fn ema(&self, slot: usize) -> f64 {
-        match slot {
-            0 | 1 => self.core.emas[2 + slot],
-            _ => self.scalar.as_ref().and_then(|s| s.emas.get(slot)).map_or(f64::NAN, Ema::value),
-        }
-    }
-
-    fn rsi(&self, slot: usize) -> f64 {
-        match slot {
-            0..RSI_LANES => self.core.rsis[slot],
-            _ => self.scalar.as_ref().and_then(|s| s.rsis.get(slot)).map_or(f64::NAN, Rsi::value),
-        }
-    }
-
-    fn macd(&self, slot: usize) -> [f64; 3] {
-        let values = |macd: &Macd| [macd.line, macd.signal, macd.histogram];
-        match slot {
-            0 => [self.core.line, self.core.signal, self.core.line - self.core.signal],
-            _ => self.scalar.as_ref().and_then(|s| s.macds.get(slot)).map_or([f64::NAN; 3], values),
-        }
-    }
-
-    fn bands(&self, slot: usize) -> [f64; 3] {
-        match slot {
-            0 => [self.core.upper, self.core.middle, self.core.lower],
-            _ => {
-                let bands = self.scalar.as_ref().and_then(|s| s.bands.get(slot));
-                bands.map_or([f64::NAN; 3], |bands| [bands.upper, bands.middle, bands.lower])
-            }
-        }
-    }
-
-    fn volume(&self, slot: usize) -> f64 {
-        match slot {
-            0 => self.core.volume,
-            _ => self.scalar.as_ref().and_then(|s| s.volumes.get(slot)).map_or(f64::NAN, RollingMean::value),
-        }
-    }
-
-    /// The published indicators; all NaN where the layout does not publish.
+    /// The published indicators after `bars` bars; all NaN where the layout does not publish.
     #[must_use]
-    pub fn published(&self, layout: &IndicatorLayout) -> Indicators {
-        let Some(slots) = &layout.published else {
+    pub fn published(&self, layout: &IndicatorLayout, bars: u64) -> Indicators {
+        let (Some(slots), Some(rest)) = (&layout.published, &self.scalar) else {
             return Indicators::NONE;
         };
-        let sma = |slot: usize| {
-            self.scalar.as_ref().and_then(|s| s.price_means.get(slot)).map_or(f64::NAN, RollingMean::value)
+        let packed = bars > layout.lanes.ready;
+        let at = self.reading(layout, bars);
+        let ema = |slot: usize| match slot {
+            0 | 1 if packed => self.core.lines[0].0[2 + slot],
+            _ => rest.emas.get(slot).map_or(f64::NAN, Ema::value),
         };
-        let ([macd_line, macd_signal, macd_hist], [bb_upper, bb_middle, bb_lower]) =
-            (self.macd(slots.macd), self.bands(slots.bands));
+        let rsi = |slot: usize| match slot {
+            0..RSI_LANES if packed => self.core.lines[2].0[2 + slot],
+            _ => rest.rsis.get(slot).map_or(f64::NAN, Rsi::value),
+        };
+        let values = |macd: &Macd| [macd.line, macd.signal, macd.histogram];
+        let [macd_line, macd_signal, macd_hist] = match slots.macd {
+            0 if packed => [at.line, at.signal, at.line - at.signal],
+            slot => rest.macds.get(slot).map_or([f64::NAN; 3], values),
+        };
+        let [bb_upper, bb_middle, bb_lower] = match slots.bands {
+            0 if packed => [at.upper, at.middle, at.lower],
+            slot => rest.bands.get(slot).map_or([f64::NAN; 3], |bands| [bands.upper, bands.middle, bands.lower]),
+        };
+        let sma = |slot: usize| rest.price_means.get(slot).map_or(f64::NAN, RollingMean::value);
         Indicators {
             macd_line,
             macd_signal,
             macd_hist,
-            rsi_14: self.rsi(slots.rsi_14),
-            rsi_21: self.rsi(slots.rsi_21),
-            ema_50: self.ema(slots.ema_50),
-            ema_200: self.ema(slots.ema_200),
+            rsi_14: rsi(slots.rsi_14),
+            rsi_21: rsi(slots.rsi_21),
+            ema_50: ema(slots.ema_50),
+            ema_200: ema(slots.ema_200),
             bb_upper,
             bb_middle,
             bb_lower,
-            volume_sma_20: self.volume(slots.volume),
+            volume_sma_20: match slots.volume {
+                0 if packed => at.volume,
+                slot => rest.volumes.get(slot).map_or(f64::NAN, RollingMean::value),
+            },
             sma_50: sma(slots.sma_50),
             sma_200: sma(slots.sma_200),
-            ema_12: self.ema(slots.ema_12),
-            ema_26: self.ema(slots.ema_26),
+            ema_12: ema(slots.ema_12),
+            ema_26: ema(slots.ema_26),
         }
     }
+}
+
+#[inline(always)]
+fn core_of<C: HasIndicators>(cell: &C) -> &Core {
+    &cell.indicators().core
+}
+
+#[inline(always)]
+fn core_of_mut<C: HasIndicators>(cell: &mut C) -> &mut Core {
+    &mut cell.indicators_mut().core
 }
 
 #[cfg(test)]
@@ -220,21 +260,21 @@ mod tests {
             let packed = IndicatorLayout::new(&params, publish);
             let mut single = packed.clone();
             single.lanes.ready = u64::MAX;
-            let mut histories = [&packed, &single].map(|layout| History::new(256, layout.prices_in_a_row()));
+            let mut histories = [(); 2].map(|()| History::new(256));
             let mut sets = [IndicatorSet::new(&packed), IndicatorSet::new(&single)];
             for (i, (price, volume)) in bars().enumerate() {
                 for ((set, history), layout) in sets.iter_mut().zip(&mut histories).zip([&packed, &single]) {
                     history.push(price, price, price, volume);
                     set.on_bar(layout, i as u64, history);
                 }
-                let bits = |set: &IndicatorSet| {
-                    let at = set.reading(&packed.strategies);
+                let bits = |(set, layout): (&IndicatorSet, &IndicatorLayout)| {
+                    let at = set.reading(layout, i as u64 + 1);
                     let averages = [at.line, at.signal, at.ma_fast, at.ma_slow, at.volume];
                     let others = [at.rsi, at.trend_rsi, at.trend_rsi_slow, at.upper, at.middle, at.lower];
-                    let published = set.published(&packed).values().map(f64::to_bits);
+                    let published = set.published(layout, i as u64 + 1).values().map(f64::to_bits);
                     (averages.map(f64::to_bits), others.map(f64::to_bits), published)
                 };
-                assert_eq!(bits(&sets[0]), bits(&sets[1]), "bar {i}");
+                assert_eq!(bits((&sets[0], &packed)), bits((&sets[1], &single)), "bar {i}");
             }
         }
     }

@@ -48,6 +48,11 @@ impl Server {
         redis::Client::open(self.url("")).unwrap().get_connection().unwrap()
     }
 
+    /// Its process.
+    pub(crate) fn pid(&self) -> rustix::process::Pid {
+        rustix::process::Pid::from_child(&self.child)
+    }
+
     /// Ends the server at once.
     pub(crate) fn kill(&mut self) {
         self.child.kill().unwrap();

@@ -37,7 +37,10 @@ impl TlsError {
 
     /// Nothing was loaded to make TLS connections with.
     pub(super) fn unprepared() -> Self {
-        Self { text: "TLS has not been set up for this connection".to_owned(), permanent: true }
+        Self {
+            text: "TLS (rediss://) is not supported by this command; use redis:// or redis+unix://".to_owned(),
+            permanent: true,
+        }
     }
 
     /// The handshake has taken too long.

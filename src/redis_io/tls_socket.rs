@@ -148,3 +148,106 @@ fn wait(stream: &TcpStream, flags: PollFlags, deadline: Instant) -> io::Result<(
         Err(error) => Err(error.into()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Address, Command, Link, LinkOptions, OwnedReply, TlsFiles, testing::Server};
+    use super::*;
+    use rustix::process::{Signal, kill_process};
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    /// A server that speaks TLS, and a link to it.
+    fn start(dir: &std::path::Path) -> (Server, Link) {
+        let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+        let (cert, key) = (dir.join("cert.pem"), dir.join("key.pem"));
+        std::fs::write(&cert, made.cert.pem()).unwrap();
+        std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
+        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let (cert, key) = (cert.to_str().unwrap(), key.to_str().unwrap());
+        let server = Server::start(&[
+            "--tls-port",
+            &port.to_string(),
+            "--tls-cert-file",
+            cert,
+            "--tls-key-file",
+            key,
+            "--tls-auth-clients",
+            "no",
+            "--tls-ca-cert-file",
+            cert,
+        ]);
+        let tls = Tls::load(TlsFiles { ca: Some(std::path::Path::new(cert)), client: None }).unwrap();
+        let address: Address = format!("rediss://localhost:{port}").parse().unwrap();
+        let link = Link::connect(&address, &LinkOptions { tls: Some(tls), ..LinkOptions::default() }).unwrap();
+        (server, link)
+    }
+
+    #[test]
+    fn large_values_go_both_ways_and_many_replies_come_at_once() {
+        let dir = tempfile::tempdir().unwrap();
+        let (_server, mut link) = start(dir.path());
+        let value: Vec<u8> = (0..10_000_000u32).map(|i| (i % 251) as u8).collect();
+        let set = link.request("SET", 10 * SECOND, |out| {
+            Command::new(out, 3).arg("SET").arg("k").arg(&value);
+        });
+        assert_eq!(set.unwrap(), OwnedReply::Simple("OK".into()));
+        let get = link.request("GET", 10 * SECOND, |out| {
+            Command::new(out, 2).arg("GET").arg("k");
+        });
+        assert!(get.unwrap().bytes() == Some(&value[..]));
+        // Replies that share a record: whoever reads until nothing comes has all of them, and may wait for the socket.
+        for i in 0..1_000 {
+            Command::new(link.outbox(), 2).arg("ECHO").arg(i.to_string());
+        }
+        let (mut answers, deadline) = (0, Instant::now() + 10 * SECOND);
+        while answers < 1_000 {
+            assert!(Instant::now() < deadline, "{answers} answers");
+            link.write_pending().unwrap();
+            while link.fill().unwrap() > 0 {}
+            while let Some(len) = link.reply().unwrap() {
+                let found = OwnedReply::parse(&link.received()[..len]).unwrap();
+                assert_eq!(found.text(), Some(answers.to_string().as_str()));
+                link.consume(len);
+                answers += 1;
+            }
+            if answers < 1_000 {
+                let left = Timespec { tv_sec: 10, tv_nsec: 0 };
+                poll(&mut [PollFd::new(&link, PollFlags::IN)], Some(&left)).unwrap();
+            }
+        }
+    }
+
+    #[test]
+    fn what_a_full_socket_does_not_take_is_sent_once() {
+        let dir = tempfile::tempdir().unwrap();
+        let (server, mut link) = start(dir.path());
+        let value: Vec<u8> = (0..30_000_000u32).map(|i| (i % 253) as u8).collect();
+        let mut bytes = Vec::new();
+        Command::new(&mut bytes, 3).arg("SET").arg("k").arg(&value);
+        kill_process(server.pid(), Signal::STOP).unwrap();
+        let (mut written, mut refused) = (0, 0);
+        while refused < 100 {
+            let len = link.write(&bytes[written..]).unwrap();
+            written += len;
+            refused += u32::from(len == 0);
+        }
+        assert!(written < bytes.len(), "the socket took all of it");
+        kill_process(server.pid(), Signal::CONT).unwrap();
+        let deadline = Instant::now() + 20 * SECOND;
+        while written < bytes.len() {
+            assert!(Instant::now() < deadline, "{written} bytes");
+            written += link.write(&bytes[written..]).unwrap();
+        }
+        while link.reply().unwrap().is_none() {
+            assert!(Instant::now() < deadline, "no answer");
+            link.fill().unwrap();
+        }
+        assert_eq!(link.received(), b"+OK\r\n");
+        link.consume(5);
+        let get = link.request("GET", 20 * SECOND, |out| {
+            Command::new(out, 2).arg("GET").arg("k");
+        });
+        assert!(get.unwrap().bytes() == Some(&value[..]));
+    }
+}

@@ -1,72 +1,48 @@
 //! `bollinger_breakout`: breakouts from the bands after a consolidation within them, and squeezes that begin to widen.
 
-use super::{BarView, Fired, better, clamp};
+use super::{
+    BarView, Findings, Fired, better, clamp,
+    row::Row,
+    traces::{Reach, flag},
+};
 use crate::{
     config::BollingerParams,
-    indicators::{BadImage, ImageReader, ImageWriter},
-    model::{Candidate, Side, SignalKind},
+    lanes::Vector,
+    model::{Candidate, Side, SignalKind, Strategy},
 };
 
-/// State of the strategy on one cell.
-#[derive(Debug, Clone)]
-pub(super) struct BollingerBreakout {
-    /// Bit k: bar `i − k` closed within its own bands.
-    within: u128,
-    width: f64,
-    width_before: f64,
-    bullish: bool,
-    bearish: bool,
-    squeezed: bool,
-}
+/// Which conditions hold at the bars that have just closed. Bit k of `within`: bar `i − k` closed within its own bands.
+/// Of `flags` it reads those of the bar before; returns what holds now: the breakouts, and the squeeze.
+#[inline(always)]
+pub(super) fn fires<V: Vector>(
+    params: &BollingerParams,
+    reach: Reach,
+    row: &Row<V>,
+    within: &mut V::B,
+    flags: V::B,
+    findings: &mut Findings<V>,
+) -> [V::M; 3] {
+    let now = &row.change.now;
+    let (upper, middle, lower) = (now.upper, now.middle, now.lower);
+    let [price, before, _] = row.change.prices;
+    let [width, width_1, width_2] = row.change.widths;
 
-impl Default for BollingerBreakout {
-    fn default() -> Self {
-        Self { within: 0, width: f64::NAN, width_before: f64::NAN, bullish: false, bearish: false, squeezed: false }
-    }
-}
+    let count = reach.count::<V>(*within, row.far.within);
+    let consolidated = V::and(row.ripe.bands, V::at_least(count, params.consolidation_min_bars as u64));
+    let armed = V::and(consolidated, row.volume_gate(params.volume_confirmation, params.volume_threshold));
+    let climbs = V::and(V::ge(row.high, upper), V::and(V::gt(price, middle), V::gt(price, before)));
+    let falls = V::and(V::le(row.low, lower), V::and(V::lt(price, middle), V::lt(price, before)));
+    let bullish = V::and(armed, V::or(V::gt(price, upper), climbs));
+    let bearish = V::and(armed, V::or(V::lt(price, lower), falls));
+    let widening = V::and(V::gt(width, width_1), V::gt(width_1, width_2));
+    let narrow = V::le(width, V::mul(V::splat(params.squeeze_threshold), row.scale));
+    let squeezed = V::and(narrow, widening);
 
-impl BollingerBreakout {
-    /// Which conditions hold at the bar that has just closed.
-    #[inline(always)]
-    pub(super) fn fires(&mut self, params: &BollingerParams, view: &BarView<'_>) -> Fired {
-        let (upper, middle, lower, width) = (view.now.upper, view.now.middle, view.now.lower, view.width);
-        let (price, before) = (view.price(), view.price_before());
-
-        let ready = view.i + 1 >= (params.period + params.consolidation_bars) as u64;
-        let recent = (1u128 << params.consolidation_bars) - 1;
-        let consolidated = ready & ((self.within & recent).count_ones() as usize >= params.consolidation_min_bars);
-        let armed = consolidated & view.volume_gate(params.volume_confirmation, params.volume_threshold);
-        let above = (price > upper) | ((view.high >= upper) & (price > middle) & (price > before));
-        let below = (price < lower) | ((view.low <= lower) & (price < middle) & (price < before));
-        let (bullish, bearish) = (armed & above, armed & below);
-        let widening = (width > self.width) & (self.width > self.width_before);
-        let squeezed = (width <= params.squeeze_threshold * view.scale) & widening;
-
-        let fired = Fired::BUY.when(bullish & !self.bullish)
-            | Fired::SELL.when(bearish & !self.bearish)
-            | Fired::SQUEEZE.when(squeezed & !self.squeezed);
-        (self.bullish, self.bearish, self.squeezed) = (bullish, bearish, squeezed);
-        (self.width_before, self.width) = (self.width, width);
-        self.within = self.within << 1 | u128::from((lower <= price) & (price <= upper));
-        fired
-    }
-
-    pub(super) fn write_state(&self, out: &mut ImageWriter<'_>) {
-        out.long(self.within);
-        out.reals(&[self.width, self.width_before]);
-        out.words(&[self.bullish, self.bearish, self.squeezed].map(u64::from));
-    }
-
-    pub(super) fn read_state(image: &mut ImageReader<'_>) -> Result<Self, BadImage> {
-        Ok(Self {
-            within: image.long()?,
-            width: image.real()?,
-            width_before: image.real()?,
-            bullish: image.flag()?,
-            bearish: image.flag()?,
-            squeezed: image.flag()?,
-        })
-    }
+    findings.add_fresh(Strategy::BollingerBreakout, Fired::BUY, bullish, flags, flag::BULLISH);
+    findings.add_fresh(Strategy::BollingerBreakout, Fired::SELL, bearish, flags, flag::BEARISH);
+    findings.add_fresh(Strategy::BollingerBreakout, Fired::SQUEEZE, squeezed, flags, flag::SQUEEZED);
+    *within = V::push(*within, V::and(V::le(lower, price), V::le(price, upper)));
+    [bullish, bearish, squeezed]
 }
 
 /// The best candidate of the conditions that hold.

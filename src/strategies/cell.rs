@@ -1,95 +1,43 @@
 //! A cell: one symbol on one timeframe, with its indicators and its five strategies.
-//!
-//! One bar is one function, compiled twice: for every processor of the architecture and for those with AVX2 and the bit
-//! instructions of its time. Both do the same operations in the same order, and so give the same bits.
-#![allow(unsafe_code)] // a function for some processors is called once these are known to be there
 
 use super::{
-    BarView, Fired, bollinger_breakout, bollinger_breakout::BollingerBreakout, ma_crossover, macd_rsi,
-    rsi_trend::RsiTrend, sr_breakout::SrBreakout, swing::SwingPoints,
+    BarView, Fired, bollinger_breakout,
+    layout::CellLayout,
+    ma_crossover, macd_rsi,
+    row::Ripe,
+    rsi_trend,
+    sr_breakout::Pivots,
+    traces::{Bits, Far, Traces},
 };
 use crate::{
     config::{PriceMethod, StrategyParams},
-    indicators::{BadImage, History, ImageReader, ImageWriter, IndicatorLayout, IndicatorSet, prefetch_all},
+    indicators::{BadImage, HasIndicators, History, ImageReader, ImageWriter, IndicatorSet, prefetch},
     model::{Bar, Candidate, Indicators, Strategy},
 };
 
-/// What all cells of one timeframe share.
-#[derive(Debug, Clone)]
-pub struct CellLayout {
-    /// Parameters of the strategies.
-    pub params: StrategyParams,
-    /// Which indicators there are.
-    pub indicators: IndicatorLayout,
-    /// Whether the processor has the instructions of a recent one.
-    wide: bool,
-}
-
-/// Whether the processor has what `Cell::step_wide` is made of.
-fn is_wide() -> bool {
-    #[cfg(target_arch = "x86_64")]
-    {
-        let vectors = is_x86_feature_detected!("avx2");
-        let bits = is_x86_feature_detected!("bmi1") && is_x86_feature_detected!("bmi2");
-        let counts = is_x86_feature_detected!("lzcnt") && is_x86_feature_detected!("popcnt");
-        vectors && bits && counts
-    }
-    #[cfg(not(target_arch = "x86_64"))]
-    false
-}
-
-impl CellLayout {
-    /// The layout for these parameters; with `publish`, the published indicators are computed as well.
-    #[must_use]
-    pub fn new(params: StrategyParams, publish: bool) -> Self {
-        let indicators = IndicatorLayout::new(&params, publish);
-        Self { params, indicators, wide: is_wide() }
-    }
-
-    /// The same layout for every processor of the architecture: what a test compares with.
-    #[must_use]
-    pub fn portable(mut self) -> Self {
-        self.wide = false;
-        self
-    }
-
-    /// Bars after which a cell has forgotten what came before them.
-    #[must_use]
-    pub fn settling_bars(&self) -> u64 {
-        self.indicators.settling_bars().max(self.min_history() as u64)
-    }
-
-    /// Bars a cell must keep for everything that looks back.
-    #[must_use]
-    pub fn min_history(&self) -> usize {
-        let p = &self.params;
-        let strategies = [
-            p.common.swing_lookback + 1,
-            p.macd_rsi.momentum_bars,
-            p.ma_crossover.trend_bars,
-            p.rsi_trend.momentum_bars,
-            p.bollinger_breakout.momentum_bars,
-            p.sr_breakout.lookback.max(p.sr_breakout.consolidation_bars),
-            5,
-        ];
-        strategies.into_iter().max().unwrap_or(0).max(self.indicators.longest_window()) + 1
-    }
-}
-
 /// One symbol on one timeframe: its state in a few cache lines, besides its history.
 #[derive(Debug, Clone)]
-#[repr(align(64))]
+#[repr(C, align(64))]
 pub struct Cell {
-    indicators: IndicatorSet,
-    history: History,
     /// Bars closed so far.
-    bars: u64,
-    price_scale: f64,
-    swings: SwingPoints,
-    bollinger_breakout: BollingerBreakout,
-    rsi_trend: RsiTrend,
-    sr_breakout: SrBreakout,
+    pub(super) bars: u64,
+    pub(super) price_scale: f64,
+    pub(super) history: History,
     method: PriceMethod,
+    pub(super) traces: Traces,
+    pub(super) pivots: Pivots,
+    pub(super) indicators: IndicatorSet,
+}
+
+impl HasIndicators for Cell {
+    #[inline(always)]
+    fn indicators(&self) -> &IndicatorSet {
+        &self.indicators
+    }
+    #[inline(always)]
+    fn indicators_mut(&mut self) -> &mut IndicatorSet {
+        &mut self.indicators
+    }
 }
 
 impl Cell {
@@ -99,116 +47,119 @@ impl Cell {
         Self {
             bars: 0,
             price_scale,
+            history: History::new(buffer_size.max(layout.min_history())),
             method,
-            history: History::new(buffer_size.max(layout.min_history()), layout.indicators.prices_in_a_row()),
+            traces: Traces::NONE,
+            pivots: Pivots::NONE,
             indicators: IndicatorSet::new(&layout.indicators),
-            swings: SwingPoints::default(),
-            rsi_trend: RsiTrend::default(),
-            bollinger_breakout: BollingerBreakout::default(),
-            sr_breakout: SrBreakout::default(),
         }
+    }
+
+    /// A cell that only fills a lane.
+    pub(super) fn nobodys() -> Self {
+        Self::new(&CellLayout::new(StrategyParams::default(), false), PriceMethod::Ohlc, 1.0, 0)
     }
 
     /// Takes the next closed bar and hands each signal it causes to `on_signal`, in the order of the strategies.
     ///
     /// Allocates nothing.
     #[inline]
-    pub fn on_bar(&mut self, layout: &CellLayout, bar: &Bar, mut on_signal: impl FnMut(Strategy, Candidate)) {
-        #[cfg(target_arch = "x86_64")]
-        if layout.wide {
-            // SAFETY: `wide` says that the processor has these instructions.
-            return unsafe { self.step_wide(layout, bar, &mut on_signal) };
-        }
-        self.step_plain(layout, bar, &mut on_signal);
+    pub fn on_bar(&mut self, layout: &CellLayout, bar: &Bar, on_signal: impl FnMut(Strategy, Candidate)) {
+        super::step::one(layout, self, bar, on_signal);
     }
 
-    /// Asks for the memory of the cell, but not for that of its history: worth it where a bar for it will come soon.
-    #[inline]
-    pub fn prefetch(&self) {
-        prefetch_all(self);
-    }
-
-    /// Asks for the part of the history that the next bar needs; the cell's own memory should be there by now.
-    #[inline]
-    pub fn prefetch_history(&self, layout: &CellLayout) {
-        self.history.prefetch(layout.indicators.volume_window());
-    }
-
-    #[cfg(target_arch = "x86_64")]
-    #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
-    fn step_wide(&mut self, layout: &CellLayout, bar: &Bar, on_signal: &mut impl FnMut(Strategy, Candidate)) {
-        self.step(layout, bar, on_signal);
-    }
-
-    #[inline(never)]
-    fn step_plain(&mut self, layout: &CellLayout, bar: &Bar, on_signal: &mut impl FnMut(Strategy, Candidate)) {
-        self.step(layout, bar, on_signal);
-    }
-
-    /// One bar through indicators and strategies.
+    /// Whether its next bar may be taken side by side with those of other cells of the layout.
     #[inline(always)]
-    fn step(&mut self, layout: &CellLayout, bar: &Bar, on_signal: &mut impl FnMut(Strategy, Candidate)) {
-        let price = match self.method {
+    #[must_use]
+    pub fn is_settled(&self, layout: &CellLayout) -> bool {
+        self.bars >= layout.settled
+    }
+
+    /// The price that the indicators read.
+    #[inline(always)]
+    pub(super) fn price_of(&self, bar: &Bar) -> f64 {
+        match self.method {
             PriceMethod::Ohlc => bar.close,
             PriceMethod::Vwap => bar.vwap,
             PriceMethod::Typical => bar.typical(),
-        };
-        let i = self.bars;
-        self.bars += 1;
-        let (params, slots) = (&layout.params, &layout.indicators.strategies);
-        let before = self.indicators.reading(slots);
-        self.history.push(price, bar.high, bar.low, bar.volume);
-        self.indicators.on_bar(&layout.indicators, i, &self.history);
-        let now = self.indicators.reading(slots);
-        let view = BarView {
-            i,
-            scale: self.price_scale,
-            history: &self.history,
-            high: bar.high,
-            low: bar.low,
-            prices: [price, self.history.price(1), self.history.price(2)],
-            now,
-            before,
-            volume_ratio: bar.volume / now.volume,
-            width: (now.upper - now.lower) / now.middle,
-        };
-        let divergences = self.swings.on_bar(&view, &params.common);
-        let only = |enabled: bool, fired: Fired| if enabled { fired } else { Fired::NONE };
-        let fired = [
-            only(params.macd_rsi.enabled, macd_rsi::fires(&params.macd_rsi, &view, divergences.macd_rsi)),
-            only(params.ma_crossover.enabled, ma_crossover::fires(&view)),
-            only(params.rsi_trend.enabled, self.rsi_trend.fires(&params.rsi_trend, &view, divergences.trend_rsi)),
-            only(params.bollinger_breakout.enabled, self.bollinger_breakout.fires(&params.bollinger_breakout, &view)),
-            only(params.sr_breakout.enabled, self.sr_breakout.fires(&params.sr_breakout, &view)),
-        ];
-        if fired.iter().fold(Fired::NONE, |all, &fired| all | fired).any() {
-            // Copies, so that on the other bars none of it need lie in memory.
-            let (view, fired) = (BarView { ..view }, { fired });
-            self.weigh(layout, &view, &fired, on_signal);
         }
     }
 
+    /// What its bar `i` may be looked at for.
+    #[inline(always)]
+    pub(super) fn ripe(layout: &CellLayout, i: u64) -> Ripe<bool> {
+        let p = &layout.params;
+        Ripe {
+            swings: i >= p.common.swing_min_index as u64,
+            // The slower index is ready from its period on, and all bars that are looked at must be.
+            trend: i >= (p.rsi_trend.trend_rsi_period + p.rsi_trend.trend_bars) as u64,
+            bands: i + 1 >= (p.bollinger_breakout.period + p.bollinger_breakout.consolidation_bars) as u64,
+            levels: i >= p.sr_breakout.consolidation_bars.max(1) as u64,
+        }
+    }
+
+    /// Asks for the memory of the cell, but not for what its number of bars tells the place of: worth it where a bar for
+    /// it will come soon.
+    #[inline]
+    pub fn prefetch(&self, layout: &CellLayout) {
+        prefetch(Some(&self.bars));
+        self.traces.lines.iter().for_each(|line| prefetch(Some(line)));
+        self.indicators.prefetch(&layout.indicators);
+        self.pivots.prefetch();
+    }
+
+    /// Asks for the rest of what the next bar needs; the cell's own memory should be there by now.
+    #[inline]
+    pub fn prefetch_history(&self, layout: &CellLayout) {
+        self.history.prefetch();
+        self.indicators.prefetch_place(&layout.indicators, self.bars);
+    }
+
+    /// Saves what the next bar shifts out of the histories, where any is looked at so far back.
+    #[inline(always)]
+    pub(super) fn carry(&mut self, layout: &CellLayout) -> Far {
+        if layout.reaches.long { self.traces.carry(&layout.reaches) } else { Far::default() }
+    }
+
+    /// Highs and lows that are pivots.
+    #[inline(always)]
+    fn pivot_bits(&self) -> [u128; 2] {
+        [self.traces.bits(Bits::Highs), self.traces.bits(Bits::Lows)]
+    }
+
+    /// Whether the move of the newest bar may break a level.
+    #[inline(always)]
+    pub(super) fn may_break(&self, layout: &CellLayout) -> bool {
+        let recent = self.indicators.recent_prices(&layout.indicators, self.bars - 1);
+        let price = |back: usize| recent.get(back).unwrap_or_else(|| self.history.price(back));
+        let (params, bits) = (&layout.params.sr_breakout, self.pivot_bits());
+        self.pivots.may_break(params, [price(1), price(0)], self.price_scale, bits)
+    }
+
     /// Makes the candidates of the conditions that hold.
-    #[cold]
     #[inline(never)]
-    fn weigh(
+    pub(super) fn weigh(
         &self,
         layout: &CellLayout,
         view: &BarView<'_>,
-        fired: &[Fired; Strategy::COUNT],
+        all: u64,
         on_signal: &mut impl FnMut(Strategy, Candidate),
     ) {
         let p = &layout.params;
-        for (strategy, &fired) in Strategy::ALL.into_iter().zip(fired) {
+        for strategy in Strategy::ALL {
+            let fired = Fired::of(strategy, all);
             if !fired.any() {
                 continue;
             }
             let candidate = match strategy {
                 Strategy::MacdRsi => macd_rsi::candidate(&p.macd_rsi, view, fired),
                 Strategy::MaCrossover => ma_crossover::candidate(&p.ma_crossover, view, fired),
-                Strategy::RsiTrend => self.rsi_trend.candidate(&p.rsi_trend, view, fired),
+                Strategy::RsiTrend => {
+                    let sides = [self.traces.bits(Bits::Above), self.traces.bits(Bits::Below)];
+                    rsi_trend::candidate(&p.rsi_trend, view, fired, sides)
+                }
                 Strategy::BollingerBreakout => bollinger_breakout::candidate(&p.bollinger_breakout, view, fired),
-                Strategy::SrBreakout => self.sr_breakout.candidate(&p.sr_breakout, view, fired),
+                Strategy::SrBreakout => self.pivots.candidate(&p.sr_breakout, view, fired, self.pivot_bits()),
                 // Weighs nothing: whoever wants it adds it to what a cell finds.
                 Strategy::Probe => None,
             };
@@ -219,15 +170,13 @@ impl Cell {
     }
 
     /// Appends the whole state that bars have made, as bytes that say nothing of how it lies in memory.
-    pub fn write_state(&self, out: &mut Vec<u8>) {
+    pub fn write_state(&self, layout: &CellLayout, out: &mut Vec<u8>) {
         let out = &mut ImageWriter(out);
         out.word(self.bars);
         self.history.write_state(out, self.bars);
-        self.indicators.write_state(out);
-        self.swings.write_state(out);
-        self.rsi_trend.write_state(out);
-        self.bollinger_breakout.write_state(out);
-        self.sr_breakout.write_state(out);
+        self.indicators.write_state(&layout.indicators, self.bars, out);
+        self.traces.write_state(out);
+        self.pivots.write_state(out);
     }
 
     /// Becomes the cell whose state [`write_state`](Self::write_state) wrote: from its next bar on it does what that one
@@ -238,19 +187,20 @@ impl Cell {
     pub fn read_state(&mut self, layout: &CellLayout, image: &[u8]) -> Result<(), BadImage> {
         let image = &mut ImageReader(image);
         let bars = image.word()?;
-        let capacity = self.history.capacity();
-        let mut history = History::new(capacity, layout.indicators.prices_in_a_row());
+        // One a second makes this many in 136 years; the places in the windows are not told beyond.
+        if bars >= u64::from(u32::MAX) {
+            return Err(BadImage::Other { what: "bars closed", found: bars, wanted: u64::from(u32::MAX) - 1 });
+        }
+        let mut history = History::new(self.history.capacity());
         history.read_state(image, bars, layout.min_history())?;
         let restored = Self {
             bars,
             price_scale: self.price_scale,
-            method: self.method,
             history,
-            indicators: IndicatorSet::read_state(&layout.indicators, image)?,
-            swings: SwingPoints::read_state(image)?,
-            rsi_trend: RsiTrend::read_state(image)?,
-            bollinger_breakout: BollingerBreakout::read_state(image)?,
-            sr_breakout: SrBreakout::read_state(image)?,
+            method: self.method,
+            indicators: IndicatorSet::read_state(&layout.indicators, bars, image)?,
+            traces: Traces::read_state(image)?,
+            pivots: Pivots::read_state(image)?,
         };
         image.end()?;
         *self = restored;
@@ -281,7 +231,7 @@ impl Cell {
     /// The published indicators at the newest bar.
     #[must_use]
     pub fn published(&self, layout: &CellLayout) -> Indicators {
-        self.indicators.published(&layout.indicators)
+        self.indicators.published(&layout.indicators, self.bars)
     }
 
     /// Bytes the cell occupies.

@@ -45,9 +45,9 @@ fn cell(layout: &CellLayout, buffer: usize) -> Cell {
     Cell::new(layout, PriceMethod::Ohlc, 0.05, buffer)
 }
 
-fn image(cell: &Cell) -> Vec<u8> {
+fn image(cell: &Cell, layout: &CellLayout) -> Vec<u8> {
     let mut image = Vec::new();
-    cell.write_state(&mut image);
+    cell.write_state(layout, &mut image);
     image
 }
 
@@ -55,7 +55,7 @@ fn image(cell: &Cell) -> Vec<u8> {
 fn a_restored_cell_goes_on_bit_for_bit() {
     let mut signals = 0;
     let mut other = StrategyParams::default();
-    (other.macd_rsi.rsi_period, other.bollinger_breakout.period) = (9, 33);
+    (other.macd_rsi.rsi_period, other.bollinger_breakout.period) = (9, 73);
     for (params, publish) in [(StrategyParams::default(), false), (StrategyParams::default(), true), (other, true)] {
         let layout = CellLayout::new(params, publish);
         for (seed, cut) in
@@ -69,7 +69,7 @@ fn a_restored_cell_goes_on_bit_for_bit() {
             for (buffer, used) in [(64, 0), (1_024, 0), (0, 350)] {
                 let mut restored = cell(&layout, buffer);
                 said(&mut restored, &layout, &bars[..used]);
-                restored.read_state(&layout, &image(&whole)).unwrap();
+                restored.read_state(&layout, &image(&whole, &layout)).unwrap();
                 assert_eq!(restored.bars(), *cut as u64);
                 let (mut one, mut two) = (whole.clone(), restored);
                 let want = said(&mut one, &layout, after);
@@ -78,7 +78,7 @@ fn a_restored_cell_goes_on_bit_for_bit() {
                 let bits = |cell: &Cell| cell.published(&layout).values().map(f64::to_bits);
                 assert_eq!(bits(&one), bits(&two), "cut at {cut}");
                 if buffer == 64 {
-                    assert_eq!(image(&one), image(&two));
+                    assert_eq!(image(&one, &layout), image(&two, &layout));
                 }
             }
         }
@@ -91,20 +91,20 @@ fn a_bad_image_says_why_and_changes_nothing() {
     let layout = CellLayout::new(StrategyParams::default(), true);
     let mut whole = cell(&layout, 64);
     said(&mut whole, &layout, &bars(3, 500));
-    let good = image(&whole);
+    let good = image(&whole, &layout);
     let mut target = cell(&layout, 64);
     said(&mut target, &layout, &bars(4, 90));
-    let before = image(&target);
+    let before = image(&target, &layout);
     assert_eq!(target.read_state(&layout, &good[..good.len() - 1]), Err(BadImage::TooShort));
     assert_eq!(target.read_state(&layout, &[&good[..], &[0; 8]].concat()), Err(BadImage::TooLong(8)));
     let few = CellLayout::new(StrategyParams::default(), false);
     let mut lean = cell(&few, 64);
     said(&mut lean, &few, &bars(3, 100));
-    assert!(matches!(target.read_state(&layout, &image(&lean)), Err(BadImage::Other { .. })));
+    assert!(matches!(target.read_state(&layout, &image(&lean, &few)), Err(BadImage::Other { .. })));
     let mut long = StrategyParams::default();
     long.bollinger_breakout.period = 1_000;
     let long = CellLayout::new(long, true);
     let wanted = BadImage::Other { what: "bars of history", found: 256, wanted: 500 };
     assert_eq!(cell(&long, 64).read_state(&long, &good), Err(wanted));
-    assert_eq!(image(&target), before);
+    assert_eq!(image(&target, &layout), before);
 }

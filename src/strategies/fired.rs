@@ -1,7 +1,9 @@
 //! Which conditions of a strategy hold at a bar.
 
-use crate::model::Side;
-use std::ops::BitOr;
+use crate::{
+    lanes::Vector,
+    model::{Side, Strategy},
+};
 
 /// A set of conditions: what a strategy finds without branching, on every bar; the candidates are made of it on the few
 /// bars on which it is not empty.
@@ -9,8 +11,8 @@ use std::ops::BitOr;
 pub(super) struct Fired(u8);
 
 impl Fired {
-    /// Nothing holds.
-    pub(super) const NONE: Self = Self(0);
+    /// Whatever there is.
+    pub(super) const ANY: Self = Self(u8::MAX);
     /// The strategy's own condition.
     pub(super) const BUY: Self = Self(1);
     pub(super) const SELL: Self = Self(2);
@@ -19,10 +21,16 @@ impl Fired {
     pub(super) const DIVERGENCE_SELL: Self = Self(8);
     pub(super) const SQUEEZE: Self = Self(16);
 
-    /// This set where the condition holds, else none.
+    /// The conditions of a strategy out of those of all.
     #[inline(always)]
-    pub(super) fn when(self, condition: bool) -> Self {
-        Self(self.0 * u8::from(condition))
+    pub(super) fn of(strategy: Strategy, all: u64) -> Self {
+        Self((all >> (8 * strategy.index())) as u8)
+    }
+
+    /// These conditions of a strategy as part of those of all.
+    #[inline(always)]
+    pub(super) const fn within_all(self, strategy: Strategy) -> u64 {
+        (self.0 as u64) << (8 * strategy.index())
     }
 
     /// Whether a condition of `other` holds.
@@ -52,10 +60,26 @@ impl Fired {
     }
 }
 
-impl BitOr for Fired {
-    type Output = Self;
+/// The conditions of all strategies that hold, for each cell of a row: a byte a strategy.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Findings<V: Vector>(pub(super) V::B);
+
+impl<V: Vector> Findings<V> {
+    /// Nothing holds.
     #[inline(always)]
-    fn bitor(self, other: Self) -> Self {
-        Self(self.0 | other.0)
+    pub(super) fn none() -> Self {
+        Self(V::words(0))
+    }
+
+    /// One more condition of a strategy.
+    #[inline(always)]
+    pub(super) fn add(&mut self, strategy: Strategy, fired: Fired, condition: V::M) {
+        self.0 = V::or_if(self.0, condition, fired.within_all(strategy));
+    }
+
+    /// The same of a condition that counts only where it did not hold at the bar before, as `flag` of `flags` says.
+    #[inline(always)]
+    pub(super) fn add_fresh(&mut self, strategy: Strategy, fired: Fired, condition: V::M, flags: V::B, flag: u64) {
+        self.add(strategy, fired, V::and(condition, V::not(V::any(flags, flag))));
     }
 }

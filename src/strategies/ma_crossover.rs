@@ -1,22 +1,24 @@
 //! `ma_crossover`: golden and death crosses of two exponential moving averages.
 
-use super::{BarView, Fired, better, clamp};
+use super::{BarView, Findings, Fired, better, clamp, row::Row};
 use crate::{
     config::MaCrossoverParams,
     indicators::Reading,
-    model::{Candidate, Side, SignalKind},
+    lanes::Vector,
+    model::{Candidate, Side, SignalKind, Strategy},
 };
 
-/// Which conditions hold at the bar that has just closed.
+/// Which conditions hold at the bars that have just closed.
 ///
 /// The averages' relative distance has the sign of their difference, the slow one being above zero: it need not be
 /// divided out on every bar.
 #[inline(always)]
-pub(super) fn fires(view: &BarView<'_>) -> Fired {
-    let (now, before) = (&view.now, &view.before);
-    let golden = (before.ma_fast <= before.ma_slow) & (now.ma_fast > now.ma_slow);
-    let death = (before.ma_fast >= before.ma_slow) & (now.ma_fast < now.ma_slow);
-    Fired::BUY.when(golden) | Fired::SELL.when(death)
+pub(super) fn fires<V: Vector>(row: &Row<V>, findings: &mut Findings<V>) {
+    let (now, before) = (&row.change.now, &row.change.before);
+    let golden = V::and(V::le(before.ma_fast, before.ma_slow), V::gt(now.ma_fast, now.ma_slow));
+    let death = V::and(V::ge(before.ma_fast, before.ma_slow), V::lt(now.ma_fast, now.ma_slow));
+    findings.add(Strategy::MaCrossover, Fired::BUY, golden);
+    findings.add(Strategy::MaCrossover, Fired::SELL, death);
 }
 
 /// The candidate of the condition that holds.
@@ -32,7 +34,7 @@ fn cross(params: &MaCrossoverParams, view: &BarView<'_>, side: Side) -> Candidat
     let volume = view.volume_factor(params.volume_confirmation, params.volume_threshold);
     // A move before the first bar is none: its price is NaN.
     let moves = (0..params.trend_bars).filter(|&back| {
-        let (price, before) = (view.history.price(back), view.history.price(back + 1));
+        let (price, before) = (view.price_back(back), view.price_back(back + 1));
         match side {
             Side::Buy => price > before,
             Side::Sell => price < before,

@@ -1,23 +1,34 @@
 //! `macd_rsi`: crossings of the MACD and its signal, confirmed by the RSI; swing divergences of price, MACD and RSI.
 
-use super::{BarView, Fired, better, clamp};
+use super::{BarView, Findings, Fired, better, clamp, row::Row};
 use crate::{
     config::MacdRsiParams,
-    model::{Candidate, Side, SignalKind},
+    lanes::Vector,
+    model::{Candidate, Side, SignalKind, Strategy},
 };
 
-/// Which conditions hold at the bar that has just closed; `divergences` are those of MACD and RSI.
+/// Which conditions hold at the bars that have just closed; `divergences` are those of MACD and RSI.
 #[inline(always)]
-pub(super) fn fires(params: &MacdRsiParams, view: &BarView<'_>, divergences: Fired) -> Fired {
-    let (now, before) = (&view.now, &view.before);
-    let above = (before.line <= before.signal) & (now.line > now.signal);
-    let below = (before.line >= before.signal) & (now.line < now.signal);
-    let strong =
-        ((before.rsi <= params.rsi_oversold) & (now.rsi > params.rsi_oversold)) | (now.rsi > params.rsi_midline);
-    let weak =
-        ((before.rsi >= params.rsi_overbought) & (now.rsi < params.rsi_overbought)) | (now.rsi < params.rsi_midline);
-    let fired = Fired::BUY.when(above & strong) | Fired::SELL.when(below & weak);
-    if params.divergences { fired | divergences } else { fired }
+pub(super) fn fires<V: Vector>(
+    params: &MacdRsiParams,
+    row: &Row<V>,
+    [bullish, bearish]: [V::M; 2],
+    findings: &mut Findings<V>,
+) {
+    let (now, before) = (&row.change.now, &row.change.before);
+    let (oversold, overbought) = (V::splat(params.rsi_oversold), V::splat(params.rsi_overbought));
+    let midline = V::splat(params.rsi_midline);
+    let above = V::and(V::le(before.line, before.signal), V::gt(now.line, now.signal));
+    let below = V::and(V::ge(before.line, before.signal), V::lt(now.line, now.signal));
+    let recovers = V::and(V::le(before.rsi, oversold), V::gt(now.rsi, oversold));
+    let fades = V::and(V::ge(before.rsi, overbought), V::lt(now.rsi, overbought));
+    let strong = V::or(recovers, V::gt(now.rsi, midline));
+    let weak = V::or(fades, V::lt(now.rsi, midline));
+    findings.add(Strategy::MacdRsi, Fired::BUY, V::and(above, strong));
+    findings.add(Strategy::MacdRsi, Fired::SELL, V::and(below, weak));
+    let wanted = V::always(params.divergences);
+    findings.add(Strategy::MacdRsi, Fired::DIVERGENCE_BUY, V::and(bullish, wanted));
+    findings.add(Strategy::MacdRsi, Fired::DIVERGENCE_SELL, V::and(bearish, wanted));
 }
 
 /// The best candidate of the conditions that hold.

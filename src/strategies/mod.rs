@@ -10,19 +10,26 @@ mod bollinger_breakout;
 mod cell;
 #[cfg(test)]
 mod cell_tests;
+mod cells;
 mod fired;
+mod layout;
 mod ma_crossover;
 mod macd_rsi;
+mod row;
 mod rsi_trend;
 mod sr_breakout;
+mod step;
 mod swing;
+mod traces;
 mod view;
 
-pub use cell::{Cell, CellLayout};
+pub use cell::Cell;
+pub use cells::Cells;
+pub use layout::CellLayout;
 pub use view::BarView;
 
 use crate::model::Candidate;
-use fired::Fired;
+use fired::{Findings, Fired};
 
 /// The number within [0, 1] that is nearest to `x`.
 #[inline]

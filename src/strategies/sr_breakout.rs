@@ -3,64 +3,27 @@
 //! Only pivots are tracked from bar to bar, as bits of a word. The levels themselves are made of them only on the few
 //! bars that could break one: the price moved, and the volume is there.
 
-use super::{BarView, Fired, clamp};
+use super::{BarView, Findings, Fired, clamp, row::Row, traces::flag};
 use crate::{
     config::{MAX_LOOKBACK, SrParams},
-    indicators::{BadImage, History, ImageReader, ImageWriter},
-    model::{Candidate, Side, SignalKind},
+    indicators::{BadImage, History, ImageReader, ImageWriter, prefetch_all},
+    lanes::Vector,
+    model::{Candidate, Side, SignalKind, Strategy},
 };
 
 /// Bars between a pivot and the newest bar that is known when its level is used.
-const PIVOT_LAG: usize = 3;
-/// Places for the prices of the newest pivots; one of them may hold a bar that is none.
+pub(super) const PIVOT_LAG: usize = 3;
+/// Pivots on either side whose prices are kept.
 const RECENT: usize = 16;
 /// Most pivots in the longest look back: each needs two lower neighbours on either side.
 const MAX_PIVOTS: usize = MAX_LOOKBACK / 3 + 1;
 
-/// State of the strategy on one cell.
+/// Prices of the newest pivots of a cell, the newest first; NaN where there was none yet.
 #[derive(Debug, Clone)]
-pub(super) struct SrBreakout {
-    /// Bit k: bar `i − k` is a pivot; the newest that can be known is [`PIVOT_LAG`] bars back.
-    highs: u128,
-    lows: u128,
-    /// Prices of the newest pivots on either side, and at the place where the next one goes of a bar that may be none.
+#[repr(C, align(64))]
+pub(super) struct Pivots {
     tops: [f64; RECENT],
     bottoms: [f64; RECENT],
-    /// Where the next pivot goes.
-    next_top: u8,
-    next_bottom: u8,
-    /// Highs and lows of the newest three bars, NaN where there is none.
-    last_highs: [f64; 3],
-    last_lows: [f64; 3],
-    /// Bit k of each: bar `i − k` has a higher high (lower low) than both bars before it, and a lower high (higher low)
-    /// than the bar before it, than the bar two before it.
-    first_high: u8,
-    lower_high: u8,
-    lower_high_by_two: u8,
-    first_low: u8,
-    higher_low: u8,
-    higher_low_by_two: u8,
-}
-
-impl Default for SrBreakout {
-    fn default() -> Self {
-        Self {
-            highs: 0,
-            lows: 0,
-            tops: [f64::NAN; RECENT],
-            bottoms: [f64::NAN; RECENT],
-            next_top: 0,
-            next_bottom: 0,
-            last_highs: [f64::NAN; 3],
-            last_lows: [f64::NAN; 3],
-            first_high: 0,
-            lower_high: 0,
-            lower_high_by_two: 0,
-            first_low: 0,
-            higher_low: 0,
-            higher_low_by_two: 0,
-        }
-    }
 }
 
 /// A pivot: its price and how many bars ago it was.
@@ -78,116 +41,107 @@ struct Breakout {
     candidate: Candidate,
 }
 
-impl SrBreakout {
-    /// Whether the bar that has just closed could break a level: the price moved, and the volume is there.
+/// Whether the bars that have just closed could break a level: the price moved, and the volume is there.
+#[inline(always)]
+pub(super) fn fires<V: Vector>(params: &SrParams, row: &Row<V>, findings: &mut Findings<V>) {
+    let [price, before, _] = row.change.prices;
+    // Not an edge: a crossing is one already.
+    let gate = row.volume_gate(params.volume_confirmation, params.volume_threshold);
+    let possible = V::and(row.ripe.levels, gate);
+    findings.add(Strategy::SrBreakout, Fired::BUY, V::and(possible, V::gt(price, before)));
+    findings.add(Strategy::SrBreakout, Fired::SELL, V::and(possible, V::lt(price, before)));
+}
+
+/// Tells the pivots that become known with the bar before the newest, three bars back: of highs, and of lows. `highs` and
+/// `lows` are those of the newest three bars before this one; `flags` are updated.
+///
+/// Each bar is compared with the two before it once, and a pivot put together from the bits: highs and lows fall in no
+/// order that could be learnt.
+#[inline(always)]
+pub(super) fn track_pivots<V: Vector>(row: &Row<V>, highs: [V::F; 3], lows: [V::F; 3], flags: &mut V::B) -> [V::M; 2] {
+    let (high, low) = (row.high, row.low);
+    let mut bits = V::masked(V::shift(*flags), flag::OLDER);
+    let (under, under_by_two) = (V::lt(high, highs[0]), V::lt(high, highs[1]));
+    bits = V::or_if(bits, V::and(V::gt(high, highs[0]), V::gt(high, highs[1])), flag::FIRST_HIGH);
+    bits = V::or_if(bits, under, flag::LOWER_HIGH);
+    bits = V::or_if(bits, under_by_two, flag::LOWER_HIGH_BY_TWO);
+    let (over, over_by_two) = (V::gt(low, lows[0]), V::gt(low, lows[1]));
+    bits = V::or_if(bits, V::and(V::lt(low, lows[0]), V::lt(low, lows[1])), flag::FIRST_LOW);
+    bits = V::or_if(bits, over, flag::HIGHER_LOW);
+    bits = V::or_if(bits, over_by_two, flag::HIGHER_LOW_BY_TWO);
+    *flags = bits;
+    // At bar j, j + 1 and j + 2, of which the newest is the bar before this one.
+    let is_high = flag::FIRST_HIGH << PIVOT_LAG | flag::LOWER_HIGH << 2 | flag::LOWER_HIGH_BY_TWO << 1;
+    let is_low = flag::FIRST_LOW << PIVOT_LAG | flag::HIGHER_LOW << 2 | flag::HIGHER_LOW_BY_TWO << 1;
+    [V::has(bits, is_high), V::has(bits, is_low)]
+}
+
+impl Pivots {
+    /// None yet.
+    pub(super) const NONE: Self = Self { tops: [f64::NAN; RECENT], bottoms: [f64::NAN; RECENT] };
+
+    /// Asks for their memory.
     #[inline(always)]
-    pub(super) fn fires(&mut self, params: &SrParams, view: &BarView<'_>) -> Fired {
-        self.track_pivots(view);
-        let (price, before) = (view.price(), view.price_before());
-        // Not an edge: a crossing is one already.
-        let possible = (view.i >= params.consolidation_bars.max(1) as u64)
-            & view.volume_gate(params.volume_confirmation, params.volume_threshold);
-        if !possible || price == before {
-            return Fired::NONE;
-        }
-        let (fired, side) = if price > before { (Fired::BUY, Side::Buy) } else { (Fired::SELL, Side::Sell) };
-        fired.when(self.may_break(params, view, side))
+    pub(super) fn prefetch(&self) {
+        prefetch_all(self);
     }
 
-    /// The pivot that becomes known with the bar before this one lies three bars back. Each bar is compared with the two
-    /// before it once, and a pivot put together from the bits: highs and lows fall in no order that could be learnt.
     #[inline(always)]
-    fn track_pivots(&mut self, view: &BarView<'_>) {
-        let (high, low) = (view.high, view.low);
-        let ([high_1, high_2, high_3], [low_1, low_2, low_3]) = (self.last_highs, self.last_lows);
-        let bit = |word: u8, condition: bool| word << 1 | u8::from(condition);
-        // At bar j, j + 1 and j + 2, of which the newest is the bar before this one: bits 3, 2 and 1 of these words.
-        self.first_high = bit(self.first_high, (high > high_1) & (high > high_2));
-        self.lower_high = bit(self.lower_high, high < high_1);
-        self.lower_high_by_two = bit(self.lower_high_by_two, high < high_2);
-        self.first_low = bit(self.first_low, (low < low_1) & (low < low_2));
-        self.higher_low = bit(self.higher_low, low > low_1);
-        self.higher_low_by_two = bit(self.higher_low_by_two, low > low_2);
-        self.last_highs = [high, high_1, high_2];
-        self.last_lows = [low, low_1, low_2];
-        let is_high = self.first_high & self.lower_high << 1 & self.lower_high_by_two << 2 & 1 << PIVOT_LAG;
-        let is_low = self.first_low & self.higher_low << 1 & self.higher_low_by_two << 2 & 1 << PIVOT_LAG;
-        self.highs = self.highs << 1 | u128::from(is_high);
-        self.lows = self.lows << 1 | u128::from(is_low);
-        // Written whether it is one or not, and kept if it is.
-        self.tops[usize::from(self.next_top) % RECENT] = high_3;
-        self.bottoms[usize::from(self.next_bottom) % RECENT] = low_3;
-        self.next_top = self.next_top.wrapping_add(is_high >> PIVOT_LAG);
-        self.next_bottom = self.next_bottom.wrapping_add(is_low >> PIVOT_LAG);
+    pub(super) fn push_top(&mut self, price: f64) {
+        push(&mut self.tops, price);
     }
 
-    /// Whether enough of the newest pivots lie where a level must have them to be broken; what is older, or no pivot at
-    /// all, only makes it say yes too often.
     #[inline(always)]
-    fn may_break(&self, params: &SrParams, view: &BarView<'_>, side: Side) -> bool {
-        let (pivots, recent) = match side {
-            Side::Buy => (self.highs, &self.tops),
-            Side::Sell => (self.lows, &self.bottoms),
-        };
-        let known = (1u128 << (params.lookback + 1)) - 1;
-        let count = (pivots & known).count_ones() as usize;
-        let (low, high) = reach(view.price_before(), view.price(), params.tolerance * view.scale);
+    pub(super) fn push_bottom(&mut self, price: f64) {
+        push(&mut self.bottoms, price);
+    }
+
+    /// Whether enough of the newest pivots lie where a level must have them to be broken by a move between two prices;
+    /// those that are older than any that counts only make it say yes too often. `highs` and `lows` as below.
+    #[inline(always)]
+    pub(super) fn may_break(
+        &self,
+        params: &SrParams,
+        [before, price]: [f64; 2],
+        scale: f64,
+        [highs, lows]: [u128; 2],
+    ) -> bool {
+        let (bits, recent) = if price > before { (highs, &self.tops) } else { (lows, &self.bottoms) };
+        let count = (bits & known(params)).count_ones() as usize;
+        let (low, high) = reach(before, price, params.tolerance * scale);
         let near: u64 = recent.iter().map(|&price| u64::from((low <= price) & (price <= high))).sum();
-        count >= params.min_touches && (count >= RECENT || near as usize >= params.min_touches.min(2))
+        count >= params.min_touches && (count > RECENT || near as usize >= params.min_touches.min(2))
     }
 
-    pub(super) fn write_state(&self, out: &mut ImageWriter<'_>) {
-        out.long(self.highs);
-        out.long(self.lows);
-        out.reals(&self.tops);
-        out.reals(&self.bottoms);
-        out.reals(&self.last_highs);
-        out.reals(&self.last_lows);
-        out.words(&[self.next_top, self.next_bottom].map(u64::from));
-        out.words(&[self.first_high, self.lower_high, self.lower_high_by_two].map(u64::from));
-        out.words(&[self.first_low, self.higher_low, self.higher_low_by_two].map(u64::from));
-    }
-
-    pub(super) fn read_state(image: &mut ImageReader<'_>) -> Result<Self, BadImage> {
-        Ok(Self {
-            highs: image.long()?,
-            lows: image.long()?,
-            tops: image.reals()?,
-            bottoms: image.reals()?,
-            last_highs: image.reals()?,
-            last_lows: image.reals()?,
-            next_top: image.byte()?,
-            next_bottom: image.byte()?,
-            first_high: image.byte()?,
-            lower_high: image.byte()?,
-            lower_high_by_two: image.byte()?,
-            first_low: image.byte()?,
-            higher_low: image.byte()?,
-            higher_low_by_two: image.byte()?,
-        })
-    }
-
-    /// The candidate of the best level that the bar breaks.
-    pub(super) fn candidate(&self, params: &SrParams, view: &BarView<'_>, fired: Fired) -> Option<Candidate> {
-        self.broken_level(params, view, fired.sides().next()?)
-    }
-
-    fn broken_level(&self, params: &SrParams, view: &BarView<'_>, side: Side) -> Option<Candidate> {
-        let known = (1u128 << (params.lookback + 1)) - 1;
-        let mut bits = known & if side == Side::Buy { self.highs } else { self.lows };
+    /// The candidate of the best level that the bar breaks; bit k of `highs` and `lows`: bar `i − k` is a pivot.
+    pub(super) fn candidate(
+        &self,
+        params: &SrParams,
+        view: &BarView<'_>,
+        fired: Fired,
+        [highs, lows]: [u128; 2],
+    ) -> Option<Candidate> {
+        let side = fired.sides().next()?;
+        let (bits, recent) = if side == Side::Buy { (highs, &self.tops) } else { (lows, &self.bottoms) };
+        let mut bits = bits & known(params);
         let tolerance = params.tolerance * view.scale;
         let mut pivots = [Pivot::default(); MAX_PIVOTS];
         let mut count = 0;
+        // By price, then by time: the older pivot is further back, and comes later here.
         while bits != 0 && count < MAX_PIVOTS {
             let back = bits.trailing_zeros() as usize;
             bits &= bits - 1;
-            let price = if side == Side::Buy { view.history.high(back) } else { view.history.low(back) };
-            pivots[count] = Pivot { price, back };
+            let older = || if side == Side::Buy { view.history.high(back) } else { view.history.low(back) };
+            let price = recent.get(count).copied().unwrap_or_else(older);
+            let mut at = count;
+            while at > 0 && pivots[at - 1].price >= price {
+                pivots[at] = pivots[at - 1];
+                at -= 1;
+            }
+            pivots[at] = Pivot { price, back };
             count += 1;
         }
-        let pivots = &mut pivots[..count];
-        // By price, then by time: the older pivot is further back.
-        pivots.sort_unstable_by(|a, b| a.price.total_cmp(&b.price).then(b.back.cmp(&a.back)));
+        let pivots = &pivots[..count];
 
         let mut best: Option<Breakout> = None;
         for group in pivots.chunk_by(|a, b| b.price - a.price <= tolerance * b.price) {
@@ -205,6 +159,28 @@ impl SrBreakout {
         }
         best.map(|b| b.candidate).filter(|c| c.confidence >= params.min_confidence)
     }
+
+    pub(super) fn write_state(&self, out: &mut ImageWriter<'_>) {
+        out.reals(&self.tops);
+        out.reals(&self.bottoms);
+    }
+
+    pub(super) fn read_state(image: &mut ImageReader<'_>) -> Result<Self, BadImage> {
+        Ok(Self { tops: image.reals()?, bottoms: image.reals()? })
+    }
+}
+
+/// The bits of the pivots that count.
+#[inline(always)]
+fn known(params: &SrParams) -> u128 {
+    (1u128 << (params.lookback + 1)) - 1
+}
+
+/// Puts a price before the others; the oldest is forgotten.
+#[inline(always)]
+fn push(prices: &mut [f64; RECENT], price: f64) {
+    prices.copy_within(..RECENT - 1, 1);
+    prices[0] = price;
 }
 
 /// Where two touches must lie for their level to be broken: a level lies between two neighbours of its group, which are
@@ -226,7 +202,7 @@ fn breakout(params: &SrParams, view: &BarView<'_>, group: &[Pivot], tolerance: f
         Side::Buy => before <= level && level < price,
         Side::Sell => before >= level && level > price,
     };
-    let near = |back: usize| (view.history.price(back) - level).abs() <= tolerance * level;
+    let near = |back: usize| (view.price_back(back) - level).abs() <= tolerance * level;
     if !crosses || (1..=params.consolidation_bars).filter(|&b| near(b)).count() < params.consolidation_min_bars {
         return None;
     }

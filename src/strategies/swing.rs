@@ -1,107 +1,58 @@
 //! Swing points of the price and the divergences of other series from them.
 
-use super::{BarView, Fired};
-use crate::{
-    config::CommonParams,
-    indicators::{BadImage, ImageReader, ImageWriter},
-};
+use super::row::Row;
+use crate::lanes::Vector;
 
-/// The newest swing point of one direction, with the series that divergences are looked for in.
-#[derive(Debug, Clone, Copy)]
-struct Point {
-    bar: u64,
-    price: f64,
-    line: f64,
-    rsi: f64,
-    trend_rsi: f64,
-}
-
-/// The newest swing low and swing high.
+/// The newest swing low and swing high, and where the earlier ones were.
 ///
 /// A divergence is measured from the newest swing point before the one at hand: one of each direction is all that must
 /// be kept.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct SwingPoints {
-    low: Point,
-    high: Point,
+pub(super) struct SwingPoints<V: Vector> {
+    /// Price, MACD line, RSI and the RSI of the trend strategy at the newest swing low, then at the newest swing high.
+    pub(super) points: [V::F; 8],
+    /// Bit k: the bar k + 1 before the newest was a swing low (high).
+    pub(super) lows: V::B,
+    pub(super) highs: V::B,
 }
 
-impl Default for SwingPoints {
-    fn default() -> Self {
-        let nan = f64::NAN;
-        let none = Point { bar: 0, price: nan, line: nan, rsi: nan, trend_rsi: nan };
-        Self { low: none, high: none }
-    }
-}
-
-/// Divergences that end at the bar before the newest.
+/// Divergences that end at the bar before the newest: bullish, and bearish.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Divergences {
+pub(super) struct Divergences<V: Vector> {
     /// Of the price from MACD line and RSI.
-    pub(super) macd_rsi: Fired,
+    pub(super) macd_rsi: [V::M; 2],
     /// Of the price from the RSI of the trend strategy.
-    pub(super) trend_rsi: Fired,
+    pub(super) trend_rsi: [V::M; 2],
 }
 
-impl SwingPoints {
-    pub(super) fn write_state(&self, out: &mut ImageWriter<'_>) {
-        for point in [&self.low, &self.high] {
-            out.word(point.bar);
-            out.reals(&[point.price, point.line, point.rsi, point.trend_rsi]);
-        }
-    }
-
-    pub(super) fn read_state(image: &mut ImageReader<'_>) -> Result<Self, BadImage> {
-        let mut point = || {
-            let bar = image.word()?;
-            let [price, line, rsi, trend_rsi] = image.reals()?;
-            Ok(Point { bar, price, line, rsi, trend_rsi })
-        };
-        Ok(Self { low: point()?, high: point()? })
-    }
-
+impl<V: Vector> SwingPoints<V> {
     /// Takes the newest bar: decides whether the one before is a swing point, and what diverges there from the newest
-    /// earlier one.
+    /// earlier one, of those that `reach` shows.
     ///
     /// Lows and highs come in no order that a processor could learn: nothing here branches.
     #[inline(always)]
-    pub(super) fn on_bar(&mut self, view: &BarView<'_>, common: &CommonParams) -> Divergences {
-        let (earlier, middle, after) = (view.prices[2], view.prices[1], view.prices[0]);
-        let is_low = (middle < earlier) & (middle < after);
-        let is_high = (middle > earlier) & (middle > after);
-        let before = &view.before;
-        let ripe = view.i >= common.swing_min_index as u64;
-        let lookback = common.swing_lookback as u64;
+    pub(super) fn on_bar(&mut self, row: &Row<V>, reach: u64) -> Divergences<V> {
+        let [after, middle, earlier] = row.change.prices;
+        let before = &row.change.before;
+        let now = [middle, before.line, before.rsi, before.trend_rsi];
+        let [low, line_low, rsi_low, trend_low, high, line_high, rsi_high, trend_high] = self.points;
 
-        let low = &mut self.low;
-        let lower = is_low & ripe & (view.i.wrapping_sub(low.bar) <= lookback) & (middle < low.price);
-        let buy_trend = lower & (before.trend_rsi > low.trend_rsi);
-        let buy_macd = lower & (before.line > low.line) & (before.rsi > low.rsi);
-        low.replace_if(is_low, view);
+        let is_low = V::and(V::lt(middle, earlier), V::lt(middle, after));
+        let lower = V::and(V::and(is_low, V::lt(middle, low)), V::and(row.ripe.swings, V::any(self.lows, reach)));
+        let buy_trend = V::and(lower, V::gt(now[3], trend_low));
+        let buy_macd = V::and(lower, V::and(V::gt(now[1], line_low), V::gt(now[2], rsi_low)));
 
-        let high = &mut self.high;
-        let higher = is_high & ripe & (view.i.wrapping_sub(high.bar) <= lookback) & (middle > high.price);
-        let sell_trend = higher & (before.trend_rsi < high.trend_rsi);
-        let sell_macd = higher & (before.line < high.line) & (before.rsi < high.rsi);
-        high.replace_if(is_high, view);
+        let is_high = V::and(V::gt(middle, earlier), V::gt(middle, after));
+        let higher = V::and(V::and(is_high, V::gt(middle, high)), V::and(row.ripe.swings, V::any(self.highs, reach)));
+        let sell_trend = V::and(higher, V::lt(now[3], trend_high));
+        let sell_macd = V::and(higher, V::and(V::lt(now[1], line_high), V::lt(now[2], rsi_high)));
 
-        Divergences {
-            macd_rsi: Fired::DIVERGENCE_BUY.when(buy_macd) | Fired::DIVERGENCE_SELL.when(sell_macd),
-            trend_rsi: Fired::DIVERGENCE_BUY.when(buy_trend) | Fired::DIVERGENCE_SELL.when(sell_trend),
+        for (k, now) in now.into_iter().enumerate() {
+            self.points[k] = V::pick(is_low, now, self.points[k]);
+            self.points[k + 4] = V::pick(is_high, now, self.points[k + 4]);
         }
-    }
-}
-
-impl Point {
-    /// Becomes the bar before the newest.
-    #[inline(always)]
-    fn replace_if(&mut self, condition: bool, view: &BarView<'_>) {
-        let pick = |new: f64, old: f64| std::hint::select_unpredictable(condition, new, old);
-        let before = &view.before;
-        self.bar = std::hint::select_unpredictable(condition, view.i.wrapping_sub(1), self.bar);
-        self.price = pick(view.price_before(), self.price);
-        self.line = pick(before.line, self.line);
-        self.rsi = pick(before.rsi, self.rsi);
-        self.trend_rsi = pick(before.trend_rsi, self.trend_rsi);
+        self.lows = V::push(self.lows, is_low);
+        self.highs = V::push(self.highs, is_high);
+        Divergences { macd_rsi: [buy_macd, sell_macd], trend_rsi: [buy_trend, sell_trend] }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::clamp;
 use crate::{
-    indicators::{History, Reading},
+    indicators::{History, Reading, RecentPrices},
     model::Side,
 };
 
@@ -15,6 +15,8 @@ pub struct BarView<'a> {
     pub scale: f64,
     /// The recent bars, the newest of which is this one.
     pub history: &'a History,
+    /// The newest of their prices once more, close together.
+    pub recent: RecentPrices<'a>,
     /// Highest price of the bar.
     pub high: f64,
     /// Lowest price of the bar.
@@ -46,6 +48,13 @@ impl BarView<'_> {
         self.prices[1]
     }
 
+    /// The price series `back` bars before this one.
+    #[inline]
+    #[must_use]
+    pub fn price_back(&self, back: usize) -> f64 {
+        self.recent.get(back).unwrap_or_else(|| self.history.price(back))
+    }
+
     /// Share of the volume that a signal asks for, in [0, 1]; 1 where volume is not asked or says nothing.
     #[inline]
     #[must_use]
@@ -69,7 +78,7 @@ impl BarView<'_> {
         if m < 2 {
             return 0.5;
         }
-        let before = self.history.price(m);
+        let before = self.price_back(m);
         clamp(side.dir() * gain * (self.price() - before) / before / self.scale + 0.5)
     }
 }

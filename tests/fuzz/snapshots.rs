@@ -149,10 +149,10 @@ impl World {
         push_record(&mut first, Part::Publisher, |out| put(out, &(7u64, order)))?;
         let (mut second, mut third) = (Vec::new(), Vec::new());
         for (symbol, cells) in (0..).zip(&self.cells) {
-            for (timeframe, cell) in (0..).zip(cells) {
+            for ((timeframe, cell), layout) in (0..).zip(cells).zip(&self.layouts) {
                 push_record(&mut second, Part::Cell(symbol, timeframe), |out| {
                     put(out, &0u32)?;
-                    cell.write_state(out);
+                    cell.write_state(layout, out);
                     Ok(())
                 })?;
             }

@@ -12,6 +12,7 @@ use proptest::{prelude::*, test_runner::TestRunner};
 use std::{cell::RefCell, collections::BTreeMap};
 use wagehood_engine::{
     config::PriceMethod,
+    lanes::Isa,
     model::{Bar, Candidate, INDICATOR_NAMES, Strategy},
     strategies::{Cell, CellLayout},
 };
@@ -158,7 +159,7 @@ fn all_instruction_sets_agree_bit_for_bit() {
     TestRunner::new(cases(200))
         .run(&recipe(8), |recipe| {
             let layout = CellLayout::new(recipe.strategy_params(), true);
-            let portable = layout.clone().portable();
+            let portable = layout.clone().with(Isa::Portable);
             let scale = recipe.interval().price_scale();
             let mut cells = [&layout, &portable].map(|layout| Cell::new(layout, recipe.method, scale, 0));
             for bar in recipe.bars() {

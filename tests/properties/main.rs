@@ -9,6 +9,7 @@ mod naive;
 mod aggregation;
 mod cells;
 mod correlation;
+mod lanes;
 mod laws;
 mod plan;
 mod series;

@@ -7,6 +7,7 @@
 mod aggregator;
 mod publisher;
 mod reader;
+mod window;
 mod worker;
 
 pub use aggregator::AggregatorAgent;

@@ -51,6 +51,10 @@ pub struct PublisherWiring {
 /// Symbols that are saved in a duty cycle: some 10 µs.
 const SYMBOLS_A_CYCLE: usize = 8;
 
+/// Signals that a batch takes while another is on its way, unless it may hold more anyway: what a server makes of them in
+/// some milliseconds. It then has work while the next ones are computed.
+const SIGNALS_MEANWHILE: usize = 2_048;
+
 /// A signal that waits for the acknowledgement of its batch.
 #[derive(Debug, Clone, Copy)]
 struct Awaiting {
@@ -82,6 +86,8 @@ pub struct PublisherAgent {
     clock: Clock,
     rules: BatchRules,
     batch: Batch,
+    /// Signals that a batch may hold while another is on its way.
+    signals_max: usize,
     /// The batch that is on its way, and since when.
     sent: Vec<Awaiting>,
     sent_ns: u64,
@@ -131,6 +137,7 @@ impl PublisherAgent {
     pub fn new(plan: Arc<Plan>, output: Output, wiring: PublisherWiring, rules: BatchRules) -> Self {
         let cells = plan.assets.len().max(16) * plan.timeframes.len();
         let group = plan.timeframes.len() * crate::model::Strategy::COUNT * 2;
+        let signals_max = rules.entries.max(SIGNALS_MEANWHILE);
         let mut agent = Self {
             merge: Merge::new(wiring.inlets.len(), 4 * rules.messages + 2 * cells),
             correlator: Correlator::new(&plan),
@@ -140,8 +147,9 @@ impl PublisherAgent {
             counters: wiring.counters,
             recorder: wiring.recorder,
             clock: wiring.clock,
-            batch: Batch { signals: Vec::with_capacity(rules.entries + group), ..Batch::default() },
-            sent: Vec::with_capacity(rules.entries + group),
+            batch: Batch { signals: Vec::with_capacity(signals_max + group), ..Batch::default() },
+            sent: Vec::with_capacity(signals_max + group),
+            signals_max,
             sent_ns: 0,
             in_entry: false,
             blocked: Blocked::default(),
@@ -188,7 +196,7 @@ impl PublisherAgent {
     /// Begins to save: what has been published up to the barrier, with sequence `seq`.
     #[cold]
     fn snapshot(&mut self, seq: u64, number: u32) -> Result<(), StateError> {
-        // The one before is late: what it still wants, it gets now; it is not used if its output is never acknowledged.
+        // The one before is late. Its symbols have been saved, but not yet what it waits for: it is given up.
         self.save(usize::MAX)?;
         let unwritten = self.has_something();
         let Some(saving) = &mut self.saving else { return Ok(()) };
@@ -280,7 +288,7 @@ impl PublisherAgent {
     #[inline]
     fn has_room(&self) -> bool {
         let room = if self.output.is_in_flight() {
-            self.batch.signals.len() < self.rules.entries && self.output.has_room()
+            self.batch.signals.len() < self.signals_max && self.output.has_room()
         } else {
             self.entries() < self.rules.entries
         };

@@ -1,5 +1,6 @@
 //! A strategy worker's agent: closed bars in, signals out.
 
+use super::window::{Found, WINDOW, Window};
 use crate::{
     config::Plan,
     engine::{Memory, Routes, Saver, Sweep},
@@ -9,7 +10,7 @@ use crate::{
     },
     runtime::{Agent, AgentError, Clock, Inlet, Now, Outlet, Work},
     state::{Part, Snapshot, StateError, put, take},
-    strategies::{Cell, CellLayout},
+    strategies::{Cell, CellLayout, Cells},
     telemetry::{Latency, Recorder, Stage, WorkerCounters},
 };
 use crossbeam_utils::CachePadded;
@@ -42,9 +43,9 @@ enum Rows {
     Indicators,
 }
 
+/// What belongs to a cell beside its state.
 #[derive(Debug)]
-struct Slot {
-    cell: Cell,
+struct Owner {
     rows: Rows,
     /// Whether every bar gives a signal of the probe.
     probe: bool,
@@ -53,10 +54,6 @@ struct Slot {
     symbol: SymbolId,
     timeframe: TimeframeId,
 }
-
-/// Messages whose cells are asked for before the first of them is handled: enough to hide the memory's latency, few
-/// enough for the innermost cache to hold them all.
-const LOOK_AHEAD: usize = 8;
 
 /// Cells that are saved in a duty cycle: some 10 µs, which no bar needs to wait longer for.
 const CELLS_A_CYCLE: usize = 4;
@@ -75,9 +72,12 @@ pub struct WorkerAgent {
     wanted: RowsWanted,
     directory: Arc<crate::model::Directory>,
     layouts: Vec<CellLayout>,
-    /// By symbol and timeframe: the slot, or [`FOREIGN`].
+    /// By symbol and timeframe: the cell, or [`FOREIGN`].
     index_of: Vec<u32>,
-    slots: Vec<Slot>,
+    cells: Cells,
+    /// By cell.
+    owners: Vec<Owner>,
+    window: Window,
     inlet: Inlet<BarMessage>,
     outlet: Outlet<WorkerMessage>,
     counters: Arc<CachePadded<WorkerCounters>>,
@@ -85,7 +85,7 @@ pub struct WorkerAgent {
     clock: Clock,
     head: Head,
     batch: usize,
-    /// Waiting messages that have been looked at.
+    /// Waiting messages whose cells have been asked for.
     ahead: usize,
     ended: bool,
     memory: Arc<Memory>,
@@ -129,7 +129,9 @@ impl WorkerAgent {
             index,
             layouts,
             index_of: Vec::with_capacity(plan.assets.len() * plan.timeframes.len()),
-            slots: Vec::new(),
+            cells: Cells::new(),
+            owners: Vec::new(),
+            window: Window::new(plan.timeframes.len()),
             inlet: wiring.inlet,
             outlet: wiring.outlet,
             counters: wiring.counters,
@@ -155,7 +157,7 @@ impl WorkerAgent {
     }
 
     fn tell_memory(&self) {
-        let cells: usize = self.slots.iter().map(|slot| slot.cell.bytes()).sum();
+        let cells: usize = self.cells.iter().map(Cell::bytes).sum();
         if let Some(gauge) = self.memory.cells.get(self.index) {
             gauge.set((cells + self.index_of.capacity() * size_of::<u32>()) as u64);
         }
@@ -177,11 +179,11 @@ impl WorkerAgent {
                 wanted if wanted.aggregated => Rows::Bars,
                 _ => Rows::None,
             };
-            self.index_of.push(self.slots.len() as u32);
             let cell = Cell::new(&self.layouts[index], spec.method, spec.price_scale, spec.buffer_size);
+            self.index_of.push(self.cells.add(cell));
             let shortest = asset.cells.iter().position(|cell| cell.enabled) == Some(index);
             let probe = self.plan.probe && shortest;
-            self.slots.push(Slot { cell, rows, probe, unsettled: 0, symbol: id, timeframe });
+            self.owners.push(Owner { rows, probe, unsettled: 0, symbol: id, timeframe });
         }
     }
 
@@ -204,10 +206,10 @@ impl WorkerAgent {
     /// # Errors
     /// One that does not fit the plan.
     pub fn restore(&mut self, snapshot: &Snapshot) -> Result<(), StateError> {
-        for slot in &mut self.slots {
-            let mut bytes = snapshot.part(Part::Cell(slot.symbol.0, slot.timeframe.index() as u8))?;
-            slot.unsettled = take(&mut bytes)?;
-            slot.cell.read_state(&self.layouts[slot.timeframe.index()], bytes)?;
+        for (owner, cell) in self.owners.iter_mut().zip(self.cells.iter_mut()) {
+            let mut bytes = snapshot.part(Part::Cell(owner.symbol.0, owner.timeframe.index() as u8))?;
+            owner.unsettled = take(&mut bytes)?;
+            cell.read_state(&self.layouts[owner.timeframe.index()], bytes)?;
         }
         Ok(())
     }
@@ -219,7 +221,7 @@ impl WorkerAgent {
         self.save(usize::MAX)?;
         let Some(saver) = &mut self.saver else { return Ok(()) };
         saver.begin(number);
-        self.sweep.start(self.slots.len());
+        self.sweep.start(self.cells.len());
         if !self.sweep.is_on() {
             saver.end();
         }
@@ -233,7 +235,7 @@ impl WorkerAgent {
         while count < max
             && let Some(index) = self.sweep.take_next()
         {
-            save_slot(saver, &self.slots[index])?;
+            save_cell(saver, &self.layouts, &self.owners[index], self.cells.get(index as u32))?;
             count += 1;
         }
         if !self.sweep.is_on() {
@@ -242,15 +244,27 @@ impl WorkerAgent {
         Ok(count)
     }
 
-    /// Saves a slot that is about to change, where the snapshot at work wants it as it is.
-    #[inline]
+    /// Saves a cell that is about to change, where the snapshot at work wants it as it is.
+    #[cold]
     fn save_before_change(&mut self, index: usize) -> Result<(), StateError> {
         if self.sweep.needs(index)
             && let Some(saver) = &mut self.saver
         {
-            save_slot(saver, &self.slots[index])?;
+            save_cell(saver, &self.layouts, &self.owners[index], self.cells.get(index as u32))?;
             if !self.sweep.is_on() {
                 saver.end();
+            }
+        }
+        Ok(())
+    }
+
+    /// Saves the cells that the window is about to change.
+    #[cold]
+    fn save_window(&mut self) -> Result<(), StateError> {
+        for k in 0..self.window.messages().len() {
+            if let BarMessage::Bar(bar) = &self.window.messages()[k] {
+                let place = bar.symbol.index() * self.layouts.len() + bar.timeframe.index();
+                self.save_before_change(self.index_of[place] as usize)?;
             }
         }
         Ok(())
@@ -260,37 +274,81 @@ impl WorkerAgent {
     #[cold]
     fn incomplete(&mut self, base: TimeframeId) -> Result<(), StateError> {
         let fed = self.plan.fed_by()[base.index()];
-        for index in 0..self.slots.len() {
-            let timeframe = self.slots[index].timeframe.index();
+        for index in 0..self.owners.len() {
+            let timeframe = self.owners[index].timeframe.index();
             if fed & 1 << timeframe != 0 {
                 self.save_before_change(index)?;
                 let bars = self.layouts[timeframe].settling_bars();
-                self.slots[index].unsettled = u32::try_from(bars).unwrap_or(u32::MAX);
+                self.owners[index].unsettled = u32::try_from(bars).unwrap_or(u32::MAX);
             }
         }
         Ok(())
     }
 
+    /// Takes the next messages from the ring, and computes those of the bars that may be computed together. False where
+    /// there are none.
+    ///
+    /// Cells come in any order, and no cache foresees it: their memory is asked for two steps ahead. Of the messages that
+    /// come next, the cells are asked for before this window is computed, and what only they can tell after that.
     #[inline]
-    fn on_bar(&mut self, bar: &Bar) -> Result<(), StateError> {
-        self.counters.bars.bump();
-        let columns = self.plan.timeframes.len();
-        let place = bar.symbol.index() * columns + bar.timeframe.index();
-        if place >= self.index_of.len() {
-            self.add_symbols(bar.symbol.index());
+    fn refill(&mut self) -> Result<bool, StateError> {
+        if !self.window.refill(&mut self.inlet) {
+            self.ahead = 0;
+            return Ok(false);
         }
-        let index = self.index_of[place] as usize;
-        self.save_before_change(index)?;
-        let slot = &mut self.slots[index];
-        let settled = slot.unsettled == 0;
-        slot.unsettled = slot.unsettled.saturating_sub(1);
-        let layout = &self.layouts[bar.timeframe.index()];
+        self.add_missing();
+        if self.sweep.is_on() {
+            self.save_window()?;
+        }
+        let find = Finder { index_of: &self.index_of, cells: &self.cells, layouts: &self.layouts };
+        let messages = self.window.messages();
+        if messages.len() > self.ahead.max(1) {
+            messages.iter().for_each(|message| find.ask(message));
+            messages.iter().for_each(|message| find.ask_history(message));
+        }
+        self.ahead = self.inlet.ahead(WINDOW, |message| find.ask(message));
+        self.evaluate();
+        let find = Finder { index_of: &self.index_of, cells: &self.cells, layouts: &self.layouts };
+        self.inlet.ahead(self.ahead, |message| find.ask_history(message));
+        Ok(true)
+    }
+
+    /// Adds the symbols that the window's bars are the first of.
+    #[inline]
+    fn add_missing(&mut self) {
+        let columns = self.layouts.len();
+        let symbols = self.window.messages().iter().map(|message| match message {
+            BarMessage::Bar(bar) => bar.symbol.index(),
+            BarMessage::Control(_) => 0,
+        });
+        let highest = symbols.max().unwrap_or(0);
+        if highest * columns >= self.index_of.len() {
+            self.add_symbols(highest);
+        }
+    }
+
+    /// Computes the bars of the window that come next.
+    #[inline]
+    fn evaluate(&mut self) {
+        let (index_of, columns) = (&self.index_of, self.layouts.len());
+        let number = |bar: &Bar| index_of[bar.symbol.index() * columns + bar.timeframe.index()];
+        self.window.evaluate(&mut self.cells, &self.layouts, number);
+    }
+
+    /// Sends what a bar of the window has caused.
+    #[inline]
+    fn send_bar(&mut self, bar: &Bar, place: usize) {
+        self.counters.bars.bump();
+        let Found { cell: number, fired, candidates } = self.window.found(place);
+        let owner = &mut self.owners[number as usize];
+        let (rows, probe, settled) = (owner.rows, owner.probe, owner.unsettled == 0);
+        owner.unsettled = owner.unsettled.saturating_sub(1);
+        let row = rows == Rows::Indicators || (rows == Rows::Bars && bar.is_built());
+        let Some(cell) = self.cells.get(number).filter(|_| row | probe | (fired != 0)) else { return };
         let seq = self.head.seq + bar.seq_offset();
-        let mut found = [None; Strategy::COUNT];
-        slot.cell.on_bar(layout, bar, |strategy, candidate| found[strategy.index()] = Some(candidate));
-        if slot.rows == Rows::Indicators || (slot.rows == Rows::Bars && bar.is_built()) {
-            let indicators = match slot.rows {
-                Rows::Indicators => slot.cell.published(layout),
+        if row {
+            let indicators = match rows {
+                Rows::Indicators => cell.published(&self.layouts[bar.timeframe.index()]),
                 _ => Indicators::NONE,
             };
             self.outlet.send(WorkerMessage::Row(IndicatorRow {
@@ -298,15 +356,14 @@ impl WorkerAgent {
                 seq,
                 event_ts: self.head.event_ts,
                 source: self.head.source,
-                price: slot.cell.price(),
-                previous_price: slot.cell.previous_price(),
+                price: cell.price(),
+                previous_price: cell.previous_price(),
                 indicators,
                 settled,
             }));
         }
-        let found = Strategy::ALL.into_iter().zip(found);
-        for (strategy, candidate) in found.chain([(Strategy::Probe, slot.probe.then_some(Candidate::PROBE))]) {
-            let Some(candidate) = candidate else { continue };
+        let found = Strategy::ALL.into_iter().zip(candidates).filter(|(k, _)| fired & 1 << k.index() != 0);
+        for (strategy, candidate) in found.chain(probe.then_some((Strategy::Probe, &Candidate::PROBE))) {
             self.counters.signals[strategy.index()][bar.timeframe.index()].bump();
             self.outlet.send(WorkerMessage::Signal(Signal {
                 seq,
@@ -314,41 +371,14 @@ impl WorkerAgent {
                 arrival_ns: self.head.arrival_ns,
                 source: self.head.source,
                 bar_ts: bar.ts,
-                bar_index: slot.cell.bars() - 1,
-                price: slot.cell.price(),
+                bar_index: cell.bars() - 1,
+                price: cell.price(),
                 symbol: bar.symbol,
                 timeframe: bar.timeframe,
                 strategy,
-                candidate,
+                candidate: *candidate,
                 settled,
             }));
-        }
-        Ok(())
-    }
-
-    /// Asks for the memory that the next messages will need: cells come in any order, and no cache foresees it.
-    #[inline]
-    fn look_ahead(&mut self) {
-        let (index_of, slots, columns) = (&self.index_of, &self.slots, self.plan.timeframes.len());
-        let cell = |message: &BarMessage| match message {
-            BarMessage::Bar(bar) => {
-                let place = bar.symbol.index() * columns + bar.timeframe.index();
-                let slot = index_of.get(place).and_then(|&slot| slots.get(slot as usize));
-                slot.map(|slot| (&slot.cell, bar.timeframe.index()))
-            }
-            BarMessage::Control(_) => None,
-        };
-        self.ahead = self.inlet.ahead(LOOK_AHEAD, |message| {
-            if let Some((cell, _)) = cell(message) {
-                cell.prefetch();
-            }
-        });
-        if self.ahead > 1 {
-            self.inlet.ahead(self.ahead, |message| {
-                if let Some((cell, timeframe)) = cell(message) {
-                    cell.prefetch_history(&self.layouts[timeframe]);
-                }
-            });
         }
     }
 
@@ -359,12 +389,46 @@ impl WorkerAgent {
 }
 
 #[cold]
-fn save_slot(saver: &mut Saver, slot: &Slot) -> Result<(), StateError> {
-    saver.record(Part::Cell(slot.symbol.0, slot.timeframe.index() as u8), |out| {
-        put(out, &slot.unsettled)?;
-        slot.cell.write_state(out);
+fn save_cell(saver: &mut Saver, layouts: &[CellLayout], owner: &Owner, cell: Option<&Cell>) -> Result<(), StateError> {
+    let Some(cell) = cell else { return Ok(()) };
+    saver.record(Part::Cell(owner.symbol.0, owner.timeframe.index() as u8), |out| {
+        put(out, &owner.unsettled)?;
+        cell.write_state(&layouts[owner.timeframe.index()], out);
         Ok(())
     })
+}
+
+/// The cell of a message.
+struct Finder<'a> {
+    index_of: &'a [u32],
+    cells: &'a Cells,
+    layouts: &'a [CellLayout],
+}
+
+impl Finder<'_> {
+    #[inline]
+    fn cell(&self, message: &BarMessage) -> Option<(&Cell, &CellLayout)> {
+        let BarMessage::Bar(bar) = message else { return None };
+        let place = bar.symbol.index() * self.layouts.len() + bar.timeframe.index();
+        let cell = self.index_of.get(place).and_then(|&number| self.cells.get(number))?;
+        Some((cell, &self.layouts[bar.timeframe.index()]))
+    }
+
+    /// Asks for its memory.
+    #[inline]
+    fn ask(&self, message: &BarMessage) {
+        if let Some((cell, layout)) = self.cell(message) {
+            cell.prefetch(layout);
+        }
+    }
+
+    /// Asks for what only the cell itself can tell the place of.
+    #[inline]
+    fn ask_history(&self, message: &BarMessage) {
+        if let Some((cell, layout)) = self.cell(message) {
+            cell.prefetch_history(layout);
+        }
+    }
 }
 
 impl Agent for WorkerAgent {
@@ -379,14 +443,19 @@ impl Agent for WorkerAgent {
         let mut bars = 0;
         let mut clear = self.outlet.flush();
         while clear && count < self.batch && !self.ended {
-            if self.ahead == 0 {
-                self.look_ahead();
-            }
-            let Some(message) = self.inlet.pop() else { break };
-            self.ahead = self.ahead.saturating_sub(1);
+            let Some((place, message)) = self.window.next() else {
+                if self.window.is_spent() {
+                    if !self.refill()? {
+                        break;
+                    }
+                } else {
+                    self.evaluate();
+                }
+                continue;
+            };
             match message {
                 BarMessage::Bar(bar) => {
-                    self.on_bar(&bar)?;
+                    self.send_bar(&bar, place);
                     bars += 1;
                 }
                 BarMessage::Control(Control::Head(head)) => self.head = head,
@@ -402,7 +471,7 @@ impl Agent for WorkerAgent {
         if bars > 0 {
             self.recorder.since(Latency::Stage(Stage::Evaluate), self.clock.ns(), self.head.arrival_ns);
         }
-        if !self.ended && self.inlet.is_finished() {
+        if !self.ended && self.window.is_spent() && self.inlet.is_finished() {
             self.end();
         }
         let saved = self.saver.as_mut().is_none_or(Saver::flush);

@@ -97,6 +97,8 @@ impl Rig<'_> {
         for setting in self.settings {
             command.arg("--set").arg(setting);
         }
+        // What it keeps on disk, it keeps there.
+        command.current_dir(self.dir.path());
         command.stdin(Stdio::null()).stdout(File::create(self.dir.path().join("engine.txt"))?);
         command.stderr(File::create(self.dir.path().join("log"))?);
         Ok(command)

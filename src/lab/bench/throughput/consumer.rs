@@ -28,6 +28,13 @@ pub trait Consumer {
     /// # Errors
     /// One that has ended.
     fn done(&mut self) -> Result<u64>;
+    /// Signals written so far.
+    ///
+    /// # Errors
+    /// A server that is gone.
+    fn signals(&mut self) -> Result<u64> {
+        Ok(0)
+    }
     /// Process or thread whose processor time is counted.
     fn place(&self) -> (Option<u32>, Option<u64>);
     /// Ends it.
@@ -44,6 +51,7 @@ pub struct Engine<'a> {
     dir: &'a TempDir,
     key: String,
     field: String,
+    signals: String,
 }
 
 impl<'a> Engine<'a> {
@@ -66,12 +74,15 @@ impl<'a> Engine<'a> {
         for setting in settings {
             command.arg("--set").arg(setting);
         }
+        // What it keeps on disk, it keeps there.
+        command.current_dir(dir.path());
         command.stdin(Stdio::null()).stdout(File::create(dir.path().join("engine.txt"))?);
         command.stderr(File::create(dir.path().join("log"))?);
         Ok(Self {
             child: Guarded::spawn("the engine", &mut command)?,
             link: server.connect("position")?,
             dir,
+            signals: spec.signals(),
             key: format!("{}wagehood:engine:position:bench", spec.prefix),
             field: format!("{}{}", crate::engine::ENTRIES, spec.input()),
         })
@@ -93,6 +104,19 @@ impl Consumer for Engine<'_> {
         Ok(match &reply {
             OwnedReply::Nil => 0,
             reply => reply.text().and_then(|text| text.parse().ok()).unwrap_or(0),
+        })
+    }
+
+    fn signals(&mut self) -> Result<u64> {
+        let reply = self.link.request("XINFO STREAM", Duration::from_secs(10), |out| {
+            Words::new(out, 3).arg("XINFO").arg("STREAM").arg(&self.signals);
+        });
+        // No stream, no signal.
+        let Ok(reply) = reply else { return Ok(0) };
+        let added = reply.elements().chunks_exact(2).find(|pair| pair[0].text() == Some("entries-added"));
+        Ok(match added.map(|pair| &pair[1]) {
+            Some(OwnedReply::Int(count)) => count.unsigned_abs(),
+            _ => 0,
         })
     }
 

@@ -54,6 +54,8 @@ pub struct Figure {
     pub since_start_s: f64,
     /// Backlog in the middle third and in the last one, on average, entries; of a flow.
     pub backlog: [f64; 2],
+    /// Signals written for each bar; of a flow.
+    pub signals_per_bar: f64,
     /// Whether the rate was held: no backlog that grew, a producer that kept its schedule.
     pub held: bool,
 }
@@ -190,6 +192,7 @@ impl Bench<'_> {
             seconds,
             since_start_s: 0.0,
             backlog: [0.0; 2],
+            signals_per_bar: 0.0,
             held: true,
         }
     }
@@ -250,7 +253,7 @@ impl Bench<'_> {
     fn watch(&self, consumer: &mut dyn Consumer, flow: &Flow, pace: Pace, ended: impl Fn() -> bool) -> Result<Figure> {
         let begin = Instant::now();
         let warm = Duration::from_secs(1).min(self.options.duration / 2);
-        let mut from: Option<(u64, Times)> = None;
+        let mut from: Option<(u64, u64, Times)> = None;
         let mut backlogs: Vec<(f64, f64)> = Vec::new();
         let mut stood = (0, Instant::now());
         loop {
@@ -271,8 +274,8 @@ impl Bench<'_> {
                 continue;
             }
             let thread = Some(flow.thread.load(Ordering::Acquire));
-            let Some((from_done, start)) = &from else {
-                from = Some((done, self.times(consumer, thread)));
+            let Some((from_done, from_signals, start)) = &from else {
+                from = Some((done, consumer.signals()?, self.times(consumer, thread)));
                 continue;
             };
             let behind = flow.sent.load(Ordering::Acquire).saturating_sub(done) as f64;
@@ -282,6 +285,8 @@ impl Bench<'_> {
                 continue;
             }
             let mut figure = self.figure(done - from_done, start, &self.times(consumer, thread));
+            let bars = (done - from_done) as f64 * self.bars_of_entry() as f64;
+            figure.signals_per_bar = consumer.signals()?.saturating_sub(*from_signals) as f64 / bars.max(1.0);
             figure.backlog = [mean(&backlogs, 0.33..0.67), mean(&backlogs, 0.67..f64::INFINITY)];
             if let Pace::Open(rate) = pace {
                 let [middle, last] = figure.backlog;

@@ -116,6 +116,9 @@ impl ThroughputInfo {
         if let Some(drain) = &self.engine_drain {
             lines.push(format!("drain: {:.2} s from the start of the process to the last commit", drain.since_start_s));
         }
+        if let Some(flow) = self.engine_flow.filter(|flow| flow.signals_per_bar > 0.0) {
+            lines.push(format!("flow: a signal every {:.1} bars", 1.0 / flow.signals_per_bar));
+        }
         if let Some(Figure { backlog: [middle, last], held, .. }) = &self.steady {
             let held = if *held { "held" } else { "not held" };
             lines.push(format!("steady: {held}; entries behind, middle third {middle:.0}, last third {last:.0}"));

@@ -1,0 +1,174 @@
+//! A worker's window: messages that have been taken from its ring together, so that the bars of different cells of one
+//! timeframe among them can be computed side by side, and what was found, until it is sent in the messages' order.
+
+use crate::{
+    model::{Bar, BarMessage, Candidate, Control, Side, SignalKind, Strategy},
+    runtime::Inlet,
+    strategies::{CellLayout, Cells},
+};
+
+/// Messages of a window: two full rows of cells, and not more than the innermost cache has room for the cells of.
+pub(super) const WINDOW: usize = 16;
+
+/// The number of a cell that there is none of.
+const NONE: u32 = u32::MAX;
+
+/// Bars of one timeframe that wait for each other.
+#[derive(Debug, Clone, Copy, Default)]
+struct Row {
+    /// Numbers of the cells and of the messages.
+    cells: [u32; Cells::LANES],
+    messages: [u8; Cells::LANES],
+    count: usize,
+}
+
+/// The messages in hand: `sent <= evaluated <= messages.len()`.
+#[derive(Debug)]
+pub(super) struct Window {
+    messages: Vec<BarMessage>,
+    /// The cell of each message that is a bar.
+    cells: [u32; WINDOW],
+    evaluated: usize,
+    sent: usize,
+    /// Bit k of each: strategy k gave the candidate that lies below.
+    fired: [u8; WINDOW],
+    candidates: Box<[[Candidate; Strategy::COUNT]; WINDOW]>,
+    /// By timeframe.
+    rows: Vec<Row>,
+}
+
+/// What a bar's strategies have found.
+#[derive(Debug)]
+pub(super) struct Found<'a> {
+    /// The number of its cell.
+    pub(super) cell: u32,
+    /// Bit k: strategy k gave candidate k.
+    pub(super) fired: u8,
+    pub(super) candidates: &'a [Candidate; Strategy::COUNT],
+}
+
+impl Window {
+    /// An empty window for so many timeframes. Allocates, and is the last to.
+    pub(super) fn new(timeframes: usize) -> Self {
+        let nothing = Candidate { kind: SignalKind::GoldenCross, side: Side::Buy, confidence: 0.0, factors: [0.0; 5] };
+        Self {
+            messages: Vec::with_capacity(WINDOW),
+            cells: [NONE; WINDOW],
+            evaluated: 0,
+            sent: 0,
+            fired: [0; WINDOW],
+            candidates: Box::new([[nothing; Strategy::COUNT]; WINDOW]),
+            rows: vec![Row::default(); timeframes],
+        }
+    }
+
+    /// Whether everything in it has been sent.
+    #[inline]
+    pub(super) fn is_spent(&self) -> bool {
+        self.sent == self.messages.len()
+    }
+
+    /// Takes what waits, up to a [barrier](is_barrier), when everything before has been sent; false where nothing does.
+    #[inline]
+    pub(super) fn refill(&mut self, inlet: &mut Inlet<BarMessage>) -> bool {
+        let messages = &mut self.messages;
+        messages.clear();
+        (self.evaluated, self.sent) = (0, 0);
+        let taken = inlet.drain_while(WINDOW, |message| {
+            messages.push(message);
+            !is_barrier(&message)
+        });
+        taken > 0
+    }
+
+    /// The messages in hand.
+    #[inline]
+    pub(super) fn messages(&self) -> &[BarMessage] {
+        &self.messages
+    }
+
+    /// Computes the bars that come next, up to the first whose cell has one among them already. `cell_of` gives the number
+    /// of a bar's cell.
+    #[inline]
+    pub(super) fn evaluate(&mut self, cells: &mut Cells, layouts: &[CellLayout], mut cell_of: impl FnMut(&Bar) -> u32) {
+        let from = self.evaluated;
+        while let Some(message) = self.messages.get(self.evaluated) {
+            let k = self.evaluated;
+            self.fired[k] = 0;
+            match message {
+                BarMessage::Bar(bar) => {
+                    let cell = cell_of(bar);
+                    if self.cells[from..k].contains(&cell) {
+                        break;
+                    }
+                    self.cells[k] = cell;
+                    let timeframe = bar.timeframe.index();
+                    let row = &mut self.rows[timeframe];
+                    (row.cells[row.count], row.messages[row.count]) = (cell, k as u8);
+                    row.count += 1;
+                    if row.count == Cells::LANES {
+                        self.compute(cells, layouts, timeframe);
+                    }
+                }
+                BarMessage::Control(_) => self.cells[k] = NONE,
+            }
+            self.evaluated += 1;
+        }
+        for timeframe in 0..self.rows.len() {
+            self.compute(cells, layouts, timeframe);
+        }
+    }
+
+    #[inline]
+    fn compute(&mut self, cells: &mut Cells, layouts: &[CellLayout], timeframe: usize) {
+        let row = &mut self.rows[timeframe];
+        let count = std::mem::take(&mut row.count);
+        if count == 0 {
+            return;
+        }
+        let (row, messages) = (*row, &self.messages);
+        let bar = |k: usize| match &messages[usize::from(row.messages[k])] {
+            BarMessage::Bar(bar) => Some((row.cells[k], bar)),
+            BarMessage::Control(_) => None,
+        };
+        let Some(first) = bar(0) else { return };
+        let mut bars = [first; Cells::LANES];
+        for (k, to) in bars.iter_mut().enumerate().take(count).skip(1) {
+            *to = bar(k).unwrap_or(first);
+        }
+        let (fired, candidates) = (&mut self.fired, &mut self.candidates);
+        cells.on_bars(&layouts[timeframe], &bars[..count], |k, strategy, candidate| {
+            let message = usize::from(row.messages[k]);
+            fired[message] |= 1 << strategy.index();
+            candidates[message][strategy.index()] = candidate;
+        });
+    }
+
+    /// The next message and its place; `None` where it has still to be computed, or there is none.
+    #[inline]
+    pub(super) fn next(&mut self) -> Option<(usize, BarMessage)> {
+        if self.sent == self.evaluated {
+            return None;
+        }
+        let k = self.sent;
+        self.sent += 1;
+        Some((k, self.messages[k]))
+    }
+
+    /// What the bar at a place has given.
+    #[inline]
+    pub(super) fn found(&self, k: usize) -> Found<'_> {
+        Found { cell: self.cells[k], fired: self.fired[k], candidates: &self.candidates[k] }
+    }
+}
+
+/// Whether the cells must be at a message as the bars before it have made them: the last one of its window.
+fn is_barrier(message: &BarMessage) -> bool {
+    match message {
+        BarMessage::Bar(_) => false,
+        BarMessage::Control(control) => match control {
+            Control::Head(_) | Control::Progress { .. } | Control::Clock { .. } => false,
+            Control::Incomplete { .. } | Control::Snapshot { .. } | Control::End => true,
+        },
+    }
+}

@@ -1,0 +1,98 @@
+//! The indicators of eight cells, side by side, for whoever wants them without the strategies.
+#![allow(unsafe_code)] // a function for some processors is called once these are known to be there
+
+use super::{Arrival, IndicatorLayout, IndicatorSet, Reading};
+#[cfg(target_arch = "x86_64")]
+use crate::lanes::{Avx2, Avx512};
+use crate::lanes::{Eight, Isa, LANES, Vector};
+
+/// A bar of each of eight cells, as the indicators see it.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct EightBars {
+    /// Number of the bar in its cell, from 0.
+    pub i: [u64; LANES],
+    /// Price of each bar.
+    pub price: [f64; LANES],
+    /// Volume of each bar.
+    pub volume: [f64; LANES],
+}
+
+/// Takes a bar of each of eight cells, all of which are [ready](IndicatorLayout::ready), and gives what the strategies
+/// read of them. Allocates nothing. Indicators that no strategy reads are not updated.
+#[inline]
+pub fn update_eight(
+    layout: &IndicatorLayout,
+    isa: Isa,
+    sets: &mut [&mut IndicatorSet; LANES],
+    bars: &EightBars,
+) -> Reading<[f64; LANES]> {
+    match isa {
+        // SAFETY: the processor has been asked.
+        #[cfg(target_arch = "x86_64")]
+        Isa::Avx512 if isa.is_here() => unsafe { avx512(layout, sets, bars) },
+        // SAFETY: as above.
+        #[cfg(target_arch = "x86_64")]
+        Isa::Avx2 if isa.is_here() => unsafe { avx2(layout, sets, bars) },
+        _ => portable(layout, sets, bars),
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f,avx512dq,avx512vl,avx512bw,avx512vpopcntdq,avx2,bmi1,bmi2,lzcnt,popcnt")]
+fn avx512(layout: &IndicatorLayout, sets: &mut [&mut IndicatorSet; LANES], bars: &EightBars) -> Reading<[f64; LANES]> {
+    update::<Avx512>(layout, sets, bars)
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
+fn avx2(layout: &IndicatorLayout, sets: &mut [&mut IndicatorSet; LANES], bars: &EightBars) -> Reading<[f64; LANES]> {
+    update::<Avx2>(layout, sets, bars)
+}
+
+#[inline(never)]
+fn portable(
+    layout: &IndicatorLayout,
+    sets: &mut [&mut IndicatorSet; LANES],
+    bars: &EightBars,
+) -> Reading<[f64; LANES]> {
+    update::<Eight>(layout, sets, bars)
+}
+
+#[inline(always)]
+fn update<V: Vector>(
+    layout: &IndicatorLayout,
+    sets: &mut [&mut IndicatorSet; LANES],
+    bars: &EightBars,
+) -> Reading<[f64; LANES]> {
+    let mut leaving = [[0.0; LANES]; 2];
+    for (k, set) in sets.iter_mut().enumerate() {
+        [leaving[0][k], leaving[1][k]] = set.admit(layout, bars.i[k], bars.price[k], bars.volume[k]);
+    }
+    let arrival = Arrival::<V::F> {
+        price: V::load(&bars.price),
+        volume: V::load(&bars.volume),
+        leaving: [V::load(&leaving[0]), V::load(&leaving[1])],
+    };
+    let unknown = [V::splat(f64::NAN); 2];
+    let now = IndicatorSet::step::<V, IndicatorSet>(layout, &mut sets[..], &arrival, unknown).now;
+    Reading {
+        line: stored::<V>(now.line),
+        signal: stored::<V>(now.signal),
+        rsi: stored::<V>(now.rsi),
+        trend_rsi: stored::<V>(now.trend_rsi),
+        trend_rsi_slow: stored::<V>(now.trend_rsi_slow),
+        ma_fast: stored::<V>(now.ma_fast),
+        ma_slow: stored::<V>(now.ma_slow),
+        upper: stored::<V>(now.upper),
+        middle: stored::<V>(now.middle),
+        lower: stored::<V>(now.lower),
+        volume: stored::<V>(now.volume),
+    }
+}
+
+#[inline(always)]
+fn stored<V: Vector>(row: V::F) -> [f64; LANES] {
+    let mut to = [0.0; LANES];
+    V::store(row, &mut to);
+    to
+}

@@ -1,0 +1,360 @@
+//! One bar through indicators and strategies: of one cell, or of eight side by side.
+//!
+//! The step is one function, compiled for one lane and for eight, and for every set of instructions. All do the same
+//! operations in the same order, and so give the same bits.
+#![allow(unsafe_code)] // a function for some processors is called once these are known to be there
+
+use super::{
+    BarView, Cell, CellLayout, Findings, Fired, bollinger_breakout, ma_crossover, macd_rsi,
+    row::{Ripe, Row},
+    rsi_trend::RsiTrend,
+    sr_breakout,
+    swing::SwingPoints,
+    traces::{Far, flag},
+};
+#[cfg(target_arch = "x86_64")]
+use crate::lanes::{Avx2, Avx512};
+use crate::{
+    indicators::{Arrival, IndicatorSet, Reading},
+    lanes::{Eight, Isa, LANES, One, Vector},
+    model::{Bar, Candidate, Strategy},
+};
+
+/// The conditions of the strategy on levels.
+const LEVELS: u64 = Fired::ANY.within_all(Strategy::SrBreakout);
+
+/// One bar of one cell, whatever its age.
+#[inline]
+pub(super) fn one(layout: &CellLayout, cell: &mut Cell, bar: &Bar, mut on_signal: impl FnMut(Strategy, Candidate)) {
+    #[cfg(target_arch = "x86_64")]
+    if layout.isa >= Isa::Avx2 {
+        // SAFETY: the layout's instructions are those of this processor.
+        return unsafe { one_avx2(layout, cell, bar, &mut on_signal) };
+    }
+    one_portable(layout, cell, bar, &mut on_signal);
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
+fn one_avx2(layout: &CellLayout, cell: &mut Cell, bar: &Bar, on_signal: &mut impl FnMut(Strategy, Candidate)) {
+    step_one(layout, cell, bar, on_signal);
+}
+
+#[inline(never)]
+fn one_portable(layout: &CellLayout, cell: &mut Cell, bar: &Bar, on_signal: &mut impl FnMut(Strategy, Candidate)) {
+    step_one(layout, cell, bar, on_signal);
+}
+
+#[inline(always)]
+fn step_one(layout: &CellLayout, cell: &mut Cell, bar: &Bar, on_signal: &mut impl FnMut(Strategy, Candidate)) {
+    let price = cell.price_of(bar);
+    let i = cell.bars;
+    cell.bars += 1;
+    let far = cell.carry(layout);
+    cell.history.push(price, bar.high, bar.low, bar.volume);
+    let change = cell.indicators.change(&layout.indicators, i, &cell.history);
+    let row = Row::<One> {
+        volume_ratio: bar.volume / change.now.volume,
+        change,
+        high: bar.high,
+        low: bar.low,
+        scale: cell.price_scale,
+        ripe: Cell::ripe(layout, i),
+        far,
+    };
+    conclude::<One>(layout, &mut [cell], &[bar], 1, &row, |_, strategy, candidate| on_signal(strategy, candidate));
+}
+
+/// One bar of each of eight [settled](Cell::is_settled) cells of a layout, of which the first `count` are real; hands each
+/// signal to `on_signal` with the number of its cell, in the order of cells and strategies.
+#[inline]
+pub(super) fn eight(
+    layout: &CellLayout,
+    cells: &mut [&mut Cell; LANES],
+    bars: &[&Bar; LANES],
+    count: usize,
+    mut on_signal: impl FnMut(usize, Strategy, Candidate),
+) {
+    match layout.isa {
+        // SAFETY: the layout's instructions are those of this processor.
+        #[cfg(target_arch = "x86_64")]
+        Isa::Avx512 => unsafe { eight_avx512(layout, cells, bars, count, &mut on_signal) },
+        // SAFETY: as above.
+        #[cfg(target_arch = "x86_64")]
+        Isa::Avx2 => unsafe { eight_avx2(layout, cells, bars, count, &mut on_signal) },
+        _ => eight_portable(layout, cells, bars, count, &mut on_signal),
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f,avx512dq,avx512vl,avx512bw,avx512vpopcntdq,avx2,bmi1,bmi2,lzcnt,popcnt")]
+fn eight_avx512(
+    layout: &CellLayout,
+    cells: &mut [&mut Cell; LANES],
+    bars: &[&Bar; LANES],
+    count: usize,
+    on_signal: &mut impl FnMut(usize, Strategy, Candidate),
+) {
+    step_eight::<Avx512>(layout, cells, bars, count, on_signal);
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
+fn eight_avx2(
+    layout: &CellLayout,
+    cells: &mut [&mut Cell; LANES],
+    bars: &[&Bar; LANES],
+    count: usize,
+    on_signal: &mut impl FnMut(usize, Strategy, Candidate),
+) {
+    step_eight::<Avx2>(layout, cells, bars, count, on_signal);
+}
+
+#[inline(never)]
+fn eight_portable(
+    layout: &CellLayout,
+    cells: &mut [&mut Cell; LANES],
+    bars: &[&Bar; LANES],
+    count: usize,
+    on_signal: &mut impl FnMut(usize, Strategy, Candidate),
+) {
+    step_eight::<Eight>(layout, cells, bars, count, on_signal);
+}
+
+#[inline(always)]
+fn step_eight<V: Vector>(
+    layout: &CellLayout,
+    cells: &mut [&mut Cell; LANES],
+    bars: &[&Bar; LANES],
+    count: usize,
+    on_signal: &mut impl FnMut(usize, Strategy, Candidate),
+) {
+    let [mut prices, mut volumes, mut highs, mut lows, mut scales] = [[0.0; LANES]; 5];
+    let mut leaving = [[0.0; LANES]; 2];
+    let mut third_rsi = [[f64::NAN; LANES]; 2];
+    for (k, (cell, bar)) in cells.iter_mut().zip(bars).enumerate() {
+        let price = cell.price_of(bar);
+        let i = cell.bars;
+        cell.bars = i + 1;
+        cell.history.push(price, bar.high, bar.low, bar.volume);
+        [leaving[0][k], leaving[1][k]] = cell.indicators.admit(&layout.indicators, i, price, bar.volume);
+        (prices[k], volumes[k]) = (price, bar.volume);
+        (highs[k], lows[k], scales[k]) = (bar.high, bar.low, cell.price_scale);
+    }
+    if layout.indicators.has_rest() {
+        for (k, cell) in cells.iter_mut().enumerate().take(count) {
+            let i = cell.bars - 1;
+            [third_rsi[0][k], third_rsi[1][k]] = cell.indicators.rest(&layout.indicators, i, &cell.history);
+        }
+    }
+    let (price, volume) = (V::load(&prices), V::load(&volumes));
+    let arrival = Arrival::<V::F> { price, volume, leaving: [V::load(&leaving[0]), V::load(&leaving[1])] };
+    let third_rsi = [V::load(&third_rsi[0]), V::load(&third_rsi[1])];
+    let change = IndicatorSet::step::<V, Cell>(&layout.indicators, &mut cells[..], &arrival, third_rsi);
+    let all = V::always(true);
+    let row = Row::<V> {
+        volume_ratio: V::div(volume, change.now.volume),
+        change,
+        high: V::load(&highs),
+        low: V::load(&lows),
+        scale: V::load(&scales),
+        ripe: Ripe { swings: all, trend: all, bands: all, levels: all },
+        far: Far::default(),
+    };
+    conclude::<V>(layout, &mut cells[..], &bars[..], count, &row, on_signal);
+}
+
+/// The strategies' part: finds which conditions hold, remembers what the next bar needs, makes the candidates.
+#[inline(always)]
+fn conclude<V: Vector>(
+    layout: &CellLayout,
+    cells: &mut [&mut Cell],
+    bars: &[&Bar],
+    count: usize,
+    row: &Row<V>,
+    mut on_signal: impl FnMut(usize, Strategy, Candidate),
+) {
+    let found = find::<V>(layout, cells, row);
+    if !V::some(V::any(found, layout.enabled)) {
+        return;
+    }
+    let mut words = [0; LANES];
+    V::store_words(V::masked(found, layout.enabled), &mut words);
+    let mut fired = 0;
+    for (k, word) in words.iter_mut().enumerate().take(count) {
+        // What could break a level is looked at once more before a candidate is made of it.
+        if *word & LEVELS != 0 && !cells[k].may_break(layout) {
+            *word &= !LEVELS;
+        }
+        fired |= u32::from(*word != 0) << k;
+    }
+    if fired != 0 {
+        let seen = Seen::new(row);
+        for_each_lane(fired, |k| {
+            let cell = &*cells[k];
+            let view = seen.view(k, layout, cell, bars[k]);
+            cell.weigh(layout, &view, words[k], &mut |strategy, candidate| on_signal(k, strategy, candidate));
+        });
+    }
+}
+
+#[inline(always)]
+fn find<V: Vector>(layout: &CellLayout, cells: &mut [&mut Cell], row: &Row<V>) -> V::B {
+    let p = &layout.params;
+    let mut findings = Findings::<V>::none();
+    let [high_1, high_2, high_3, low_1, low_2, low_3, lows, highs] = V::rows(cells, |c| &c.traces.lines[0]);
+    let points = V::rows(cells, |c| &c.traces.lines[1]);
+    let [within, trend_above, trend_below, above, below, tops, bottoms, flags] = V::rows(cells, |c| &c.traces.lines[2]);
+    let (mut within, mut flags) = (V::to_bits(within), V::to_bits(flags));
+
+    let mut swings = SwingPoints::<V> { points, lows: V::to_bits(lows), highs: V::to_bits(highs) };
+    let divergences = swings.on_bar(row, layout.reaches.swing);
+    macd_rsi::fires(&p.macd_rsi, row, divergences.macd_rsi, &mut findings);
+    ma_crossover::fires(row, &mut findings);
+    let mut trend = RsiTrend::<V> {
+        above: V::to_bits(above),
+        below: V::to_bits(below),
+        trend_above: V::to_bits(trend_above),
+        trend_below: V::to_bits(trend_below),
+    };
+    let reaches = &layout.reaches;
+    let [pullback, rally] = trend.fires(&p.rsi_trend, reaches.trend, row, flags, divergences.trend_rsi, &mut findings);
+    let [bullish, bearish, squeezed] =
+        bollinger_breakout::fires(&p.bollinger_breakout, reaches.consolidation, row, &mut within, flags, &mut findings);
+    let (last_highs, last_lows) = ([high_1, high_2, high_3], [low_1, low_2, low_3]);
+    let [is_top, is_bottom] = sr_breakout::track_pivots(row, last_highs, last_lows, &mut flags);
+    sr_breakout::fires(&p.sr_breakout, row, &mut findings);
+    for (condition, flag) in [
+        (bullish, flag::BULLISH),
+        (bearish, flag::BEARISH),
+        (squeezed, flag::SQUEEZED),
+        (pullback, flag::PULLBACK),
+        (rally, flag::RALLY),
+    ] {
+        flags = V::or_if(flags, condition, flag);
+    }
+    let tops = V::or_if(V::shift(V::to_bits(tops)), is_top, 1 << sr_breakout::PIVOT_LAG);
+    let bottoms = V::or_if(V::shift(V::to_bits(bottoms)), is_bottom, 1 << sr_breakout::PIVOT_LAG);
+
+    for_each_lane(V::lanes(is_top), |k| {
+        let cell = &mut *cells[k];
+        cell.pivots.push_top(cell.traces.lines[0].0[2]);
+    });
+    for_each_lane(V::lanes(is_bottom), |k| {
+        let cell = &mut *cells[k];
+        cell.pivots.push_bottom(cell.traces.lines[0].0[5]);
+    });
+    let (swing_lows, swing_highs) = (V::from_bits(swings.lows), V::from_bits(swings.highs));
+    let recent = [row.high, high_1, high_2, row.low, low_1, low_2, swing_lows, swing_highs];
+    V::put_rows(cells, recent, |c| &mut c.traces.lines[0]);
+    V::put_rows(cells, swings.points, |c| &mut c.traces.lines[1]);
+    let bits = [
+        V::from_bits(within),
+        V::from_bits(trend.trend_above),
+        V::from_bits(trend.trend_below),
+        V::from_bits(trend.above),
+        V::from_bits(trend.below),
+        V::from_bits(tops),
+        V::from_bits(bottoms),
+        V::from_bits(flags),
+    ];
+    V::put_rows(cells, bits, |c| &mut c.traces.lines[2]);
+    findings.0
+}
+
+/// The numbers of the bits that are set.
+#[inline(always)]
+fn for_each_lane(mut lanes: u32, mut f: impl FnMut(usize)) {
+    while lanes != 0 {
+        f(lanes.trailing_zeros() as usize);
+        lanes &= lanes - 1;
+    }
+}
+
+/// What the candidates are made of, lane by lane.
+#[derive(Debug)]
+struct Seen {
+    /// Prices of the newest three bars; volume ratio; width; the values at the bar, and those at the bar before.
+    values: [[f64; LANES]; 22],
+}
+
+impl Seen {
+    #[inline(always)]
+    fn new<V: Vector>(row: &Row<V>) -> Self {
+        let (now, before) = (&row.change.now, &row.change.before);
+        let [price, price_1, price_2] = row.change.prices;
+        let rows = [
+            price,
+            price_1,
+            price_2,
+            row.volume_ratio,
+            row.change.widths[0],
+            now.line,
+            now.signal,
+            now.rsi,
+            now.trend_rsi,
+            now.trend_rsi_slow,
+            now.ma_fast,
+            now.ma_slow,
+            now.upper,
+            now.middle,
+            now.lower,
+            now.volume,
+            before.line,
+            before.signal,
+            before.rsi,
+            before.trend_rsi,
+            before.ma_fast,
+            before.ma_slow,
+        ];
+        let mut values = [[0.0; LANES]; 22];
+        for (to, row) in values.iter_mut().zip(rows) {
+            V::store(row, to);
+        }
+        Self { values }
+    }
+
+    #[inline(always)]
+    fn view<'a>(&self, k: usize, layout: &CellLayout, cell: &'a Cell, bar: &Bar) -> BarView<'a> {
+        let v = &self.values;
+        let nan = f64::NAN;
+        let i = cell.bars - 1;
+        BarView {
+            i,
+            scale: cell.price_scale,
+            history: &cell.history,
+            recent: cell.indicators.recent_prices(&layout.indicators, i),
+            high: bar.high,
+            low: bar.low,
+            prices: [v[0][k], v[1][k], v[2][k]],
+            volume_ratio: v[3][k],
+            width: v[4][k],
+            now: Reading {
+                line: v[5][k],
+                signal: v[6][k],
+                rsi: v[7][k],
+                trend_rsi: v[8][k],
+                trend_rsi_slow: v[9][k],
+                ma_fast: v[10][k],
+                ma_slow: v[11][k],
+                upper: v[12][k],
+                middle: v[13][k],
+                lower: v[14][k],
+                volume: v[15][k],
+            },
+            before: Reading {
+                line: v[16][k],
+                signal: v[17][k],
+                rsi: v[18][k],
+                trend_rsi: v[19][k],
+                trend_rsi_slow: nan,
+                ma_fast: v[20][k],
+                ma_slow: v[21][k],
+                upper: nan,
+                middle: nan,
+                lower: nan,
+                volume: nan,
+            },
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! Cells side by side against the same cells one by one: to the last bit, whatever the mix.
+
+use crate::{
+    cases,
+    series::{Recipe, Rng, recipe},
+};
+use proptest::{prelude::*, test_runner::TestRunner};
+use std::cell::Cell as Count;
+use wagehood_engine::{
+    lanes::Isa,
+    model::Bar,
+    strategies::{Cell, CellLayout, Cells},
+};
+
+/// A cell of the reference, with what is to come.
+struct Twin {
+    cell: Cell,
+    bars: Vec<Bar>,
+    next: usize,
+}
+
+type Said = Vec<(usize, &'static str, u64, [u64; 5])>;
+
+fn image(cell: &Cell, layout: &CellLayout) -> Vec<u8> {
+    let mut image = Vec::new();
+    cell.write_state(layout, &mut image);
+    image
+}
+
+/// Cells of one layout, each with its own series, that get their bars in batches of changing cells.
+fn compare(recipes: &[Recipe], publish: bool, seed: u64, side_by_side: &Count<u64>) -> Result<(), TestCaseError> {
+    let layout = CellLayout::new(recipes[0].strategy_params(), publish);
+    let portable = layout.clone().with(Isa::Portable);
+    let isas: Vec<CellLayout> = Isa::all().into_iter().map(|isa| layout.clone().with(isa)).collect();
+    let new = |recipe: &Recipe| Cell::new(&layout, recipe.method, recipe.interval().price_scale(), 0);
+    let mut twins: Vec<Twin> =
+        recipes.iter().map(|recipe| Twin { cell: new(recipe), bars: recipe.bars(), next: 0 }).collect();
+    let mut banks: Vec<Cells> = isas.iter().map(|_| Cells::new()).collect();
+    for bank in &mut banks {
+        recipes.iter().for_each(|recipe| assert_eq!(bank.add(new(recipe)) as usize, bank.len() - 1));
+    }
+    let mut rng = Rng(seed);
+    let mut order: Vec<usize> = (0..twins.len()).collect();
+    loop {
+        order.retain(|&k| twins[k].next < twins[k].bars.len());
+        if order.is_empty() {
+            break;
+        }
+        // Long runs of full batches, and others of any size and mix.
+        let count = if rng.chance(0.7) { Cells::LANES } else { rng.count(1, Cells::LANES) }.min(order.len());
+        for k in 0..count {
+            let other = rng.count(k, order.len() - 1);
+            order.swap(k, other);
+        }
+        let batch: Vec<(u32, Bar)> = order[..count].iter().map(|&k| (k as u32, twins[k].bars[twins[k].next])).collect();
+        if count >= 3 && order[..count].iter().all(|&k| twins[k].cell.is_settled(&layout)) {
+            side_by_side.set(side_by_side.get() + count as u64);
+        }
+        let mut want: Said = Vec::new();
+        for (place, (k, bar)) in batch.iter().enumerate() {
+            let twin = &mut twins[*k as usize];
+            twin.next += 1;
+            twin.cell.on_bar(&portable, bar, |_, c| {
+                want.push((place, c.kind.name(), c.confidence.to_bits(), c.factors.map(f64::to_bits)));
+            });
+        }
+        let bars: Vec<(u32, &Bar)> = batch.iter().map(|(k, bar)| (*k, bar)).collect();
+        for (bank, layout) in banks.iter_mut().zip(&isas) {
+            let mut said: Said = Vec::new();
+            bank.on_bars(layout, &bars, |place, _, c| {
+                said.push((place, c.kind.name(), c.confidence.to_bits(), c.factors.map(f64::to_bits)));
+            });
+            prop_assert_eq!(&said, &want);
+        }
+        if rng.chance(0.02) {
+            // A cell starts anew, from nothing or from the state of another.
+            let (k, from) = (order[0], rng.count(0, twins.len() - 1));
+            let image = image(&twins[from].cell, &layout);
+            let fresh = rng.chance(0.3);
+            let mut cells: Vec<&mut Cell> = banks.iter_mut().filter_map(|bank| bank.get_mut(k as u32)).collect();
+            cells.push(&mut twins[k].cell);
+            for cell in cells {
+                if fresh {
+                    *cell = new(&recipes[k]);
+                } else {
+                    cell.read_state(&layout, &image).unwrap();
+                }
+            }
+        }
+    }
+    for (k, twin) in twins.iter().enumerate() {
+        for bank in &banks {
+            let cell = bank.get(k as u32).unwrap();
+            prop_assert!(image(cell, &layout) == image(&twin.cell, &layout), "cell {k} is in another state");
+            let published = |cell: &Cell| cell.published(&layout).values().map(f64::to_bits);
+            prop_assert_eq!(published(cell), published(&twin.cell));
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn cells_side_by_side_agree_bit_for_bit_with_each_by_itself() {
+    let side_by_side = Count::new(0);
+    let some = (prop::collection::vec(recipe(24), 1..14), any::<bool>(), any::<u64>());
+    TestRunner::new(cases(80))
+        .run(&some, |(recipes, publish, seed)| compare(&recipes, publish, seed, &side_by_side))
+        .unwrap_or_else(|e| panic!("{e}"));
+    eprintln!("{} bars side by side, with {:?}", side_by_side.get(), Isa::all());
+    assert!(side_by_side.get() > 20_000, "{}", side_by_side.get());
+}
