@@ -86,7 +86,9 @@ fn inline(node: &Node) -> String {
         Data::Flag(flag) => flag.to_string(),
         Data::Int(int) => int.to_string(),
         Data::Real(real) => toml::Value::Float(*real).to_string(),
-        Data::Text(text) => toml::Value::String(redact(text)).to_string(),
+        // Anything else may have an `@` in it, a symbol such as `ES@CME`.
+        Data::Text(text) if text.contains("://") => toml::Value::String(redact(text)).to_string(),
+        Data::Text(text) => toml::Value::String(text.clone()).to_string(),
         Data::Other(text) => text.clone(),
         Data::List(list) => format!("[{}]", list.iter().map(inline).collect::<Vec<_>>().join(", ")),
         Data::Table(table) => {

@@ -92,6 +92,8 @@ fn what_is_shown_loads_back_to_the_same() {
         timeframes = { 1m = { buffer_size = 3 }, 2h = { name = "2h", enabled = false } }
         [[watchlist]]
         symbol = "SPY"
+        [[watchlist]]
+        symbol = "ES@CME"
         [strategies.sr_breakout_strategy.timeframes.60s]
         lookback_period = 20
         tolerance = 1e-7
