@@ -4,7 +4,7 @@ use super::BarBuilder;
 use crate::{
     config::{Asset, Plan},
     model::{Bar, MAX_TIMEFRAMES, SymbolId, Timeframe, TimeframeId},
-    state::{StateError, put, take},
+    state::{StateError, is_sound_time, put, take},
 };
 
 /// Makes the bars of every enabled cell from base bars; see the [module](super) for when they close.
@@ -87,7 +87,8 @@ impl TimeBarAggregator {
     pub fn restore(&mut self, bytes: &mut &[u8]) -> Result<(), StateError> {
         let (event_ts, next_deadline) = take(bytes)?;
         let builders: Vec<BarBuilder> = take(bytes)?;
-        if builders.len() != self.builders.len() {
+        let sound = is_sound_time(event_ts) && builders.iter().all(|builder| is_sound_time(builder.end()));
+        if builders.len() != self.builders.len() || !sound {
             return Err(StateError::Shape("the aggregator"));
         }
         (self.event_ts, self.next_deadline, self.builders) = (event_ts, next_deadline, builders);

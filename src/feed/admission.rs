@@ -6,7 +6,7 @@ use super::{Record, Refusal};
 use crate::{
     config::{Asset, Plan},
     model::{Bar, MAX_TIMEFRAMES, SymbolId, Timeframe, TimeframeId},
-    state::{StateError, put, take},
+    state::{StateError, is_sound_time, put, take},
 };
 use bincode::{Decode, Encode};
 
@@ -206,7 +206,9 @@ impl Admission {
     pub fn restore(&mut self, mut bytes: &[u8]) -> Result<(), StateError> {
         let (seq, event_ts, next_clock_check) = take(&mut bytes)?;
         let newest: Vec<Newest> = take(&mut bytes)?;
-        if newest.len() != self.newest.len() || !bytes.is_empty() {
+        let times = newest.iter().flat_map(|newest| [newest.ts, newest.end]).chain([event_ts]);
+        let sound = seq < u64::MAX / 2 && times.into_iter().all(is_sound_time);
+        if newest.len() != self.newest.len() || !bytes.is_empty() || !sound {
             return Err(StateError::Shape("the reader"));
         }
         (self.seq, self.event_ts, self.next_clock_check, self.newest) = (seq, event_ts, next_clock_check, newest);

@@ -28,6 +28,12 @@ pub enum StateError {
     Shape(&'static str),
 }
 
+/// Whether a time, Unix ms, is one that arithmetic with intervals cannot overflow, or that of nothing, `i64::MIN`.
+#[must_use]
+pub fn is_sound_time(ms: i64) -> bool {
+    ms == i64::MIN || ms.unsigned_abs() < 1 << 60
+}
+
 /// Appends a value. Allocates where `out` has to grow.
 ///
 /// # Errors
