@@ -8,7 +8,7 @@ mod common;
 mod peers;
 
 use common::{
-    SHAPES, id, ratios, shape_name,
+    SHAPES, base, id, ratios, shape_name,
     tape::{self, Tape},
 };
 use criterion::{Criterion, Throughput, criterion_group};
@@ -21,19 +21,6 @@ use wagehood_engine::{
 };
 
 const GROUP: &str = "indicators";
-
-fn base(c: &mut Criterion, cells: usize, dense: bool) {
-    let mut tape = Tape::new(cells, dense);
-    let mut group = c.benchmark_group(GROUP);
-    group.throughput(Throughput::Elements(tape.per_round() as u64));
-    group.bench_function(id("base", cells, dense), |b| {
-        b.iter(|| {
-            for bar in tape.round() {
-                black_box(bar);
-            }
-        });
-    });
-}
 
 fn peer<P: Peer>(c: &mut Criterion, cells: usize, dense: bool) {
     let mut tape = Tape::new(cells, dense);
@@ -132,7 +119,7 @@ fn benches(c: &mut Criterion) {
     check::<Kand>(1e-6); // its sums of squares cancel
     Isa::all().into_iter().for_each(check_lanes);
     for (cells, dense) in SHAPES {
-        base(c, cells, dense);
+        base(c, GROUP, cells, dense);
         Isa::all().into_iter().for_each(|isa| lanes(c, cells, dense, isa));
         peer::<Engine>(c, cells, dense);
         peer::<TaLib>(c, cells, dense);

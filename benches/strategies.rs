@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{SHAPES, id, ratios, shape_name, tape::Tape};
+use common::{SHAPES, base, id, ratios, shape_name, tape::Tape};
 use criterion::{Criterion, Throughput, criterion_group};
 use std::hint::black_box;
 use wagehood_engine::{
@@ -16,19 +16,6 @@ use wagehood_engine::{
 const GROUP: &str = "strategies";
 /// Bars a cell keeps by default.
 const BUFFER: usize = 256;
-
-fn base(c: &mut Criterion, cells: usize, dense: bool) {
-    let mut tape = Tape::new(cells, dense);
-    let mut group = c.benchmark_group(GROUP);
-    group.throughput(Throughput::Elements(tape.per_round() as u64));
-    group.bench_function(id("base", cells, dense), |b| {
-        b.iter(|| {
-            for bar in tape.round() {
-                black_box(bar);
-            }
-        });
-    });
-}
 
 /// How cells get their bars.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -105,7 +92,7 @@ fn cells(c: &mut Criterion, n: usize, dense: bool, (way, name): &(Way, String)) 
 
 fn benches(c: &mut Criterion) {
     for (n, dense) in SHAPES {
-        base(c, n, dense);
+        base(c, GROUP, n, dense);
         Way::all().iter().for_each(|way| cells(c, n, dense, way));
     }
 }

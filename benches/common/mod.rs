@@ -5,8 +5,8 @@ pub mod ratios;
 pub mod signals;
 pub mod tape;
 
-use criterion::Criterion;
-use std::time::Duration;
+use criterion::{Criterion, Throughput};
+use std::{hint::black_box, time::Duration};
 
 /// Short runs, many of them: the machine is shared, and the median of a short run is as good as that of a long one.
 pub fn criterion() -> Criterion {
@@ -24,6 +24,20 @@ pub const SHAPES: [(usize, bool); 7] =
 /// Name of one of the [`SHAPES`].
 pub fn shape_name(cells: usize, dense: bool) -> String {
     format!("{}/{cells}", if dense { "dense" } else { "sparse" })
+}
+
+/// What the bars alone cost: taken off the tape, and nothing done with them.
+pub fn base(c: &mut Criterion, group: &str, cells: usize, dense: bool) {
+    let mut tape = tape::Tape::new(cells, dense);
+    let mut group = c.benchmark_group(group);
+    group.throughput(Throughput::Elements(tape.per_round() as u64));
+    group.bench_function(id("base", cells, dense), |b| {
+        b.iter(|| {
+            for bar in tape.round() {
+                black_box(bar);
+            }
+        });
+    });
 }
 
 /// A table of the first parameter, `base` measured first.

@@ -64,8 +64,8 @@ fn options(args: &LatencyArgs) -> Result<LatencyOptions> {
         stall: args.stall,
         budgets,
         name,
-        host: args.host.clone(),
-        runs: args.out.clone(),
+        host: args.place.host.clone(),
+        runs: args.place.out.clone(),
     })
 }
 

@@ -93,6 +93,14 @@ pub struct LatencyArgs {
     /// Name of the run [default: the shape, with what differs from the defaults]
     #[arg(long)]
     pub name: Option<String>,
+    /// Where the results go, and under whose name.
+    #[command(flatten)]
+    pub place: PlaceArgs,
+}
+
+/// Where the results of a bench go.
+#[derive(Debug, Args)]
+pub struct PlaceArgs {
     /// Name of this host in the results [default: its own]
     #[arg(long)]
     pub host: Option<String>,

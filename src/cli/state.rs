@@ -3,7 +3,7 @@
 use super::redis::Position;
 use crate::{
     config::{Config, Plan},
-    engine::{Place, SnapshotOptions, check_snapshot, made_at},
+    engine::{Place, SnapshotOptions, check_snapshot},
     redis_io::StreamId,
     state::{Loaded, Meta, Snapshot, Store},
     telemetry::human_bytes,
@@ -88,7 +88,7 @@ pub fn open(config: &Config, plan: &Plan, publish: bool, position: &mut Position
     position.journal.retain(|exception| exception.place > place.get());
     let about = format!(
         "resuming from the committed position, with the state of the snapshot made at {} ({}, {})",
-        made_at(&snapshot.meta),
+        snapshot.meta.made_at(),
         path.file_name().unwrap_or_default().display(),
         human_bytes(snapshot.bytes().len() as u64)
     );

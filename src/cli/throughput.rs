@@ -1,13 +1,13 @@
 //! `bench throughput`.
 
-use super::{args::parse_duration, session::note};
+use super::{args::parse_duration, lab_args::PlaceArgs, session::note};
 use crate::{
     lab::bench::{Form, Socket, ThroughputOptions, throughput, throughput_text},
     model::Timeframe,
 };
 use anyhow::{Context, Result, bail};
 use clap::Args;
-use std::{io::Write, path::PathBuf, time::Duration};
+use std::{io::Write, time::Duration};
 
 /// Settings of the engine that leave the signals alone in its output.
 const SIGNALS_ONLY: [&str; 4] =
@@ -49,12 +49,9 @@ pub struct ThroughputArgs {
     /// Name of the run [default: the form, with what differs from the defaults]
     #[arg(long)]
     pub name: Option<String>,
-    /// Name of this host in the results [default: its own]
-    #[arg(long)]
-    pub host: Option<String>,
-    /// Folder of the runs
-    #[arg(long, value_name = "DIR", default_value = "perf/runs")]
-    pub out: PathBuf,
+    /// Where the results go, and under whose name.
+    #[command(flatten)]
+    pub place: PlaceArgs,
     /// Write nothing
     #[arg(long)]
     pub no_results: bool,
@@ -99,8 +96,8 @@ fn options(args: &ThroughputArgs, form: Form) -> Result<ThroughputOptions> {
         duration: args.duration,
         settings: outputs.chain(args.set.iter().cloned()).collect(),
         name,
-        host: args.host.clone(),
-        runs: (!args.no_results).then(|| args.out.clone()),
+        host: args.place.host.clone(),
+        runs: (!args.no_results).then(|| args.place.out.clone()),
     })
 }
 

@@ -42,9 +42,7 @@ pub use refusals::{RefusalLog, Sample};
 pub use routes::Routes;
 pub use running::{Engine, StartError};
 pub use setup::{Outputs, Setup, Topology};
-pub use snapshots::{
-    Progress, Saver, SaverEnd, SnapshotOptions, SnapshotWriter, Sweep, check_snapshot, made_at, saver,
-};
+pub use snapshots::{Progress, Saver, SaverEnd, SnapshotOptions, SnapshotWriter, Sweep, check_snapshot, saver};
 pub use sources::{
     FilesSource, Gap, MarketSource, Pace, Polled, RedisSource, RedisSourceError, RedisSourceOptions, Source,
     StreamStart,

@@ -5,6 +5,7 @@
 //! another name and gets its own when all of it is on the disk, so that a process or a machine that dies in between
 //! leaves no half of one.
 
+use crate::model::time::Iso8601;
 use std::{
     fs::{self, File},
     io::{self, BufWriter, Write},
@@ -32,6 +33,14 @@ pub struct Meta {
     pub config: u32,
     /// When it was begun, Unix ms.
     pub created_ms: i64,
+}
+
+impl Meta {
+    /// When it was begun, to the second, for people.
+    #[must_use]
+    pub fn made_at(&self) -> String {
+        format!("{}Z", Iso8601(self.created_ms / 1_000 * 1_000))
+    }
 }
 
 /// Why a file is no snapshot that can be used.

@@ -17,7 +17,7 @@ mod writer;
 pub use check::check_snapshot;
 pub use saver::{Saver, SaverEnd, saver};
 pub use sweep::Sweep;
-pub use writer::{Progress, SnapshotWriter, made_at};
+pub use writer::{Progress, SnapshotWriter};
 
 use crate::state::{Meta, Store};
 

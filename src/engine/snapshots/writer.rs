@@ -4,7 +4,6 @@
 use super::{SnapshotOptions, saver::SaverEnd};
 use crate::{
     engine::Incidents,
-    model::time::Iso8601,
     state::{Meta, SnapshotFile, Store},
     telemetry::{StateCounters, human_bytes},
 };
@@ -151,10 +150,4 @@ impl SnapshotWriter {
         self.pending.retain(|pending| pending.number > number);
         self.progress.0.fetch_max(number, Ordering::Relaxed);
     }
-}
-
-/// When a snapshot was made, for people.
-#[must_use]
-pub fn made_at(meta: &Meta) -> String {
-    format!("{}Z", Iso8601(meta.created_ms / 1_000 * 1_000))
 }

@@ -36,6 +36,20 @@ pub fn symbol_index(name: &[u8]) -> Option<usize> {
     })
 }
 
+/// The market that the loads are made of: so many symbols, the first bars starting at `first_ms`, Unix ms.
+///
+/// # Errors
+/// None that a well-formed call can cause.
+pub fn market(symbols: usize, base: Timeframe, first_ms: i64) -> Result<MockMarket> {
+    Ok(MockMarket::new(&MockConfig {
+        seed: 1,
+        symbols: (0..symbols).map(symbol_name).collect(),
+        timeframes: vec![base],
+        now_ms: first_ms,
+        burst_every_s: 0,
+    })?)
+}
+
 /// Encodes the bars of a run one after another.
 pub struct Bars {
     market: MockMarket,
@@ -51,13 +65,7 @@ impl Bars {
     /// # Errors
     /// None that a well-formed call can cause.
     pub fn new(symbols: usize, base: Timeframe, first_ms: i64, form: Form) -> Result<Self> {
-        let market = MockMarket::new(&MockConfig {
-            seed: 1,
-            symbols: (0..symbols).map(symbol_name).collect(),
-            timeframes: vec![base],
-            now_ms: first_ms,
-            burst_every_s: 0,
-        })?;
+        let market = market(symbols, base, first_ms)?;
         Ok(Self { market, base, form, frame: Vec::with_capacity(MAX_FRAME_RECORDS), bytes: Vec::new() })
     }
 

@@ -1,8 +1,8 @@
 //! Bars without an end at next to no cost: a stretch of a mock market, run forwards and backwards in turn.
 
 use crate::{
-    feed::{FrameRecord, MAX_FRAME_RECORDS, MockConfig, MockMarket, Record, encode_frame},
-    lab::bench::bars::{Form, push_legacy, symbol_name},
+    feed::{FrameRecord, MAX_FRAME_RECORDS, Record, encode_frame},
+    lab::bench::bars::{Form, market, push_legacy},
     model::Timeframe,
     redis_io::Command,
 };
@@ -40,13 +40,7 @@ impl Tape {
         ensure!(symbols > 0, "at least one symbol is needed");
         ensure!((1..=MAX_FRAME_RECORDS).contains(&frame), "a frame holds 1 to {MAX_FRAME_RECORDS} bars, not {frame}");
         let first_ms = base.floor(first_ms);
-        let mut market = MockMarket::new(&MockConfig {
-            seed: 1,
-            symbols: (0..symbols).map(symbol_name).collect(),
-            timeframes: vec![base],
-            now_ms: first_ms,
-            burst_every_s: 0,
-        })?;
+        let mut market = market(symbols, base, first_ms)?;
         let rounds = (RECORDS / symbols).clamp(16, 8_192);
         let mut records = Vec::with_capacity(rounds * symbols);
         for _ in 0..rounds * symbols {
