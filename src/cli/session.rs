@@ -7,6 +7,7 @@ use crate::{
     engine::{Engine, Sample},
     model::SourceId,
     publish::Sources,
+    runtime::background,
     telemetry::{HgrmUnit, HistogramSet, Latency, LatencySummary, Report, StatusLine, write_hgrm},
 };
 use anyhow::{Context, Result, bail};
@@ -158,6 +159,7 @@ impl Session {
     /// # Errors
     /// The engine's failure, after the report.
     pub fn run(mut self) -> Result<Report> {
+        background();
         let mut draining = false;
         let mut until = self.options.duration.map(|duration| self.started + duration);
         if self.warm {

@@ -21,6 +21,8 @@ choice_enum! {
 choice_enum! {
     /// What a thread does that has nothing to do.
     Idle {
+        /// Backs off; parks at once where all agents share a thread for want of cores.
+        Auto = "auto",
         /// Spins, then yields, then parks for longer and longer.
         Backoff = "backoff",
         /// Spins: lowest latency, and a whole core of its own.

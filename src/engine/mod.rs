@@ -32,7 +32,7 @@ pub use incidents::Incidents;
 pub use intake::{Intake, IntakeWiring, Origin};
 pub use memory::Memory;
 pub use merge::{Item, Merge};
-pub use notes::{DeadLetter, LETTER_BYTES_MAX, LetterBytes, Mark, Note, RawFields};
+pub use notes::{Committing, DeadLetter, LETTER_BYTES_MAX, LetterBytes, Mark, Note, RawFields};
 pub use order::{Exception, Order, Place, Taken};
 pub use output::{
     Arrived, CalculationEvents, ENTRIES, FileOutput, FileOutputOptions, Latest, Output, Recovery, RedisLink,

@@ -4,7 +4,7 @@ use super::Gap;
 use crate::{feed::Refusal, model::SourceId};
 use std::sync::{
     Arc,
-    atomic::{AtomicUsize, Ordering::Relaxed},
+    atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed},
 };
 
 /// Bytes of refused records on their way to the publisher from which on nothing is read.
@@ -77,6 +77,25 @@ impl DeadLetter {
     #[must_use]
     pub fn bytes(&self) -> usize {
         size_of::<Self>() + self.fields.iter().map(|(name, value)| name.len() + value.len() + 32).sum::<usize>()
+    }
+}
+
+/// Whether a batch is on its way; told by the publisher, read by the reader. Relaxed: a courtesy.
+#[derive(Debug, Clone, Default)]
+pub struct Committing(Arc<AtomicBool>);
+
+impl Committing {
+    /// Says so.
+    #[inline]
+    pub fn set(&self, committing: bool) {
+        self.0.store(committing, Relaxed);
+    }
+
+    /// Whether one is.
+    #[inline]
+    #[must_use]
+    pub fn is_on(&self) -> bool {
+        self.0.load(Relaxed)
     }
 }
 

@@ -1,10 +1,10 @@
 //! A running engine: started from its setup, watched, halted, reported on.
 
 use super::{
-    AggregatorAgent, BatchRules, FileOutput, Incidents, Intake, IntakeWiring, Latest, LetterBytes, Note, Output,
-    Progress, PublisherAgent, PublisherWiring, ReaderAgent, RedisOutput, RefusalLog, Routes, Setup, SnapshotOptions,
-    SnapshotWriter, Source, Topology, WorkerAgent, WorkerWiring, agents::Barriers, any_agent::AnyAgent, memory::Memory,
-    saver,
+    AggregatorAgent, BatchRules, Committing, FileOutput, Incidents, Intake, IntakeWiring, Latest, LetterBytes, Note,
+    Output, Progress, PublisherAgent, PublisherWiring, ReaderAgent, RedisOutput, RefusalLog, Routes, Setup,
+    SnapshotOptions, SnapshotWriter, Source, Topology, WorkerAgent, WorkerWiring, agents::Barriers,
+    any_agent::AnyAgent, memory::Memory, saver,
 };
 use crate::{
     config::Plan,
@@ -368,7 +368,7 @@ fn assemble(
     recorders: &mut Recorders,
     shared: &Shared<'_>,
 ) -> Result<Vec<AnyAgent>, StartError> {
-    let Setup { plan, topology, directory, sources, source, outputs, rows, .. } = setup;
+    let Setup { plan, topology, directory, sources, mut source, outputs, rows, .. } = setup;
     let batch = topology.batch_records;
     let routes = Routes::new(topology.workers);
     let mut agents = Vec::new();
@@ -384,7 +384,11 @@ fn assemble(
         refusals: Arc::clone(shared.refusals),
     };
     let intake = Intake::new(Arc::clone(&plan), wiring);
-    if let Source::Redis(source) = &source {
+    let committing = Committing::default();
+    if let Source::Redis(source) = &mut source {
+        if topology.shared {
+            source.give_way_to(committing.clone());
+        }
         counters.streams.extend(source.counters());
         counters.links.push((source.dial().who().to_owned(), source.dial().counters()));
     }
@@ -460,6 +464,7 @@ fn assemble(
         recorder: recorders.make(&latencies)?,
         clock: shared.clock.clone(),
         memory: Arc::clone(shared.memory),
+        committing,
         done: shared.done.clone(),
     };
     let rules = BatchRules {

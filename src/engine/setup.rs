@@ -2,7 +2,7 @@
 
 use super::{FileOutputOptions, Incidents, RedisLink, RowsWanted, SnapshotOptions};
 use crate::{
-    config::{Config, CoresConfig, Idle, Plan},
+    config::{Config, CoresConfig, EngineConfig, Idle, Plan},
     model::Directory,
     publish::Sources,
     runtime::IdleStrategy,
@@ -39,12 +39,15 @@ impl Topology {
     pub fn new(config: &Config, available_cores: usize) -> Self {
         let engine = &config.engine;
         let threads = engine.threads(available_cores);
+        let park_us = engine.idle_park_us;
+        // What a thread waits for that is alone in the process is another process's work. On few cores it is as like as
+        // not that it waits for this very core.
+        let crowded = threads.shared && available_cores < EngineConfig::DEDICATED_FROM;
         let idle = match engine.idle {
-            Idle::Backoff => IdleStrategy::Backoff {
-                spins: engine.idle_spins,
-                yields: engine.idle_yields,
-                park_us: engine.idle_park_us,
-            },
+            Idle::Auto if crowded => IdleStrategy::Backoff { spins: 0, yields: 0, park_us },
+            Idle::Auto | Idle::Backoff => {
+                IdleStrategy::Backoff { spins: engine.idle_spins, yields: engine.idle_yields, park_us }
+            }
             Idle::BusySpin => IdleStrategy::BusySpin,
             Idle::Yield => IdleStrategy::Yield { spins: engine.idle_spins },
             Idle::Sleep => IdleStrategy::Sleep { sleep_us: engine.idle_sleep_us },
@@ -98,4 +101,26 @@ pub struct Setup {
     pub snapshots: Option<SnapshotOptions>,
     /// Where agents say what has happened.
     pub incidents: Arc<Incidents>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Threading;
+
+    #[test]
+    fn a_crowded_thread_parks_at_once_unless_told_otherwise() {
+        let mut config = Config::default();
+        let spins = |config: &Config, cores| match Topology::new(config, cores).idle {
+            IdleStrategy::Backoff { spins, .. } => spins,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(spins(&config, 2), 0);
+        assert_eq!(spins(&config, EngineConfig::DEDICATED_FROM), config.engine.idle_spins);
+        config.engine.idle = Idle::Backoff;
+        assert_eq!(spins(&config, 2), config.engine.idle_spins);
+        // Threads of their own wake each other, which spinning saves.
+        (config.engine.idle, config.engine.threading) = (Idle::Auto, Threading::Dedicated);
+        assert_eq!(spins(&config, 2), config.engine.idle_spins);
+    }
 }

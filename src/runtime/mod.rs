@@ -6,6 +6,7 @@
 
 mod affinity;
 mod agent;
+mod background;
 mod clock;
 mod composite;
 mod halt;
@@ -16,6 +17,7 @@ mod waker;
 
 pub use affinity::{PinError, available_cores, current_core, current_mask, pin_current_thread};
 pub use agent::{Agent, AgentError, AgentFailure, FailureKind, Work};
+pub use background::background;
 pub use clock::{Clock, MockHandle, Now};
 pub use composite::Composite;
 pub use halt::Halt;

@@ -118,7 +118,9 @@ impl HistogramSet {
     /// Adds what another set recorded, for the latencies that this one has.
     pub fn add(&mut self, more: &Self) {
         for (sum, more) in self.tracks.iter_mut().zip(&more.tracks) {
-            if let (Some(sum), Some(more)) = (sum, more) {
+            if let (Some(sum), Some(more)) = (sum, more)
+                && !more.histogram.is_empty()
+            {
                 // Fails only for bounds that differ, and they are the same constants everywhere.
                 let _ = sum.histogram.add(&more.histogram);
                 sum.max_ns = sum.max_ns.max(more.max_ns);
@@ -128,7 +130,7 @@ impl HistogramSet {
 
     /// Forgets everything, keeping the memory.
     pub fn clear(&mut self) {
-        for track in self.tracks.iter_mut().flatten() {
+        for track in self.tracks.iter_mut().flatten().filter(|track| !track.histogram.is_empty()) {
             track.histogram.reset();
             track.max_ns = 0;
         }
@@ -276,12 +278,13 @@ impl Collector {
     pub fn collect(&mut self) -> bool {
         let mut arrived = false;
         while let Ok(mut filled) = self.full.pop() {
-            if !arrived {
-                self.interval.clear();
+            self.total.add(&filled);
+            if arrived {
+                self.interval.add(&filled);
+            } else {
+                std::mem::swap(&mut self.interval, &mut *filled);
             }
             arrived = true;
-            self.total.add(&filled);
-            self.interval.add(&filled);
             filled.clear();
             self.spare = Some(filled);
         }

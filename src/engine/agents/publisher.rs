@@ -5,7 +5,7 @@ use crate::{
     correlate::{Correlator, Verdict},
     engine::{
         Blocked, Item, Memory, Merge, Saver, Sweep,
-        notes::{LetterBytes, Mark, Note},
+        notes::{Committing, LetterBytes, Mark, Note},
         output::{Output, Written},
     },
     model::{IndicatorRow, Signal, SymbolId, TradingStyle, WorkerMessage},
@@ -44,6 +44,8 @@ pub struct PublisherWiring {
     pub clock: Clock,
     /// For what it holds.
     pub memory: Arc<Memory>,
+    /// For whether a batch is on its way.
+    pub committing: Committing,
     /// Raised when everything is written and closed.
     pub done: Halt,
 }
@@ -54,6 +56,9 @@ const SYMBOLS_A_CYCLE: usize = 8;
 /// Signals that a batch takes while another is on its way, unless it may hold more anyway: what a server makes of them in
 /// some milliseconds. It then has work while the next ones are computed.
 const SIGNALS_MEANWHILE: usize = 2_048;
+
+/// How long nothing must have come for latest values to go: a burst is not held up by what may wait.
+const QUIET_NS: u64 = 2_000_000;
 
 /// A signal that waits for the acknowledgement of its batch.
 #[derive(Debug, Clone, Copy)]
@@ -93,6 +98,8 @@ pub struct PublisherAgent {
     sent_ns: u64,
     /// Whether the batch ends in the middle of an input entry: a letter of it is in, its mark is not.
     in_entry: bool,
+    /// When the last group came, ns.
+    group_ns: u64,
     /// Since when a full batch waits for the one on its way.
     blocked: Blocked,
     group_rows: Vec<IndicatorRow>,
@@ -100,6 +107,7 @@ pub struct PublisherAgent {
     /// Symbols that the correlator and the output know.
     symbols: usize,
     memory: Arc<Memory>,
+    committing: Committing,
     done: Halt,
     saving: Option<Saving>,
 }
@@ -152,11 +160,13 @@ impl PublisherAgent {
             signals_max,
             sent_ns: 0,
             in_entry: false,
+            group_ns: 0,
             blocked: Blocked::default(),
             group_rows: Vec::with_capacity(plan.timeframes.len() * 2),
             group_signals: Vec::with_capacity(group),
             symbols: 0,
             memory: wiring.memory,
+            committing: wiring.committing,
             done: wiring.done,
             saving: None,
             output,
@@ -401,6 +411,7 @@ impl PublisherAgent {
             }
         });
         self.output.group_done(symbol, seq, event_ts, replayed);
+        self.group_ns = now.ns;
         self.note_time(now);
         Ok(true)
     }
@@ -445,11 +456,18 @@ impl PublisherAgent {
             return Some(FlushCause::Idle);
         }
         // Latest values go on their own while nothing else does: a signal would have to wait for all of them.
-        if self.batch.signals.is_empty() && self.merge.is_empty() && self.output.latest_due(now.ns) {
+        if self.latest_ns().is_some_and(|due_ns| now.ns >= due_ns) {
             return Some(FlushCause::Timer);
         }
         let waited = self.batch.since_ns.map_or(0, |since| now.ns.saturating_sub(since));
         (waited >= self.rules.interval_ns).then_some(FlushCause::Timer)
+    }
+
+    /// When latest values may go on their own, if they are due and nothing else is there to go.
+    #[inline]
+    fn latest_ns(&self) -> Option<u64> {
+        let due_ns = self.output.latest_due_ns().filter(|_| self.batch.signals.is_empty() && self.merge.is_empty())?;
+        Some(due_ns.max(self.group_ns + QUIET_NS))
     }
 
     fn flush(&mut self, cause: FlushCause, now: Now) -> Result<(), AgentError> {
@@ -510,6 +528,7 @@ impl Agent for PublisherAgent {
             self.flush(cause, now)?;
             count += 1;
         }
+        self.committing.set(self.output.is_in_flight());
         count += self.go_on_saving(ended)?;
         let saved = self.saving.as_mut().is_none_or(|saving| saving.saver.flush() && !saving.is_on());
         if ended && saved && !self.output.is_in_flight() && !self.has_something() {
@@ -524,7 +543,7 @@ impl Agent for PublisherAgent {
             return output_ns;
         }
         let batch_ns = self.batch.since_ns.map(|since| since + self.rules.interval_ns);
-        batch_ns.into_iter().chain(output_ns).min()
+        batch_ns.into_iter().chain(self.latest_ns()).chain(output_ns).min()
     }
 
     fn is_blocked(&self) -> bool {

@@ -199,11 +199,11 @@ impl Output {
         self.redis.as_ref().and_then(RedisOutput::deadline_ns)
     }
 
-    /// Whether latest values are to be written, which wait for a batch without signals.
+    /// From when on latest values may be written, ns, if there are any; they wait for a batch without signals.
     #[inline]
     #[must_use]
-    pub fn latest_due(&self, now_ns: u64) -> bool {
-        self.redis.as_ref().is_some_and(|redis| redis.latest_due(now_ns))
+    pub fn latest_due_ns(&self) -> Option<u64> {
+        self.redis.as_ref().and_then(RedisOutput::latest_due_ns)
     }
 
     /// Writes the batch, at monotonic time `now_ns`. An `urgent` one has signals, which nothing that may wait is to hold

@@ -411,11 +411,14 @@ impl RedisOutput {
         self.sink.has_room()
     }
 
-    /// Whether latest values are to be written, which wait for a batch without signals.
+    /// From when on latest values may be written, ns, if there are any; they wait for a batch without signals.
     #[inline]
     #[must_use]
-    pub fn latest_due(&self, now_ns: u64) -> bool {
-        self.latest_left > 0 || (now_ns >= self.latest_due_ns && !self.latest.is_clean())
+    pub fn latest_due_ns(&self) -> Option<u64> {
+        if self.latest_left > 0 {
+            return Some(0);
+        }
+        (!self.latest.is_clean()).then_some(self.latest_due_ns)
     }
 
     /// Closes the batch and sends it. Some latest values go with it where their interval is over and no `urgent` signals
@@ -432,7 +435,7 @@ impl RedisOutput {
     ) -> Result<Written, AgentError> {
         if last {
             self.write_latest(usize::MAX, directory);
-        } else if self.latest_due(now_ns) {
+        } else if self.latest_due_ns().is_some_and(|due_ns| now_ns >= due_ns) {
             let since_ns = *self.latest_waits_ns.get_or_insert(now_ns);
             if !urgent || now_ns >= since_ns + self.options.latest_interval_ns {
                 self.write_some_latest(now_ns, directory);

@@ -4,6 +4,7 @@
 use super::{SnapshotOptions, saver::SaverEnd};
 use crate::{
     engine::Incidents,
+    runtime::background,
     state::{Meta, SnapshotFile, Store},
     telemetry::{StateCounters, human_bytes},
 };
@@ -17,8 +18,9 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
-/// Time between two looks for chunks.
+/// Time between two looks for chunks while a snapshot is at work, and while none is.
 const LOOK: Duration = Duration::from_millis(5);
+const LOOK_IDLE: Duration = Duration::from_millis(20);
 
 /// How far the writing has got: the number of the last snapshot that is done with, for better or worse.
 #[derive(Debug, Clone, Default)]
@@ -72,6 +74,7 @@ impl SnapshotWriter {
 
     /// Writes until all agents are gone.
     pub fn run(mut self) {
+        background();
         loop {
             // Looked at first: whatever comes after is seen by the round behind it.
             let over = self.ends.iter().all(|end| end.full.is_abandoned());
@@ -83,7 +86,7 @@ impl SnapshotWriter {
                 return;
             }
             if !came {
-                std::thread::sleep(LOOK);
+                std::thread::sleep(if self.pending.is_empty() { LOOK_IDLE } else { LOOK });
             }
         }
     }

@@ -13,7 +13,7 @@ use super::{
     take::{Taking, refuse_skipped, take_entry},
 };
 use crate::{
-    engine::{Dial, Exception, Intake},
+    engine::{Committing, Dial, Exception, Intake},
     model::Timeframe,
     redis_io::{
         Command, Link, ProtocolError, ServerErrorKind, StreamId, StreamInfo, XreadCursor, XreadItem, encode_xread,
@@ -37,6 +37,9 @@ const REPLY_BYTES: usize = 512 << 10;
 /// From this size of a reply on the next is asked for before the entries are taken, bytes. Below, they are through by the
 /// time a request is sent.
 const AHEAD_BYTES: usize = 16 << 10;
+/// Longest wait of a request for the publisher's batch, ns: as long as a server takes for a small one. Bars that come
+/// meanwhile are read together.
+const WAY_NS: u64 = 300_000;
 
 /// What to read.
 #[derive(Debug)]
@@ -141,6 +144,9 @@ pub struct RedisSource {
     ahead_ns: Option<u64>,
     /// Up to which entries had been seen, and when, although they had to wait.
     held: Option<(StreamId, u64)>,
+    /// Whose batch goes before the next request, if anybody's, and until when at most, ns.
+    gives_way_to: Option<Committing>,
+    way_until_ns: u64,
 }
 
 impl RedisSource {
@@ -167,12 +173,25 @@ impl RedisSource {
             caught_up: false,
             ahead_ns: None,
             held: None,
+            gives_way_to: None,
+            way_until_ns: 0,
         }
     }
 
     /// The last entry taken of a stream, and its number, 0 where that is not known.
     pub(super) fn position(&self, input: usize) -> (StreamId, u64) {
         self.streams.get(input).map_or_else(Default::default, |stream| (stream.last, stream.number()))
+    }
+
+    /// Sends the next request after the publisher's batch, for a while: both wait on the same thread, and a server that
+    /// finds both together answers both before it tells anybody of the signals.
+    pub fn give_way_to(&mut self, publisher: Committing) {
+        self.gives_way_to = Some(publisher);
+    }
+
+    #[inline]
+    fn gives_way(&self) -> bool {
+        self.gives_way_to.as_ref().is_some_and(Committing::is_on)
     }
 
     /// The way back to the server, for its counters.
@@ -223,6 +242,9 @@ impl RedisSource {
             match self.state {
                 State::Ready { at_ns } if now.ns < at_ns => return Ok(Polled::Nothing { caught_up: self.caught_up }),
                 State::Ready { .. } => {
+                    if self.gives_way() && now.ns < self.way_until_ns {
+                        return Ok(Polled::Nothing { caught_up: self.caught_up });
+                    }
                     self.ask(now, None);
                     self.state = State::Asked { at_ns: now.ns, next: Await::Time };
                 }
@@ -334,6 +356,7 @@ impl RedisSource {
                 if len >= AHEAD_BYTES {
                     self.ask_ahead(now)?;
                 }
+                self.way_until_ns = now.ns + WAY_NS;
                 self.state = State::Reply { len, arrival_ns: now.ns };
                 return Ok(true);
             }
@@ -491,6 +514,7 @@ impl RedisSource {
         }
         match self.state {
             State::Asked { at_ns, .. } => Some(at_ns + self.timeout_ms * 1_000_000),
+            State::Ready { at_ns } if self.gives_way() => Some(at_ns.max(self.way_until_ns)),
             State::Ready { at_ns } => Some(at_ns),
             State::Reply { .. } => Some(0),
         }
