@@ -5,7 +5,7 @@
 use std::{path::Path, process::Command, time::Duration};
 use wagehood_engine::{
     lab::{
-        bench::{Budgets, Form, LatencyOptions, Outcome, Shape, Socket, latency},
+        bench::{Budgets, Form, Interrupt, LatencyOptions, Outcome, Shape, Socket, latency},
         report::{Run, html, run_text},
     },
     model::TradingStyle,
@@ -37,6 +37,7 @@ fn options(runs: &Path) -> LatencyOptions {
         name: "test".to_owned(),
         host: Some("here".to_owned()),
         runs: runs.to_owned(),
+        interrupt: Interrupt::default(),
     }
 }
 

@@ -4,7 +4,7 @@
 
 use std::{path::Path, time::Duration};
 use wagehood_engine::lab::bench::{
-    Figure, Form, Socket, ThroughputInfo, ThroughputOptions, throughput, throughput_text,
+    Figure, Form, Interrupt, Socket, ThroughputInfo, ThroughputOptions, throughput, throughput_text,
 };
 
 fn options(runs: &Path) -> ThroughputOptions {
@@ -22,6 +22,7 @@ fn options(runs: &Path) -> ThroughputOptions {
         name: "test".to_owned(),
         host: Some("here".to_owned()),
         runs: Some(runs.to_owned()),
+        interrupt: Interrupt::default(),
     }
 }
 

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     lab::{
-        bench::{Budgets, Form, LatencyOptions, Socket, echo, latency},
+        bench::{Budgets, Form, Interrupt, LatencyOptions, Socket, echo, latency},
         report::{Run, comparison_text, html, run_text},
     },
     model::TradingStyle,
@@ -66,6 +66,7 @@ fn options(args: &LatencyArgs) -> Result<LatencyOptions> {
         name,
         host: args.place.host.clone(),
         runs: args.place.out.clone(),
+        interrupt: Interrupt::on_signals()?,
     })
 }
 

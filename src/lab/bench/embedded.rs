@@ -87,6 +87,7 @@ pub fn embedded(spec: &EngineSpec, options: &LatencyOptions, mut layers: Vec<Lay
         let start = Instant::now();
         let mut second = 1;
         while Instant::now() < until {
+            options.interrupt.check()?;
             let next = start + Duration::from_nanos(INTERVAL_NS * second);
             if engine.wait(next.min(until).saturating_duration_since(Instant::now())) {
                 return Ok(engine.join()?);

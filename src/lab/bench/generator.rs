@@ -14,6 +14,8 @@ use std::{
 
 /// Before a bar is due by less than this, the thread spins: a sleep ends some microseconds late.
 const SPIN_NS: u64 = 30_000;
+/// Longest sleep between two looks at whether it is to end, ns.
+const SLEEP_MAX_NS: u64 = 100_000_000;
 /// Bars that are late are sent together, up to so many at a time.
 const TOGETHER_MAX: usize = 1_024;
 
@@ -71,7 +73,7 @@ impl Generator<'_> {
         let (mut next, mut owed, mut last_lag) = (0, 0, 0);
         while next < all && !self.progress.stop.load(Ordering::Relaxed) {
             let due = start_ns + self.schedule.due_of(next);
-            let now = self.wait_until(due);
+            let Some(now) = self.wait_until(due) else { break };
             let mut count = 1;
             while next + count < all && count < TOGETHER_MAX && start_ns + self.schedule.due_of(next + count) <= now {
                 count += 1;
@@ -107,16 +109,19 @@ impl Generator<'_> {
         Ok(Sent { lag, bars: next, overrun_ns: last_lag })
     }
 
-    /// Waits for a time of the clock; returns the time it is then.
-    fn wait_until(&self, due_ns: u64) -> u64 {
+    /// Waits for a time of the clock; returns the time it is then, or none where the sending is to end.
+    fn wait_until(&self, due_ns: u64) -> Option<u64> {
         loop {
             let now = self.clock.ns();
             let left = due_ns.saturating_sub(now);
             if left == 0 {
-                return now;
+                return Some(now);
             }
             if left > SPIN_NS {
-                std::thread::sleep(Duration::from_nanos(left - SPIN_NS));
+                std::thread::sleep(Duration::from_nanos((left - SPIN_NS).min(SLEEP_MAX_NS)));
+                if self.progress.stop.load(Ordering::Relaxed) {
+                    return None;
+                }
             } else {
                 std::hint::spin_loop();
             }

@@ -7,12 +7,14 @@ use super::{
     embedded::embedded,
     engine_config::EngineSpec,
     host,
+    interrupt::Interrupt,
     phase::Measured,
     results::Results,
     rig::Rig,
     schedule::{Schedule, Shape},
     server::{RedisServer, Socket},
     tempdir::TempDir,
+    track::Track,
     verdict,
 };
 use crate::{
@@ -71,6 +73,8 @@ pub struct LatencyOptions {
     pub host: Option<String>,
     /// Folder of the runs.
     pub runs: PathBuf,
+    /// Ends it early.
+    pub interrupt: Interrupt,
 }
 
 /// What came of it.
@@ -106,7 +110,8 @@ pub fn latency(options: &LatencyOptions, note: &mut dyn FnMut(&str)) -> Result<O
     let mut started = Vec::new();
     push_iso8601(&mut started, Clock::new().now().wall_ms());
     let started = String::from_utf8_lossy(&started).into_owned();
-    let mut results = if options.embedded { without_redis(options, &spec)? } else { with_redis(options, &spec, note)? };
+    let results = if options.embedded { without_redis(options, &spec) } else { with_redis(options, &spec, note) };
+    let mut results = options.interrupt.explain(results)?;
     results.info.started.clone_from(&started);
     judge(options, &mut results)?;
     let host = options.host.clone().unwrap_or_else(host::name);
@@ -244,21 +249,15 @@ fn with_redis(options: &LatencyOptions, spec: &EngineSpec, note: &mut dyn FnMut(
         server: &server,
         dir: &dir,
         clock: Clock::new(),
+        interrupt: &options.interrupt,
     };
     let schedule = Schedule::new(options.shape, options.symbols, options.rate, options.warm_up, options.duration);
 
-    let mut echo = None;
-    if options.echo {
-        note("echo, before");
-        echo = Some(rig.echo("before", &echo_schedule(options))?.seen.all()?);
-    }
-    note("engine");
-    let measured = rig.engine(&schedule, options.stall)?;
-    if let Some(echo) = &mut echo {
-        note("echo, after");
-        echo.append(&rig.echo("after", &echo_schedule(options))?.seen.all()?);
-    }
-    server.clean(&spec.names())?;
+    let measured = measure(options, &rig, &schedule, note);
+    // Somebody else's server is left as it was, whatever has come of it.
+    let cleaned = server.clean(&spec.names());
+    let (measured, echo) = measured?;
+    cleaned?;
 
     let mut info = info(options, spec);
     info.faults = verdict::faults(options.shape, &schedule, &measured);
@@ -276,6 +275,27 @@ fn with_redis(options: &LatencyOptions, spec: &EngineSpec, note: &mut dyn FnMut(
     let Measured { sent, seen, start_unix_ns, hiccups, .. } = measured;
     let (styles, lag) = (seen.styles, Some(sent.lag));
     Ok(Results { info, host, start_unix_ns, styles, echo, lag, hiccups, engine: Some(dir), engine_report })
+}
+
+/// The engine, and the echo before and after it.
+fn measure(
+    options: &LatencyOptions,
+    rig: &Rig<'_>,
+    schedule: &Schedule,
+    note: &mut dyn FnMut(&str),
+) -> Result<(Measured, Option<Track>)> {
+    let mut echo = None;
+    if options.echo {
+        note("echo, before");
+        echo = Some(rig.echo("before", &echo_schedule(options))?.seen.all()?);
+    }
+    note("engine");
+    let measured = rig.engine(schedule, options.stall)?;
+    if let Some(echo) = &mut echo {
+        note("echo, after");
+        echo.append(&rig.echo("after", &echo_schedule(options))?.seen.all()?);
+    }
+    Ok((measured, echo))
 }
 
 /// The load of the echo: the engine's, for a quarter of the time.

@@ -4,6 +4,7 @@ use super::{
     bars::Form,
     child::Guarded,
     engine_config::EngineSpec,
+    interrupt::Interrupt,
     phase::{Measured, Phase},
     schedule::Schedule,
     server::RedisServer,
@@ -43,6 +44,8 @@ pub struct Rig<'a> {
     pub dir: &'a TempDir,
     /// The clock of all latencies.
     pub clock: Clock,
+    /// Ends a stretch early.
+    pub interrupt: &'a Interrupt,
 }
 
 impl Rig<'_> {
@@ -55,12 +58,20 @@ impl Rig<'_> {
         let mut command = Command::new(self.exe);
         command.args(["bench", "echo", "--url", self.server.url(), "--from", &input, "--to", &output]);
         let mut child = Guarded::spawn("the echo", command.stdin(Stdio::null()))?;
-        let measured = self.phase([&input, &output], Reads::Bars, schedule, &[]).run(|| match child.ended() {
-            Some(status) => bail!("the echo has ended: {status}"),
-            None => Ok(()),
-        })?;
-        child.stop(Duration::from_secs(2))?;
-        self.server.clean(&[input, output])?;
+        let measured = self.phase([&input, &output], Reads::Bars, schedule, &[]).run(|| {
+            self.interrupt.check()?;
+            match child.ended() {
+                Some(status) => bail!("the echo has ended: {status}"),
+                None => Ok(()),
+            }
+        });
+        if measured.is_ok() {
+            child.stop(Duration::from_secs(2))?;
+        }
+        drop(child);
+        let cleaned = self.server.clean(&[input, output]);
+        let measured = measured?;
+        cleaned?;
         Ok(measured)
     }
 
@@ -75,6 +86,7 @@ impl Rig<'_> {
         let (input, output) = (self.spec.input(), self.spec.signals());
         let mut stall = Stall::new(stall, schedule);
         let measured = self.phase([&input, &output], Reads::Signals, schedule, &styles).run(|| {
+            self.interrupt.check()?;
             stall.act(&child)?;
             match child.ended() {
                 Some(status) => bail!("the engine has ended: {status}: {}", self.log()),

@@ -157,6 +157,7 @@ impl Bench<'_> {
 
     /// A server with nothing in it but so many entries, and the tape behind them.
     fn preload(&self, entries: u64) -> Result<Tape> {
+        self.options.interrupt.check()?;
         let mut link = self.server.connect("clear")?;
         link.request("FLUSHALL", Duration::from_secs(30), |out| {
             Command::new(out, 2).arg("FLUSHALL").arg("SYNC");
@@ -201,6 +202,7 @@ impl Bench<'_> {
         let all = self.options.entries;
         let (mut first, mut done) = (None, 0);
         while done < all {
+            self.options.interrupt.check()?;
             if started.elapsed() > DRAIN_MAX {
                 bail!("only {done} of {all} entries are read after {} s", DRAIN_MAX.as_secs());
             }
@@ -226,6 +228,7 @@ impl Bench<'_> {
         let mut producer = Producer::new(self.server.connect("producer")?, &input);
         let begin = Instant::now();
         while consumer.done()? < PRELUDE {
+            self.options.interrupt.check()?;
             if begin.elapsed() > DRAIN_MAX {
                 bail!("nothing is read");
             }
@@ -258,6 +261,7 @@ impl Bench<'_> {
         let mut stood = (0, Instant::now());
         loop {
             std::thread::sleep(LOOK);
+            self.options.interrupt.check()?;
             if ended() {
                 bail!("the producer has ended");
             }
