@@ -64,6 +64,9 @@ fn the_schedule_is_kept_and_every_bar_gives_a_signal() {
     let cores: Vec<u64> = outcome.run.hiccups.iter().map(|series| series.total.count()).collect();
     // Two seconds of appointments every millisecond, on every core.
     assert!(!cores.is_empty() && cores.iter().all(|&count| (1_900..=2_000).contains(&count)), "{cores:?}");
+    let scheduling = outcome.run.host["scheduling"].as_table().unwrap();
+    assert_eq!(scheduling.keys().collect::<Vec<_>>(), ["engine", "generator", "redis"], "{scheduling:?}");
+    assert_eq!(scheduling["engine"], scheduling["generator"], "one starts the other");
     let read = Run::open(&outcome.dir).unwrap();
     assert!(run_text(&read).contains("engine ÷ bare echo") && html(&[read]).contains("Where the time goes"));
 }

@@ -43,6 +43,9 @@ fn what_goes_through_is_measured_beside_the_bare_loop() {
     assert!(flow.consumer_cpu > 0.0 && flow.redis_cpu > 0.0, "{flow:?}");
     assert!(flow.consumer_cpu + flow.redis_cpu + flow.producer_cpu < 64.0, "{flow:?}");
     let folder = outcome.dir.unwrap();
+    let host: toml::Table = toml::from_str(&std::fs::read_to_string(folder.join("host.toml")).unwrap()).unwrap();
+    let names: Vec<_> = host["scheduling"].as_table().unwrap().keys().collect();
+    assert_eq!(names, ["bare_loop", "engine", "producer", "redis"]);
     let read: ThroughputInfo = toml::from_str(&std::fs::read_to_string(folder.join("run.toml")).unwrap()).unwrap();
     assert_eq!(&read, info);
     let summary = std::fs::read_to_string(folder.join("summary.md")).unwrap();

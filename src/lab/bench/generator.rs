@@ -1,6 +1,6 @@
 //! The load: sends every bar when it is due, or as soon after as it can, and never waits for an answer.
 
-use super::{bars::Bars, replies, schedule::Schedule, track::Track};
+use super::{bars::Bars, host, replies, schedule::Schedule, track::Track};
 use crate::{
     redis_io::Link,
     runtime::{Clock, pin_current_thread},
@@ -37,6 +37,8 @@ pub struct Sent {
     pub bars: usize,
     /// How late the last one was, ns.
     pub overrun_ns: u64,
+    /// How the thread was scheduled.
+    pub scheduling: Option<String>,
 }
 
 /// Sends bars on a schedule over one connection.
@@ -106,7 +108,7 @@ impl Generator<'_> {
             }
             owed -= taken;
         }
-        Ok(Sent { lag, bars: next, overrun_ns: last_lag })
+        Ok(Sent { lag, bars: next, overrun_ns: last_lag, scheduling: host::scheduling_of_thread(None) })
     }
 
     /// Waits for a time of the clock; returns the time it is then, or none where the sending is to end.

@@ -218,9 +218,11 @@ fn without_redis(options: &LatencyOptions, spec: &EngineSpec) -> Result<Results>
     if info.sent + 2 * options.symbols < expected {
         info.faults.push(format!("{} signals of {expected}", info.sent));
     }
+    let mut host = host::facts(&options.host.clone().unwrap_or_else(host::name), &options.exe, Default::default());
+    host::add_scheduling(&mut host, found.scheduling.into_iter().map(|text| ("engine", text)).collect());
     Ok(Results {
         info,
-        host: host::facts(&options.host.clone().unwrap_or_else(host::name), &options.exe, Default::default()),
+        host,
         start_unix_ns: found.start_unix_ns,
         styles: found.styles,
         echo: None,
@@ -236,7 +238,7 @@ fn with_redis(options: &LatencyOptions, spec: &EngineSpec, note: &mut dyn FnMut(
         Some(url) => RedisServer::given(url),
         None => RedisServer::start(options.socket)?,
     };
-    let host = host::facts(&options.host.clone().unwrap_or_else(host::name), &options.exe, server.facts()?);
+    let mut host = host::facts(&options.host.clone().unwrap_or_else(host::name), &options.exe, server.facts()?);
     let dir = TempDir::new()?;
     let watched = if options.hiccups { cores_of(&spec.config(layers(options)?)?) } else { Vec::new() };
     let rig = Rig {
@@ -272,7 +274,9 @@ fn with_redis(options: &LatencyOptions, spec: &EngineSpec, note: &mut dyn FnMut(
     });
     let engine_report = fs::read_to_string(dir.path().join("engine.txt")).ok();
     info.cores = cores(&measured.hiccups);
-    let Measured { sent, seen, start_unix_ns, hiccups, .. } = measured;
+    let Measured { sent, seen, start_unix_ns, hiccups, mut scheduling, .. } = measured;
+    scheduling.extend(server.pid().and_then(host::scheduling_of).map(|text| ("redis", text)));
+    host::add_scheduling(&mut host, scheduling);
     let (styles, lag) = (seen.styles, Some(sent.lag));
     Ok(Results { info, host, start_unix_ns, styles, echo, lag, hiccups, engine: Some(dir), engine_report })
 }

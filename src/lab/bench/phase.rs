@@ -4,6 +4,7 @@ use super::{
     bars::{Bars, Form},
     beside::{Beside, CoreHiccups},
     generator::{Generator, Progress, Sent},
+    host::Scheduling,
     replies,
     schedule::Schedule,
     server::RedisServer,
@@ -75,6 +76,8 @@ pub struct Measured {
     pub start_unix_ns: i64,
     /// The host's own stalls meanwhile.
     pub hiccups: Vec<CoreHiccups>,
+    /// How the generator was scheduled, and what was measured.
+    pub scheduling: Scheduling,
 }
 
 impl Phase<'_> {
@@ -136,10 +139,11 @@ impl Phase<'_> {
             let Ok(sent) = sending.join() else { bail!("the generator panicked") };
             watched?;
             let sent = sent.context("the generator")?;
+            let scheduling = sent.scheduling.iter().map(|text| ("generator", text.clone())).collect();
             let lost = sent.bars - ledger.count.min(sent.bars);
             let (repeated, backlog) = (ledger.repeated, backlog.unwrap_or(0));
             let hiccups = beside.stop(self.schedule.end_ns() - self.schedule.measured_from_ns())?;
-            Ok(Measured { sent, seen, lost, repeated, backlog, broke_at, start_unix_ns, hiccups })
+            Ok(Measured { sent, seen, lost, repeated, backlog, broke_at, start_unix_ns, hiccups, scheduling })
         })
     }
 

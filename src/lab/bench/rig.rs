@@ -4,6 +4,7 @@ use super::{
     bars::Form,
     child::Guarded,
     engine_config::EngineSpec,
+    host::scheduling_of,
     interrupt::Interrupt,
     phase::{Measured, Phase},
     schedule::Schedule,
@@ -85,7 +86,7 @@ impl Rig<'_> {
         let styles: Vec<TradingStyle> = (0..self.spec.symbols).map(|symbol| self.spec.style(symbol)).collect();
         let (input, output) = (self.spec.input(), self.spec.signals());
         let mut stall = Stall::new(stall, schedule);
-        let measured = self.phase([&input, &output], Reads::Signals, schedule, &styles).run(|| {
+        let mut measured = self.phase([&input, &output], Reads::Signals, schedule, &styles).run(|| {
             self.interrupt.check()?;
             stall.act(&child)?;
             match child.ended() {
@@ -93,6 +94,8 @@ impl Rig<'_> {
                 None => Ok(()),
             }
         })?;
+        // All of its threads are at work still.
+        measured.scheduling.extend(scheduling_of(child.id()).map(|text| ("engine", text)));
         if !child.stop(PATIENCE)? {
             bail!("the engine did not end well: {}", self.log());
         }

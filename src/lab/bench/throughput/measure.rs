@@ -8,13 +8,14 @@ use super::{
     tape::Tape,
 };
 use crate::{
-    lab::bench::{engine_config::EngineSpec, server::RedisServer, tempdir::TempDir},
+    lab::bench::{engine_config::EngineSpec, host, server::RedisServer, tempdir::TempDir},
     redis_io::Command,
     runtime::Clock,
 };
 use anyhow::{Result, bail};
 use serde::{Deserialize, Serialize};
 use std::{
+    cell::RefCell,
     sync::atomic::Ordering,
     time::{Duration, Instant},
 };
@@ -69,6 +70,8 @@ pub struct Bench<'a> {
     pub maxlen: u64,
     pub server: &'a RedisServer,
     pub clock: Clock,
+    /// How those who were measured were scheduled, as far as is known by now.
+    pub scheduling: RefCell<host::Scheduling>,
 }
 
 /// Processor time at a moment.
@@ -170,6 +173,19 @@ impl Bench<'_> {
         Ok(tape)
     }
 
+    /// Notes how they are scheduled while all of them are at work.
+    fn note_scheduling(&self, consumer: &dyn Consumer, producer: Option<u64>) {
+        let (process, thread) = consumer.place();
+        let found = [
+            ("engine", process.and_then(host::scheduling_of)),
+            ("bare_loop", thread.and_then(|thread| host::scheduling_of_thread(Some(thread)))),
+            ("producer", producer.and_then(|thread| host::scheduling_of_thread(Some(thread)))),
+            ("redis", self.server.pid().and_then(host::scheduling_of)),
+        ];
+        let known = found.into_iter().filter_map(|(name, text)| Some((name, text?)));
+        self.scheduling.borrow_mut().extend(known);
+    }
+
     fn times(&self, consumer: &dyn Consumer, producer: Option<u64>) -> Times {
         let (process, thread) = consumer.place();
         Times {
@@ -214,6 +230,7 @@ impl Bench<'_> {
         }
         let to = self.times(consumer, None);
         let since_start_s = started.elapsed().as_secs_f64();
+        self.note_scheduling(consumer, None);
         consumer.end()?;
         // All at once: the way there is what there is to measure.
         let (from_done, from) = first
@@ -289,6 +306,7 @@ impl Bench<'_> {
                 continue;
             }
             let mut figure = self.figure(done - from_done, start, &self.times(consumer, thread));
+            self.note_scheduling(consumer, thread);
             let bars = (done - from_done) as f64 * self.bars_of_entry() as f64;
             figure.signals_per_bar = consumer.signals()?.saturating_sub(*from_signals) as f64 / bars.max(1.0);
             figure.backlog = [mean(&backlogs, 0.33..0.67), mean(&backlogs, 0.67..f64::INFINITY)];

@@ -35,7 +35,7 @@ use crate::{
 };
 use anyhow::{Context, Result, bail};
 use measure::Bench;
-use std::{path::PathBuf, time::Duration};
+use std::{cell::RefCell, path::PathBuf, time::Duration};
 
 /// Most entries preloaded for the bare loop and the engine: what the streams keep without growing out of memory.
 const LEGACY_MAXLEN: u64 = 1_000_000;
@@ -110,10 +110,20 @@ pub fn throughput(options: &ThroughputOptions, note: &mut dyn FnMut(&str)) -> Re
 
     let server = RedisServer::start(options.socket)?;
     let host_name = options.host.clone().unwrap_or_else(host::name);
-    let host = host::facts(&host_name, &options.exe, server.facts()?);
-    let bench = Bench { options, spec: &spec, settings: &settings, read_count, maxlen, server: &server, clock };
+    let mut host = host::facts(&host_name, &options.exe, server.facts()?);
+    let bench = Bench {
+        options,
+        spec: &spec,
+        settings: &settings,
+        read_count,
+        maxlen,
+        server: &server,
+        clock,
+        scheduling: RefCell::default(),
+    };
     let mut info = ThroughputInfo::new(options, &started, read_count);
     options.interrupt.explain(measure(&bench, &mut info, note))?;
+    host::add_scheduling(&mut host, bench.scheduling.take());
     let dir = match &options.runs {
         Some(runs) => {
             let date = started.get(..10).unwrap_or(&started);
