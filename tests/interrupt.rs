@@ -71,7 +71,7 @@ fn send(bench: &Child, signal: Signal) {
 #[test]
 fn an_interrupted_bench_ends_what_it_has_started_and_says_so() {
     for (args, line, signal, code) in [
-        (&LATENCY[..], "echo, before", Signal::INT, 130),
+        (&LATENCY[..], "echo, 1 of 4", Signal::INT, 130),
         (&[&LATENCY[..], &["--no-echo"]].concat(), "engine", Signal::TERM, 143),
         // The rounds are a minute apart: nobody waits for the next one.
         (&[&LATENCY[..], &["--no-echo", "--rate", "0.016", "--shape", "burst"]].concat(), "engine", Signal::TERM, 143),

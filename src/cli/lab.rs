@@ -61,6 +61,7 @@ fn options(args: &LatencyArgs) -> Result<LatencyOptions> {
         embedded: args.embedded,
         hiccups: !args.no_hiccups,
         echo: !args.no_echo,
+        slices: args.slices,
         stall: args.stall,
         budgets,
         name,

@@ -46,7 +46,7 @@ pub struct Generator<'a> {
     /// When.
     pub schedule: &'a Schedule,
     /// What.
-    pub bars: Bars,
+    pub bars: &'a mut Bars,
     /// Where to.
     pub stream: &'a str,
     /// Over which connection.

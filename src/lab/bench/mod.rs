@@ -25,6 +25,7 @@ mod results;
 mod rig;
 mod schedule;
 mod server;
+mod slices;
 mod stall;
 mod subscriber;
 mod tempdir;

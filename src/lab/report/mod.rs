@@ -19,5 +19,5 @@ pub use hlog::{read_hlog, write_hlog};
 pub use html::html;
 pub use pictures::{Picture, Theme, overlay, pictures};
 pub use png::png;
-pub use run::{CoreInfo, EchoInfo, Run, RunInfo, StepInfo};
+pub use run::{CoreInfo, EchoInfo, Run, RunInfo, SliceInfo, StepInfo};
 pub use summary::{comparison_text, run_text, summary_markdown};
