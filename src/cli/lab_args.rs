@@ -129,7 +129,8 @@ pub struct EchoArgs {
 /// Arguments of `report`.
 #[derive(Debug, Args)]
 pub struct ReportArgs {
-    /// Folders of runs, or single .hlog or .hgrm files; each further one is compared with the first
+    /// Folders of runs, all of them of one bench, or single .hlog or .hgrm files; each further one is compared with the
+    /// first
     #[arg(value_name = "DIR", required = true)]
     pub runs: Vec<PathBuf>,
     /// Write a page with tables and pictures to this file as well

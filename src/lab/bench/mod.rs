@@ -40,5 +40,6 @@ pub use interrupt::{Interrupt, Interrupted};
 pub use latency::{LatencyOptions, Outcome, latency};
 pub use schedule::{Schedule, Shape, Step};
 pub use server::Socket;
+pub(crate) use throughput::{FIGURE_HEADS, TICK, thousands};
 pub use throughput::{Figure, ThroughputInfo, ThroughputOptions, ThroughputOutcome, throughput, throughput_text};
 pub use track::Track;

@@ -146,11 +146,6 @@ pub fn comparison_text(before: &Run, after: &Run) -> String {
     let mut table = Table::new(&title, &["series", "percentile", "before", "after", "change", "noise", "verdict"]);
     let rows = comparison(before, after);
     for row in &rows {
-        let verdict = match row.change {
-            Change::Same => "",
-            Change::Better => "better",
-            Change::Worse => "WORSE",
-        };
         table.row([
             row.series.clone(),
             row.percentile.to_owned(),
@@ -158,7 +153,7 @@ pub fn comparison_text(before: &Run, after: &Run) -> String {
             human_ns(row.after_ns),
             format!("{:+.1}%", 100.0 * row.relative()),
             format!("±{:.1}%", 100.0 * row.noise),
-            verdict.to_owned(),
+            row.change.name().to_owned(),
         ]);
     }
     upshot(&rows).into_iter().fold(table.to_string(), |text, line| text + "  " + &line + "\n")

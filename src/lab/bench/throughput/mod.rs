@@ -17,8 +17,9 @@ mod producer;
 mod results;
 mod tape;
 
+pub use cpu::TICK;
 pub use measure::Figure;
-pub use results::{ThroughputInfo, throughput_text};
+pub use results::{FIGURE_HEADS, ThroughputInfo, thousands, throughput_text};
 
 use super::{
     bars::Form,
