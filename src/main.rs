@@ -8,7 +8,7 @@ use wagehood_engine::cli::{
     lab_args::BenchCommand,
     replay, report, run,
 };
-use wagehood_engine::{config::redact, publish::SinkError, redis_io::LinkError};
+use wagehood_engine::{config::redact, lab::bench::Interrupted, publish::SinkError, redis_io::LinkError};
 
 #[cfg(feature = "mimalloc")]
 #[global_allocator]
@@ -38,7 +38,8 @@ fn main() -> ExitCode {
         Err(error) => {
             // Nobody is left to tell where even that cannot be written.
             let _ = writeln!(std::io::stderr(), "error: {}", explain(&error));
-            ExitCode::FAILURE
+            let interrupted = error.downcast_ref::<Interrupted>();
+            interrupted.map_or(ExitCode::FAILURE, |interrupted| ExitCode::from(interrupted.exit_code()))
         }
     }
 }

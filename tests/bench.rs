@@ -5,7 +5,7 @@
 use std::{path::Path, process::Command, time::Duration};
 use wagehood_engine::{
     lab::{
-        bench::{Budgets, Form, LatencyOptions, Outcome, Shape, Socket, latency},
+        bench::{Budgets, Form, Interrupt, LatencyOptions, Outcome, Shape, Socket, latency},
         report::{Run, html, run_text},
     },
     model::TradingStyle,
@@ -32,11 +32,13 @@ fn options(runs: &Path) -> LatencyOptions {
         embedded: false,
         hiccups: true,
         echo: false,
+        slices: 3,
         stall: None,
         budgets: Budgets::default(),
         name: "test".to_owned(),
         host: Some("here".to_owned()),
         runs: runs.to_owned(),
+        interrupt: Interrupt::default(),
     }
 }
 
@@ -63,8 +65,32 @@ fn the_schedule_is_kept_and_every_bar_gives_a_signal() {
     let cores: Vec<u64> = outcome.run.hiccups.iter().map(|series| series.total.count()).collect();
     // Two seconds of appointments every millisecond, on every core.
     assert!(!cores.is_empty() && cores.iter().all(|&count| (1_900..=2_000).contains(&count)), "{cores:?}");
+    let scheduling = outcome.run.host["scheduling"].as_table().unwrap();
+    assert_eq!(scheduling.keys().collect::<Vec<_>>(), ["engine", "generator", "redis"], "{scheduling:?}");
+    assert_eq!(scheduling["engine"], scheduling["generator"], "one starts the other");
     let read = Run::open(&outcome.dir).unwrap();
     assert!(run_text(&read).contains("engine ÷ bare echo") && html(&[read]).contains("Where the time goes"));
+}
+
+#[test]
+fn engine_and_echo_take_turns_and_the_spread_is_told() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut notes = Vec::new();
+    let options =
+        LatencyOptions { echo: true, slices: 2, duration: Duration::from_secs(5), rate: 10.0, ..options(dir.path()) };
+    let outcome = latency(&options, &mut |note| notes.push(note.to_owned())).unwrap();
+    assert_eq!(notes, ["echo, 1 of 3", "engine, 1 of 2", "echo, 2 of 3", "engine, 2 of 2", "echo, 3 of 3"]);
+    let info = outcome.run.info.as_ref().unwrap();
+    // Two rounds of warm-up before each of the slices, of two and three seconds.
+    assert_eq!((info.sent, info.lost), (20 * (2 + 20 + 2 + 30), 0), "{info:?}");
+    let from: Vec<f64> = info.slices.iter().map(|slice| slice.from_s).collect();
+    assert_eq!(from, [0.0, 2.0], "{info:?}");
+    let count: u64 = outcome.run.signals.iter().map(|series| series.total.count()).sum();
+    let seconds = outcome.run.signals[0].intervals.iter().filter(|interval| !interval.histogram.is_empty()).count();
+    assert_eq!((count, seconds), (20 * 50, 5), "every bar of every slice once, and in its second");
+    assert_eq!(outcome.run.echo.as_ref().unwrap().total.count(), 3 * 2 * 20 * 10);
+    let summary = std::fs::read_to_string(outcome.dir.join("summary.md")).unwrap();
+    assert!(summary.contains("2 slices in turns with the echo: p50") && summary.contains("÷ bare echo: p50 × "));
 }
 
 #[test]

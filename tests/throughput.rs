@@ -4,7 +4,7 @@
 
 use std::{path::Path, time::Duration};
 use wagehood_engine::lab::bench::{
-    Figure, Form, Socket, ThroughputInfo, ThroughputOptions, throughput, throughput_text,
+    Figure, Form, Interrupt, Socket, ThroughputInfo, ThroughputOptions, throughput, throughput_text,
 };
 
 fn options(runs: &Path) -> ThroughputOptions {
@@ -22,6 +22,7 @@ fn options(runs: &Path) -> ThroughputOptions {
         name: "test".to_owned(),
         host: Some("here".to_owned()),
         runs: Some(runs.to_owned()),
+        interrupt: Interrupt::default(),
     }
 }
 
@@ -42,10 +43,45 @@ fn what_goes_through_is_measured_beside_the_bare_loop() {
     assert!(flow.consumer_cpu > 0.0 && flow.redis_cpu > 0.0, "{flow:?}");
     assert!(flow.consumer_cpu + flow.redis_cpu + flow.producer_cpu < 64.0, "{flow:?}");
     let folder = outcome.dir.unwrap();
+    let host: toml::Table = toml::from_str(&std::fs::read_to_string(folder.join("host.toml")).unwrap()).unwrap();
+    let names: Vec<_> = host["scheduling"].as_table().unwrap().keys().collect();
+    assert_eq!(names, ["bare_loop", "engine", "producer", "redis"]);
     let read: ThroughputInfo = toml::from_str(&std::fs::read_to_string(folder.join("run.toml")).unwrap()).unwrap();
     assert_eq!(&read, info);
     let summary = std::fs::read_to_string(folder.join("summary.md")).unwrap();
+    assert!(std::fs::read_to_string(folder.join("rates.svg")).unwrap().contains("flow, engine"));
+    reports(&folder, dir.path());
     assert!(summary.contains("| steady, engine |") && throughput_text(info).contains("of the bare loop"), "{summary}");
+}
+
+/// The command prints a run, compares two, makes a page of them, and does not compare what cannot be.
+fn reports(run: &Path, dir: &Path) {
+    let report = |paths: &[&Path]| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_wagehood-engine"));
+        let output = command.arg("report").args(paths).arg("--html").arg(dir.join("page.html")).output().unwrap();
+        let text = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+        (output.status.success(), text.into_owned())
+    };
+    let slower = dir.join("slower");
+    std::fs::create_dir(&slower).unwrap();
+    std::fs::copy(run.join("host.toml"), slower.join("host.toml")).unwrap();
+    let mut info: ThroughputInfo = toml::from_str(&std::fs::read_to_string(run.join("run.toml")).unwrap()).unwrap();
+    let flow = info.engine_flow.as_mut().unwrap();
+    // Half as fast; a run of before its spread was kept.
+    (flow.bars_per_s, flow.error) = (flow.bars_per_s / 2.0, None);
+    std::fs::write(slower.join("run.toml"), toml::to_string(&info).unwrap()).unwrap();
+
+    let (good, text) = report(&[run]);
+    assert!(good && text.contains("steady, engine") && !text.contains("beyond the noise"), "{text}");
+    let (good, text) = report(&[run, &slower]);
+    let moved = text.lines().find(|line| line.contains("flow, engine") && line.contains("-50.0%"));
+    assert!(good && moved.is_some_and(|line| line.contains("WORSE")), "{text}");
+    assert!(std::fs::read_to_string(dir.join("page.html")).unwrap().contains("What moved"));
+    let other = dir.join("latency");
+    std::fs::create_dir(&other).unwrap();
+    std::fs::write(other.join("run.toml"), "name = \"steady\"\n").unwrap();
+    let (good, text) = report(&[run, &other]);
+    assert!(!good && text.contains("is of `bench throughput`") && text.contains("each kind by itself"), "{text}");
 }
 
 #[test]

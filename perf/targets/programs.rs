@@ -8,7 +8,7 @@ use std::{
     process::{Command, Stdio},
     time::{Duration, Instant},
 };
-use wagehood_engine::lab::bench::{Figure, Form, Socket, ThroughputOptions, throughput};
+use wagehood_engine::lab::bench::{Figure, Form, Interrupt, Socket, ThroughputOptions, throughput};
 
 const REPLAYS: usize = 7;
 /// Settings that leave the signals alone in the output.
@@ -97,6 +97,7 @@ pub fn redis(group: &str, wants: &dyn Fn(&str) -> bool) -> Result<Vec<Found>> {
             name: (*id).to_owned(),
             host: None,
             runs: None,
+            interrupt: Interrupt::default(),
         };
         let info = throughput(&options, &mut |_| ())?.info;
         let [drain_ratio, flow_ratio] = info.ratios().map(Option::unwrap_or_default);

@@ -6,8 +6,8 @@ use super::{
 };
 use crate::{
     lab::{
-        bench::{Budgets, Form, LatencyOptions, Socket, echo, latency},
-        report::{Run, comparison_text, html, run_text},
+        bench::{Budgets, Form, Interrupt, LatencyOptions, Socket, echo, latency},
+        report::{Run, ThroughputRun, comparison_text, html, rates_html, rates_text, run_text},
     },
     model::TradingStyle,
 };
@@ -61,11 +61,13 @@ fn options(args: &LatencyArgs) -> Result<LatencyOptions> {
         embedded: args.embedded,
         hiccups: !args.no_hiccups,
         echo: !args.no_echo,
+        slices: args.slices,
         stall: args.stall,
         budgets,
         name,
         host: args.place.host.clone(),
         runs: args.place.out.clone(),
+        interrupt: Interrupt::on_signals()?,
     })
 }
 
@@ -99,18 +101,43 @@ pub fn bench_echo(args: &EchoArgs) -> Result<()> {
 /// # Errors
 /// What cannot be read or written.
 pub fn report(args: &ReportArgs) -> Result<()> {
-    let runs = args.runs.iter().map(|path: &std::path::PathBuf| Run::open(path)).collect::<Result<Vec<_>>>()?;
-    let mut out = std::io::stdout().lock();
-    for run in &runs {
-        writeln!(out, "{}", run_text(run))?;
+    let (throughput, latency): (Vec<&Path>, Vec<&Path>) =
+        args.runs.iter().map(std::path::PathBuf::as_path).partition(|path| ThroughputRun::is_at(path));
+    if let ([one, ..], [other, ..]) = (&throughput[..], &latency[..]) {
+        bail!(
+            "{} is of `bench throughput`, {} is not: they have no figure in common. Report each kind by itself",
+            one.display(),
+            other.display()
+        );
     }
-    if let [first, rest @ ..] = &runs[..] {
+    if throughput.is_empty() {
+        let runs = latency.into_iter().map(Run::open).collect::<Result<Vec<_>>>()?;
+        print_report(&runs, run_text, comparison_text, html, args.html.as_deref())
+    } else {
+        let runs = throughput.into_iter().map(ThroughputRun::open).collect::<Result<Vec<_>>>()?;
+        print_report(&runs, ThroughputRun::text, rates_text, rates_html, args.html.as_deref())
+    }
+}
+
+/// Runs of one kind, each further one compared with the first, and a page of them where it is wanted.
+fn print_report<R>(
+    runs: &[R],
+    text: fn(&R) -> String,
+    comparison: fn(&R, &R) -> String,
+    page: fn(&[R]) -> String,
+    html: Option<&Path>,
+) -> Result<()> {
+    let mut out = std::io::stdout().lock();
+    for run in runs {
+        writeln!(out, "{}", text(run))?;
+    }
+    if let [first, rest @ ..] = runs {
         for other in rest {
-            writeln!(out, "{}", comparison_text(first, other))?;
+            writeln!(out, "{}", comparison(first, other))?;
         }
     }
-    if let Some(path) = &args.html {
-        write_page(path, &html(&runs))?;
+    if let Some(path) = html {
+        write_page(path, &page(runs))?;
         writeln!(out, "page in {}", path.display())?;
     }
     Ok(())

@@ -14,8 +14,8 @@ pub enum BenchCommand {
     /// Latency from the intended send of a bar to the moment a subscriber sees its signal
     ///
     /// Starts a redis-server and an engine of its own, sends bars on a fixed schedule without ever waiting for the
-    /// engine, and watches the stream of signals. A bare echo (XREAD, XADD, nothing between) is measured before and
-    /// after under the same load: what Redis and the host cost by themselves. The results go to a folder of their own.
+    /// engine, and watches the stream of signals. A bare echo (XREAD, XADD, nothing between) is measured in turns with
+    /// it, under the same load: what Redis and the host cost by themselves. The results go to a folder of their own.
     Latency(Box<LatencyArgs>),
     /// Bars a second that go through, Redis in, Redis out, before a backlog grows
     ///
@@ -81,6 +81,9 @@ pub struct LatencyArgs {
     /// Do not measure the bare echo
     #[arg(long)]
     pub no_echo: bool,
+    /// Slices of the engine, each between two of the bare echo; fewer where they would be shorter than 2 s
+    #[arg(long, default_value_t = 3, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub slices: u16,
     /// Stop the engine for this long in the middle, to see whether the figures show it
     #[arg(long, value_name = "TIME", value_parser = parse_duration, conflicts_with = "embedded")]
     pub stall: Option<Duration>,
@@ -126,7 +129,8 @@ pub struct EchoArgs {
 /// Arguments of `report`.
 #[derive(Debug, Args)]
 pub struct ReportArgs {
-    /// Folders of runs, or single .hlog or .hgrm files; each further one is compared with the first
+    /// Folders of runs, all of them of one bench, or single .hlog or .hgrm files; each further one is compared with the
+    /// first
     #[arg(value_name = "DIR", required = true)]
     pub runs: Vec<PathBuf>,
     /// Write a page with tables and pictures to this file as well

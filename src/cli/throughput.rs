@@ -2,7 +2,7 @@
 
 use super::{args::parse_duration, lab_args::PlaceArgs, session::note};
 use crate::{
-    lab::bench::{Form, Socket, ThroughputOptions, throughput, throughput_text},
+    lab::bench::{Form, Interrupt, Socket, ThroughputOptions, throughput, throughput_text},
     model::Timeframe,
 };
 use anyhow::{Context, Result, bail};
@@ -63,9 +63,10 @@ pub struct ThroughputArgs {
 /// What keeps it from measuring.
 pub fn bench_throughput(args: &ThroughputArgs) -> Result<bool> {
     let forms = args.form.map_or(vec![Form::Legacy, Form::Compact], |form| vec![form]);
+    let interrupt = Interrupt::on_signals()?;
     let mut held = true;
     for form in forms {
-        let options = options(args, form)?;
+        let options = options(args, form, &interrupt)?;
         note(&format!("{}: {} symbols", options.name, options.symbols));
         let outcome = throughput(&options, &mut |line| note(line))?;
         held &= outcome.info.steady.is_none_or(|steady| steady.held);
@@ -78,7 +79,7 @@ pub fn bench_throughput(args: &ThroughputArgs) -> Result<bool> {
     Ok(held)
 }
 
-fn options(args: &ThroughputArgs, form: Form) -> Result<ThroughputOptions> {
+fn options(args: &ThroughputArgs, form: Form, interrupt: &Interrupt) -> Result<ThroughputOptions> {
     let name = args.name.clone().unwrap_or_else(|| default_name(args, form));
     if !name.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c)) {
         bail!("{name:?} is no name of a folder: letters, digits, - _ .");
@@ -98,6 +99,7 @@ fn options(args: &ThroughputArgs, form: Form) -> Result<ThroughputOptions> {
         name,
         host: args.place.host.clone(),
         runs: (!args.no_results).then(|| args.place.out.clone()),
+        interrupt: interrupt.clone(),
     })
 }
 

@@ -9,6 +9,7 @@ mod cpus;
 pub mod doctor;
 mod hiccup;
 pub mod report;
+mod sched_policy;
 mod sysfs;
 
 pub use cpus::Cpus;

@@ -9,10 +9,11 @@ use crate::{
 use anyhow::{Context, Result};
 
 /// How bars travel.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Form {
     /// One entry of flat fields a bar, as the existing ingestion writes them.
+    #[default]
     Legacy,
     /// Frames of the bars that are due together.
     Compact,

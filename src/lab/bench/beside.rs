@@ -34,6 +34,17 @@ pub struct CoreHiccups {
     pub stolen: Option<f64>,
 }
 
+impl CoreHiccups {
+    /// Adds what was seen of the same core from a later time on, ns from the start.
+    pub fn append(&mut self, more: &Self, from_ns: u64) {
+        let [own, other] = [&self.late, &more.late].map(|late| late.intervals.len() as f64);
+        let share = |(a, b): (f64, f64)| (a * own + b * other) / (own + other).max(1.0);
+        self.stolen = self.stolen.zip(more.stolen).map(share);
+        self.waited_ms = self.waited_ms.zip(more.waited_ms).map(|(a, b)| a + b);
+        self.late.append_at(&more.late, from_ns);
+    }
+}
+
 /// Meters at work. They sleep, for a spinning one would take the core from the engine.
 #[derive(Debug)]
 pub struct Beside {

@@ -1,13 +1,18 @@
-//! A process of ours that does not outlive its guard.
+//! A process of ours that outlives neither its guard nor this process.
+#![allow(unsafe_code)] // what is done between fork and exec
 
 use anyhow::{Context, Result};
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::{
+    io::Errno,
+    process::{Pid, Signal, getpid, getppid, kill_process, set_parent_process_death_signal},
+};
 use std::{
+    os::unix::process::CommandExt,
     process::{Child, Command, ExitStatus},
     time::{Duration, Instant},
 };
 
-/// A child process, killed when dropped.
+/// A child process, killed when dropped, and by the kernel when the thread that has started it is gone.
 #[derive(Debug)]
 pub struct Guarded {
     child: Child,
@@ -20,6 +25,8 @@ impl Guarded {
     /// # Errors
     /// A program that is not there.
     pub fn spawn(name: &'static str, command: &mut Command) -> Result<Self> {
+        // A group of its own: Ctrl-C is for the bench, which ends it.
+        die_with_this_thread(command.process_group(0));
         let child = command.spawn().with_context(|| format!("cannot start {name}"))?;
         Ok(Self { child, name })
     }
@@ -65,4 +72,16 @@ impl Drop for Guarded {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// Has the kernel kill the process where nobody is left to do it, as after a kill -9.
+fn die_with_this_thread(command: &mut Command) {
+    let parent = getpid();
+    let ask = move || {
+        set_parent_process_death_signal(Some(Signal::KILL))?;
+        // Where the parent is gone already, nobody will be told.
+        if getppid() == Some(parent) { Ok(()) } else { Err(Errno::SRCH.into()) }
+    };
+    // SAFETY: two system calls after the fork, which allocate nothing and take no lock.
+    unsafe { command.pre_exec(ask) };
 }

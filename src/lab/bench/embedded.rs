@@ -6,6 +6,7 @@
 use super::{
     beside::{Beside, CoreHiccups, cores_of},
     engine_config::EngineSpec,
+    host,
     latency::LatencyOptions,
     schedule::Shape,
     track::{INTERVAL_NS, Track},
@@ -37,6 +38,8 @@ pub struct Embedded {
     pub start_unix_ns: i64,
     /// The host's own stalls meanwhile.
     pub hiccups: Vec<CoreHiccups>,
+    /// How the threads were scheduled, those of the bench with the engine's.
+    pub scheduling: Option<String>,
 }
 
 fn setup(spec: &EngineSpec, shape: Shape, config: &Config, clock: &Clock) -> Result<Setup> {
@@ -87,6 +90,7 @@ pub fn embedded(spec: &EngineSpec, options: &LatencyOptions, mut layers: Vec<Lay
         let start = Instant::now();
         let mut second = 1;
         while Instant::now() < until {
+            options.interrupt.check()?;
             let next = start + Duration::from_nanos(INTERVAL_NS * second);
             if engine.wait(next.min(until).saturating_duration_since(Instant::now())) {
                 return Ok(engine.join()?);
@@ -109,9 +113,10 @@ pub fn embedded(spec: &EngineSpec, options: &LatencyOptions, mut layers: Vec<Lay
     let start_unix_ns = clock.now().wall_ns;
     measure(&mut engine, Instant::now() + options.duration, true)?;
     let hiccups = beside.stop(options.duration.as_nanos() as u64)?;
+    let scheduling = host::scheduling_of(std::process::id());
     engine.drain();
     while !engine.wait(Duration::from_secs(1)) {}
     engine.join()?;
     let (histograms, report) = (engine.histograms()?, engine.report()?.to_string());
-    Ok(Embedded { styles, histograms, report, start_unix_ns, hiccups })
+    Ok(Embedded { styles, histograms, report, start_unix_ns, hiccups, scheduling })
 }

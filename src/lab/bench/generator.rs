@@ -1,6 +1,6 @@
 //! The load: sends every bar when it is due, or as soon after as it can, and never waits for an answer.
 
-use super::{bars::Bars, replies, schedule::Schedule, track::Track};
+use super::{bars::Bars, host, replies, schedule::Schedule, track::Track};
 use crate::{
     redis_io::Link,
     runtime::{Clock, pin_current_thread},
@@ -14,6 +14,8 @@ use std::{
 
 /// Before a bar is due by less than this, the thread spins: a sleep ends some microseconds late.
 const SPIN_NS: u64 = 30_000;
+/// Longest sleep between two looks at whether it is to end, ns.
+const SLEEP_MAX_NS: u64 = 100_000_000;
 /// Bars that are late are sent together, up to so many at a time.
 const TOGETHER_MAX: usize = 1_024;
 
@@ -35,6 +37,8 @@ pub struct Sent {
     pub bars: usize,
     /// How late the last one was, ns.
     pub overrun_ns: u64,
+    /// How the thread was scheduled.
+    pub scheduling: Option<String>,
 }
 
 /// Sends bars on a schedule over one connection.
@@ -42,7 +46,7 @@ pub struct Generator<'a> {
     /// When.
     pub schedule: &'a Schedule,
     /// What.
-    pub bars: Bars,
+    pub bars: &'a mut Bars,
     /// Where to.
     pub stream: &'a str,
     /// Over which connection.
@@ -71,7 +75,7 @@ impl Generator<'_> {
         let (mut next, mut owed, mut last_lag) = (0, 0, 0);
         while next < all && !self.progress.stop.load(Ordering::Relaxed) {
             let due = start_ns + self.schedule.due_of(next);
-            let now = self.wait_until(due);
+            let Some(now) = self.wait_until(due) else { break };
             let mut count = 1;
             while next + count < all && count < TOGETHER_MAX && start_ns + self.schedule.due_of(next + count) <= now {
                 count += 1;
@@ -104,19 +108,22 @@ impl Generator<'_> {
             }
             owed -= taken;
         }
-        Ok(Sent { lag, bars: next, overrun_ns: last_lag })
+        Ok(Sent { lag, bars: next, overrun_ns: last_lag, scheduling: host::scheduling_of_thread(None) })
     }
 
-    /// Waits for a time of the clock; returns the time it is then.
-    fn wait_until(&self, due_ns: u64) -> u64 {
+    /// Waits for a time of the clock; returns the time it is then, or none where the sending is to end.
+    fn wait_until(&self, due_ns: u64) -> Option<u64> {
         loop {
             let now = self.clock.ns();
             let left = due_ns.saturating_sub(now);
             if left == 0 {
-                return now;
+                return Some(now);
             }
             if left > SPIN_NS {
-                std::thread::sleep(Duration::from_nanos(left - SPIN_NS));
+                std::thread::sleep(Duration::from_nanos((left - SPIN_NS).min(SLEEP_MAX_NS)));
+                if self.progress.stop.load(Ordering::Relaxed) {
+                    return None;
+                }
             } else {
                 std::hint::spin_loop();
             }

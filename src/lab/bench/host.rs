@@ -1,7 +1,10 @@
 //! What this host is, as far as it matters to latency: `host.toml`. What cannot be read is `unknown`.
 
-use crate::lab::Sysfs;
-use std::{collections::BTreeMap, path::Path, process::Command};
+use crate::lab::{
+    Sysfs,
+    sched_policy::{SchedPolicy, of_process},
+};
+use std::{collections::BTreeMap, path::Path};
 use toml::{Table, Value};
 
 const UNKNOWN: &str = "unknown";
@@ -26,15 +29,26 @@ fn parameter(sys: &Sysfs, name: &str) -> Option<String> {
     Some(line.split_whitespace().find_map(value).unwrap_or_else(|| "none".to_owned()))
 }
 
-/// The revision of the sources in the current folder, with `+` where they have been changed since.
-fn revision() -> Option<String> {
-    let git = |args: &[&str]| {
-        let output = Command::new("git").args(args).output().ok().filter(|output| output.status.success())?;
-        Some(String::from_utf8_lossy(&output.stdout).trim().to_owned())
-    };
-    let head = git(&["rev-parse", "--short=12", "HEAD"])?;
-    let changed = git(&["status", "--porcelain", "--untracked-files=no"]).is_some_and(|text| !text.is_empty());
-    Some(if changed { head + "+" } else { head })
+/// How the threads of a run were scheduled, by what they are of: `[scheduling]` of `host.toml`. What is gone is left out.
+pub type Scheduling = BTreeMap<&'static str, String>;
+
+/// How the threads of a process are scheduled.
+pub fn scheduling_of(pid: u32) -> Option<String> {
+    of_process(&Sysfs::default(), &pid.to_string())
+}
+
+/// How a thread of this process is scheduled: the calling one, or one by its number.
+pub fn scheduling_of_thread(thread: Option<u64>) -> Option<String> {
+    let folder = thread.map_or_else(|| "thread-self".to_owned(), |thread| format!("self/task/{thread}"));
+    Some(SchedPolicy::parse(&Sysfs::default().read(&format!("/proc/{folder}/stat"))?)?.to_string())
+}
+
+/// Adds to the table what is known at the end only.
+pub fn add_scheduling(host: &mut Table, scheduling: Scheduling) {
+    if !scheduling.is_empty() {
+        let scheduling = scheduling.into_iter().map(|(name, text)| (name.to_owned(), Value::String(text))).collect();
+        host.insert("scheduling".to_owned(), Value::Table(scheduling));
+    }
 }
 
 /// The profile that a program was built with, by the folder it is in.
@@ -62,7 +76,7 @@ pub fn facts(name: &str, exe: &Path, redis: BTreeMap<String, String>) -> Table {
         ("rcu_nocbs", parameter(&sys, "rcu_nocbs")),
         ("transparent_hugepages", sys.chosen("/sys/kernel/mm/transparent_hugepage/enabled")),
         ("load_before", sys.read("/proc/loadavg").map(|text| text.split(' ').take(3).collect::<Vec<_>>().join(" "))),
-        ("revision", revision()),
+        ("revision", Some(env!("WAGEHOOD_REVISION").to_owned())),
         ("profile", Some(profile(exe))),
         ("version", Some(env!("CARGO_PKG_VERSION").to_owned())),
     ];
@@ -91,6 +105,8 @@ mod tests {
         assert!(table["profile"].as_str().unwrap().starts_with("fast"));
         assert!(table["kernel"].as_str().unwrap().contains('.') && !table["cores"].as_array().unwrap().is_empty());
         assert!(!table.contains_key("redis"));
+        let own = scheduling_of_thread(None).unwrap();
+        assert!(scheduling_of(std::process::id()).unwrap().contains(&own), "{own}");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The command: server, echo, engine, echo again, results.
+//! The command: server, echo and engine in turns, results.
 
 use super::{
     bars::Form,
@@ -7,17 +7,19 @@ use super::{
     embedded::embedded,
     engine_config::EngineSpec,
     host,
+    interrupt::Interrupt,
     phase::Measured,
     results::Results,
     rig::Rig,
     schedule::{Schedule, Shape},
     server::{RedisServer, Socket},
+    slices::{self, Sliced},
     tempdir::TempDir,
     verdict,
 };
 use crate::{
     config::{Layer, Override},
-    lab::report::{CoreInfo, EchoInfo, Run, RunInfo, StepInfo},
+    lab::report::{CoreInfo, Run, RunInfo, StepInfo},
     model::{Timeframe, TradingStyle},
     runtime::Clock,
     telemetry::{HgrmUnit, Latency, write_hgrm},
@@ -61,6 +63,8 @@ pub struct LatencyOptions {
     pub hiccups: bool,
     /// Whether the bare echo is measured too.
     pub echo: bool,
+    /// Slices of the engine, each between two of the echo.
+    pub slices: u16,
     /// Stops the engine for so long in the middle, to see whether the figures show it.
     pub stall: Option<Duration>,
     /// What latencies may be.
@@ -71,6 +75,8 @@ pub struct LatencyOptions {
     pub host: Option<String>,
     /// Folder of the runs.
     pub runs: PathBuf,
+    /// Ends it early.
+    pub interrupt: Interrupt,
 }
 
 /// What came of it.
@@ -106,7 +112,8 @@ pub fn latency(options: &LatencyOptions, note: &mut dyn FnMut(&str)) -> Result<O
     let mut started = Vec::new();
     push_iso8601(&mut started, Clock::new().now().wall_ms());
     let started = String::from_utf8_lossy(&started).into_owned();
-    let mut results = if options.embedded { without_redis(options, &spec)? } else { with_redis(options, &spec, note)? };
+    let results = if options.embedded { without_redis(options, &spec) } else { with_redis(options, &spec, note) };
+    let mut results = options.interrupt.explain(results)?;
     results.info.started.clone_from(&started);
     judge(options, &mut results)?;
     let host = options.host.clone().unwrap_or_else(host::name);
@@ -213,9 +220,11 @@ fn without_redis(options: &LatencyOptions, spec: &EngineSpec) -> Result<Results>
     if info.sent + 2 * options.symbols < expected {
         info.faults.push(format!("{} signals of {expected}", info.sent));
     }
+    let mut host = host::facts(&options.host.clone().unwrap_or_else(host::name), &options.exe, Default::default());
+    host::add_scheduling(&mut host, found.scheduling.into_iter().map(|text| ("engine", text)).collect());
     Ok(Results {
         info,
-        host: host::facts(&options.host.clone().unwrap_or_else(host::name), &options.exe, Default::default()),
+        host,
         start_unix_ns: found.start_unix_ns,
         styles: found.styles,
         echo: None,
@@ -231,7 +240,7 @@ fn with_redis(options: &LatencyOptions, spec: &EngineSpec, note: &mut dyn FnMut(
         Some(url) => RedisServer::given(url),
         None => RedisServer::start(options.socket)?,
     };
-    let host = host::facts(&options.host.clone().unwrap_or_else(host::name), &options.exe, server.facts()?);
+    let mut host = host::facts(&options.host.clone().unwrap_or_else(host::name), &options.exe, server.facts()?);
     let dir = TempDir::new()?;
     let watched = if options.hiccups { cores_of(&spec.config(layers(options)?)?) } else { Vec::new() };
     let rig = Rig {
@@ -244,46 +253,30 @@ fn with_redis(options: &LatencyOptions, spec: &EngineSpec, note: &mut dyn FnMut(
         server: &server,
         dir: &dir,
         clock: Clock::new(),
+        interrupt: &options.interrupt,
     };
-    let schedule = Schedule::new(options.shape, options.symbols, options.rate, options.warm_up, options.duration);
-
-    let mut echo = None;
-    if options.echo {
-        note("echo, before");
-        echo = Some(rig.echo("before", &echo_schedule(options))?.seen.all()?);
-    }
-    note("engine");
-    let measured = rig.engine(&schedule, options.stall)?;
-    if let Some(echo) = &mut echo {
-        note("echo, after");
-        echo.append(&rig.echo("after", &echo_schedule(options))?.seen.all()?);
-    }
-    server.clean(&spec.names())?;
+    let schedules = slices::schedules(options);
+    let sliced = slices::measure(options, &rig, &schedules, note);
+    // Somebody else's server is left as it was, whatever has come of it.
+    let cleaned = server.clean(&spec.names());
+    let Sliced { measured, echo, faults, slices } = sliced?;
+    cleaned?;
 
     let mut info = info(options, spec);
-    info.faults = verdict::faults(options.shape, &schedule, &measured);
+    (info.faults, info.slices) = (faults, slices);
     info.sent = measured.sent.bars;
     (info.lost, info.backlog) = (measured.lost, measured.backlog);
-    info.steps = steps(options, &schedule, &measured);
+    info.steps = schedules.first().map_or_else(Vec::new, |schedule| steps(options, schedule, &measured));
     // All styles, at the rate that the echo had too: the first one.
     let first = measured.seen.steps.first();
-    info.echo = echo.as_ref().zip(first).map(|(echo, first)| {
-        let ratio = |quantile| first.at(quantile) as f64 / echo.at(quantile).max(1) as f64;
-        EchoInfo { ratio_p50: ratio(0.5), ratio_p99: ratio(0.99) }
-    });
+    info.echo = echo.as_ref().zip(first).map(|(echo, first)| slices::ratio(first, echo));
     let engine_report = fs::read_to_string(dir.path().join("engine.txt")).ok();
     info.cores = cores(&measured.hiccups);
-    let Measured { sent, seen, start_unix_ns, hiccups, .. } = measured;
+    let Measured { sent, seen, start_unix_ns, hiccups, mut scheduling, .. } = measured;
+    scheduling.extend(server.pid().and_then(host::scheduling_of).map(|text| ("redis", text)));
+    host::add_scheduling(&mut host, scheduling);
     let (styles, lag) = (seen.styles, Some(sent.lag));
     Ok(Results { info, host, start_unix_ns, styles, echo, lag, hiccups, engine: Some(dir), engine_report })
-}
-
-/// The load of the echo: the engine's, for a quarter of the time.
-fn echo_schedule(options: &LatencyOptions) -> Schedule {
-    let shape = if options.shape == Shape::Ramp { Shape::Steady } else { options.shape };
-    let duration = (options.duration / 4).max(Duration::from_secs(2));
-    let warm_up = options.warm_up.min(Duration::from_secs(1));
-    Schedule::new(shape, options.symbols, options.rate, warm_up, duration)
 }
 
 fn steps(options: &LatencyOptions, schedule: &Schedule, measured: &Measured) -> Vec<StepInfo> {

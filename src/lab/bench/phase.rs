@@ -4,6 +4,7 @@ use super::{
     bars::{Bars, Form},
     beside::{Beside, CoreHiccups},
     generator::{Generator, Progress, Sent},
+    host::Scheduling,
     replies,
     schedule::Schedule,
     server::RedisServer,
@@ -40,9 +41,7 @@ pub struct Phase<'a> {
     pub output: &'a str,
     /// What the answers are.
     pub reads: Reads,
-    /// How bars travel.
-    pub form: Form,
-    /// Their timeframe.
+    /// Timeframe of the bars.
     pub base: Timeframe,
     /// When they are sent.
     pub schedule: &'a Schedule,
@@ -54,6 +53,27 @@ pub struct Phase<'a> {
     pub watched: &'a [usize],
     /// The clock of all latencies.
     pub clock: &'a Clock,
+}
+
+/// The bars of a stream, which are sent stretch by stretch.
+pub struct Load {
+    bars: Bars,
+    /// Start of the next ones, Unix ms.
+    first_ms: i64,
+}
+
+impl Load {
+    /// Bars for all of these schedules.
+    ///
+    /// # Errors
+    /// None that a well-formed call can cause.
+    pub fn new(schedules: &[Schedule], base: Timeframe, form: Form, clock: &Clock) -> Result<Self> {
+        let rounds: usize = schedules.iter().map(|schedule| schedule.rounds() + HELLO_ROUNDS).sum();
+        // Bars whose time is past, so that none is ahead of the clock at any rate.
+        let first_ms = base.floor(clock.now().wall_ms() - (rounds as i64 + 2) * base.interval_ms());
+        let symbols = schedules.first().map_or(0, Schedule::symbols);
+        Ok(Self { bars: Bars::new(symbols, base, first_ms, form)?, first_ms })
+    }
 }
 
 /// What a phase found.
@@ -75,6 +95,26 @@ pub struct Measured {
     pub start_unix_ns: i64,
     /// The host's own stalls meanwhile.
     pub hiccups: Vec<CoreHiccups>,
+    /// How the generator was scheduled, and what was measured.
+    pub scheduling: Scheduling,
+}
+
+impl Measured {
+    /// Adds a stretch whose measured part is to start at this time of this one's, ns, a whole second.
+    pub fn append(&mut self, more: &Self, from_ns: u64) {
+        self.sent.lag.append_at(&more.sent.lag, from_ns);
+        self.sent.bars += more.sent.bars;
+        self.sent.overrun_ns = self.sent.overrun_ns.max(more.sent.overrun_ns);
+        let own = self.seen.styles.iter_mut().chain(&mut self.seen.steps);
+        own.zip(more.seen.styles.iter().chain(&more.seen.steps)).for_each(|(own, more)| own.append_at(more, from_ns));
+        (self.lost, self.repeated) = (self.lost + more.lost, self.repeated + more.repeated);
+        self.backlog = self.backlog.max(more.backlog);
+        self.broke_at = self.broke_at.or(more.broke_at);
+        for hiccups in &mut self.hiccups {
+            let same = more.hiccups.iter().find(|more| more.core == hiccups.core);
+            same.into_iter().for_each(|more| hiccups.append(more, from_ns));
+        }
+    }
 }
 
 impl Phase<'_> {
@@ -82,17 +122,14 @@ impl Phase<'_> {
     ///
     /// # Errors
     /// A server that is gone, an engine that does not answer, or is gone.
-    pub fn run(&self, mut healthy: impl FnMut() -> Result<()>) -> Result<Measured> {
-        let rounds = self.schedule.rounds() + HELLO_ROUNDS;
-        let interval_ms = self.base.interval_ms();
-        // Bars whose time is past, so that none is ahead of the clock at any rate.
-        let first_ms = self.base.floor(self.clock.now().wall_ms() - (rounds as i64 + 2) * interval_ms);
-        let mut bars = Bars::new(self.schedule.symbols(), self.base, first_ms, self.form)?;
-        let mut ledger = Ledger::new(self.schedule, first_ms, self.base, HELLO_ROUNDS);
+    pub fn run(&self, load: &mut Load, mut healthy: impl FnMut() -> Result<()>) -> Result<Measured> {
+        let mut ledger = Ledger::new(self.schedule, load.first_ms, self.base, HELLO_ROUNDS);
+        load.first_ms += (self.schedule.rounds() + HELLO_ROUNDS) as i64 * self.base.interval_ms();
+        let bars = &mut load.bars;
         let mut seen = Seen::new(self.schedule.steps().len())?;
         let link = self.server.connect("subscriber")?;
         let mut subscriber = Subscriber::new(link, self.output, self.reads, self.base, self.clock, self.styles);
-        self.say_hello(&mut bars, &mut subscriber, &mut ledger, &mut seen, &mut healthy)?;
+        self.say_hello(bars, &mut subscriber, &mut ledger, &mut seen, &mut healthy)?;
 
         let progress = Progress::default();
         let start_ns = self.clock.ns() + LEAD_NS;
@@ -136,10 +173,11 @@ impl Phase<'_> {
             let Ok(sent) = sending.join() else { bail!("the generator panicked") };
             watched?;
             let sent = sent.context("the generator")?;
+            let scheduling = sent.scheduling.iter().map(|text| ("generator", text.clone())).collect();
             let lost = sent.bars - ledger.count.min(sent.bars);
             let (repeated, backlog) = (ledger.repeated, backlog.unwrap_or(0));
             let hiccups = beside.stop(self.schedule.end_ns() - self.schedule.measured_from_ns())?;
-            Ok(Measured { sent, seen, lost, repeated, backlog, broke_at, start_unix_ns, hiccups })
+            Ok(Measured { sent, seen, lost, repeated, backlog, broke_at, start_unix_ns, hiccups, scheduling })
         })
     }
 

@@ -4,7 +4,9 @@ use super::{
     bars::Form,
     child::Guarded,
     engine_config::EngineSpec,
-    phase::{Measured, Phase},
+    host::scheduling_of,
+    interrupt::Interrupt,
+    phase::{Load, Measured, Phase},
     schedule::Schedule,
     server::RedisServer,
     stall::Stall,
@@ -43,48 +45,47 @@ pub struct Rig<'a> {
     pub dir: &'a TempDir,
     /// The clock of all latencies.
     pub clock: Clock,
+    /// Ends a stretch early.
+    pub interrupt: &'a Interrupt,
 }
 
 impl Rig<'_> {
-    /// The bare echo under a load; `name` tells its streams from those of other stretches.
+    /// The bare echo under a load; `index` tells its streams from those of other stretches.
     ///
     /// # Errors
     /// A server or an echo that is gone.
-    pub fn echo(&self, name: &str, schedule: &Schedule) -> Result<Measured> {
-        let [input, output] = ["in", "out"].map(|end| format!("{}echo_{name}_{end}", self.spec.prefix));
+    pub fn echo(&self, index: usize, schedule: &Schedule) -> Result<Measured> {
+        let [input, output] = ["in", "out"].map(|end| format!("{}echo_{index}_{end}", self.spec.prefix));
         let mut command = Command::new(self.exe);
         command.args(["bench", "echo", "--url", self.server.url(), "--from", &input, "--to", &output]);
         let mut child = Guarded::spawn("the echo", command.stdin(Stdio::null()))?;
-        let measured = self.phase([&input, &output], Reads::Bars, schedule, &[]).run(|| match child.ended() {
-            Some(status) => bail!("the echo has ended: {status}"),
-            None => Ok(()),
-        })?;
-        child.stop(Duration::from_secs(2))?;
-        self.server.clean(&[input, output])?;
+        let mut load = Load::new(std::slice::from_ref(schedule), self.spec.base, self.form, &self.clock)?;
+        let measured = self.phase([&input, &output], Reads::Bars, schedule, &[]).run(&mut load, || {
+            self.interrupt.check()?;
+            match child.ended() {
+                Some(status) => bail!("the echo has ended: {status}"),
+                None => Ok(()),
+            }
+        });
+        if measured.is_ok() {
+            child.stop(Duration::from_secs(2))?;
+        }
+        drop(child);
+        let cleaned = self.server.clean(&[input, output]);
+        let measured = measured?;
+        cleaned?;
         Ok(measured)
     }
 
-    /// The engine under a load, as a process of its own; with a stall in the middle, if one is wanted. Its report is in
-    /// `engine.txt` then, its histograms in `histograms`.
+    /// The engine, as a process of its own, for these stretches.
     ///
     /// # Errors
-    /// A server or an engine that is gone, or does not end well.
-    pub fn engine(&self, schedule: &Schedule, stall: Option<Duration>) -> Result<Measured> {
-        let mut child = Guarded::spawn("the engine", &mut self.engine_command()?)?;
-        let styles: Vec<TradingStyle> = (0..self.spec.symbols).map(|symbol| self.spec.style(symbol)).collect();
-        let (input, output) = (self.spec.input(), self.spec.signals());
-        let mut stall = Stall::new(stall, schedule);
-        let measured = self.phase([&input, &output], Reads::Signals, schedule, &styles).run(|| {
-            stall.act(&child)?;
-            match child.ended() {
-                Some(status) => bail!("the engine has ended: {status}: {}", self.log()),
-                None => Ok(()),
-            }
-        })?;
-        if !child.stop(PATIENCE)? {
-            bail!("the engine did not end well: {}", self.log());
-        }
-        Ok(measured)
+    /// A program that cannot be started.
+    pub fn start_engine(&self, schedules: &[Schedule]) -> Result<EngineRun<'_>> {
+        let load = Load::new(schedules, self.spec.base, self.form, &self.clock)?;
+        let styles = (0..self.spec.symbols).map(|symbol| self.spec.style(symbol)).collect();
+        let child = Guarded::spawn("the engine", &mut self.engine_command()?)?;
+        Ok(EngineRun { rig: self, child, load, styles })
     }
 
     fn engine_command(&self) -> Result<Command> {
@@ -121,7 +122,6 @@ impl Rig<'_> {
             input,
             output,
             reads,
-            form: self.form,
             base: self.spec.base,
             schedule,
             styles,
@@ -129,5 +129,47 @@ impl Rig<'_> {
             watched: self.watched,
             clock: &self.clock,
         }
+    }
+}
+
+/// An engine that is measured, stretch by stretch. It stays in between, and waits for bars.
+pub struct EngineRun<'a> {
+    rig: &'a Rig<'a>,
+    child: Guarded,
+    load: Load,
+    styles: Vec<TradingStyle>,
+}
+
+impl EngineRun<'_> {
+    /// The engine under a load; with a stall in the middle, if one is wanted.
+    ///
+    /// # Errors
+    /// A server or an engine that is gone.
+    pub fn measure(&mut self, schedule: &Schedule, stall: Option<Duration>) -> Result<Measured> {
+        let Self { rig, child, load, styles } = self;
+        let (input, output) = (rig.spec.input(), rig.spec.signals());
+        let mut stall = Stall::new(stall, schedule);
+        let mut measured = rig.phase([&input, &output], Reads::Signals, schedule, styles).run(load, || {
+            rig.interrupt.check()?;
+            stall.act(child)?;
+            match child.ended() {
+                Some(status) => bail!("the engine has ended: {status}: {}", rig.log()),
+                None => Ok(()),
+            }
+        })?;
+        // All of its threads are at work still.
+        measured.scheduling.extend(scheduling_of(child.id()).map(|text| ("engine", text)));
+        Ok(measured)
+    }
+
+    /// Ends it: its report is in `engine.txt` then, its histograms in `histograms`.
+    ///
+    /// # Errors
+    /// An engine that does not end well.
+    pub fn end(mut self) -> Result<()> {
+        if !self.child.stop(PATIENCE)? {
+            bail!("the engine did not end well: {}", self.rig.log());
+        }
+        Ok(())
     }
 }

@@ -10,10 +10,11 @@ use std::{
 };
 
 /// How the server is reached.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Socket {
     /// A unix socket.
+    #[default]
     Unix,
     /// TCP over the loopback.
     Tcp,

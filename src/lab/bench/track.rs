@@ -93,6 +93,16 @@ impl Track {
         }
     }
 
+    /// Adds another track whose time starts at a whole second of this one's, ns.
+    pub fn append_at(&mut self, more: &Self, from_ns: u64) {
+        let from = (from_ns / INTERVAL_NS) as usize;
+        while self.intervals.len() < from {
+            let Ok(nothing) = Histogram::new(3) else { return };
+            self.intervals.push(nothing);
+        }
+        self.append(more);
+    }
+
     /// Adds another track behind this one, as another stretch of time.
     pub fn append(&mut self, more: &Self) {
         let _ = self.total.add(&more.total);

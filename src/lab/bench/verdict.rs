@@ -67,7 +67,7 @@ pub fn faults(shape: Shape, schedule: &Schedule, measured: &Measured) -> Vec<Str
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::{
         super::{generator::Sent, subscriber::Seen},
         *,
@@ -77,8 +77,8 @@ mod tests {
     const MS: u64 = 1_000_000;
 
     /// A run of ten symbols and 100 bars a second, each sent and seen this late in each second of each step.
-    fn measured(schedule: &Schedule, late: impl Fn(u64) -> [u64; 2]) -> Measured {
-        let mut sent = Sent { lag: Track::new().unwrap(), bars: schedule.bars(), overrun_ns: 0 };
+    pub fn measured(schedule: &Schedule, late: impl Fn(u64) -> [u64; 2]) -> Measured {
+        let mut sent = Sent { lag: Track::new().unwrap(), bars: schedule.bars(), overrun_ns: 0, scheduling: None };
         let mut seen = Seen::new(schedule.steps().len()).unwrap();
         for number in schedule.warm_rounds() * schedule.symbols()..schedule.bars() {
             let at_ns = schedule.due_of(number) - schedule.measured_from_ns();
@@ -87,7 +87,17 @@ mod tests {
             let step = schedule.step_of(number / schedule.symbols()).unwrap();
             seen.steps[step].record(at_ns, latency_ns);
         }
-        Measured { sent, seen, lost: 0, repeated: 0, backlog: 0, broke_at: None, start_unix_ns: 0, hiccups: Vec::new() }
+        Measured {
+            sent,
+            seen,
+            lost: 0,
+            repeated: 0,
+            backlog: 0,
+            broke_at: None,
+            start_unix_ns: 0,
+            hiccups: Vec::new(),
+            scheduling: Default::default(),
+        }
     }
 
     fn schedule(shape: Shape, seconds: u64) -> Schedule {

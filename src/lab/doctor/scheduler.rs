@@ -5,7 +5,7 @@ use super::{
     item::{Check, Item, Section, Verdict},
     memory::limit,
 };
-use crate::lab::Sysfs;
+use crate::lab::{Sysfs, sched_policy::SchedPolicy};
 
 /// Bit of the right to lock memory.
 pub(super) const CAP_IPC_LOCK: u32 = 14;
@@ -60,22 +60,8 @@ fn policy(sys: &Sysfs) -> Item {
     let check = Check::new(Section::Scheduler, "policy", "other, fifo or rr; nice ≤ 0")
         .why("batch, idle and nice threads wait for everybody else")
         .fix("start the engine without nice, chrt -b and chrt -i; CPUSchedulingPolicy= and Nice= of the unit");
-    // The fields after the name, which may contain anything: state is the first, nice the 17th, policy the 39th.
-    let stat = sys.read("/proc/self/stat");
-    let fields = stat.as_ref().and_then(|stat| Some(stat.rsplit_once(')')?.1.split_whitespace().collect::<Vec<_>>()));
-    let number = |index: usize| fields.as_ref()?.get(index)?.parse::<i64>().ok();
-    let (Some(nice), Some(priority), Some(policy)) = (number(16), number(37), number(38)) else {
-        return check.unknown("cannot read /proc/self/stat");
-    };
-    let (name, good) = match policy {
-        0 => ("other", nice <= 0),
-        1 => ("fifo", true),
-        2 => ("rr", true),
-        3 => ("batch", false),
-        5 => ("idle", false),
-        6 => ("deadline", true),
-        _ => ("unknown to the doctor", false),
-    };
-    let current = if priority > 0 { format!("{name}, priority {priority}") } else { format!("{name}, nice {nice}") };
-    check.holds(good, Verdict::Warn, current)
+    match sys.read("/proc/self/stat").and_then(|stat| SchedPolicy::parse(&stat)) {
+        Some(policy) => check.holds(policy.is_prompt(), Verdict::Warn, policy.to_string()),
+        None => check.unknown("cannot read /proc/self/stat"),
+    }
 }

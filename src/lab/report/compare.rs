@@ -6,12 +6,12 @@ use hdrhistogram::Histogram;
 /// Stretches that a run is cut into, to see how much a percentile moves within it.
 const BLOCKS: usize = 8;
 /// A change below this share is none.
-const LEAST: f64 = 0.05;
+pub(super) const LEAST: f64 = 0.05;
 /// A change below this share is none where a file does not say how it moved: what is left is how well so few latencies
 /// can tell a percentile.
-const LEAST_UNKNOWN: f64 = 0.15;
+pub(super) const LEAST_UNKNOWN: f64 = 0.15;
 /// So many standard errors are a change.
-const ERRORS: f64 = 3.0;
+pub(super) const ERRORS: f64 = 3.0;
 
 /// What became of a percentile.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,6 +22,17 @@ pub enum Change {
     Better,
     /// It is more.
     Worse,
+}
+
+impl Change {
+    /// The verdict as tables have it.
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Same => "",
+            Self::Better => "better",
+            Self::Worse => "WORSE",
+        }
+    }
 }
 
 /// One percentile of two runs.

@@ -16,11 +16,7 @@ const STYLE: &str = include_str!("report.css");
 /// A page with every run, and each further run compared with the first.
 #[must_use]
 pub fn html(runs: &[Run]) -> String {
-    let title = runs.iter().map(|run| escape(&run.title)).collect::<Vec<_>>().join(" → ");
-    let mut page = format!(
-        "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" \
-         content=\"width=device-width, initial-scale=1\"><title>{title}</title><style>{STYLE}</style></head><body><main>\n"
-    );
+    let mut page = begin(runs.iter().map(|run| run.title.as_str()));
     if let [first, rest @ ..] = runs {
         if let Some(picture) = overlay(runs, Theme::Page).filter(|_| !rest.is_empty()) {
             let _ = write!(page, "<section><figure>{}</figure></section>", picture.svg);
@@ -32,9 +28,21 @@ pub fn html(runs: &[Run]) -> String {
     for run in runs {
         push_run(&mut page, run);
     }
-    page.push_str("</main></body></html>\n");
+    page.push_str(END);
     page
 }
+
+/// The start of a page that is about these.
+pub(super) fn begin<'a>(titles: impl Iterator<Item = &'a str>) -> String {
+    let title = titles.map(escape).collect::<Vec<_>>().join(" → ");
+    format!(
+        "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" \
+         content=\"width=device-width, initial-scale=1\"><title>{title}</title><style>{STYLE}</style></head><body><main>\n"
+    )
+}
+
+/// The end of a page.
+pub(super) const END: &str = "</main></body></html>\n";
 
 fn push_run(page: &mut String, run: &Run) {
     let verdict = run.info.as_ref().map_or("", |info| info.verdict.as_str());

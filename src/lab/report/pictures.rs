@@ -239,6 +239,9 @@ fn over_time(run: &Run) -> Option<Svg> {
         let text = format!("{}/s{}", human_count(step.bars_per_s as u64), if step.held { "" } else { " ✗" });
         plot.mark(step.from_s / end_s, &text);
     }
+    for (index, slice) in run.info.iter().flat_map(|info| &info.slices).enumerate() {
+        plot.mark(slice.from_s / end_s, &format!("slice {}", index + 1));
+    }
     Some(plot.svg)
 }
 

@@ -56,6 +56,9 @@ pub struct RunInfo {
     /// Cores that were watched.
     #[serde(default)]
     pub cores: Vec<CoreInfo>,
+    /// Slices, where the engine and the echo were measured in turns.
+    #[serde(default)]
+    pub slices: Vec<SliceInfo>,
     /// Steps of a ramp.
     #[serde(default)]
     pub steps: Vec<StepInfo>,
@@ -71,6 +74,20 @@ pub struct EchoInfo {
     pub ratio_p50: f64,
     /// 99th percentile of the engine over that of the echo.
     pub ratio_p99: f64,
+}
+
+/// A slice of the engine, and the echo before and after it. The times of a run are those of its slices, one behind the
+/// other.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct SliceInfo {
+    /// Its start, s of the measured time.
+    pub from_s: f64,
+    /// Median of the engine, all styles together, ns.
+    pub p50_ns: u64,
+    /// 99th percentile of the engine, ns.
+    pub p99_ns: u64,
+    /// Against the echo on both sides of it.
+    pub echo: Option<EchoInfo>,
 }
 
 /// A core that was watched beside the run.

@@ -4,7 +4,7 @@ use super::{
     compare::{Change, Row, compare},
     distribution::{Distribution, QUANTILES, Series},
     pictures::about,
-    run::Run,
+    run::{EchoInfo, Run, SliceInfo},
 };
 use crate::telemetry::{Table, human_count, human_ns};
 use std::fmt::Write as _;
@@ -59,6 +59,7 @@ pub fn findings(run: &Run) -> Vec<(String, bool)> {
     if let Some(echo) = info.echo {
         lines.push(format!("engine ÷ bare echo: p50 × {:.2}, p99 × {:.2}", echo.ratio_p50, echo.ratio_p99));
     }
+    lines.extend(between_slices(&info.slices));
     for step in &info.steps {
         let held = if step.held { "held" } else { "BROKE" };
         let [p50, p99, max] = [step.p50_ns, step.p99_ns, step.max_ns].map(human_ns);
@@ -77,6 +78,32 @@ pub fn findings(run: &Run) -> Vec<(String, bool)> {
     lines.extend(info.faults.iter().map(|fault| (format!("FAIL: {fault}"), true)));
     lines.extend(info.over_budget.iter().map(|fault| (format!("over budget: {fault}"), true)));
     lines
+}
+
+/// How far the slices are from each other: what a ratio is worth.
+fn between_slices(slices: &[SliceInfo]) -> Option<String> {
+    let range = |value: &dyn Fn(&SliceInfo) -> Option<f64>| {
+        let values = || slices.iter().filter_map(value);
+        (values().fold(f64::INFINITY, f64::min), values().fold(f64::NEG_INFINITY, f64::max))
+    };
+    let times = |value: &dyn Fn(&SliceInfo) -> u64| {
+        let (low, high) = range(&|slice| Some(value(slice) as f64));
+        format!("{} to {}", human_ns(low as u64), human_ns(high as u64))
+    };
+    let ratios = |value: &dyn Fn(EchoInfo) -> f64| {
+        let (low, high) = range(&|slice| slice.echo.map(value));
+        format!("× {low:.2} to × {high:.2}")
+    };
+    if slices.len() < 2 {
+        return None;
+    }
+    let (p50, p99) = (times(&|slice| slice.p50_ns), times(&|slice| slice.p99_ns));
+    let mut line = format!("{} slices in turns with the echo: p50 {p50}, p99 {p99}", slices.len());
+    if slices.iter().any(|slice| slice.echo.is_some()) {
+        let (p50, p99) = (ratios(&|echo| echo.ratio_p50), ratios(&|echo| echo.ratio_p99));
+        let _ = write!(line, "; engine ÷ bare echo: p50 {p50}, p99 {p99}");
+    }
+    Some(line)
 }
 
 /// A run as Markdown: `summary.md`.
@@ -119,11 +146,6 @@ pub fn comparison_text(before: &Run, after: &Run) -> String {
     let mut table = Table::new(&title, &["series", "percentile", "before", "after", "change", "noise", "verdict"]);
     let rows = comparison(before, after);
     for row in &rows {
-        let verdict = match row.change {
-            Change::Same => "",
-            Change::Better => "better",
-            Change::Worse => "WORSE",
-        };
         table.row([
             row.series.clone(),
             row.percentile.to_owned(),
@@ -131,7 +153,7 @@ pub fn comparison_text(before: &Run, after: &Run) -> String {
             human_ns(row.after_ns),
             format!("{:+.1}%", 100.0 * row.relative()),
             format!("±{:.1}%", 100.0 * row.noise),
-            verdict.to_owned(),
+            row.change.name().to_owned(),
         ]);
     }
     upshot(&rows).into_iter().fold(table.to_string(), |text, line| text + "  " + &line + "\n")

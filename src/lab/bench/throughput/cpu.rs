@@ -3,7 +3,7 @@
 use std::{fs, time::Duration};
 
 /// What `/proc` counts in: `USER_HZ`, which is 100 on every Linux that programs see.
-const TICK: Duration = Duration::from_millis(10);
+pub const TICK: Duration = Duration::from_millis(10);
 
 /// Time used so far, user and system together; of a process by its id, of a thread of this process by the id of the
 /// thread. None where it is gone.

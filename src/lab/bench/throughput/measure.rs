@@ -8,13 +8,14 @@ use super::{
     tape::Tape,
 };
 use crate::{
-    lab::bench::{engine_config::EngineSpec, server::RedisServer, tempdir::TempDir},
+    lab::bench::{engine_config::EngineSpec, host, server::RedisServer, tempdir::TempDir},
     redis_io::Command,
     runtime::Clock,
 };
 use anyhow::{Result, bail};
 use serde::{Deserialize, Serialize};
 use std::{
+    cell::RefCell,
     sync::atomic::Ordering,
     time::{Duration, Instant},
 };
@@ -36,7 +37,7 @@ const ATTEMPTS: u32 = 5;
 const BACKLOG_S: f64 = 0.25;
 
 /// How one stretch went.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct Figure {
     /// Bars a second through the consumer.
     pub bars_per_s: f64,
@@ -58,6 +59,17 @@ pub struct Figure {
     pub signals_per_bar: f64,
     /// Whether the rate was held: no backlog that grew, a producer that kept its schedule.
     pub held: bool,
+    /// Standard error of the rate over eight stretches of the time, as a share of it; none where it was over too soon.
+    #[serde(default)]
+    pub error: Option<f64>,
+}
+
+impl Figure {
+    /// Processor time of so many cores for each bar, ns.
+    #[must_use]
+    pub fn ns_per_bar(&self, cores: f64) -> f64 {
+        1e9 * cores / self.bars_per_s.max(1.0)
+    }
 }
 
 /// Everything that the stretches have in common.
@@ -69,6 +81,8 @@ pub struct Bench<'a> {
     pub maxlen: u64,
     pub server: &'a RedisServer,
     pub clock: Clock,
+    /// How those who were measured were scheduled, as far as is known by now.
+    pub scheduling: RefCell<host::Scheduling>,
 }
 
 /// Processor time at a moment.
@@ -157,6 +171,7 @@ impl Bench<'_> {
 
     /// A server with nothing in it but so many entries, and the tape behind them.
     fn preload(&self, entries: u64) -> Result<Tape> {
+        self.options.interrupt.check()?;
         let mut link = self.server.connect("clear")?;
         link.request("FLUSHALL", Duration::from_secs(30), |out| {
             Command::new(out, 2).arg("FLUSHALL").arg("SYNC");
@@ -167,6 +182,19 @@ impl Bench<'_> {
         let mut tape = Tape::new(options.symbols, self.spec.base, first_ms, options.form, options.frame, self.maxlen)?;
         Producer::new(self.server.connect("producer")?, &input).preload(&mut tape, entries)?;
         Ok(tape)
+    }
+
+    /// Notes how they are scheduled while all of them are at work.
+    fn note_scheduling(&self, consumer: &dyn Consumer, producer: Option<u64>) {
+        let (process, thread) = consumer.place();
+        let found = [
+            ("engine", process.and_then(host::scheduling_of)),
+            ("bare_loop", thread.and_then(|thread| host::scheduling_of_thread(Some(thread)))),
+            ("producer", producer.and_then(|thread| host::scheduling_of_thread(Some(thread)))),
+            ("redis", self.server.pid().and_then(host::scheduling_of)),
+        ];
+        let known = found.into_iter().filter_map(|(name, text)| Some((name, text?)));
+        self.scheduling.borrow_mut().extend(known);
     }
 
     fn times(&self, consumer: &dyn Consumer, producer: Option<u64>) -> Times {
@@ -194,30 +222,37 @@ impl Bench<'_> {
             backlog: [0.0; 2],
             signals_per_bar: 0.0,
             held: true,
+            error: None,
         }
     }
 
     fn drain(&self, consumer: &mut dyn Consumer, started: Instant) -> Result<Figure> {
         let all = self.options.entries;
         let (mut first, mut done) = (None, 0);
+        let mut course = Vec::new();
         while done < all {
+            self.options.interrupt.check()?;
             if started.elapsed() > DRAIN_MAX {
                 bail!("only {done} of {all} entries are read after {} s", DRAIN_MAX.as_secs());
             }
             std::thread::sleep(LOOK / 5);
             done = consumer.done()?;
+            if done > 0 {
+                course.push((started.elapsed().as_secs_f64(), done));
+            }
             if done > 0 && first.is_none() {
                 first = Some((done, self.times(consumer, None)));
             }
         }
         let to = self.times(consumer, None);
         let since_start_s = started.elapsed().as_secs_f64();
+        self.note_scheduling(consumer, None);
         consumer.end()?;
         // All at once: the way there is what there is to measure.
         let (from_done, from) = first
             .filter(|(done, _)| *done < all / 2)
             .unwrap_or((0, Times { at: started, consumer: Duration::ZERO, redis: to.redis, producer: Duration::ZERO }));
-        Ok(Figure { since_start_s, ..self.figure(all - from_done, &from, &to) })
+        Ok(Figure { since_start_s, error: error_of(&course), ..self.figure(all - from_done, &from, &to) })
     }
 
     /// The prelude is in the stream: what comes first is not what is measured.
@@ -226,6 +261,7 @@ impl Bench<'_> {
         let mut producer = Producer::new(self.server.connect("producer")?, &input);
         let begin = Instant::now();
         while consumer.done()? < PRELUDE {
+            self.options.interrupt.check()?;
             if begin.elapsed() > DRAIN_MAX {
                 bail!("nothing is read");
             }
@@ -255,9 +291,11 @@ impl Bench<'_> {
         let warm = Duration::from_secs(1).min(self.options.duration / 2);
         let mut from: Option<(u64, u64, Times)> = None;
         let mut backlogs: Vec<(f64, f64)> = Vec::new();
+        let mut course = Vec::new();
         let mut stood = (0, Instant::now());
         loop {
             std::thread::sleep(LOOK);
+            self.options.interrupt.check()?;
             if ended() {
                 bail!("the producer has ended");
             }
@@ -280,11 +318,14 @@ impl Bench<'_> {
             };
             let behind = flow.sent.load(Ordering::Acquire).saturating_sub(done) as f64;
             let at = start.at.elapsed();
+            course.push((at.as_secs_f64(), done));
             backlogs.push((at.as_secs_f64() / self.options.duration.as_secs_f64(), behind));
             if at < self.options.duration {
                 continue;
             }
             let mut figure = self.figure(done - from_done, start, &self.times(consumer, thread));
+            self.note_scheduling(consumer, thread);
+            figure.error = error_of(&course);
             let bars = (done - from_done) as f64 * self.bars_of_entry() as f64;
             figure.signals_per_bar = consumer.signals()?.saturating_sub(*from_signals) as f64 / bars.max(1.0);
             figure.backlog = [mean(&backlogs, 0.33..0.67), mean(&backlogs, 0.67..f64::INFINITY)];
@@ -301,4 +342,52 @@ impl Bench<'_> {
 fn mean(samples: &[(f64, f64)], part: std::ops::Range<f64>) -> f64 {
     let in_part: Vec<f64> = samples.iter().filter(|(at, _)| part.contains(at)).map(|(_, value)| *value).collect();
     if in_part.is_empty() { 0.0 } else { in_part.iter().sum::<f64>() / in_part.len() as f64 }
+}
+
+/// Stretches that the time is cut into, to see how steady a rate is.
+const BLOCKS: usize = 8;
+
+/// Standard error of a rate over stretches of equal time, as a share of it: from the course of seconds and what was done by
+/// then. None where the course has too few points for that.
+fn error_of(course: &[(f64, u64)]) -> Option<f64> {
+    let (from_s, to_s) = (course.first()?.0, course.last()?.0);
+    let at = |block: usize| {
+        let time_s = from_s + (to_s - from_s) * block as f64 / BLOCKS as f64;
+        course.get(course.partition_point(|point| point.0 < time_s).min(course.len() - 1))
+    };
+    let edges: Vec<&(f64, u64)> = (0..=BLOCKS).filter_map(at).collect();
+    let rates: Vec<f64> = edges
+        .windows(2)
+        .filter(|pair| pair[1].0 > pair[0].0)
+        .map(|pair| (pair[1].1 - pair[0].1) as f64 / (pair[1].0 - pair[0].0))
+        .collect();
+    let (count, mean) = (rates.len() as f64, rates.iter().sum::<f64>() / rates.len() as f64);
+    if rates.len() < BLOCKS || mean <= 0.0 {
+        return None;
+    }
+    let variance = rates.iter().map(|rate| (rate - mean).powi(2)).sum::<f64>() / (count - 1.0);
+    Some((variance / count).sqrt() / mean)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_error_of_a_rate_is_that_of_its_stretches() {
+        let course = |rate: fn(u64) -> u64| -> Vec<(f64, u64)> {
+            let mut done = 0;
+            let point = |n: u64| {
+                done += rate(n);
+                (n as f64 / 100.0, done)
+            };
+            (0..=800).map(point).collect()
+        };
+        assert!(error_of(&course(|_| 10)).unwrap() < 1e-9);
+        // Seconds of 8 and of 12 in turns: a deviation of 2.14 in 10 over the root of eight.
+        let error = error_of(&course(|n| if n / 100 % 2 == 0 { 8 } else { 12 })).unwrap();
+        assert!((error - 0.0756).abs() < 0.003, "{error}");
+        assert_eq!(error_of(&course(|_| 10)[..5]), None);
+        assert_eq!(error_of(&[]), None);
+    }
 }

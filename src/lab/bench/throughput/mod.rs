@@ -17,13 +17,15 @@ mod producer;
 mod results;
 mod tape;
 
+pub use cpu::TICK;
 pub use measure::Figure;
-pub use results::{ThroughputInfo, throughput_text};
+pub use results::{FIGURE_HEADS, ThroughputInfo, thousands, throughput_text};
 
 use super::{
     bars::Form,
     engine_config::EngineSpec,
     host,
+    interrupt::Interrupt,
     server::{RedisServer, Socket},
 };
 use crate::{
@@ -34,7 +36,7 @@ use crate::{
 };
 use anyhow::{Context, Result, bail};
 use measure::Bench;
-use std::{path::PathBuf, time::Duration};
+use std::{cell::RefCell, path::PathBuf, time::Duration};
 
 /// Most entries preloaded for the bare loop and the engine: what the streams keep without growing out of memory.
 const LEGACY_MAXLEN: u64 = 1_000_000;
@@ -69,6 +71,8 @@ pub struct ThroughputOptions {
     pub host: Option<String>,
     /// Folder of the runs; none: nothing is written.
     pub runs: Option<PathBuf>,
+    /// Ends it early.
+    pub interrupt: Interrupt,
 }
 
 /// What came of it.
@@ -107,21 +111,20 @@ pub fn throughput(options: &ThroughputOptions, note: &mut dyn FnMut(&str)) -> Re
 
     let server = RedisServer::start(options.socket)?;
     let host_name = options.host.clone().unwrap_or_else(host::name);
-    let host = host::facts(&host_name, &options.exe, server.facts()?);
-    let bench = Bench { options, spec: &spec, settings: &settings, read_count, maxlen, server: &server, clock };
+    let mut host = host::facts(&host_name, &options.exe, server.facts()?);
+    let bench = Bench {
+        options,
+        spec: &spec,
+        settings: &settings,
+        read_count,
+        maxlen,
+        server: &server,
+        clock,
+        scheduling: RefCell::default(),
+    };
     let mut info = ThroughputInfo::new(options, &started, read_count);
-    note("drain, bare loop");
-    info.bare_drain = Some(bench.bare_drain()?);
-    note("drain, engine");
-    info.engine_drain = Some(bench.engine_drain()?);
-    if !options.drain_only {
-        note("flow, bare loop");
-        info.bare_flow = Some(bench.bare_flow()?);
-        note("flow, engine");
-        let flow = bench.engine_flow()?;
-        info.steady = bench.steady(flow.bars_per_s, note)?;
-        info.engine_flow = Some(flow);
-    }
+    options.interrupt.explain(measure(&bench, &mut info, note))?;
+    host::add_scheduling(&mut host, bench.scheduling.take());
     let dir = match &options.runs {
         Some(runs) => {
             let date = started.get(..10).unwrap_or(&started);
@@ -130,6 +133,23 @@ pub fn throughput(options: &ThroughputOptions, note: &mut dyn FnMut(&str)) -> Re
         None => None,
     };
     Ok(ThroughputOutcome { info, dir })
+}
+
+/// All stretches, one after the other.
+fn measure(bench: &Bench<'_>, info: &mut ThroughputInfo, note: &mut dyn FnMut(&str)) -> Result<()> {
+    note("drain, bare loop");
+    info.bare_drain = Some(bench.bare_drain()?);
+    note("drain, engine");
+    info.engine_drain = Some(bench.engine_drain()?);
+    if !bench.options.drain_only {
+        note("flow, bare loop");
+        info.bare_flow = Some(bench.bare_flow()?);
+        note("flow, engine");
+        let flow = bench.engine_flow()?;
+        info.steady = bench.steady(flow.bars_per_s, note)?;
+        info.engine_flow = Some(flow);
+    }
+    Ok(())
 }
 
 /// Entries of one read, as the engine is configured: the bare loop reads as many.

@@ -2,7 +2,10 @@
 
 use super::{ThroughputOptions, measure::Figure};
 use crate::{
-    lab::bench::{bars::Form, results::fresh, server::Socket},
+    lab::{
+        bench::{bars::Form, results::fresh, server::Socket},
+        report::{Theme, ThroughputRun, png, rates},
+    },
     telemetry::Table,
 };
 use anyhow::Result;
@@ -14,7 +17,7 @@ use std::{
 };
 
 /// What was run and how it went: `run.toml`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct ThroughputInfo {
     /// Name of the run.
     pub name: String,
@@ -78,24 +81,31 @@ impl ThroughputInfo {
         [ratio(&self.engine_drain, &self.bare_drain), ratio(&self.engine_flow, &self.bare_flow)]
     }
 
-    fn rows(&self) -> Vec<[String; 7]> {
-        let figures = [
-            ("drain, bare loop", &self.bare_drain),
-            ("drain, engine", &self.engine_drain),
-            ("flow, bare loop", &self.bare_flow),
-            ("flow, engine", &self.engine_flow),
-            ("steady, engine", &self.steady),
-        ];
-        let row = |(name, figure): (&str, &Option<Figure>)| {
-            let figure = figure.as_ref()?;
+    /// The stretches, in the order in which they are measured.
+    #[must_use]
+    pub fn figures(&self) -> [(&'static str, Option<&Figure>); 5] {
+        [
+            ("drain, bare loop", self.bare_drain.as_ref()),
+            ("drain, engine", self.engine_drain.as_ref()),
+            ("flow, bare loop", self.bare_flow.as_ref()),
+            ("flow, engine", self.engine_flow.as_ref()),
+            ("steady, engine", self.steady.as_ref()),
+        ]
+    }
+
+    /// A row of the table for each stretch.
+    pub(crate) fn rows(&self) -> Vec<[String; 7]> {
+        let row = |(name, figure): (&str, Option<&Figure>)| {
+            let figure = figure?;
             let cores = |cpu: f64| {
-                let ns_per_bar = 1e9 * cpu / figure.bars_per_s.max(1.0);
+                let ns_per_bar = figure.ns_per_bar(cpu);
                 if cpu > 0.0 { format!("{:.0} % ({ns_per_bar:.0} ns)", 100.0 * cpu) } else { "–".to_owned() }
             };
             let held = if figure.held { "" } else { "NOT HELD" };
+            let error = figure.error.map_or_else(String::new, |error| format!(" ± {:.1} %", 100.0 * error));
             Some([
                 name.to_owned(),
-                thousands(figure.bars_per_s),
+                thousands(figure.bars_per_s) + &error,
                 thousands(figure.entries_per_s),
                 cores(figure.consumer_cpu),
                 cores(figure.redis_cpu),
@@ -103,10 +113,11 @@ impl ThroughputInfo {
                 held.to_owned(),
             ])
         };
-        figures.into_iter().filter_map(row).collect()
+        self.figures().into_iter().filter_map(row).collect()
     }
 
-    fn findings(&self) -> Vec<String> {
+    /// What is to be said beside the figures.
+    pub(crate) fn findings(&self) -> Vec<String> {
         let mut lines = Vec::new();
         for (name, ratio) in ["drain", "flow"].iter().zip(self.ratios()) {
             if let Some(ratio) = ratio {
@@ -126,7 +137,8 @@ impl ThroughputInfo {
         lines
     }
 
-    fn about(&self) -> String {
+    /// What was run, in a line.
+    pub(crate) fn about(&self) -> String {
         let Self { symbols, bars_of_entry, read_count, timeframes, settings, .. } = self;
         let form =
             if self.form == Form::Legacy { "legacy entries".to_owned() } else { format!("frames of {bars_of_entry}") };
@@ -142,12 +154,13 @@ impl ThroughputInfo {
     }
 }
 
-const HEADS: [&str; 7] = ["what", "bars/s", "entries/s", "consumer", "redis-server", "producer", ""];
+/// Heads of the table of stretches.
+pub const FIGURE_HEADS: [&str; 7] = ["what", "bars/s", "entries/s", "consumer", "redis-server", "producer", ""];
 
 /// A run, for a terminal.
 #[must_use]
 pub fn throughput_text(info: &ThroughputInfo) -> String {
-    let mut table = Table::new(&format!("throughput: {}\n{}", info.name, info.about()), &HEADS);
+    let mut table = Table::new(&format!("throughput: {}\n{}", info.name, info.about()), &FIGURE_HEADS);
     for row in info.rows() {
         table.row(row);
     }
@@ -160,7 +173,7 @@ pub fn throughput_text(info: &ThroughputInfo) -> String {
 
 fn markdown(info: &ThroughputInfo, host: &toml::Table) -> String {
     let mut text = format!("# Throughput: {}\n\n{}\n\n", info.name, info.about());
-    let _ = writeln!(text, "| {} |\n|---|{}", HEADS.join(" | "), "---:|".repeat(HEADS.len() - 1));
+    let _ = writeln!(text, "| {} |\n|---|{}", FIGURE_HEADS.join(" | "), "---:|".repeat(FIGURE_HEADS.len() - 1));
     for row in info.rows() {
         let _ = writeln!(text, "| {} |", row.join(" | "));
     }
@@ -169,7 +182,8 @@ fn markdown(info: &ThroughputInfo, host: &toml::Table) -> String {
         let _ = writeln!(text, "- {line}");
     }
     text.push_str(
-        "\nPer cent are of one core, nanoseconds of processor time per bar. `drain`: a stream that is full already, read to its end. `flow`: the producer keeps \
+        "\n![rates](rates.svg)\n\nPer cent are of one core, nanoseconds of processor time per bar; ± is the standard error of the \
+         rate over eight stretches of the time. `drain`: a stream that is full already, read to its end. `flow`: the producer keeps \
          just ahead of the consumer. `steady`: the producer keeps its own schedule, and the backlog does not grow. The \
          engine's progress is its committed position. The bare loop is XREAD with the same COUNT over the same kind of \
          socket, its replies looked over once to find their ends.\n\nThe host:\n\n```toml\n",
@@ -185,11 +199,17 @@ pub(super) fn write(info: &ThroughputInfo, host: &toml::Table, runs: &Path, name
     fs::write(dir.join("run.toml"), toml::to_string(info)?)?;
     fs::write(dir.join("host.toml"), toml::to_string(host)?)?;
     fs::write(dir.join("summary.md"), markdown(info, host))?;
+    let run = ThroughputRun::open(&dir)?;
+    let picture = rates(&[run], Theme::File);
+    if let Some(bytes) = png(&picture.svg) {
+        fs::write(dir.join("rates.png"), bytes)?;
+    }
+    fs::write(dir.join("rates.svg"), picture.svg)?;
     Ok(dir)
 }
 
 /// A count with its thousands set off.
-fn thousands(value: f64) -> String {
+pub fn thousands(value: f64) -> String {
     let digits = format!("{value:.0}");
     let mut text = String::new();
     for (index, digit) in digits.chars().enumerate() {

@@ -1,0 +1,245 @@
+//! Runs of `bench throughput`: read, and compared figure by figure.
+
+use super::compare::{Change, ERRORS, LEAST, LEAST_UNKNOWN};
+use crate::{
+    lab::bench::{Figure, TICK, ThroughputInfo, thousands, throughput_text},
+    telemetry::Table,
+};
+use anyhow::{Context, Result};
+use std::{fmt::Write as _, fs, path::Path};
+
+/// A throughput run's folder.
+#[derive(Debug, Clone)]
+pub struct ThroughputRun {
+    /// The folder's name.
+    pub title: String,
+    /// What was run and how it went.
+    pub info: ThroughputInfo,
+    /// The host as it described itself, TOML.
+    pub host: toml::Table,
+}
+
+/// One figure of two runs.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RateRow {
+    /// The stretch.
+    pub stretch: &'static str,
+    /// The figure.
+    pub figure: &'static str,
+    /// In the first run.
+    pub before: f64,
+    /// In the other one.
+    pub after: f64,
+    /// How far it moves without a cause, as a share of the first.
+    pub noise: f64,
+    /// What became of it.
+    pub change: Change,
+}
+
+impl RateRow {
+    fn new(stretch: &'static str, figure: &'static str, [before, after]: [f64; 2], noise: f64) -> Self {
+        let mut row = Self { stretch, figure, before, after, noise, change: Change::Same };
+        if row.relative().abs() > noise {
+            // Time is a cost, the rest is not.
+            let better = (row.relative() > 0.0) != row.is_time();
+            row.change = if better { Change::Better } else { Change::Worse };
+        }
+        row
+    }
+
+    /// The change as a share of the first.
+    #[must_use]
+    pub fn relative(&self) -> f64 {
+        self.after / self.before.max(f64::MIN_POSITIVE) - 1.0
+    }
+
+    fn is_time(&self) -> bool {
+        self.figure.ends_with("/bar")
+    }
+
+    /// Name, figures, change, noise and verdict.
+    pub(super) fn cells(&self) -> [String; 7] {
+        let value = |value: f64| match self.figure {
+            BARS => thousands(value),
+            RATIO => format!("{:.0} %", 100.0 * value),
+            _ => format!("{value:.0} ns"),
+        };
+        [
+            self.stretch.to_owned(),
+            self.figure.to_owned(),
+            value(self.before),
+            value(self.after),
+            format!("{:+.1}%", 100.0 * self.relative()),
+            format!("±{:.1}%", 100.0 * self.noise),
+            self.change.name().to_owned(),
+        ]
+    }
+}
+
+/// Processor time of one of those who take part, cores.
+type Cores = fn(&Figure) -> f64;
+
+const BARS: &str = "bars/s";
+const RATIO: &str = "of the bare loop";
+/// Heads of a comparison.
+pub(super) const HEADS: [&str; 7] = ["stretch", "figure", "before", "after", "change", "noise", "verdict"];
+
+impl ThroughputRun {
+    /// Whether a folder is of such a run, and not of `bench latency`.
+    #[must_use]
+    pub fn is_at(path: &Path) -> bool {
+        let text = fs::read_to_string(path.join("run.toml")).unwrap_or_default();
+        toml::from_str::<toml::Table>(&text).is_ok_and(|table| table.contains_key("bars_of_entry"))
+    }
+
+    /// Reads a run's folder.
+    ///
+    /// # Errors
+    /// What cannot be read.
+    pub fn open(path: &Path) -> Result<Self> {
+        let text = |name: &str| {
+            let file = path.join(name);
+            fs::read_to_string(&file).with_context(|| format!("cannot read {}: is this a run?", file.display()))
+        };
+        let title = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
+        let info = toml::from_str(&text("run.toml")?).with_context(|| format!("{}/run.toml", path.display()))?;
+        let host = toml::from_str(&text("host.toml")?).with_context(|| format!("{}/host.toml", path.display()))?;
+        Ok(Self { title, info, host })
+    }
+
+    /// The run, for a terminal.
+    #[must_use]
+    pub fn text(&self) -> String {
+        format!("{}\n{}", self.title, throughput_text(&self.info))
+    }
+}
+
+/// Compares two runs: rates, processor time per bar, and what the engine reaches of the bare loop.
+///
+/// The noise of a rate is three standard errors over eight stretches of each run, and at least 5 %; 15 % where a run has no
+/// errors with it. That of processor time, of which a run has one figure, is 15 %, and three ticks of the kernel's clock.
+#[must_use]
+pub fn compare_rates(before: &ThroughputInfo, after: &ThroughputInfo) -> Vec<RateRow> {
+    let mut rows = Vec::new();
+    for ((stretch, old), (_, new)) in before.figures().into_iter().zip(after.figures()) {
+        let (Some(old), Some(new)) = (old, new) else { continue };
+        rows.push(RateRow::new(stretch, BARS, [old.bars_per_s, new.bars_per_s], noise(&[old, new])));
+        let times: [(&'static str, Cores); 3] = [
+            ("consumer/bar", |figure| figure.consumer_cpu),
+            ("redis-server/bar", |figure| figure.redis_cpu),
+            ("producer/bar", |figure| figure.producer_cpu),
+        ];
+        for (name, cores) in times {
+            // Nobody was there, or too briefly for the kernel's clock.
+            if cores(old) <= 0.0 || cores(new) <= 0.0 {
+                continue;
+            }
+            let ticks = |figure: &Figure| 3.0 * TICK.as_secs_f64() / (cores(figure) * figure.seconds);
+            let noise = LEAST_UNKNOWN.max(ticks(old).hypot(ticks(new)));
+            rows.push(RateRow::new(stretch, name, [old, new].map(|figure| figure.ns_per_bar(cores(figure))), noise));
+        }
+    }
+    let names = ["drain, engine", "flow, engine"];
+    for ((name, (old, new)), index) in
+        names.into_iter().zip(before.ratios().into_iter().zip(after.ratios())).zip([0, 2])
+    {
+        let (Some(old), Some(new)) = (old, new) else { continue };
+        let pair = |info: &ThroughputInfo| [info.figures()[index].1.copied(), info.figures()[index + 1].1.copied()];
+        let all: Vec<Figure> = pair(before).into_iter().chain(pair(after)).flatten().collect();
+        rows.push(RateRow::new(name, RATIO, [old, new], noise(&all.iter().collect::<Vec<_>>())));
+    }
+    rows
+}
+
+/// How far a rate, or the quotient of several, moves without a cause.
+fn noise(figures: &[&Figure]) -> f64 {
+    let errors: Option<Vec<f64>> = figures.iter().map(|figure| figure.error).collect();
+    errors.map_or(LEAST_UNKNOWN, |errors| {
+        (ERRORS * errors.iter().map(|error| error * error).sum::<f64>().sqrt()).max(LEAST)
+    })
+}
+
+/// What a comparison comes to, line by line.
+pub(super) fn upshot(before: &ThroughputInfo, after: &ThroughputInfo, rows: &[RateRow]) -> Vec<String> {
+    let moved = |change| rows.iter().filter(|row| row.change == change).count();
+    let (worse, better) = (moved(Change::Worse), moved(Change::Better));
+    let mut lines = vec![format!("beyond the noise: {worse} worse, {better} better, of {}", rows.len())];
+    if rows.iter().any(|row| row.change != Change::Same && row.stretch.ends_with("bare loop")) {
+        lines.push("the bare loop moved as well: it is the host, see the engine's part of it".to_owned());
+    }
+    let held = |info: &ThroughputInfo| info.steady.map(|steady| steady.held);
+    match (held(before), held(after)) {
+        (Some(true), Some(false)) => lines.push("steady: a rate was held before, none is after".to_owned()),
+        (Some(false), Some(true)) => lines.push("steady: no rate was held before, one is after".to_owned()),
+        _ => {}
+    }
+    if before.about() != after.about() {
+        lines.push(format!("the loads differ: {} → {}", before.about(), after.about()));
+    }
+    lines
+}
+
+/// Two runs figure by figure, for a terminal.
+#[must_use]
+pub fn rates_text(before: &ThroughputRun, after: &ThroughputRun) -> String {
+    let mut table = Table::new(&format!("{} → {}", before.title, after.title), &HEADS);
+    let rows = compare_rates(&before.info, &after.info);
+    rows.iter().for_each(|row| table.row(row.cells()));
+    let mut text = table.to_string();
+    for line in upshot(&before.info, &after.info, &rows) {
+        let _ = writeln!(text, "  {line}");
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn figure(bars_per_s: f64, cores: f64, error: Option<f64>) -> Figure {
+        Figure { bars_per_s, consumer_cpu: cores, seconds: 4.0, error, held: true, ..Figure::default() }
+    }
+
+    fn info(bare: f64, engine: f64, error: Option<f64>) -> ThroughputInfo {
+        ThroughputInfo {
+            bare_flow: Some(figure(bare, 0.1, error)),
+            engine_flow: Some(figure(engine, 0.4, error)),
+            ..ThroughputInfo::default()
+        }
+    }
+
+    fn moved(before: &ThroughputInfo, after: &ThroughputInfo) -> Vec<(&'static str, &'static str, Change)> {
+        let rows = compare_rates(before, after).into_iter().filter(|row| row.change != Change::Same);
+        rows.map(|row| (row.stretch, row.figure, row.change)).collect()
+    }
+
+    #[test]
+    fn what_moved_is_told_from_the_noise() {
+        let before = info(400_000.0, 300_000.0, Some(0.01));
+        assert_eq!(moved(&before, &before), []);
+        // 3 % is within the least, 8 % beyond three errors of 1 %, and within three of 3 %.
+        assert_eq!(moved(&before, &info(400_000.0, 291_000.0, Some(0.01))), []);
+        let slower = info(400_000.0, 276_000.0, Some(0.01));
+        assert_eq!(
+            moved(&before, &slower),
+            [("flow, engine", BARS, Change::Worse), ("flow, engine", RATIO, Change::Worse)]
+        );
+        assert_eq!(moved(&before, &info(400_000.0, 276_000.0, Some(0.03))), []);
+        // A run that says nothing of its errors: 15 %.
+        assert_eq!(moved(&info(400_000.0, 300_000.0, None), &info(400_000.0, 262_000.0, None)), []);
+        let faster = moved(&info(400_000.0, 300_000.0, None), &info(400_000.0, 390_000.0, None));
+        assert!(faster.contains(&("flow, engine", BARS, Change::Better)), "{faster:?}");
+        assert!(faster.contains(&("flow, engine", "consumer/bar", Change::Better)), "less time is better: {faster:?}");
+    }
+
+    #[test]
+    fn a_host_that_moved_is_named() {
+        let [before, after] = [400_000.0, 300_000.0].map(|bare| info(bare, bare * 0.75, Some(0.01)));
+        let rows = compare_rates(&before, &after);
+        assert!(rows.iter().all(|row| row.figure != RATIO || row.change == Change::Same), "{rows:?}");
+        let lines = upshot(&before, &after, &rows);
+        assert!(lines[1].contains("the bare loop moved as well"), "{lines:?}");
+        let other = ThroughputInfo { symbols: 7, ..before.clone() };
+        assert!(upshot(&before, &other, &[])[1].contains("the loads differ"));
+    }
+}
