@@ -67,7 +67,10 @@ fn the_schedule_is_kept_and_every_bar_gives_a_signal() {
     assert!(!cores.is_empty() && cores.iter().all(|&count| (1_900..=2_000).contains(&count)), "{cores:?}");
     let scheduling = outcome.run.host["scheduling"].as_table().unwrap();
     assert_eq!(scheduling.keys().collect::<Vec<_>>(), ["engine", "generator", "redis"], "{scheduling:?}");
-    assert_eq!(scheduling["engine"], scheduling["generator"], "one starts the other");
+    let [engine, generator] = ["engine", "generator"].map(|who| scheduling[who].as_str().unwrap());
+    let (pipeline, nice) = engine.split_once("; ").unwrap();
+    assert_eq!(pipeline, format!("{generator} (pipeline)"), "one starts the other");
+    assert!(nice.contains("snapshots, wagehood-engine"), "what saves and reports gives way: {nice}");
     let read = Run::open(&outcome.dir).unwrap();
     assert!(run_text(&read).contains("engine ÷ bare echo") && html(&[read]).contains("Where the time goes"));
 }

@@ -236,7 +236,7 @@ fn several_faults_of_a_configuration_are_told_at_once() {
         .unwrap();
     let words = [
         "faulty.toml:2: engine.workres: unknown key; did you mean `workers`?",
-        "faulty.toml:3: engine.idle: found \"nap\"; allowed: \"backoff\"",
+        "faulty.toml:3: engine.idle: found \"nap\"; allowed: \"auto\", \"backoff\"",
         "faulty.toml:4: engine.ring_size: found 1; allowed: a whole number from 2",
         "faulty.toml:6: output.batch_entries: found \"x\"",
         "command line: mock.symbols: found 0",

@@ -49,7 +49,9 @@ fn a_stop_of_100_ms_is_in_the_maximum_and_in_the_percentiles() {
         assert!(child.wait().unwrap().success());
         let numbers: Vec<u64> = result.split(' ').skip(1).map(|text| text.parse().unwrap()).collect();
         let [max_ns, late, all] = numbers[..] else { panic!("{result}") };
-        assert!(max_ns + 2 * mode.interval_ns() > stopped_ns, "{name}: stopped {stopped_ns} ns, {result}");
+        // The signal takes effect when the system gets to it.
+        let slack_ns = 2 * mode.interval_ns() + 10_000_000;
+        assert!(max_ns + slack_ns > stopped_ns, "{name}: stopped {stopped_ns} ns, {result}");
         // Half of the appointments missed were kept more than half of the stop late.
         let expected = stopped_ns / 2 / mode.interval_ns();
         assert!(late * 10 > expected * 8 && late * 3 < all * 2, "{name}: {expected} expected, {result}");

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, dead_code)]
 
-#[path = "../build.rs"]
+#[path = "../perf/build.rs"]
 mod build;
 
 use std::{fs, path::Path, process::Command};

@@ -128,7 +128,7 @@ mod tests {
         assert!(!check(std::slice::from_ref(&bad), 2, &mut out).unwrap());
         let text = String::from_utf8(out).unwrap();
         assert!(text.contains("my.toml:2: engine.workres: unknown key; did you mean `workers`?"), "{text}");
-        assert!(text.contains("my.toml:3: engine.idle: found \"nap\"; allowed: \"backoff\""), "{text}");
+        assert!(text.contains("my.toml:3: engine.idle: found \"nap\"; allowed: \"auto\", \"backoff\""), "{text}");
         assert!(text.ends_with("2 faults\n"), "{text}");
         assert!(!show(&[bad], &mut Vec::new()).unwrap());
     }

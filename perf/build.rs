@@ -4,10 +4,10 @@
 use std::{env, path::Path, process::Command};
 
 /// What the program is made of.
-const SOURCES: [&str; 6] = ["src", "build.rs", "Cargo.toml", "Cargo.lock", "config", "perf/budgets.toml"];
+const SOURCES: [&str; 6] = ["src", "perf/build.rs", "Cargo.toml", "Cargo.lock", "config", "perf/budgets.toml"];
 
 fn main() {
-    println!("cargo::rerun-if-changed=build.rs");
+    println!("cargo::rerun-if-changed=perf/build.rs");
     let dir = env::var("CARGO_MANIFEST_DIR").unwrap_or_default();
     let dir = Path::new(&dir);
     // Watching the repository means to build again after every commit. It is worth that where the program may be measured;
