@@ -177,6 +177,12 @@ impl IndicatorLayout {
         layout
     }
 
+    /// The places of a cell's bar `i` in the windows of prices and of volumes.
+    #[inline(always)]
+    pub(crate) fn places(&self, i: u64) -> [usize; 2] {
+        self.lanes.places.map(|place| place.of(i))
+    }
+
     /// Whether there are indicators that cells never take side by side.
     #[must_use]
     pub(crate) fn has_rest(&self) -> bool {

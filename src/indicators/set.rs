@@ -62,6 +62,18 @@ impl IndicatorSet {
         Self::step::<One, Self>(layout, &mut [self], &Arrival { price, volume, leaving }, third_rsi)
     }
 
+    /// The values at the [places](IndicatorLayout::places) of the next bar, which it pushes out of the windows.
+    #[inline(always)]
+    pub(crate) fn leaving(&self, [price, volume]: [usize; 2]) -> [f64; 2] {
+        [self.core.prices[price], self.core.volumes[volume]]
+    }
+
+    /// Puts the values of a bar into the windows, at its [places](IndicatorLayout::places).
+    #[inline(always)]
+    pub(crate) fn enter(&mut self, places: [usize; 2], price: f64, volume: f64) {
+        (self.core.prices[places[0]], self.core.volumes[places[1]]) = (price, volume);
+    }
+
     /// Puts the values of bar `i` into the windows; returns what they push out.
     #[inline(always)]
     pub(crate) fn admit(&mut self, layout: &IndicatorLayout, i: u64, price: f64, volume: f64) -> [f64; 2] {

@@ -5,6 +5,7 @@ use super::{Arrival, IndicatorLayout, IndicatorSet, Reading};
 #[cfg(target_arch = "x86_64")]
 use crate::lanes::{Avx2, Avx512};
 use crate::lanes::{Eight, Isa, LANES, Vector};
+use std::array::from_fn;
 
 /// A bar of each of eight cells, as the indicators see it.
 #[derive(Debug, Clone, Copy, Default)]
@@ -64,15 +65,19 @@ fn update<V: Vector>(
     sets: &mut [&mut IndicatorSet; LANES],
     bars: &EightBars,
 ) -> Reading<[f64; LANES]> {
-    let mut leaving = [[0.0; LANES]; 2];
-    for (k, set) in sets.iter_mut().enumerate() {
-        [leaving[0][k], leaving[1][k]] = set.admit(layout, bars.i[k], bars.price[k], bars.volume[k]);
-    }
+    // All is read before anything is written: a vector of what has just been stored word by word waits for the stores.
+    let places: [_; LANES] = from_fn(|k| layout.places(bars.i[k]));
     let arrival = Arrival::<V::F> {
         price: V::load(&bars.price),
         volume: V::load(&bars.volume),
-        leaving: [V::load(&leaving[0]), V::load(&leaving[1])],
+        leaving: [
+            V::load(&from_fn(|k| sets[k].leaving(places[k])[0])),
+            V::load(&from_fn(|k| sets[k].leaving(places[k])[1])),
+        ],
     };
+    for (k, set) in sets.iter_mut().enumerate() {
+        set.enter(places[k], bars.price[k], bars.volume[k]);
+    }
     let unknown = [V::splat(f64::NAN); 2];
     let now = IndicatorSet::step::<V, IndicatorSet>(layout, &mut sets[..], &arrival, unknown).now;
     Reading {

@@ -122,6 +122,14 @@ impl Vector for Avx2 {
         each!(a => _mm256_sqrt_pd(a))
     }
     #[inline(always)]
+    fn min(a: Self::F, b: Self::F) -> Self::F {
+        each!(a, b => _mm256_min_pd(a, b))
+    }
+    #[inline(always)]
+    fn max(a: Self::F, b: Self::F) -> Self::F {
+        each!(a, b => _mm256_max_pd(a, b))
+    }
+    #[inline(always)]
     fn pick(condition: Self::M, a: Self::F, b: Self::F) -> Self::F {
         let half = |k: usize| (b[k], a[k], condition[k]);
         let ((b0, a0, c0), (b1, a1, c1)) = (half(0), half(1));
@@ -225,10 +233,10 @@ impl Vector for Avx2 {
         })
     }
     #[inline(always)]
-    fn rows<C>(cells: &[&mut C], line: impl Fn(&C) -> &Line) -> [Self::F; 8] {
+    fn rows_of(of: &[&Line; LANES]) -> [Self::F; 8] {
         let mut lines: [&[f64]; LANES] = [&[]; LANES];
         for k in 0..LANES {
-            lines[k] = &line(cells[k]).0;
+            lines[k] = &of[k].0;
         }
         let mut rows = [Self::splat(0.0); 8];
         for at in [0, 4] {

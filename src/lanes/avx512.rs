@@ -102,6 +102,14 @@ impl Vector for Avx512 {
         here!(_mm512_sqrt_pd(a))
     }
     #[inline(always)]
+    fn min(a: Self::F, b: Self::F) -> Self::F {
+        here!(_mm512_min_pd(a, b))
+    }
+    #[inline(always)]
+    fn max(a: Self::F, b: Self::F) -> Self::F {
+        here!(_mm512_max_pd(a, b))
+    }
+    #[inline(always)]
     fn pick(condition: Self::M, a: Self::F, b: Self::F) -> Self::F {
         here!(_mm512_mask_blend_pd(condition, b, a))
     }
@@ -183,10 +191,10 @@ impl Vector for Avx512 {
         here!(_mm512_mask_add_epi64(one, condition, words, one))
     }
     #[inline(always)]
-    fn rows<C>(cells: &[&mut C], line: impl Fn(&C) -> &Line) -> [Self::F; 8] {
+    fn rows_of(of: &[&Line; LANES]) -> [Self::F; 8] {
         let mut lines: [&[f64]; LANES] = [&[]; LANES];
         for k in 0..LANES {
-            lines[k] = &line(cells[k]).0;
+            lines[k] = &of[k].0;
         }
         let [a, b, c, d] = transposed(halves(&lines, 0));
         let [e, f, g, h] = transposed(halves(&lines, 4));

@@ -53,6 +53,14 @@ impl Vector for Eight {
         a.map(f64::sqrt)
     }
     #[inline(always)]
+    fn min(a: Self::F, b: Self::F) -> Self::F {
+        from_fn(|k| if a[k] < b[k] { a[k] } else { b[k] })
+    }
+    #[inline(always)]
+    fn max(a: Self::F, b: Self::F) -> Self::F {
+        from_fn(|k| if a[k] > b[k] { a[k] } else { b[k] })
+    }
+    #[inline(always)]
     fn pick(condition: Self::M, a: Self::F, b: Self::F) -> Self::F {
         from_fn(|k| if condition[k] { a[k] } else { b[k] })
     }
@@ -133,8 +141,7 @@ impl Vector for Eight {
         from_fn(|k| if condition[k] { words[k].wrapping_add(1) } else { 1 })
     }
     #[inline(always)]
-    fn rows<C>(cells: &[&mut C], line: impl Fn(&C) -> &Line) -> [Self::F; 8] {
-        let lines: [&Line; LANES] = from_fn(|k| line(cells[k]));
+    fn rows_of(lines: &[&Line; LANES]) -> [Self::F; 8] {
         from_fn(|row| from_fn(|k| lines[k].0[row]))
     }
     #[inline(always)]

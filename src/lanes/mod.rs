@@ -48,6 +48,10 @@ pub(crate) trait Vector: Copy {
     fn mul(a: Self::F, b: Self::F) -> Self::F;
     fn div(a: Self::F, b: Self::F) -> Self::F;
     fn sqrt(a: Self::F) -> Self::F;
+    /// `a` where it is less, else `b`.
+    fn min(a: Self::F, b: Self::F) -> Self::F;
+    /// `a` where it is more, else `b`.
+    fn max(a: Self::F, b: Self::F) -> Self::F;
     /// `a` where the condition holds, else `b`.
     fn pick(condition: Self::M, a: Self::F, b: Self::F) -> Self::F;
 
@@ -80,12 +84,21 @@ pub(crate) trait Vector: Copy {
     fn one_more_or_one(words: Self::B, condition: Self::M) -> Self::B;
 
     /// The words of a line of each cell, as rows.
-    fn rows<C>(cells: &[&mut C], line: impl Fn(&C) -> &Line) -> [Self::F; 8];
+    fn rows_of(lines: &[&Line; LANES]) -> [Self::F; 8];
     /// Rows back into the lines.
     fn put_rows<C>(cells: &mut [&mut C], rows: [Self::F; 8], line: impl Fn(&mut C) -> &mut Line);
     /// The sum of the squared distances of each cell's window, of `n` values, from its mean: see [`sum_of_squares`].
     fn squares<C>(cells: &[&mut C], window: impl Fn(&C) -> &[f64; WINDOW], n: usize, mean: Self::F) -> Self::F;
 
+    /// The words of a line of each cell, as rows; of fewer cells than lanes, the first stands for what is missing.
+    #[inline(always)]
+    fn rows<C>(cells: &[&mut C], line: impl Fn(&C) -> &Line) -> [Self::F; 8] {
+        let mut lines = [line(cells[0]); LANES];
+        for (to, cell) in lines.iter_mut().zip(cells) {
+            *to = line(cell);
+        }
+        Self::rows_of(&lines)
+    }
     #[inline(always)]
     fn gt(a: Self::F, b: Self::F) -> Self::M {
         Self::lt(b, a)

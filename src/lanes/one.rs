@@ -52,6 +52,14 @@ impl Vector for One {
         a.sqrt()
     }
     #[inline(always)]
+    fn min(a: f64, b: f64) -> f64 {
+        if a < b { a } else { b }
+    }
+    #[inline(always)]
+    fn max(a: f64, b: f64) -> f64 {
+        if a > b { a } else { b }
+    }
+    #[inline(always)]
     fn pick(condition: bool, a: f64, b: f64) -> f64 {
         std::hint::select_unpredictable(condition, a, b)
     }
@@ -132,8 +140,8 @@ impl Vector for One {
         std::hint::select_unpredictable(condition, words.wrapping_add(1), 1)
     }
     #[inline(always)]
-    fn rows<C>(cells: &[&mut C], line: impl Fn(&C) -> &Line) -> [f64; 8] {
-        line(cells[0]).0
+    fn rows_of(lines: &[&Line; LANES]) -> [f64; 8] {
+        lines[0].0
     }
     #[inline(always)]
     fn put_rows<C>(cells: &mut [&mut C], rows: [f64; 8], line: impl Fn(&mut C) -> &mut Line) {

@@ -127,15 +127,6 @@ impl Cell {
         [self.traces.bits(Bits::Highs), self.traces.bits(Bits::Lows)]
     }
 
-    /// Whether the move of the newest bar may break a level.
-    #[inline(always)]
-    pub(super) fn may_break(&self, layout: &CellLayout) -> bool {
-        let recent = self.indicators.recent_prices(&layout.indicators, self.bars - 1);
-        let price = |back: usize| recent.get(back).unwrap_or_else(|| self.history.price(back));
-        let (params, bits) = (&layout.params.sr_breakout, self.pivot_bits());
-        self.pivots.may_break(params, [price(1), price(0)], self.price_scale, bits)
-    }
-
     /// Makes the candidates of the conditions that hold.
     #[inline(never)]
     pub(super) fn weigh(
@@ -146,11 +137,11 @@ impl Cell {
         on_signal: &mut impl FnMut(Strategy, Candidate),
     ) {
         let p = &layout.params;
-        for strategy in Strategy::ALL {
+        let mut rest = all;
+        while rest != 0 {
+            let strategy = Strategy::ALL[rest.trailing_zeros() as usize / 8];
             let fired = Fired::of(strategy, all);
-            if !fired.any() {
-                continue;
-            }
+            rest &= !Fired::ANY.within_all(strategy);
             let candidate = match strategy {
                 Strategy::MacdRsi => macd_rsi::candidate(&p.macd_rsi, view, fired),
                 Strategy::MaCrossover => ma_crossover::candidate(&p.ma_crossover, view, fired),
@@ -176,7 +167,7 @@ impl Cell {
         self.history.write_state(out, self.bars);
         self.indicators.write_state(&layout.indicators, self.bars, out);
         self.traces.write_state(out);
-        self.pivots.write_state(out);
+        self.pivots.write_state(&layout.params.sr_breakout, &self.history, self.pivot_bits(), out);
     }
 
     /// Becomes the cell whose state [`write_state`](Self::write_state) wrote: from its next bar on it does what that one

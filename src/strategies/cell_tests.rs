@@ -108,3 +108,28 @@ fn a_bad_image_says_why_and_changes_nothing() {
     assert_eq!(cell(&long, 64).read_state(&long, &good), Err(wanted));
     assert_eq!(image(&target, &layout), before);
 }
+
+#[test]
+fn a_look_for_broken_levels_beforehand_loses_none() {
+    let mut levels = 0;
+    for (tolerance, min_touches, lookback) in
+        [(0.02, 2, 50), (0.02, 1, 20), (0.05, 3, 62), (0.2, 2, 30), (0.45, 4, 60), (0.9, 2, 63), (0.001, 2, 63)]
+    {
+        let mut params = StrategyParams::default();
+        let p = &mut params.sr_breakout;
+        (p.tolerance, p.min_touches, p.lookback, p.min_confidence) = (tolerance, min_touches, lookback, 0.0);
+        (p.consolidation_min_bars, p.volume_confirmation) = (1, false);
+        let looks = CellLayout::new(params, false);
+        assert!(!looks.reaches.long);
+        let mut weighs_all = looks.clone();
+        weighs_all.reaches.long = true;
+        for seed in 0..4 {
+            let bars = bars(seed * 7919 + 3, 3_000);
+            let found = said(&mut cell(&looks, 256), &looks, &bars);
+            assert_eq!(found, said(&mut cell(&weighs_all, 256), &weighs_all, &bars), "{tolerance} {min_touches}");
+            levels +=
+                found.iter().filter(|signal| ["resistance_breakout", "support_breakout"].contains(&signal.1)).count();
+        }
+    }
+    assert!(levels > 1_000, "{levels}");
+}

@@ -39,12 +39,6 @@ impl Fired {
         self.0 & other.0 != 0
     }
 
-    /// Whether any condition holds.
-    #[inline(always)]
-    pub(super) fn any(self) -> bool {
-        self.0 != 0
-    }
-
     /// The sides of the strategy's own condition that hold, in their order.
     pub(super) fn sides(self) -> impl Iterator<Item = Side> {
         [(Self::BUY, Side::Buy), (Self::SELL, Side::Sell)]

@@ -13,6 +13,7 @@ mod cell_tests;
 mod cells;
 mod fired;
 mod layout;
+mod levels;
 mod ma_crossover;
 mod macd_rsi;
 mod row;

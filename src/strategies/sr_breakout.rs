@@ -1,29 +1,30 @@
 //! `sr_breakout`: breakouts through levels of resistance and support that earlier pivots have made.
 //!
 //! Only pivots are tracked from bar to bar, as bits of a word. The levels themselves are made of them only on the few
-//! bars that could break one: the price moved, and the volume is there.
+//! bars that could break one: the price moved, the volume is there, and [a level lies](super::levels) where it moved.
 
 use super::{BarView, Findings, Fired, clamp, row::Row, traces::flag};
 use crate::{
     config::{MAX_LOOKBACK, SrParams},
     indicators::{BadImage, History, ImageReader, ImageWriter, prefetch_all},
-    lanes::Vector,
+    lanes::{Line, Vector},
     model::{Candidate, Side, SignalKind, Strategy},
 };
 
 /// Bars between a pivot and the newest bar that is known when its level is used.
 pub(super) const PIVOT_LAG: usize = 3;
-/// Pivots on either side whose prices are kept.
-const RECENT: usize = 16;
+/// Pivots on either side whose prices are kept: of a walk, more than these lie within the look back once in a hundred bars.
+pub(super) const RECENT: usize = 8;
+/// Pivots on either side in the image of a cell.
+const IN_IMAGE: usize = 16;
 /// Most pivots in the longest look back: each needs two lower neighbours on either side.
 const MAX_PIVOTS: usize = MAX_LOOKBACK / 3 + 1;
 
 /// Prices of the newest pivots of a cell, the newest first; NaN where there was none yet.
 #[derive(Debug, Clone)]
-#[repr(C, align(64))]
 pub(super) struct Pivots {
-    tops: [f64; RECENT],
-    bottoms: [f64; RECENT],
+    /// Tops, then bottoms.
+    sides: [Line; 2],
 }
 
 /// A pivot: its price and how many bars ago it was.
@@ -78,7 +79,13 @@ pub(super) fn track_pivots<V: Vector>(row: &Row<V>, highs: [V::F; 3], lows: [V::
 
 impl Pivots {
     /// None yet.
-    pub(super) const NONE: Self = Self { tops: [f64::NAN; RECENT], bottoms: [f64::NAN; RECENT] };
+    pub(super) const NONE: Self = Self { sides: [Line::NAN; 2] };
+
+    /// The newest tops, or bottoms.
+    #[inline(always)]
+    pub(super) fn of(&self, bottoms: bool) -> &Line {
+        &self.sides[usize::from(bottoms)]
+    }
 
     /// Asks for their memory.
     #[inline(always)]
@@ -88,29 +95,12 @@ impl Pivots {
 
     #[inline(always)]
     pub(super) fn push_top(&mut self, price: f64) {
-        push(&mut self.tops, price);
+        push(&mut self.sides[0], price);
     }
 
     #[inline(always)]
     pub(super) fn push_bottom(&mut self, price: f64) {
-        push(&mut self.bottoms, price);
-    }
-
-    /// Whether enough of the newest pivots lie where a level must have them to be broken by a move between two prices;
-    /// those that are older than any that counts only make it say yes too often. `highs` and `lows` as below.
-    #[inline(always)]
-    pub(super) fn may_break(
-        &self,
-        params: &SrParams,
-        [before, price]: [f64; 2],
-        scale: f64,
-        [highs, lows]: [u128; 2],
-    ) -> bool {
-        let (bits, recent) = if price > before { (highs, &self.tops) } else { (lows, &self.bottoms) };
-        let count = (bits & known(params)).count_ones() as usize;
-        let (low, high) = reach(before, price, params.tolerance * scale);
-        let near: u64 = recent.iter().map(|&price| u64::from((low <= price) & (price <= high))).sum();
-        count >= params.min_touches && (count > RECENT || near as usize >= params.min_touches.min(2))
+        push(&mut self.sides[1], price);
     }
 
     /// The candidate of the best level that the bar breaks; bit k of `highs` and `lows`: bar `i − k` is a pivot.
@@ -122,8 +112,8 @@ impl Pivots {
         [highs, lows]: [u128; 2],
     ) -> Option<Candidate> {
         let side = fired.sides().next()?;
-        let (bits, recent) = if side == Side::Buy { (highs, &self.tops) } else { (lows, &self.bottoms) };
-        let mut bits = bits & known(params);
+        let recent = &self.of(side == Side::Sell).0;
+        let mut bits = if side == Side::Buy { highs } else { lows } & known(params);
         let tolerance = params.tolerance * view.scale;
         let mut pivots = [Pivot::default(); MAX_PIVOTS];
         let mut count = 0;
@@ -160,36 +150,40 @@ impl Pivots {
         best.map(|b| b.candidate).filter(|c| c.confidence >= params.min_confidence)
     }
 
-    pub(super) fn write_state(&self, out: &mut ImageWriter<'_>) {
-        out.reals(&self.tops);
-        out.reals(&self.bottoms);
+    /// Appends the prices of more pivots than are kept: those of the others that count are found in the history.
+    pub(super) fn write_state(&self, params: &SrParams, history: &History, bits: [u128; 2], out: &mut ImageWriter<'_>) {
+        for (k, (kept, bits)) in self.sides.iter().zip(bits).enumerate() {
+            let mut prices = [f64::NAN; IN_IMAGE];
+            prices[..RECENT].copy_from_slice(&kept.0);
+            let known = (0..=params.lookback).filter(|back| bits >> back & 1 != 0);
+            for (price, back) in prices.iter_mut().zip(known).skip(RECENT) {
+                *price = if k == 0 { history.high(back) } else { history.low(back) };
+            }
+            out.reals(&prices);
+        }
     }
 
     pub(super) fn read_state(image: &mut ImageReader<'_>) -> Result<Self, BadImage> {
-        Ok(Self { tops: image.reals()?, bottoms: image.reals()? })
+        let mut pivots = Self::NONE;
+        for kept in &mut pivots.sides {
+            let prices: [f64; IN_IMAGE] = image.reals()?;
+            kept.0.copy_from_slice(&prices[..RECENT]);
+        }
+        Ok(pivots)
     }
 }
 
 /// The bits of the pivots that count.
 #[inline(always)]
-fn known(params: &SrParams) -> u128 {
+pub(super) fn known(params: &SrParams) -> u128 {
     (1u128 << (params.lookback + 1)) - 1
 }
 
 /// Puts a price before the others; the oldest is forgotten.
 #[inline(always)]
-fn push(prices: &mut [f64; RECENT], price: f64) {
-    prices.copy_within(..RECENT - 1, 1);
-    prices[0] = price;
-}
-
-/// Where two touches must lie for their level to be broken: a level lies between two neighbours of its group, which are
-/// no further from each other than the tolerance, or it is their price. With room for rounding.
-#[inline]
-fn reach(before: f64, price: f64, tolerance: f64) -> (f64, f64) {
-    let (low, high) = (before.min(price), before.max(price));
-    let wide = 1.0 - tolerance.min(0.5) - 1e-9;
-    if tolerance < 0.5 { (low * wide, high / wide) } else { (0.0, f64::INFINITY) }
+fn push(Line(prices): &mut Line, price: f64) {
+    let [a, b, c, d, e, f, g, _] = *prices;
+    *prices = [price, a, b, c, d, e, f, g];
 }
 
 /// The breakout through the level that a group of touches (by ascending price) makes, if the bar makes one.

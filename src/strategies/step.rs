@@ -5,7 +5,9 @@
 #![allow(unsafe_code)] // a function for some processors is called once these are known to be there
 
 use super::{
-    BarView, Cell, CellLayout, Findings, Fired, bollinger_breakout, ma_crossover, macd_rsi,
+    BarView, Cell, CellLayout, Findings, Fired, bollinger_breakout,
+    levels::may_break,
+    ma_crossover, macd_rsi,
     row::{Ripe, Row},
     rsi_trend::RsiTrend,
     sr_breakout,
@@ -19,6 +21,7 @@ use crate::{
     lanes::{Eight, Isa, LANES, One, Vector},
     model::{Bar, Candidate, Strategy},
 };
+use std::array::from_fn;
 
 /// The conditions of the strategy on levels.
 const LEVELS: u64 = Fired::ANY.within_all(Strategy::SrBreakout);
@@ -129,35 +132,39 @@ fn step_eight<V: Vector>(
     count: usize,
     on_signal: &mut impl FnMut(usize, Strategy, Candidate),
 ) {
-    let [mut prices, mut volumes, mut highs, mut lows, mut scales] = [[0.0; LANES]; 5];
-    let mut leaving = [[0.0; LANES]; 2];
-    let mut third_rsi = [[f64::NAN; LANES]; 2];
+    // All is read before anything is written: a vector of what has just been stored word by word waits for the stores.
+    let i: [u64; LANES] = from_fn(|k| cells[k].bars);
+    let places: [_; LANES] = from_fn(|k| layout.indicators.places(i[k]));
+    let price = V::load(&from_fn(|k| cells[k].price_of(bars[k])));
+    let volume = V::load(&from_fn(|k| bars[k].volume));
+    let (high, low) = (V::load(&from_fn(|k| bars[k].high)), V::load(&from_fn(|k| bars[k].low)));
+    let scale = V::load(&from_fn(|k| cells[k].price_scale));
+    let leaving = [
+        V::load(&from_fn(|k| cells[k].indicators.leaving(places[k])[0])),
+        V::load(&from_fn(|k| cells[k].indicators.leaving(places[k])[1])),
+    ];
     for (k, (cell, bar)) in cells.iter_mut().zip(bars).enumerate() {
         let price = cell.price_of(bar);
-        let i = cell.bars;
-        cell.bars = i + 1;
+        cell.bars = i[k] + 1;
         cell.history.push(price, bar.high, bar.low, bar.volume);
-        [leaving[0][k], leaving[1][k]] = cell.indicators.admit(&layout.indicators, i, price, bar.volume);
-        (prices[k], volumes[k]) = (price, bar.volume);
-        (highs[k], lows[k], scales[k]) = (bar.high, bar.low, cell.price_scale);
+        cell.indicators.enter(places[k], price, bar.volume);
     }
+    let arrival = Arrival::<V::F> { price, volume, leaving };
+    let mut third_rsi = [[f64::NAN; LANES]; 2];
     if layout.indicators.has_rest() {
         for (k, cell) in cells.iter_mut().enumerate().take(count) {
-            let i = cell.bars - 1;
-            [third_rsi[0][k], third_rsi[1][k]] = cell.indicators.rest(&layout.indicators, i, &cell.history);
+            [third_rsi[0][k], third_rsi[1][k]] = cell.indicators.rest(&layout.indicators, i[k], &cell.history);
         }
     }
-    let (price, volume) = (V::load(&prices), V::load(&volumes));
-    let arrival = Arrival::<V::F> { price, volume, leaving: [V::load(&leaving[0]), V::load(&leaving[1])] };
     let third_rsi = [V::load(&third_rsi[0]), V::load(&third_rsi[1])];
     let change = IndicatorSet::step::<V, Cell>(&layout.indicators, &mut cells[..], &arrival, third_rsi);
     let all = V::always(true);
     let row = Row::<V> {
         volume_ratio: V::div(volume, change.now.volume),
         change,
-        high: V::load(&highs),
-        low: V::load(&lows),
-        scale: V::load(&scales),
+        high,
+        low,
+        scale,
         ripe: Ripe { swings: all, trend: all, bands: all, levels: all },
         far: Far::default(),
     };
@@ -174,32 +181,31 @@ fn conclude<V: Vector>(
     row: &Row<V>,
     mut on_signal: impl FnMut(usize, Strategy, Candidate),
 ) {
-    let found = find::<V>(layout, cells, row);
-    if !V::some(V::any(found, layout.enabled)) {
+    let (found, pivots) = find::<V>(layout, cells, row);
+    let mut found = V::masked(found, layout.enabled);
+    // What could break a level is looked at once more before a candidate is made of it.
+    if V::some(V::any(found, LEVELS)) && !layout.reaches.long {
+        let may_break = may_break::<V>(&layout.params.sr_breakout, row, cells, pivots);
+        let others = V::from_bits(V::masked(found, !LEVELS));
+        found = V::to_bits(V::pick(may_break, V::from_bits(found), others));
+    }
+    let fired = V::lanes(V::any(found, u64::MAX)) & ((1 << count) - 1);
+    if fired == 0 {
         return;
     }
     let mut words = [0; LANES];
-    V::store_words(V::masked(found, layout.enabled), &mut words);
-    let mut fired = 0;
-    for (k, word) in words.iter_mut().enumerate().take(count) {
-        // What could break a level is looked at once more before a candidate is made of it.
-        if *word & LEVELS != 0 && !cells[k].may_break(layout) {
-            *word &= !LEVELS;
-        }
-        fired |= u32::from(*word != 0) << k;
-    }
-    if fired != 0 {
-        let seen = Seen::new(row);
-        for_each_lane(fired, |k| {
-            let cell = &*cells[k];
-            let view = seen.view(k, layout, cell, bars[k]);
-            cell.weigh(layout, &view, words[k], &mut |strategy, candidate| on_signal(k, strategy, candidate));
-        });
-    }
+    V::store_words(found, &mut words);
+    let seen = Seen::new(row);
+    for_each_lane(fired, |k| {
+        let cell = &*cells[k];
+        let view = seen.view(k, layout, cell, bars[k]);
+        cell.weigh(layout, &view, words[k], &mut |strategy, candidate| on_signal(k, strategy, candidate));
+    });
 }
 
+/// What has been found, and the histories of tops and bottoms.
 #[inline(always)]
-fn find<V: Vector>(layout: &CellLayout, cells: &mut [&mut Cell], row: &Row<V>) -> V::B {
+fn find<V: Vector>(layout: &CellLayout, cells: &mut [&mut Cell], row: &Row<V>) -> (V::B, [V::B; 2]) {
     let p = &layout.params;
     let mut findings = Findings::<V>::none();
     let [high_1, high_2, high_3, low_1, low_2, low_3, lows, highs] = V::rows(cells, |c| &c.traces.lines[0]);
@@ -259,7 +265,7 @@ fn find<V: Vector>(layout: &CellLayout, cells: &mut [&mut Cell], row: &Row<V>) -
         V::from_bits(flags),
     ];
     V::put_rows(cells, bits, |c| &mut c.traces.lines[2]);
-    findings.0
+    (findings.0, [tops, bottoms])
 }
 
 /// The numbers of the bits that are set.
