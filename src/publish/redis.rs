@@ -25,6 +25,9 @@ impl Default for RedisSinkOptions {
     }
 }
 
+/// Batches that renew a lease while it lasts, where there are so many: the others are shorter for it.
+const RENEWALS_A_LEASE: u64 = 6;
+
 /// What a sink is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SinkState {
@@ -66,10 +69,12 @@ pub struct RedisSink {
     exec_at: u32,
     /// What the `EXEC` of a guarded batch has come to, while the answers behind it are on their way.
     outcome: Option<Result<(), SinkError>>,
-    /// What every transaction renews, and is not run without.
+    /// What no transaction is run without, and some renew.
     lease: Option<Lease>,
     /// Whether the lease was ours when it was looked at last, on this link.
     armed: bool,
+    /// When the next batch renews it, ns.
+    renew_ns: u64,
     sent_ns: u64,
     /// The first command that was refused, while the transaction was put together.
     refused: Option<(u32, ServerErrorKind, String)>,
@@ -96,6 +101,7 @@ impl RedisSink {
             outcome: None,
             lease: None,
             armed: true,
+            renew_ns: 0,
             sent_ns: 0,
             refused: None,
         };
@@ -199,8 +205,9 @@ impl RedisSink {
                 command.arg(name).arg(value);
             }
         }
-        if let Some(lease) = &self.lease {
+        if let Some(lease) = self.lease.as_ref().filter(|_| now_ns >= self.renew_ns) {
             self.building.command(3).arg("PEXPIRE").arg(&lease.spec.key).uint(lease.spec.ttl_ms);
+            self.renew_ns = now_ns + lease.spec.ttl_ms * 1_000_000 / RENEWALS_A_LEASE;
         }
         self.exec_at = self.building.count();
         self.building.command(1).arg("EXEC");
@@ -238,6 +245,7 @@ impl RedisSink {
     pub fn replace_link(&mut self, link: Link) {
         self.link = link;
         self.armed = true;
+        self.renew_ns = 0;
         if self.flight == Flight::Flying {
             self.flight = Flight::Held;
         }
@@ -273,7 +281,8 @@ impl RedisSink {
                     return Ok(SinkState::Committed { entries: self.entries });
                 }
             }
-            if sent == 0 && received == 0 {
+            // There is no answer yet to what has just been sent.
+            if received == 0 && (sent == 0 || !self.wants_write()) {
                 break;
             }
         }

@@ -87,6 +87,10 @@ struct Kept {
 /// Symbols whose latest values go in one batch: some 0.5 ms of the server's time.
 const LATEST_TOGETHER: usize = 64;
 
+/// Time between two batches whose position has the stamp, which is the same in all of them, ns: where the hash was lost, it
+/// is there again by then.
+const STAMP_NS: u64 = 1_000_000_000;
+
 /// The writer of one server. Never blocks; allocates only for a larger batch than any before.
 #[derive(Debug)]
 pub struct RedisOutput {
@@ -104,6 +108,8 @@ pub struct RedisOutput {
     order: Order,
     position_seq: u64,
     moved: bool,
+    /// When the stamp is written again, ns.
+    stamp_due_ns: u64,
     latest_due_ns: u64,
     /// Symbols that the writing under way has left.
     latest_left: usize,
@@ -131,6 +137,7 @@ impl RedisOutput {
             order: Order::default(),
             position_seq: 0,
             moved: false,
+            stamp_due_ns: 0,
             latest_due_ns: 0,
             latest_left: 0,
             latest_waits_ns: None,
@@ -372,8 +379,12 @@ impl RedisOutput {
 
     /// Closes the transaction with the position and hands it to the socket.
     fn commit(&mut self) -> Result<(), AgentError> {
+        let now_ns = self.clock.ns();
         if let Some(key) = &self.options.position_key {
-            let stamp = &self.options.stamp;
+            let stamp = if now_ns >= self.stamp_due_ns { &self.options.stamp[..] } else { &[] };
+            if !stamp.is_empty() {
+                self.stamp_due_ns = now_ns + STAMP_NS;
+            }
             let pairs = 2 * self.options.inputs.len() + 2 + stamp.len();
             self.text.clear();
             self.text.extend_from_slice(self.sink.next_name());
@@ -387,7 +398,7 @@ impl RedisOutput {
                 command.arg(name).arg(value);
             }
         }
-        self.sink.commit(self.clock.ns())?;
+        self.sink.commit(now_ns)?;
         self.moved = false;
         Ok(())
     }
