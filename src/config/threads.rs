@@ -98,11 +98,17 @@ impl EngineConfig {
     /// Cores from which on `auto` gives each agent a thread: reader, aggregator, three workers, publisher.
     pub const DEDICATED_FROM: usize = 6;
 
+    /// Whether so many cores are too few for each agent to have a thread.
+    #[must_use]
+    pub const fn are_few(cores: usize) -> bool {
+        cores < Self::DEDICATED_FROM
+    }
+
     /// Resolves `auto` and 0 for a machine with so many cores.
     #[must_use]
     pub fn threads(&self, available_cores: usize) -> Threads {
         let shared = match self.threading {
-            Threading::Auto => available_cores < Self::DEDICATED_FROM,
+            Threading::Auto => Self::are_few(available_cores),
             Threading::Dedicated => false,
             Threading::Shared => true,
         };

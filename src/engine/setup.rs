@@ -42,7 +42,7 @@ impl Topology {
         let park_us = engine.idle_park_us;
         // What a thread waits for that is alone in the process is another process's work. On few cores it is as like as
         // not that it waits for this very core.
-        let crowded = threads.shared && available_cores < EngineConfig::DEDICATED_FROM;
+        let crowded = threads.shared && EngineConfig::are_few(available_cores);
         let idle = match engine.idle {
             Idle::Auto if crowded => IdleStrategy::Backoff { spins: 0, yields: 0, park_us },
             Idle::Auto | Idle::Backoff => {

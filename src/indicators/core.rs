@@ -145,13 +145,6 @@ impl Core {
         Self { lines, prices: [nan; WINDOW], volumes: [nan; WINDOW] }
     };
 
-    /// Puts the values of bar `i` into the windows; returns what they push out.
-    #[inline(always)]
-    pub(super) fn admit(&mut self, lanes: &Lanes, i: u64, price: f64, volume: f64) -> [f64; 2] {
-        let [p, v] = lanes.places.map(|place| place.of(i));
-        [std::mem::replace(&mut self.prices[p], price), std::mem::replace(&mut self.volumes[v], volume)]
-    }
-
     /// The newest prices, up to that of bar `i`.
     #[inline(always)]
     pub(super) fn recent_prices(&self, lanes: &Lanes, i: u64) -> RecentPrices<'_> {
@@ -178,7 +171,7 @@ impl Core {
         (rest.0[0], rest.0[1]) = (last[1], price_before);
     }
 
-    /// Takes the newest bar of cells whose windows are full, and have [admitted](Self::admit) it.
+    /// Takes the newest bar of cells whose windows are full and hold it.
     #[inline(always)]
     pub(super) fn step<V: Vector, C>(
         lanes: &Lanes,

@@ -7,9 +7,10 @@ use super::{
     scalar::{Part, Scalar},
 };
 use crate::{
-    lanes::{One, Vector},
+    lanes::{LANES, One, Vector},
     model::Indicators,
 };
+use std::array::from_fn;
 
 /// State and last values of a cell's indicators; which of them mean what, the [`IndicatorLayout`] says.
 #[derive(Debug, Clone)]
@@ -64,7 +65,7 @@ impl IndicatorSet {
 
     /// The values at the [places](IndicatorLayout::places) of the next bar, which it pushes out of the windows.
     #[inline(always)]
-    pub(crate) fn leaving(&self, [price, volume]: [usize; 2]) -> [f64; 2] {
+    fn leaving(&self, [price, volume]: [usize; 2]) -> [f64; 2] {
         [self.core.prices[price], self.core.volumes[volume]]
     }
 
@@ -74,14 +75,26 @@ impl IndicatorSet {
         (self.core.prices[places[0]], self.core.volumes[places[1]]) = (price, volume);
     }
 
-    /// Puts the values of bar `i` into the windows; returns what they push out.
+    /// What the next bars of cells side by side push out of their windows, at these places.
     #[inline(always)]
-    pub(crate) fn admit(&mut self, layout: &IndicatorLayout, i: u64, price: f64, volume: f64) -> [f64; 2] {
-        self.core.admit(&layout.lanes, i, price, volume)
+    pub(crate) fn leaving_of<'a, V: Vector>(
+        places: &[[usize; 2]; LANES],
+        set: impl Fn(usize) -> &'a Self,
+    ) -> [V::F; 2] {
+        [V::load(&from_fn(|k| set(k).leaving(places[k])[0])), V::load(&from_fn(|k| set(k).leaving(places[k])[1]))]
     }
 
-    /// Takes the newest bar of cells side by side, each of which is [ready](IndicatorLayout::ready) and has
-    /// [admitted](Self::admit) it; `third_rsi` is what [`rest`](Self::rest) gave.
+    /// Puts the values of bar `i` into the windows; returns what they push out.
+    #[inline(always)]
+    fn admit(&mut self, layout: &IndicatorLayout, i: u64, price: f64, volume: f64) -> [f64; 2] {
+        let places = layout.places(i);
+        let leaving = self.leaving(places);
+        self.enter(places, price, volume);
+        leaving
+    }
+
+    /// Takes the newest bar of cells side by side, each of which is [ready](IndicatorLayout::ready) and has it
+    /// [in its windows](Self::enter); `third_rsi` is what [`rest`](Self::rest) gave.
     #[inline(always)]
     pub(crate) fn step<V: Vector, C: HasIndicators>(
         layout: &IndicatorLayout,

@@ -70,10 +70,7 @@ fn update<V: Vector>(
     let arrival = Arrival::<V::F> {
         price: V::load(&bars.price),
         volume: V::load(&bars.volume),
-        leaving: [
-            V::load(&from_fn(|k| sets[k].leaving(places[k])[0])),
-            V::load(&from_fn(|k| sets[k].leaving(places[k])[1])),
-        ],
+        leaving: IndicatorSet::leaving_of::<V>(&places, |k| &*sets[k]),
     };
     for (k, set) in sets.iter_mut().enumerate() {
         set.enter(places[k], bars.price[k], bars.volume[k]);

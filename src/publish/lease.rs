@@ -1,9 +1,9 @@
 //! One writer per position: a key in Redis that names the engine which may commit, and expires unless it is renewed.
 //!
 //! Every transaction is preceded by a `WATCH` of the key and a look at it, and renews it where a sixth of it has passed: a
-//! holder that was stopped for longer than the lease lasts finds its transaction not run, whatever it had sent before. Each engine that takes the
-//! lease counts up an epoch; together with a number per batch it tells any two batches apart. Everything here blocks:
-//! it runs at start, and on the thread that connects again.
+//! holder that was stopped for longer than the lease lasts finds its transaction not run, whatever it had sent before.
+//! Each engine that takes the lease counts up an epoch; together with a number per batch it tells any two batches apart.
+//! Everything here blocks: it runs at start, and on the thread that connects again.
 
 use super::process::Process;
 use crate::redis_io::{Command, Link, LinkError, OwnedReply};

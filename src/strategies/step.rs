@@ -139,10 +139,7 @@ fn step_eight<V: Vector>(
     let volume = V::load(&from_fn(|k| bars[k].volume));
     let (high, low) = (V::load(&from_fn(|k| bars[k].high)), V::load(&from_fn(|k| bars[k].low)));
     let scale = V::load(&from_fn(|k| cells[k].price_scale));
-    let leaving = [
-        V::load(&from_fn(|k| cells[k].indicators.leaving(places[k])[0])),
-        V::load(&from_fn(|k| cells[k].indicators.leaving(places[k])[1])),
-    ];
+    let leaving = IndicatorSet::leaving_of::<V>(&places, |k| &cells[k].indicators);
     for (k, (cell, bar)) in cells.iter_mut().zip(bars).enumerate() {
         let price = cell.price_of(bar);
         cell.bars = i[k] + 1;

@@ -189,9 +189,11 @@ impl RedisSource {
         self.gives_way_to = Some(publisher);
     }
 
+    /// When the next request goes that is ready at this time, ns.
     #[inline]
-    fn gives_way(&self) -> bool {
-        self.gives_way_to.as_ref().is_some_and(Committing::is_on)
+    fn ask_ns(&self, ready_ns: u64) -> u64 {
+        let gives_way = self.gives_way_to.as_ref().is_some_and(Committing::is_on);
+        if gives_way { ready_ns.max(self.way_until_ns) } else { ready_ns }
     }
 
     /// The way back to the server, for its counters.
@@ -240,11 +242,10 @@ impl RedisSource {
     fn advance(&mut self, now: Now, intake: &mut Intake) -> Result<Polled, Trouble> {
         loop {
             match self.state {
-                State::Ready { at_ns } if now.ns < at_ns => return Ok(Polled::Nothing { caught_up: self.caught_up }),
+                State::Ready { at_ns } if now.ns < self.ask_ns(at_ns) => {
+                    return Ok(Polled::Nothing { caught_up: self.caught_up });
+                }
                 State::Ready { .. } => {
-                    if self.gives_way() && now.ns < self.way_until_ns {
-                        return Ok(Polled::Nothing { caught_up: self.caught_up });
-                    }
                     self.ask(now, None);
                     self.state = State::Asked { at_ns: now.ns, next: Await::Time };
                 }
@@ -514,8 +515,7 @@ impl RedisSource {
         }
         match self.state {
             State::Asked { at_ns, .. } => Some(at_ns + self.timeout_ms * 1_000_000),
-            State::Ready { at_ns } if self.gives_way() => Some(at_ns.max(self.way_until_ns)),
-            State::Ready { at_ns } => Some(at_ns),
+            State::Ready { at_ns } => Some(self.ask_ns(at_ns)),
             State::Reply { .. } => Some(0),
         }
     }

@@ -68,13 +68,13 @@ pub fn measure(
         let broke = part.broke_at.is_some();
         parts.push(part);
         if index + 1 == count || broke {
-            // Before the last echo, so that its report is of what was measured.
-            engine.end()?;
-            echoes.extend(echo(index + 1, note)?);
             break;
         }
         echoes.extend(echo(index + 1, note)?);
     }
+    // Before the last echo, so that its report is of what was measured.
+    engine.end()?;
+    echoes.extend(echo(parts.len(), note)?);
     Sliced::new(options.shape, schedules, parts, &echoes)
 }
 
@@ -105,15 +105,12 @@ impl Sliced {
             faults.extend(verdict::faults(shape, schedule, &part).into_iter().map(of));
             if several {
                 let engine = part.seen.all()?;
-                let beside = echoes.iter().skip(index).take(2).try_fold(Track::new()?, |mut all, echo| {
-                    all.append(echo);
-                    anyhow::Ok(all)
-                })?;
+                let beside = joined(echoes.iter().skip(index).take(2)).filter(|echo| !echo.total.is_empty());
                 slices.push(SliceInfo {
                     from_s: from_ns as f64 / 1e9,
                     p50_ns: engine.at(0.5),
                     p99_ns: engine.at(0.99),
-                    echo: (!beside.total.is_empty()).then(|| ratio(&engine, &beside)),
+                    echo: beside.map(|beside| ratio(&engine, &beside)),
                 });
             }
             match &mut merged {
@@ -123,14 +120,18 @@ impl Sliced {
             // Whole seconds, so that the next slice starts with one of its own.
             from_ns += (schedule.end_ns() - schedule.measured_from_ns()).div_ceil(INTERVAL_NS) * INTERVAL_NS;
         }
-        let echo = echoes.split_first().map(|(first, rest)| {
-            let mut all = first.clone();
-            rest.iter().for_each(|echo| all.append(echo));
-            all
-        });
         let measured = merged.context("nothing was measured")?;
-        Ok(Self { measured, echo, faults, slices })
+        Ok(Self { measured, echo: joined(echoes.iter()), faults, slices })
     }
+}
+
+/// Tracks one behind the other, if there are any.
+fn joined<'a>(mut tracks: impl Iterator<Item = &'a Track>) -> Option<Track> {
+    let first = tracks.next()?.clone();
+    Some(tracks.fold(first, |mut all, track| {
+        all.append(track);
+        all
+    }))
 }
 
 /// The engine against the echo.

@@ -33,6 +33,19 @@ impl Change {
             Self::Worse => "WORSE",
         }
     }
+
+    /// The class of a table's row, which is the verdict in small letters.
+    pub(super) const fn class(self) -> &'static str {
+        match self {
+            Self::Worse => "worse",
+            other => other.name(),
+        }
+    }
+
+    /// The last cells of a comparison's row: change and noise, as shares, and the verdict.
+    pub(super) fn cells(self, relative: f64, noise: f64) -> [String; 3] {
+        [format!("{:+.1}%", 100.0 * relative), format!("±{:.1}%", 100.0 * noise), self.name().to_owned()]
+    }
 }
 
 /// One percentile of two runs.

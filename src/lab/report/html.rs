@@ -1,7 +1,6 @@
 //! Runs as one page that needs nothing beside itself.
 
 use super::{
-    compare::Change,
     distribution::{QUANTILES, Series},
     pictures::{Theme, about, overlay, pictures},
     run::Run,
@@ -68,10 +67,15 @@ fn push_run(page: &mut String, run: &Run) {
         let _ = write!(page, "<details><summary>What the engine says itself</summary><pre>{report}</pre></details>");
     }
     if !run.host.is_empty() {
-        let host = toml::to_string(&run.host).unwrap_or_default();
-        let _ = write!(page, "<details><summary>The host</summary><pre>{}</pre></details>", escape(&host));
+        push_host(page, &run.host);
     }
     page.push_str("</section>\n");
+}
+
+/// The host as it described itself.
+pub(super) fn push_host(page: &mut String, host: &toml::Table) {
+    let host = toml::to_string(host).unwrap_or_default();
+    let _ = write!(page, "<details><summary>The host</summary><pre>{}</pre></details>", escape(&host));
 }
 
 fn push_tiles(page: &mut String, run: &Run) {
@@ -121,14 +125,10 @@ fn push_comparison(page: &mut String, before: &Run, after: &Run) {
         upshot(&rows).join("; "),
     );
     for row in rows {
-        let (class, verdict) = match row.change {
-            Change::Same => ("", ""),
-            Change::Better => ("better", "better"),
-            Change::Worse => ("worse", "worse"),
-        };
+        let class = row.change.class();
         let _ = write!(
             page,
-            "<tr class=\"{class}\"><td>{}<td>{}<td>{}<td>{}<td>{:+.1} %<td>± {:.1} %<td>{verdict}",
+            "<tr class=\"{class}\"><td>{}<td>{}<td>{}<td>{}<td>{:+.1} %<td>± {:.1} %<td>{class}",
             escape(&row.series),
             row.percentile,
             human_ns(row.before_ns),

@@ -2,8 +2,7 @@
 
 use super::{
     chart::{WIDTH, heading},
-    compare::Change,
-    html::{END, begin},
+    html::{END, begin, push_host},
     pictures::{Picture, Theme},
     svg::{Anchor, Svg, escape},
     throughput::{HEADS, ThroughputRun, compare_rates, upshot},
@@ -101,12 +100,9 @@ fn push_run(page: &mut String, run: &ThroughputRun) {
         page.push_str("<tr>");
         row.iter().for_each(|cell| *page += &format!("<td>{}", escape(cell)));
     }
-    let host = toml::to_string(&run.host).unwrap_or_default();
-    let _ = write!(
-        page,
-        "</table></div><details><summary>The host</summary><pre>{}</pre></details></section>",
-        escape(&host)
-    );
+    page.push_str("</table></div>");
+    push_host(page, &run.host);
+    page.push_str("</section>");
 }
 
 fn push_comparison(page: &mut String, before: &ThroughputRun, after: &ThroughputRun) {
@@ -120,8 +116,7 @@ fn push_comparison(page: &mut String, before: &ThroughputRun, after: &Throughput
     );
     HEADS.iter().for_each(|head| *page += &format!("<th>{head}"));
     for row in rows {
-        let class = if row.change == Change::Same { String::new() } else { row.change.name().to_lowercase() };
-        let _ = write!(page, "<tr class=\"{class}\">");
+        let _ = write!(page, "<tr class=\"{}\">", row.change.class());
         row.cells().iter().for_each(|cell| *page += &format!("<td>{}", escape(cell)));
     }
     page.push_str("</table></div></section>\n");

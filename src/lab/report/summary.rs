@@ -146,15 +146,9 @@ pub fn comparison_text(before: &Run, after: &Run) -> String {
     let mut table = Table::new(&title, &["series", "percentile", "before", "after", "change", "noise", "verdict"]);
     let rows = comparison(before, after);
     for row in &rows {
-        table.row([
-            row.series.clone(),
-            row.percentile.to_owned(),
-            human_ns(row.before_ns),
-            human_ns(row.after_ns),
-            format!("{:+.1}%", 100.0 * row.relative()),
-            format!("±{:.1}%", 100.0 * row.noise),
-            row.change.name().to_owned(),
-        ]);
+        let [change, noise, verdict] = row.change.cells(row.relative(), row.noise);
+        let [before, after] = [row.before_ns, row.after_ns].map(human_ns);
+        table.row([row.series.clone(), row.percentile.to_owned(), before, after, change, noise, verdict]);
     }
     upshot(&rows).into_iter().fold(table.to_string(), |text, line| text + "  " + &line + "\n")
 }

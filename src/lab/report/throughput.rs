@@ -64,15 +64,9 @@ impl RateRow {
             RATIO => format!("{:.0} %", 100.0 * value),
             _ => format!("{value:.0} ns"),
         };
-        [
-            self.stretch.to_owned(),
-            self.figure.to_owned(),
-            value(self.before),
-            value(self.after),
-            format!("{:+.1}%", 100.0 * self.relative()),
-            format!("±{:.1}%", 100.0 * self.noise),
-            self.change.name().to_owned(),
-        ]
+        let [change, noise, verdict] = self.change.cells(self.relative(), self.noise);
+        let [before, after] = [self.before, self.after].map(value);
+        [self.stretch.to_owned(), self.figure.to_owned(), before, after, change, noise, verdict]
     }
 }
 
