@@ -16,7 +16,7 @@ use peers::{Engine, Kand, Peer, Ta, TaLib, Yata, check};
 use std::hint::black_box;
 use wagehood_engine::{
     config::StrategyParams,
-    indicators::{EightBars, History, IndicatorLayout, IndicatorSet, update_eight},
+    indicators::{EightBars, History, IndicatorLayout, IndicatorRows, IndicatorSet, update_eight, update_rows},
     lanes::Isa,
 };
 
@@ -41,8 +41,8 @@ fn peer<P: Peer>(c: &mut Criterion, cells: usize, dense: bool) {
     });
 }
 
-/// Eight cells side by side, with these instructions; their values lie in rows, as the strategies read them.
-fn lanes(c: &mut Criterion, cells: usize, dense: bool, isa: Isa) {
+/// Eight cells side by side, with these instructions, each by itself or in rows; what the strategies read comes in rows.
+fn lanes(c: &mut Criterion, cells: usize, dense: bool, isa: Isa, in_rows: bool) {
     const LANES: usize = 8;
     let mut tape = Tape::new(cells, dense);
     let layout = IndicatorLayout::new(&StrategyParams::default(), false);
@@ -59,7 +59,14 @@ fn lanes(c: &mut Criterion, cells: usize, dense: bool, isa: Isa) {
     assert!(numbers[..cells].iter().all(|&n| n >= layout.ready()));
     let mut group = c.benchmark_group(GROUP);
     group.throughput(Throughput::Elements(tape.per_round() as u64));
-    group.bench_function(id(&format!("lanes_{}", isa.name()), cells, dense), |b| {
+    let mut blocks: Vec<IndicatorRows> = Vec::new();
+    for sets in sets.chunks(LANES).filter(|sets| in_rows && sets.len() == LANES) {
+        let mut rows = IndicatorRows::new(&layout);
+        sets.iter().enumerate().for_each(|(k, set)| rows.take(k, set));
+        blocks.push(rows);
+    }
+    let name = if in_rows { "rows" } else { "lanes" };
+    group.bench_function(id(&format!("{name}_{}", isa.name()), cells, dense), |b| {
         b.iter(|| {
             for bars in tape.round().chunks(LANES) {
                 // Cells that are nobody's fill the last row of a round.
@@ -71,6 +78,10 @@ fn lanes(c: &mut Criterion, cells: usize, dense: bool, isa: Isa) {
                     volume: std::array::from_fn(|k| bar(k).volume),
                 };
                 at.iter().for_each(|&k| numbers[k] += 1);
+                if in_rows {
+                    black_box(update_rows(&layout, isa, &mut blocks[at[0] / LANES], &arriving));
+                    continue;
+                }
                 let mut sets = sets.get_disjoint_mut(at).unwrap();
                 black_box(update_eight(&layout, isa, &mut sets, &arriving));
             }
@@ -91,6 +102,8 @@ fn check_lanes(isa: Isa) {
         histories[k].push(bar.close, bar.high, bar.low, bar.volume);
         sets[k].on_bar(&layout, n as u64 / 8, &histories[k]);
     }
+    let mut block = IndicatorRows::new(&layout);
+    sets.iter().enumerate().for_each(|(k, set)| block.take(k, set));
     for n in 0..1_000 {
         let bars = tape.round();
         bars.iter().zip(&mut engines).for_each(|(bar, engine)| engine.on_bar(bar));
@@ -101,6 +114,8 @@ fn check_lanes(isa: Isa) {
         };
         let mut sets = sets.get_disjoint_mut([0, 1, 2, 3, 4, 5, 6, 7]).unwrap();
         let rows = update_eight(&layout, isa, &mut sets, &arriving);
+        let in_rows = update_rows(&layout, isa, &mut block, &arriving);
+        assert_eq!(format!("{in_rows:?}"), format!("{rows:?}"), "bar {n} with {}", isa.name());
         for (k, engine) in engines.iter().enumerate() {
             let [line, signal, _, rsi, rsi_slow, fast, slow, upper, middle, lower, volume] = engine.values();
             let want = [line, signal, rsi, rsi_slow, fast, slow, upper, middle, lower, volume].map(f64::to_bits);
@@ -120,7 +135,11 @@ fn benches(c: &mut Criterion) {
     Isa::all().into_iter().for_each(check_lanes);
     for (cells, dense) in SHAPES {
         base(c, GROUP, cells, dense);
-        Isa::all().into_iter().for_each(|isa| lanes(c, cells, dense, isa));
+        Isa::all().into_iter().for_each(|isa| lanes(c, cells, dense, isa, false));
+        // Cells that do not come together do not lie in rows.
+        if dense && cells % 8 == 0 {
+            Isa::all().into_iter().for_each(|isa| lanes(c, cells, dense, isa, true));
+        }
         peer::<Engine>(c, cells, dense);
         peer::<TaLib>(c, cells, dense);
         peer::<Ta>(c, cells, dense);
@@ -135,7 +154,8 @@ fn main() {
     all();
     Criterion::default().configure_from_args().final_summary();
     let shapes = SHAPES.map(|(cells, dense)| (shape_name(cells, dense), Tape::new(cells, dense).per_round()));
-    let lanes: Vec<String> = Isa::all().into_iter().rev().map(|isa| format!("lanes_{}", isa.name())).collect();
+    let named = |way: &str| Isa::all().into_iter().rev().map(|isa| format!("{way}_{}", isa.name())).collect::<Vec<_>>();
+    let lanes = [named("lanes"), named("rows")].concat();
     let peers = ["engine", "ta-lib", "ta", "yata", "kand", "base"];
     let names: Vec<&str> = lanes.iter().map(String::as_str).chain(peers).collect();
     ratios::print(GROUP, &names, &shapes);

@@ -40,7 +40,7 @@ fn cells(c: &mut Criterion, n: usize, dense: bool, (way, name): &(Way, String)) 
     let layout = CellLayout::new(StrategyParams::default(), false).with(isa);
     let mut cells = Cells::new();
     for _ in 0..n {
-        cells.add(Cell::new(&layout, PriceMethod::Ohlc, minute.price_scale(), BUFFER));
+        cells.add(0, &layout, Cell::new(&layout, PriceMethod::Ohlc, minute.price_scale(), BUFFER));
     }
     let number = |bar: &Bar| u32::from(bar.symbol.0);
     for bar in tape.warm_up() {
@@ -65,11 +65,10 @@ fn cells(c: &mut Criterion, n: usize, dense: bool, (way, name): &(Way, String)) 
                 return;
             }
             let ask = |cells: &Cells, bars: Option<&[Bar]>| {
-                bars.into_iter().flatten().filter_map(|bar| cells.get(number(bar))).for_each(|c| c.prefetch(&layout));
+                bars.into_iter().flatten().for_each(|bar| cells.prefetch(&layout, number(bar)));
             };
             let ask_history = |cells: &Cells, bars: Option<&[Bar]>| {
-                let cells = bars.into_iter().flatten().filter_map(|bar| cells.get(number(bar)));
-                cells.for_each(|cell| cell.prefetch_history(&layout));
+                bars.into_iter().flatten().for_each(|bar| cells.prefetch_history(&layout, number(bar)));
             };
             ask(&cells, round.chunks(Cells::LANES).next());
             ask_history(&cells, round.chunks(Cells::LANES).next());

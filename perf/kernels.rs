@@ -122,7 +122,7 @@ fn strategies_lanes(run: &Run, isa: Isa) {
     let layout = CellLayout::new(StrategyParams::default(), false).with(isa);
     let mut cells = Cells::new();
     for _ in 0..run.cells {
-        cells.add(Cell::new(&layout, PriceMethod::Ohlc, scale, 256));
+        cells.add(0, &layout, Cell::new(&layout, PriceMethod::Ohlc, scale, 256));
     }
     let mut on_bars = |bars: &[Bar]| {
         for bars in bars.chunks(Cells::LANES) {

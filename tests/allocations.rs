@@ -107,7 +107,7 @@ fn cells_side_by_side() {
         let scale = "1m".parse::<Timeframe>().unwrap().price_scale();
         let mut cells = Cells::new();
         for _ in 0..10 {
-            cells.add(Cell::new(&layout, PriceMethod::Ohlc, scale, 64));
+            cells.add(0, &layout, Cell::new(&layout, PriceMethod::Ohlc, scale, 64));
         }
         let mut walks: Vec<Walk> = (0..10).map(Walk::new).collect();
         let mut signals = 0u64;

@@ -8,7 +8,7 @@ use crate::{
 use std::{hint::black_box, time::Instant};
 use wagehood_engine::{
     config::{PriceMethod, StrategyParams},
-    indicators::{EightBars, History, IndicatorLayout, IndicatorSet, update_eight},
+    indicators::{EightBars, History, IndicatorLayout, IndicatorRows, IndicatorSet, update_eight, update_rows},
     lanes::Isa,
     model::{Bar, Timeframe},
     strategies::{Cell, CellLayout, Cells},
@@ -16,8 +16,8 @@ use wagehood_engine::{
 
 /// Slices of each contender, taken in turns.
 const SLICES: usize = 31;
-/// Bars of a slice, at least.
-const SLICE_BARS: usize = 60_000;
+/// Bars of a slice, at least: many times what it takes to get back into the caches what another's slice has pushed out.
+const SLICE_BARS: usize = 600_000;
 /// Bars that a cell keeps by default.
 const BUFFER: usize = 256;
 
@@ -60,8 +60,9 @@ fn peer<P: Peer + 'static>(cells: usize) -> Contender {
     })
 }
 
-/// The indicators alone of this engine, eight cells side by side; a multiple of eight of them, all with a bar a round.
-fn indicators_alone(cells: usize) -> Contender {
+/// The indicators alone of this engine, eight cells side by side, which lie in rows or each by itself; a multiple of eight
+/// of them, all with a bar a round.
+fn indicators_alone(cells: usize, in_rows: bool) -> Contender {
     const LANES: usize = 8;
     let mut tape = Tape::new(cells, true);
     let layout = IndicatorLayout::new(&StrategyParams::default(), false);
@@ -76,6 +77,12 @@ fn indicators_alone(cells: usize) -> Contender {
     }
     assert!(numbers.iter().all(|&n| n >= layout.ready()));
     let isa = Isa::best();
+    let mut blocks: Vec<IndicatorRows> = Vec::new();
+    for sets in sets.as_chunks::<LANES>().0.iter().filter(|_| in_rows) {
+        let mut rows = IndicatorRows::new(&layout);
+        sets.iter().enumerate().for_each(|(k, set)| rows.take(k, set));
+        blocks.push(rows);
+    }
     Box::new(move || {
         let round = tape.round();
         for bars in round.as_chunks::<LANES>().0 {
@@ -86,8 +93,12 @@ fn indicators_alone(cells: usize) -> Contender {
                 volume: std::array::from_fn(|k| bars[k].volume),
             };
             at.iter().for_each(|&k: &usize| numbers[k] += 1);
-            let mut sets = sets.get_disjoint_mut(at).unwrap();
-            black_box(update_eight(&layout, isa, &mut sets, &arriving));
+            if in_rows {
+                black_box(update_rows(&layout, isa, &mut blocks[at[0] / LANES], &arriving));
+            } else {
+                let mut sets = sets.get_disjoint_mut(at).unwrap();
+                black_box(update_eight(&layout, isa, &mut sets, &arriving));
+            }
         }
         round.len()
     })
@@ -100,7 +111,7 @@ fn ours(cells: usize, dense: bool) -> Contender {
     let layout = CellLayout::new(StrategyParams::default(), false);
     let mut state = Cells::new();
     for _ in 0..cells {
-        state.add(Cell::new(&layout, PriceMethod::Ohlc, minute.price_scale(), BUFFER));
+        state.add(0, &layout, Cell::new(&layout, PriceMethod::Ohlc, minute.price_scale(), BUFFER));
     }
     let number = |bar: &Bar| u32::from(bar.symbol.0);
     for bar in tape.warm_up() {
@@ -109,8 +120,8 @@ fn ours(cells: usize, dense: bool) -> Contender {
     Box::new(move || {
         let round = tape.round();
         let ask = |state: &Cells, bars: Option<&[Bar]>, history: bool| {
-            for cell in bars.into_iter().flatten().filter_map(|bar| state.get(number(bar))) {
-                if history { cell.prefetch_history(&layout) } else { cell.prefetch(&layout) }
+            for cell in bars.into_iter().flatten().map(number) {
+                if history { state.prefetch_history(&layout, cell) } else { state.prefetch(&layout, cell) }
             }
         };
         let mut next = round.chunks(Cells::LANES).skip(1);
@@ -134,9 +145,10 @@ pub fn indicators() -> Vec<Found> {
     check::<Ta>(1e-9);
     check::<Yata>(1e-9);
     check::<Kand>(1e-6); // its sums of squares cancel
-    let names = ["side by side", "one by one", TaLib::NAME, Ta::NAME, Yata::NAME, Kand::NAME];
+    let names = ["in rows", "side by side", "one by one", TaLib::NAME, Ta::NAME, Yata::NAME, Kand::NAME];
     let mut contenders = [
-        indicators_alone(1_000),
+        indicators_alone(1_000, true),
+        indicators_alone(1_000, false),
         peer::<Engine>(1_000),
         peer::<TaLib>(1_000),
         peer::<Ta>(1_000),
@@ -144,8 +156,8 @@ pub fn indicators() -> Vec<Found> {
         peer::<Kand>(1_000),
     ];
     let ns = medians(&mut contenders);
-    let (ours, ta_lib) = (ns[0], ns[2]);
-    let fastest = ns[3..].iter().copied().fold(f64::INFINITY, f64::min);
+    let (ours, ta_lib) = (ns[0], ns[3]);
+    let fastest = ns[4..].iter().copied().fold(f64::INFINITY, f64::min);
     let all: Vec<String> = names.iter().zip(&ns).map(|(name, ns)| format!("{name} {ns:.1} ns")).collect();
     let found = |id, theirs: f64, note| Found {
         id,

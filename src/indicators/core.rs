@@ -4,8 +4,13 @@
 //! by side. Nothing here asks whether something is ready; [`IndicatorSet`](super::IndicatorSet) sees a cell through its
 //! first bars. Fused multiplication is used nowhere, so that every instruction set gives the same bits.
 
-use super::{BadImage, ImageReader, ImageWriter, StrategySlots, layout::Lanes, prefetch, scalar::Scalar};
-use crate::lanes::{Line, Vector, WINDOW, sum_of_squares};
+use super::{
+    BadImage, ImageReader, ImageWriter, StrategySlots,
+    layout::{Lanes, Places},
+    prefetch,
+    scalar::Scalar,
+};
+use crate::lanes::{LANES, Line, Vector, WINDOW, sum_of_squares};
 
 /// RSIs that are computed side by side.
 pub(super) const RSI_LANES: usize = 2;
@@ -27,12 +32,21 @@ pub struct Reading<F = f64> {
     pub volume: F,
 }
 
+/// A window of prices.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Prices<'a> {
+    Packed(&'a [f64; WINDOW]),
+    /// A lane of rows.
+    Lane(&'a [Line], usize),
+}
+
 /// The newest prices of a cell, as they lie in its window.
 #[derive(Debug, Clone, Copy)]
 pub struct RecentPrices<'a> {
-    window: &'a [f64],
+    pub(super) window: Prices<'a>,
+    pub(super) length: usize,
     /// The place of the newest.
-    at: usize,
+    pub(super) at: usize,
 }
 
 impl RecentPrices<'_> {
@@ -40,8 +54,14 @@ impl RecentPrices<'_> {
     #[inline]
     #[must_use]
     pub fn get(&self, back: usize) -> Option<f64> {
-        let wrapped = if back > self.at { self.at + self.window.len() } else { self.at };
-        if back < self.window.len() { self.window.get(wrapped - back).copied() } else { None }
+        let wrapped = if back > self.at { self.at + self.length } else { self.at };
+        if back >= self.length {
+            return None;
+        }
+        match self.window {
+            Prices::Packed(prices) => prices.get(wrapped - back).copied(),
+            Prices::Lane(rows, k) => rows.get(wrapped - back).map(|row| row.0[k]),
+        }
     }
 }
 
@@ -67,6 +87,17 @@ pub(crate) struct Arrival<F> {
     pub(crate) leaving: [F; 2],
 }
 
+/// The state of cells that take a bar side by side, wherever it lies, as rows: a value of each.
+pub(crate) trait CoreRows<V: Vector> {
+    /// Puts the values of the newest bars into the windows; what they push out.
+    fn admit(&mut self, places: &Places, price: &[f64; LANES], volume: &[f64; LANES]) -> [V::F; 2];
+    /// The words of a line of the core.
+    fn line(&self, line: usize) -> [V::F; 8];
+    fn put_line(&mut self, line: usize, rows: [V::F; 8]);
+    /// The sum of the squared distances of each window of `n` prices from its mean.
+    fn squares(&self, n: usize, mean: V::F) -> V::F;
+}
+
 /// State of a cell. The lines hold, word by word:
 /// 0. fast and slow average of the MACD, the first two others; average gain of the first two RSIs, then average loss;
 /// 1. sums of the prices and volumes of a window, the rounding errors of these, how many of the newest prices and
@@ -83,11 +114,43 @@ pub(super) struct Core {
 
 /// The values of an RSI by its slot; the third is computed elsewhere.
 #[inline(always)]
-fn rsi<F: Copy>(slot: usize, rsis: [F; 3]) -> F {
+fn rsi(slot: usize, rsis: [f64; 3]) -> f64 {
     match slot {
         0 => rsis[0],
         1 => rsis[1],
         _ => rsis[2],
+    }
+}
+
+/// The same of rows, which are in registers: there is nothing to point at.
+#[inline(always)]
+fn either<V: Vector>(slot: usize, rsis: [V::F; 3]) -> V::F {
+    let first = V::pick(V::always(slot == 0), rsis[0], rsis[1]);
+    V::pick(V::always(slot > 1), rsis[2], first)
+}
+
+/// What the strategies read; no closure, which would be compiled for every processor.
+#[inline(always)]
+fn reading<V: Vector>(
+    slots: &StrategySlots,
+    emas: [V::F; 4],
+    line: V::F,
+    signal: V::F,
+    rsis: [V::F; 3],
+    [upper, middle, lower, volume]: [V::F; 4],
+) -> Reading<V::F> {
+    Reading {
+        line,
+        signal,
+        rsi: either::<V>(slots.macd_rsi_rsi, rsis),
+        trend_rsi: either::<V>(slots.trend_rsi, rsis),
+        trend_rsi_slow: either::<V>(slots.trend_rsi_slow, rsis),
+        ma_fast: V::pick(V::always(slots.ma_fast == 0), emas[2], emas[3]),
+        ma_slow: V::pick(V::always(slots.ma_slow == 0), emas[2], emas[3]),
+        upper,
+        middle,
+        lower,
+        volume,
     }
 }
 
@@ -149,7 +212,7 @@ impl Core {
     #[inline(always)]
     pub(super) fn recent_prices(&self, lanes: &Lanes, i: u64) -> RecentPrices<'_> {
         let place = &lanes.places[0];
-        RecentPrices { window: &self.prices[..place.length()], at: place.of(i) }
+        RecentPrices { window: Prices::Packed(&self.prices), length: place.length(), at: place.of(i) }
     }
 
     /// Takes the state over from the indicators one by one.
@@ -173,19 +236,29 @@ impl Core {
 
     /// Takes the newest bar of cells whose windows are full and hold it.
     #[inline(always)]
-    pub(super) fn step<V: Vector, C>(
+    pub(super) fn step<V: Vector>(
         lanes: &Lanes,
         slots: &StrategySlots,
-        cells: &mut [&mut C],
-        core: impl Fn(&C) -> &Core + Copy,
-        core_mut: impl Fn(&mut C) -> &mut Core + Copy,
+        cells: &mut impl CoreRows<V>,
         arrival: &Arrival<V::F>,
         third_rsi: [V::F; 2],
     ) -> Change<V::F> {
         let (price, volume) = (arrival.price, arrival.volume);
-        let first = V::rows(cells, |c| &core(c).lines[0]);
-        let second = V::rows(cells, |c| &core(c).lines[1]);
-        let last = V::rows(cells, |c| &core(c).lines[2]);
+        let (first, second, last) = (cells.line(0), cells.line(1), cells.line(2));
+        let (before, zero) = (second[7], V::splat(0.0));
+
+        // What takes longest comes first: each of its steps waits for the one before, and the rest is done meanwhile.
+        let [bars, volume_bars] = lanes.windows;
+        let mut prices = Mean::<V> { sum: second[0], error: second[2], run: V::to_bits(second[4]) };
+        let (middle, flat) = prices.step(bars, price, before, arrival.leaving[0]);
+        let squares = cells.squares(bars, middle);
+        let deviation = V::sqrt(V::div(squares, V::splat(bars as f64)));
+        let reach = V::mul(V::splat(lanes.std_dev), V::pick(flat, zero, deviation));
+        let (upper, lower) = (V::add(middle, reach), V::sub(middle, reach));
+        let width = V::div(V::sub(upper, lower), middle);
+
+        let mut volumes = Mean::<V> { sum: second[1], error: second[3], run: V::to_bits(second[5]) };
+        let (mean_volume, _) = volumes.step(volume_bars, volume, last[0], arrival.leaving[1]);
         let mut emas = [first[0], first[1], first[2], first[3]];
         for (value, &alpha) in emas.iter_mut().zip(&lanes.ema_alphas) {
             *value = V::add(*value, V::mul(V::splat(alpha), V::sub(price, *value)));
@@ -193,9 +266,7 @@ impl Core {
         let line = V::sub(emas[0], emas[1]);
         let signal = V::add(second[6], V::mul(V::splat(lanes.signal_alpha), V::sub(line, second[6])));
 
-        let before = second[7];
         let change = V::sub(price, before);
-        let zero = V::splat(0.0);
         let gain = V::pick(V::lt(zero, change), change, zero);
         let loss = V::pick(V::lt(change, zero), V::mul(change, V::splat(-1.0)), zero);
         let mut moves = [zero; 4];
@@ -209,45 +280,28 @@ impl Core {
             rsis[k] = V::pick(V::lt(zero, sum), value, V::splat(50.0));
         }
 
-        let [bars, volume_bars] = lanes.windows;
-        let mut prices = Mean::<V> { sum: second[0], error: second[2], run: V::to_bits(second[4]) };
-        let mut volumes = Mean::<V> { sum: second[1], error: second[3], run: V::to_bits(second[5]) };
-        let (mean_volume, _) = volumes.step(volume_bars, volume, last[0], arrival.leaving[1]);
-        let (middle, flat) = prices.step(bars, price, before, arrival.leaving[0]);
-        let squares = V::squares(cells, |c| &core(c).prices, bars, middle);
-        let deviation = V::sqrt(V::div(squares, V::splat(bars as f64)));
-        let reach = V::mul(V::splat(lanes.std_dev), V::pick(flat, zero, deviation));
-        let (upper, lower) = (V::add(middle, reach), V::sub(middle, reach));
-        let width = V::div(V::sub(upper, lower), middle);
-
         let [e0, e1, e2, e3] = emas;
         let [g0, g1, l0, l1] = moves;
-        V::put_rows(cells, [e0, e1, e2, e3, g0, g1, l0, l1], |c| &mut core_mut(c).lines[0]);
+        cells.put_line(0, [e0, e1, e2, e3, g0, g1, l0, l1]);
         let runs = [V::from_bits(prices.run), V::from_bits(volumes.run)];
         let sums = [prices.sum, volumes.sum, prices.error, volumes.error, runs[0], runs[1], signal, price];
-        V::put_rows(cells, sums, |c| &mut core_mut(c).lines[1]);
+        cells.put_line(1, sums);
         let rest = [volume, before, rsis[0], rsis[1], width, last[4], last[6], last[7]];
-        V::put_rows(cells, rest, |c| &mut core_mut(c).lines[2]);
+        cells.put_line(2, rest);
 
-        let reading = |emas: [V::F; 4], line, signal, rsis: [V::F; 3], bands: [V::F; 4]| Reading {
-            line,
-            signal,
-            rsi: rsi(slots.macd_rsi_rsi, rsis),
-            trend_rsi: rsi(slots.trend_rsi, rsis),
-            trend_rsi_slow: rsi(slots.trend_rsi_slow, rsis),
-            ma_fast: if slots.ma_fast == 0 { emas[2] } else { emas[3] },
-            ma_slow: if slots.ma_slow == 0 { emas[2] } else { emas[3] },
-            upper: bands[0],
-            middle: bands[1],
-            lower: bands[2],
-            volume: bands[3],
-        };
         let was = [first[0], first[1], first[2], first[3]];
         let line_before = V::sub(first[0], first[1]);
         let unknown = [V::splat(f64::NAN); 4];
         Change {
-            now: reading(emas, line, signal, [rsis[0], rsis[1], third_rsi[1]], [upper, middle, lower, mean_volume]),
-            before: reading(was, line_before, second[6], [last[2], last[3], third_rsi[0]], unknown),
+            now: reading::<V>(
+                slots,
+                emas,
+                line,
+                signal,
+                [rsis[0], rsis[1], third_rsi[1]],
+                [upper, middle, lower, mean_volume],
+            ),
+            before: reading::<V>(slots, was, line_before, second[6], [last[2], last[3], third_rsi[0]], unknown),
             prices: [price, before, last[1]],
             widths: [width, last[4], last[5]],
         }

@@ -1,7 +1,10 @@
 //! Which indicators a timeframe needs: each once, however many strategies read it.
 
 use super::{bollinger::BollingerSpec, ema::EmaSpec, macd::MacdSpec};
-use crate::{config::StrategyParams, lanes::WINDOW};
+use crate::{
+    config::StrategyParams,
+    lanes::{LANES, WINDOW},
+};
 
 /// Which of the indicators the strategies read.
 #[derive(Debug, Clone, Copy, Default)]
@@ -59,6 +62,15 @@ impl Place {
         let fraction = self.inverse.wrapping_mul(i & u64::from(u32::MAX));
         ((u128::from(fraction) * u128::from(self.length)) >> 64) as usize % WINDOW
     }
+}
+
+/// Where the values of bars have their places in the windows of prices and of volumes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Places {
+    /// By lane.
+    pub(super) of: [[usize; 2]; LANES],
+    /// Whether they are the same in all lanes.
+    pub(super) same: bool,
 }
 
 /// The numbers of the indicators that are computed side by side.
@@ -175,6 +187,16 @@ impl IndicatorLayout {
         }
         layout.lanes = Lanes::new(&layout);
         layout
+    }
+
+    /// The places of the bars of eight cells.
+    #[inline(always)]
+    pub(crate) fn places_of(&self, i: &[u64; LANES]) -> Places {
+        // Cells that came together before are at the same place.
+        if i.iter().fold(0, |off, &other| off | (other ^ i[0])) == 0 {
+            return Places { of: [self.places(i[0]); LANES], same: true };
+        }
+        Places { of: i.map(|i| self.places(i)), same: false }
     }
 
     /// The places of a cell's bar `i` in the windows of prices and of volumes.

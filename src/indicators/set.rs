@@ -3,7 +3,8 @@
 use super::{
     Arrival, BadImage, Change, Ema, History, ImageReader, ImageWriter, IndicatorLayout, Macd, Reading, RecentPrices,
     RollingMean, Rsi,
-    core::{Core, RSI_LANES},
+    core::{Core, CoreRows, RSI_LANES},
+    layout::Places,
     scalar::{Part, Scalar},
 };
 use crate::{
@@ -16,7 +17,7 @@ use std::array::from_fn;
 #[derive(Debug, Clone)]
 #[repr(C)]
 pub struct IndicatorSet {
-    core: Core,
+    pub(super) core: Core,
     /// The indicators one by one: until all of the core are ready, and afterwards where there are more than these.
     scalar: Option<Box<Scalar>>,
 }
@@ -60,7 +61,7 @@ impl IndicatorSet {
         let third_rsi = if layout.lanes.has_rest { self.rest(layout, i, history) } else { [f64::NAN; 2] };
         let (price, volume) = (history.price(0), history.volume(0));
         let leaving = self.admit(layout, i, price, volume);
-        Self::step::<One, Self>(layout, &mut [self], &Arrival { price, volume, leaving }, third_rsi)
+        Self::step::<One>(layout, &mut [self], &Arrival { price, volume, leaving }, third_rsi)
     }
 
     /// The values at the [places](IndicatorLayout::places) of the next bar, which it pushes out of the windows.
@@ -71,17 +72,8 @@ impl IndicatorSet {
 
     /// Puts the values of a bar into the windows, at its [places](IndicatorLayout::places).
     #[inline(always)]
-    pub(crate) fn enter(&mut self, places: [usize; 2], price: f64, volume: f64) {
+    fn enter(&mut self, places: [usize; 2], price: f64, volume: f64) {
         (self.core.prices[places[0]], self.core.volumes[places[1]]) = (price, volume);
-    }
-
-    /// What the next bars of cells side by side push out of their windows, at these places.
-    #[inline(always)]
-    pub(crate) fn leaving_of<'a, V: Vector>(
-        places: &[[usize; 2]; LANES],
-        set: impl Fn(usize) -> &'a Self,
-    ) -> [V::F; 2] {
-        [V::load(&from_fn(|k| set(k).leaving(places[k])[0])), V::load(&from_fn(|k| set(k).leaving(places[k])[1]))]
     }
 
     /// Puts the values of bar `i` into the windows; returns what they push out.
@@ -93,17 +85,16 @@ impl IndicatorSet {
         leaving
     }
 
-    /// Takes the newest bar of cells side by side, each of which is [ready](IndicatorLayout::ready) and has it
-    /// [in its windows](Self::enter); `third_rsi` is what [`rest`](Self::rest) gave.
+    /// Takes the newest bar of cells side by side, each of which is [ready](IndicatorLayout::ready) and has
+    /// [admitted](CoreRows::admit) it; `third_rsi` is what [`rest`](Self::rest) gave.
     #[inline(always)]
-    pub(crate) fn step<V: Vector, C: HasIndicators>(
+    pub(crate) fn step<V: Vector>(
         layout: &IndicatorLayout,
-        cells: &mut [&mut C],
+        cells: &mut impl CoreRows<V>,
         arrival: &Arrival<V::F>,
         third_rsi: [V::F; 2],
     ) -> Change<V::F> {
-        let (core, core_mut) = (core_of::<C>, core_of_mut::<C>);
-        Core::step::<V, C>(&layout.lanes, &layout.strategies, cells, core, core_mut, arrival, third_rsi)
+        Core::step::<V>(&layout.lanes, &layout.strategies, cells, arrival, third_rsi)
     }
 
     /// Updates what the core has not got; the third RSI before and after.
@@ -244,14 +235,30 @@ impl IndicatorSet {
     }
 }
 
-#[inline(always)]
-fn core_of<C: HasIndicators>(cell: &C) -> &Core {
-    &cell.indicators().core
-}
-
-#[inline(always)]
-fn core_of_mut<C: HasIndicators>(cell: &mut C) -> &mut Core {
-    &mut cell.indicators_mut().core
+/// Cells each of which has its state by itself: it is transposed on the way.
+impl<V: Vector, C: HasIndicators, const N: usize> CoreRows<V> for [&mut C; N] {
+    #[inline(always)]
+    fn admit(&mut self, places: &Places, price: &[f64; LANES], volume: &[f64; LANES]) -> [V::F; 2] {
+        // All is read before anything is written: a vector of what has just been stored word by word waits for the stores.
+        let leaving = |k: usize| self[k].indicators().leaving(places.of[k]);
+        let leaving = [V::load(&from_fn(|k| leaving(k)[0])), V::load(&from_fn(|k| leaving(k)[1]))];
+        for (k, cell) in self.iter_mut().enumerate() {
+            cell.indicators_mut().enter(places.of[k], price[k], volume[k]);
+        }
+        leaving
+    }
+    #[inline(always)]
+    fn line(&self, line: usize) -> [V::F; 8] {
+        V::rows(self, |cell| &cell.indicators().core.lines[line])
+    }
+    #[inline(always)]
+    fn put_line(&mut self, line: usize, rows: [V::F; 8]) {
+        V::put_rows(self, rows, |cell| &mut cell.indicators_mut().core.lines[line]);
+    }
+    #[inline(always)]
+    fn squares(&self, n: usize, mean: V::F) -> V::F {
+        V::squares(self, |cell| &cell.indicators().core.prices, n, mean)
+    }
 }
 
 #[cfg(test)]

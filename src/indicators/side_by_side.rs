@@ -1,11 +1,10 @@
 //! The indicators of eight cells, side by side, for whoever wants them without the strategies.
 #![allow(unsafe_code)] // a function for some processors is called once these are known to be there
 
-use super::{Arrival, IndicatorLayout, IndicatorSet, Reading};
+use super::{Arrival, CoreRows, IndicatorLayout, IndicatorRows, IndicatorSet, Reading};
 #[cfg(target_arch = "x86_64")]
 use crate::lanes::{Avx2, Avx512};
 use crate::lanes::{Eight, Isa, LANES, Vector};
-use std::array::from_fn;
 
 /// A bar of each of eight cells, as the indicators see it.
 #[derive(Debug, Clone, Copy, Default)]
@@ -27,56 +26,71 @@ pub fn update_eight(
     sets: &mut [&mut IndicatorSet; LANES],
     bars: &EightBars,
 ) -> Reading<[f64; LANES]> {
+    dispatch(layout, isa, sets, bars)
+}
+
+/// As [`update_eight`] where the cells lie in rows.
+#[inline]
+pub fn update_rows(
+    layout: &IndicatorLayout,
+    isa: Isa,
+    rows: &mut IndicatorRows,
+    bars: &EightBars,
+) -> Reading<[f64; LANES]> {
+    dispatch(layout, isa, rows, bars)
+}
+
+/// The state of eight cells, for whatever vector.
+#[cfg(target_arch = "x86_64")]
+trait Anyhow: CoreRows<Eight> + CoreRows<Avx2> + CoreRows<Avx512> {}
+#[cfg(target_arch = "x86_64")]
+impl<C: CoreRows<Eight> + CoreRows<Avx2> + CoreRows<Avx512>> Anyhow for C {}
+#[cfg(not(target_arch = "x86_64"))]
+trait Anyhow: CoreRows<Eight> {}
+#[cfg(not(target_arch = "x86_64"))]
+impl<C: CoreRows<Eight>> Anyhow for C {}
+
+#[inline]
+fn dispatch(layout: &IndicatorLayout, isa: Isa, cells: &mut impl Anyhow, bars: &EightBars) -> Reading<[f64; LANES]> {
     match isa {
         // SAFETY: the processor has been asked.
         #[cfg(target_arch = "x86_64")]
-        Isa::Avx512 if isa.is_here() => unsafe { avx512(layout, sets, bars) },
+        Isa::Avx512 if isa.is_here() => unsafe { avx512(layout, cells, bars) },
         // SAFETY: as above.
         #[cfg(target_arch = "x86_64")]
-        Isa::Avx2 if isa.is_here() => unsafe { avx2(layout, sets, bars) },
-        _ => portable(layout, sets, bars),
+        Isa::Avx2 if isa.is_here() => unsafe { avx2(layout, cells, bars) },
+        _ => portable(layout, cells, bars),
     }
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f,avx512dq,avx512vl,avx512bw,avx512vpopcntdq,avx2,bmi1,bmi2,lzcnt,popcnt")]
-fn avx512(layout: &IndicatorLayout, sets: &mut [&mut IndicatorSet; LANES], bars: &EightBars) -> Reading<[f64; LANES]> {
-    update::<Avx512>(layout, sets, bars)
+fn avx512(layout: &IndicatorLayout, cells: &mut impl Anyhow, bars: &EightBars) -> Reading<[f64; LANES]> {
+    update::<Avx512>(layout, cells, bars)
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
-fn avx2(layout: &IndicatorLayout, sets: &mut [&mut IndicatorSet; LANES], bars: &EightBars) -> Reading<[f64; LANES]> {
-    update::<Avx2>(layout, sets, bars)
+fn avx2(layout: &IndicatorLayout, cells: &mut impl Anyhow, bars: &EightBars) -> Reading<[f64; LANES]> {
+    update::<Avx2>(layout, cells, bars)
 }
 
 #[inline(never)]
-fn portable(
-    layout: &IndicatorLayout,
-    sets: &mut [&mut IndicatorSet; LANES],
-    bars: &EightBars,
-) -> Reading<[f64; LANES]> {
-    update::<Eight>(layout, sets, bars)
+fn portable(layout: &IndicatorLayout, cells: &mut impl Anyhow, bars: &EightBars) -> Reading<[f64; LANES]> {
+    update::<Eight>(layout, cells, bars)
 }
 
 #[inline(always)]
 fn update<V: Vector>(
     layout: &IndicatorLayout,
-    sets: &mut [&mut IndicatorSet; LANES],
+    cells: &mut impl CoreRows<V>,
     bars: &EightBars,
 ) -> Reading<[f64; LANES]> {
-    // All is read before anything is written: a vector of what has just been stored word by word waits for the stores.
-    let places: [_; LANES] = from_fn(|k| layout.places(bars.i[k]));
-    let arrival = Arrival::<V::F> {
-        price: V::load(&bars.price),
-        volume: V::load(&bars.volume),
-        leaving: IndicatorSet::leaving_of::<V>(&places, |k| &*sets[k]),
-    };
-    for (k, set) in sets.iter_mut().enumerate() {
-        set.enter(places[k], bars.price[k], bars.volume[k]);
-    }
+    let places = layout.places_of(&bars.i);
+    let leaving = cells.admit(&places, &bars.price, &bars.volume);
+    let arrival = Arrival::<V::F> { price: V::load(&bars.price), volume: V::load(&bars.volume), leaving };
     let unknown = [V::splat(f64::NAN); 2];
-    let now = IndicatorSet::step::<V, IndicatorSet>(layout, &mut sets[..], &arrival, unknown).now;
+    let now = IndicatorSet::step::<V>(layout, cells, &arrival, unknown).now;
     Reading {
         line: stored::<V>(now.line),
         signal: stored::<V>(now.signal),

@@ -7,10 +7,17 @@ use std::array::from_fn;
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Eight;
 
+/// A truth as a word.
+#[inline(always)]
+fn all(truth: bool) -> u64 {
+    u64::from(truth).wrapping_neg()
+}
+
 impl Vector for Eight {
     type F = [f64; LANES];
     type B = [u64; LANES];
-    type M = [bool; LANES];
+    /// All bits of a word that holds: what comparisons of vectors give everywhere.
+    type M = [u64; LANES];
 
     #[inline(always)]
     fn splat(x: f64) -> Self::F {
@@ -62,19 +69,19 @@ impl Vector for Eight {
     }
     #[inline(always)]
     fn pick(condition: Self::M, a: Self::F, b: Self::F) -> Self::F {
-        from_fn(|k| if condition[k] { a[k] } else { b[k] })
+        from_fn(|k| f64::from_bits(condition[k] & a[k].to_bits() | !condition[k] & b[k].to_bits()))
     }
     #[inline(always)]
     fn lt(a: Self::F, b: Self::F) -> Self::M {
-        from_fn(|k| a[k] < b[k])
+        from_fn(|k| all(a[k] < b[k]))
     }
     #[inline(always)]
     fn le(a: Self::F, b: Self::F) -> Self::M {
-        from_fn(|k| a[k] <= b[k])
+        from_fn(|k| all(a[k] <= b[k]))
     }
     #[inline(always)]
     fn eq(a: Self::F, b: Self::F) -> Self::M {
-        from_fn(|k| a[k] == b[k])
+        from_fn(|k| all(a[k] == b[k]))
     }
     #[inline(always)]
     fn and(a: Self::M, b: Self::M) -> Self::M {
@@ -90,11 +97,11 @@ impl Vector for Eight {
     }
     #[inline(always)]
     fn always(truth: bool) -> Self::M {
-        [truth; LANES]
+        [all(truth); LANES]
     }
     #[inline(always)]
     fn lanes(a: Self::M) -> u32 {
-        a.iter().enumerate().fold(0, |bits, (k, &a)| bits | u32::from(a) << k)
+        a.iter().enumerate().fold(0, |bits, (k, &a)| bits | (a as u32 & 1) << k)
     }
     #[inline(always)]
     fn words(word: u64) -> Self::B {
@@ -106,7 +113,7 @@ impl Vector for Eight {
     }
     #[inline(always)]
     fn or_if(words: Self::B, condition: Self::M, bits: u64) -> Self::B {
-        from_fn(|k| words[k] | if condition[k] { bits } else { 0 })
+        from_fn(|k| words[k] | condition[k] & bits)
     }
     #[inline(always)]
     fn shift(words: Self::B) -> Self::B {
@@ -118,11 +125,11 @@ impl Vector for Eight {
     }
     #[inline(always)]
     fn has(words: Self::B, mask: u64) -> Self::M {
-        words.map(|word| word & mask == mask)
+        words.map(|word| all(word & mask == mask))
     }
     #[inline(always)]
     fn any(words: Self::B, mask: u64) -> Self::M {
-        words.map(|word| word & mask != 0)
+        words.map(|word| all(word & mask != 0))
     }
     #[inline(always)]
     fn count(words: Self::B) -> Self::B {
@@ -134,11 +141,12 @@ impl Vector for Eight {
     }
     #[inline(always)]
     fn at_least(words: Self::B, n: u64) -> Self::M {
-        words.map(|word| word >= n)
+        // Both are below 2⁶³, and so is their difference.
+        words.map(|word| !((word.wrapping_sub(n) as i64 >> 63) as u64))
     }
     #[inline(always)]
     fn one_more_or_one(words: Self::B, condition: Self::M) -> Self::B {
-        from_fn(|k| if condition[k] { words[k].wrapping_add(1) } else { 1 })
+        from_fn(|k| (words[k] & condition[k]).wrapping_add(1))
     }
     #[inline(always)]
     fn rows_of(lines: &[&Line; LANES]) -> [Self::F; 8] {

@@ -3,7 +3,8 @@
 /// Longest window that lies within a cell.
 pub(crate) const WINDOW: usize = 64;
 
-/// Eight words of a cell, in one cache line: a row of eight such lines is transposed when it is loaded.
+/// Eight words of a cell, in one cache line: a row of eight such lines is transposed when it is loaded. Or a word of each
+/// of eight cells.
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[repr(C, align(64))]
 pub(crate) struct Line(pub(crate) [f64; 8]);

@@ -99,6 +99,22 @@ pub(crate) trait Vector: Copy {
         }
         Self::rows_of(&lines)
     }
+    /// Lines that are rows already: a word of each cell.
+    #[inline(always)]
+    fn lines(lines: &[Line; 8]) -> [Self::F; 8] {
+        let mut rows = [Self::load(&lines[0].0); 8];
+        for k in 1..8 {
+            rows[k] = Self::load(&lines[k].0);
+        }
+        rows
+    }
+    /// Rows into lines that are rows.
+    #[inline(always)]
+    fn put_lines(rows: [Self::F; 8], lines: &mut [Line; 8]) {
+        for k in 0..8 {
+            Self::store(rows[k], &mut lines[k].0);
+        }
+    }
     #[inline(always)]
     fn gt(a: Self::F, b: Self::F) -> Self::M {
         Self::lt(b, a)

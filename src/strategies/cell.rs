@@ -6,8 +6,8 @@ use super::{
     ma_crossover, macd_rsi,
     row::Ripe,
     rsi_trend,
-    sr_breakout::Pivots,
-    traces::{Bits, Far, Traces},
+    sr_breakout::{self, Pivots},
+    traces::{Bits, Far, Past, Traces},
 };
 use crate::{
     config::{PriceMethod, StrategyParams},
@@ -98,19 +98,18 @@ impl Cell {
         }
     }
 
-    /// Asks for the memory of the cell, but not for what its number of bars tells the place of: worth it where a bar for
-    /// it will come soon.
+    /// Asks for the memory of the cell, but not for what its number of bars tells the place of.
     #[inline]
-    pub fn prefetch(&self, layout: &CellLayout) {
+    pub(super) fn prefetch(&self, layout: &CellLayout) {
         prefetch(Some(&self.bars));
         self.traces.lines.iter().for_each(|line| prefetch(Some(line)));
         self.indicators.prefetch(&layout.indicators);
         self.pivots.prefetch();
     }
 
-    /// Asks for the rest of what the next bar needs; the cell's own memory should be there by now.
+    /// Asks for the rest of what the next bar needs.
     #[inline]
-    pub fn prefetch_history(&self, layout: &CellLayout) {
+    pub(super) fn prefetch_history(&self, layout: &CellLayout) {
         self.history.prefetch();
         self.indicators.prefetch_place(&layout.indicators, self.bars);
     }
@@ -133,6 +132,7 @@ impl Cell {
         &self,
         layout: &CellLayout,
         view: &BarView<'_>,
+        past: Past<'_>,
         all: u64,
         on_signal: &mut impl FnMut(Strategy, Candidate),
     ) {
@@ -146,11 +146,11 @@ impl Cell {
                 Strategy::MacdRsi => macd_rsi::candidate(&p.macd_rsi, view, fired),
                 Strategy::MaCrossover => ma_crossover::candidate(&p.ma_crossover, view, fired),
                 Strategy::RsiTrend => {
-                    let sides = [self.traces.bits(Bits::Above), self.traces.bits(Bits::Below)];
+                    let sides = [past.bits(Bits::Above), past.bits(Bits::Below)];
                     rsi_trend::candidate(&p.rsi_trend, view, fired, sides)
                 }
                 Strategy::BollingerBreakout => bollinger_breakout::candidate(&p.bollinger_breakout, view, fired),
-                Strategy::SrBreakout => self.pivots.candidate(&p.sr_breakout, view, fired, self.pivot_bits()),
+                Strategy::SrBreakout => sr_breakout::candidate(&p.sr_breakout, view, fired, past),
                 // Weighs nothing: whoever wants it adds it to what a cell finds.
                 Strategy::Probe => None,
             };

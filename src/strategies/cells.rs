@@ -1,20 +1,77 @@
 //! All cells of a worker, one after the other in memory, and their bars several at a time.
 #![allow(unsafe_code)] // cells that have been seen to be different are borrowed together
 
-use super::{Cell, CellLayout, step};
+use super::{
+    Cell, CellLayout,
+    block::{InRows, Rows},
+    step,
+};
 use crate::{
+    indicators::IndicatorRows,
     lanes::LANES,
     model::{Bar, Candidate, Strategy},
 };
+use std::array::from_fn;
 
 /// Cells that a batch must have for it to be cheaper side by side than one by one.
 const WORTH_IT: usize = 3;
+/// How often eight cells must have come together, since one of them came alone, before they are put in rows: that and the
+/// way back cost as much as what is saved in as many steps.
+const TOGETHER: u32 = 8;
 
-/// The cells of a worker.
+/// Where the state of a cell lies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Seat(u32);
+
+impl Seat {
+    /// With the cell, always.
+    const NONE: Self = Self(u32::MAX >> 1);
+    /// The bit of those whose state lies in the rows of their block.
+    const AWAY: u32 = 1 << 31;
+
+    /// The seat of a lane of a block, whose cells have their state.
+    fn new(block: usize, lane: usize) -> Self {
+        Self((block * LANES + lane) as u32)
+    }
+
+    /// Whether the state lies in the rows of the block.
+    #[inline(always)]
+    fn is_away(self) -> bool {
+        self.0 & Self::AWAY != 0
+    }
+
+    #[inline(always)]
+    fn block(self) -> usize {
+        (self.0 & !Self::AWAY) as usize / LANES
+    }
+
+    #[inline(always)]
+    fn lane(self) -> usize {
+        self.0 as usize % LANES
+    }
+}
+
+/// Eight cells of one timeframe, neighbours in the order in which they were added.
+#[derive(Debug)]
+struct Block {
+    /// How often they came together while they had their state.
+    together: u32,
+    /// By lane: places among the cells.
+    members: [u32; LANES],
+    rows: Rows,
+}
+
+/// The cells of a worker. Each has its state by itself, until eight neighbours of one timeframe come together again and
+/// again: then it lies in rows for as long as they do.
 #[derive(Debug)]
 pub struct Cells {
     /// The first ones are nobody's: they fill the lanes of a batch that has fewer cells.
     cells: Vec<Cell>,
+    /// By place of the cell.
+    seats: Vec<Seat>,
+    blocks: Vec<Block>,
+    /// By timeframe: the places of those who wait for their block to be full.
+    waiting: Vec<Vec<u32>>,
 }
 
 impl Cells {
@@ -24,13 +81,32 @@ impl Cells {
     /// No cells.
     #[must_use]
     pub fn new() -> Self {
-        Self { cells: (0..LANES).map(|_| Cell::nobodys()).collect() }
+        Self {
+            cells: (0..LANES).map(|_| Cell::nobodys()).collect(),
+            seats: vec![Seat::NONE; LANES],
+            blocks: Vec::new(),
+            waiting: Vec::new(),
+        }
     }
 
-    /// Adds a cell and returns its number. Allocates.
-    pub fn add(&mut self, cell: Cell) -> u32 {
+    /// Adds a cell of a timeframe, all of whose cells have this layout, and returns its number. Allocates.
+    pub fn add(&mut self, timeframe: usize, layout: &CellLayout, cell: Cell) -> u32 {
+        let place = self.cells.len();
         self.cells.push(cell);
-        (self.cells.len() - LANES - 1) as u32
+        self.seats.push(Seat::NONE);
+        if IndicatorRows::suit(&layout.indicators) && layout.settled != u64::MAX {
+            self.waiting.resize_with(self.waiting.len().max(timeframe + 1), Vec::new);
+            let waiting = &mut self.waiting[timeframe];
+            waiting.push(place as u32);
+            if let Ok(members) = <[u32; LANES]>::try_from(waiting.as_slice()) {
+                waiting.clear();
+                for (lane, &place) in members.iter().enumerate() {
+                    self.seats[place as usize] = Seat::new(self.blocks.len(), lane);
+                }
+                self.blocks.push(Block { together: 0, members, rows: Rows::new(layout) });
+            }
+        }
+        (place - LANES) as u32
     }
 
     /// How many there are.
@@ -45,28 +121,93 @@ impl Cells {
         self.len() == 0
     }
 
-    /// A cell by its number.
+    /// A cell by its number, with what it knows of its bars and prices; for its whole state see
+    /// [`with_state`](Self::with_state).
     #[inline]
     #[must_use]
     pub fn get(&self, number: u32) -> Option<&Cell> {
         self.cells.get(number as usize + LANES)
     }
 
-    /// A cell by its number.
+    /// A cell by its number, with its state.
+    #[inline]
+    #[must_use]
+    pub fn with_state(&mut self, number: u32) -> Option<&Cell> {
+        self.get_mut(number).map(|cell| &*cell)
+    }
+
+    /// A cell by its number, with its state.
     #[inline]
     #[must_use]
     pub fn get_mut(&mut self, number: u32) -> Option<&mut Cell> {
-        self.cells.get_mut(number as usize + LANES)
+        let place = number as usize + LANES;
+        let seat = *self.seats.get(place)?;
+        if seat.is_away() {
+            self.apart(seat.block());
+        }
+        self.cells.get_mut(place)
     }
 
-    /// All of them.
-    pub fn iter(&self) -> impl Iterator<Item = &Cell> {
-        self.cells.iter().skip(LANES)
-    }
-
-    /// All of them.
+    /// All of them, each with its state.
     pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut Cell> {
+        for block in 0..self.blocks.len() {
+            if self.seats[self.blocks[block].members[0] as usize].is_away() {
+                self.apart(block);
+            }
+        }
         self.cells.iter_mut().skip(LANES)
+    }
+
+    /// How many have their state in rows.
+    #[must_use]
+    pub fn in_rows(&self) -> usize {
+        self.seats.iter().filter(|seat| seat.is_away()).count()
+    }
+
+    /// Bytes held.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        let cells: usize = self.cells.iter().skip(LANES).map(Cell::bytes).sum();
+        let blocks: usize =
+            self.blocks.iter().map(|block| size_of::<Block>() - size_of::<Rows>() + block.rows.bytes()).sum();
+        cells + blocks + self.seats.capacity() * size_of::<Seat>()
+    }
+
+    /// The first lane of a block, or none: a batch that begins there may be a whole one.
+    #[inline]
+    #[must_use]
+    pub fn is_first_of_block(&self, number: u32) -> bool {
+        self.seats.get(number as usize + LANES).is_some_and(|seat| *seat != Seat::NONE && seat.lane() == 0)
+    }
+
+    /// Whether a batch that ends with this cell may be a whole block.
+    #[inline]
+    #[must_use]
+    pub fn is_last_of_block(&self, number: u32) -> bool {
+        self.seats.get(number as usize + LANES).is_none_or(|seat| seat.lane() == LANES - 1)
+    }
+
+    /// Asks for the memory of a cell, but not for what its number of bars tells the place of: worth it where a bar for it
+    /// will come soon. What lies in rows comes in their order, which the processor foresees: nothing is asked for.
+    #[inline]
+    pub fn prefetch(&self, layout: &CellLayout, number: u32) {
+        if let Some(cell) = self.to_ask_for(number) {
+            cell.prefetch(layout);
+        }
+    }
+
+    /// Asks for the rest of what the next bar needs; the cell's own memory should be there by now.
+    #[inline]
+    pub fn prefetch_history(&self, layout: &CellLayout, number: u32) {
+        if let Some(cell) = self.to_ask_for(number) {
+            cell.prefetch_history(layout);
+        }
+    }
+
+    #[inline(always)]
+    fn to_ask_for(&self, number: u32) -> Option<&Cell> {
+        let place = number as usize + LANES;
+        self.seats.get(place).filter(|seat| !seat.is_away()).and_then(|_| self.cells.get(place))
     }
 
     /// Takes one bar of each of at most [`LANES`](Self::LANES) different cells of one layout: by number of the cell. Hands
@@ -82,7 +223,7 @@ impl Cells {
         mut on_signal: impl FnMut(usize, Strategy, Candidate),
     ) {
         let bars = &bars[..bars.len().min(LANES)];
-        if bars.len() >= WORTH_IT && self.side_by_side(layout, bars, &mut on_signal) {
+        if layout.side_by_side && bars.len() >= WORTH_IT && self.side_by_side(layout, bars, &mut on_signal) {
             return;
         }
         for (k, &(number, bar)) in bars.iter().enumerate() {
@@ -101,12 +242,25 @@ impl Cells {
         on_signal: &mut impl FnMut(usize, Strategy, Candidate),
     ) -> bool {
         // What is missing is filled up with the first bar, for cells that are nobody's.
-        let at: [usize; LANES] = std::array::from_fn(|k| bars.get(k).map_or(k, |(n, _)| *n as usize + LANES));
-        let all: [&Bar; LANES] = std::array::from_fn(|k| bars.get(k).unwrap_or(&bars[0]).1);
+        let at: [usize; LANES] = from_fn(|k| bars.get(k).map_or(k, |(n, _)| *n as usize + LANES));
+        let all: [&Bar; LANES] = from_fn(|k| bars.get(k).unwrap_or(&bars[0]).1);
         // What arrives in the order of the cells is seen to be of different ones at a glance.
         let ascending = at.is_sorted_by(|a, b| a < b) && at[LANES - 1] < self.cells.len();
-        let mut cells = if ascending {
+        let block = if ascending { self.whole_block(&at) } else { None };
+        if let Some(block) = block
+            && (self.seats[at[0]].is_away() || self.come_together(layout, block))
+        {
             // SAFETY: ascending numbers are different, and the last of them is that of a cell.
+            let cells = &mut unsafe { self.cells.get_disjoint_unchecked_mut(at) };
+            let rows = &mut self.blocks[block].rows;
+            step::eight(layout, &mut InRows { cells, rows }, &all, LANES, on_signal);
+            return true;
+        }
+        for (number, _) in bars {
+            let _ = self.get_mut(*number);
+        }
+        let mut cells = if ascending {
+            // SAFETY: as above.
             unsafe { self.cells.get_disjoint_unchecked_mut(at) }
         } else {
             let Ok(cells) = self.cells.get_disjoint_mut(at) else { return false };
@@ -118,10 +272,127 @@ impl Cells {
         step::eight(layout, &mut cells, &all, bars.len(), on_signal);
         true
     }
+
+    /// The block that these cells are, in the order of its lanes.
+    #[inline(always)]
+    fn whole_block(&self, at: &[usize; LANES]) -> Option<usize> {
+        let first = self.seats[at[0]];
+        let off = at.iter().enumerate().fold(0, |off, (k, &at)| off | (self.seats[at].0 ^ (first.0 + k as u32)));
+        (off == 0 && first.lane() == 0).then(|| first.block())
+    }
+
+    /// Eight cells that have their state come together once more; whether it lies in rows from now on.
+    fn come_together(&mut self, layout: &CellLayout, block: usize) -> bool {
+        let Block { together, members, rows } = &mut self.blocks[block];
+        *together += 1;
+        let cells = &mut self.cells;
+        if *together < TOGETHER || !members.iter().all(|&at| cells[at as usize].is_settled(layout)) {
+            return false;
+        }
+        for (k, at) in members.iter().map(|&at| at as usize).enumerate() {
+            rows.take(k, &cells[at]);
+            self.seats[at].0 |= Seat::AWAY;
+        }
+        true
+    }
+
+    /// Gives the cells of a block their state back.
+    #[cold]
+    #[inline(never)]
+    fn apart(&mut self, block: usize) {
+        let Block { together, members, rows } = &mut self.blocks[block];
+        *together = 0;
+        for (k, at) in members.iter().map(|&at| at as usize).enumerate() {
+            rows.give(k, &mut self.cells[at]);
+            self.seats[at].0 &= !Seat::AWAY;
+        }
+    }
 }
 
 impl Default for Cells {
     fn default() -> Self {
         Self::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        config::{PriceMethod, StrategyParams},
+        model::{SymbolId, TimeframeId},
+    };
+
+    const LONG: u64 = 2_000;
+
+    fn bar(cell: u64, i: u64) -> Bar {
+        let close = 100.0 + (i as f64 * 0.7 + cell as f64).sin() + ((i / 90) % 7) as f64;
+        let (open, high, low, volume, vwap) = (close, close + 0.5, close - 0.5, (i % 13) as f64, close);
+        let (symbol, timeframe) = (SymbolId(cell as u16), TimeframeId::new(0));
+        Bar { ts: 0, open, high, low, close, volume, vwap, trades: 0, symbol, seq_delta: 0, timeframe }
+    }
+
+    fn cells(layout: &CellLayout, count: usize) -> Cells {
+        let mut cells = Cells::new();
+        for _ in 0..count {
+            cells.add(0, layout, Cell::new(layout, PriceMethod::Ohlc, 1.0, 0));
+        }
+        cells
+    }
+
+    fn give(cells: &mut Cells, layout: &CellLayout, numbers: impl Iterator<Item = u32>, i: u64) -> Vec<(u32, u64)> {
+        let bars: Vec<(u32, Bar)> = numbers.map(|number| (number, bar(u64::from(number), i))).collect();
+        let batch: Vec<(u32, &Bar)> = bars.iter().map(|(number, bar)| (*number, bar)).collect();
+        let mut said = Vec::new();
+        cells.on_bars(layout, &batch, |k, _, candidate| said.push((bars[k].0, candidate.confidence.to_bits())));
+        said
+    }
+
+    fn image(cells: &mut Cells, layout: &CellLayout, number: u32) -> Vec<u8> {
+        let mut image = Vec::new();
+        cells.with_state(number).expect("a cell").write_state(layout, &mut image);
+        image
+    }
+
+    #[test]
+    fn neighbours_that_come_together_lie_in_rows_until_one_comes_alone() {
+        let layout = CellLayout::new(StrategyParams::default(), false).with(crate::lanes::Isa::best());
+        let (mut together, mut alone) = (cells(&layout, 20), cells(&layout, 20));
+        let mut seen = 0;
+        for i in 0..LONG {
+            for first in [0u32, 8, 16] {
+                let block = first..20.min(first + 8);
+                // One that comes before the others of its block.
+                if i == LONG / 2 && first == 8 {
+                    assert_eq!(together.in_rows(), 16);
+                    let mut said = give(&mut together, &layout, 11..12, i);
+                    assert_eq!(together.in_rows(), 8, "its neighbours have their state again");
+                    said.extend(give(&mut together, &layout, block.clone().filter(|k| *k != 11), i));
+                    let mut want: Vec<_> = block.flat_map(|k| give(&mut alone, &layout, k..k + 1, i)).collect();
+                    said.sort_unstable();
+                    want.sort_unstable();
+                    assert_eq!(said, want);
+                    continue;
+                }
+                let said = give(&mut together, &layout, block.clone(), i);
+                let want: Vec<_> = block.flat_map(|k| give(&mut alone, &layout, k..k + 1, i)).collect();
+                assert_eq!(said, want, "bar {i}");
+                seen += said.len();
+            }
+        }
+        assert!(seen > 1_000, "{seen}");
+        assert_eq!((together.in_rows(), alone.in_rows()), (16, 0), "the last four are no block");
+        for number in 0..20 {
+            assert!(image(&mut together, &layout, number) == image(&mut alone, &layout, number), "cell {number}");
+        }
+        assert_eq!(together.in_rows(), 0, "whoever asks for a cell's state finds it there");
+    }
+
+    #[test]
+    fn cells_with_more_indicators_than_the_packed_ones_stay_by_themselves() {
+        let layout = CellLayout::new(StrategyParams::default(), true);
+        let mut cells = cells(&layout, 8);
+        (0..LONG).for_each(|i| drop(give(&mut cells, &layout, 0..8, i)));
+        assert_eq!(cells.in_rows(), 0);
     }
 }

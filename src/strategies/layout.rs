@@ -16,6 +16,8 @@ pub struct CellLayout {
     /// The first bar that cells may take side by side.
     pub(super) settled: u64,
     pub(super) isa: Isa,
+    /// Whether cells are taken side by side where they may be.
+    pub(super) side_by_side: bool,
 }
 
 impl CellLayout {
@@ -42,15 +44,18 @@ impl CellLayout {
         ];
         let enabled = Strategy::ALL.into_iter().zip(runs).filter(|(_, runs)| *runs);
         let enabled = enabled.fold(0, |all, (strategy, _)| all | Fired::ANY.within_all(strategy));
-        Self { params, indicators, reaches, enabled, settled, isa: Isa::best() }
+        let isa = Isa::best();
+        // Eight cells in the sixteen half as wide registers of the oldest x86 take longer than one by one.
+        let side_by_side = isa != Isa::Portable || cfg!(not(target_arch = "x86_64"));
+        Self { params, indicators, reaches, enabled, settled, isa, side_by_side }
     }
 
-    /// The same layout with other instructions than the best, for tests and benches; the processor must have them, else
-    /// it stays with what it has.
+    /// The same layout with other instructions than the best, and cells side by side whether it pays or not, for tests and
+    /// benches; the processor must have the instructions, else it stays with what it has.
     #[must_use]
     pub fn with(mut self, isa: Isa) -> Self {
         if isa.is_here() {
-            self.isa = isa;
+            (self.isa, self.side_by_side) = (isa, true);
         }
         self
     }

@@ -5,14 +5,11 @@
 //! compared without a division and with room for rounding. It says yes a little too often, never no where there is one.
 
 use super::{
-    Cell,
+    block::State,
     row::Row,
     sr_breakout::{RECENT, known},
 };
-use crate::{
-    config::SrParams,
-    lanes::{LANES, Vector},
-};
+use crate::{config::SrParams, lanes::Vector};
 
 /// Relative room for rounding between the level as it is told here and as it is computed: many times what is needed.
 const ROOM: f64 = 1e-9;
@@ -83,19 +80,14 @@ impl<V: Vector> Group<V> {
 pub(super) fn may_break<V: Vector>(
     params: &SrParams,
     row: &Row<V>,
-    cells: &[&mut Cell],
+    cells: &impl State<V>,
     [tops, bottoms]: [V::B; 2],
 ) -> V::M {
     let [price, before, _] = row.change.prices;
     let down = V::le(price, before);
-    let downs = V::lanes(down);
-    let mut lines = [cells[0].pivots.of(downs & 1 != 0); LANES];
-    for (k, (line, cell)) in lines.iter_mut().zip(cells).enumerate() {
-        *line = cell.pivots.of(downs >> k & 1 != 0);
-    }
     let bits = V::to_bits(V::pick(down, V::from_bits(bottoms), V::from_bits(tops)));
     let count = V::count(V::masked(bits, known(params) as u64));
-    let [a, b, c, d, e, f, g, h] = V::rows_of(&lines);
+    let [a, b, c, d, e, f, g, h] = cells.pivots(down);
     // What does not count comes last.
     let [a, b, c, d] =
         [counted::<V>(count, 1, a), counted::<V>(count, 2, b), counted::<V>(count, 3, c), counted::<V>(count, 4, d)];

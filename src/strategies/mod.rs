@@ -6,6 +6,7 @@
 //! Values that are not ready are NaN, so that a condition that reads one is false. Nothing here allocates after a cell
 //! has been made.
 
+mod block;
 mod bollinger_breakout;
 mod cell;
 #[cfg(test)]

@@ -3,7 +3,11 @@
 //! Only pivots are tracked from bar to bar, as bits of a word. The levels themselves are made of them only on the few
 //! bars that could break one: the price moved, the volume is there, and [a level lies](super::levels) where it moved.
 
-use super::{BarView, Findings, Fired, clamp, row::Row, traces::flag};
+use super::{
+    BarView, Findings, Fired, clamp,
+    row::Row,
+    traces::{Bits, Past, flag},
+};
 use crate::{
     config::{MAX_LOOKBACK, SrParams},
     indicators::{BadImage, History, ImageReader, ImageWriter, prefetch_all},
@@ -24,7 +28,7 @@ const MAX_PIVOTS: usize = MAX_LOOKBACK / 3 + 1;
 #[derive(Debug, Clone)]
 pub(super) struct Pivots {
     /// Tops, then bottoms.
-    sides: [Line; 2],
+    pub(super) sides: [Line; 2],
 }
 
 /// A pivot: its price and how many bars ago it was.
@@ -93,61 +97,12 @@ impl Pivots {
         prefetch_all(self);
     }
 
+    /// Puts the price of a top, or of a bottom, before the others; the oldest is forgotten.
     #[inline(always)]
-    pub(super) fn push_top(&mut self, price: f64) {
-        push(&mut self.sides[0], price);
-    }
-
-    #[inline(always)]
-    pub(super) fn push_bottom(&mut self, price: f64) {
-        push(&mut self.sides[1], price);
-    }
-
-    /// The candidate of the best level that the bar breaks; bit k of `highs` and `lows`: bar `i − k` is a pivot.
-    pub(super) fn candidate(
-        &self,
-        params: &SrParams,
-        view: &BarView<'_>,
-        fired: Fired,
-        [highs, lows]: [u128; 2],
-    ) -> Option<Candidate> {
-        let side = fired.sides().next()?;
-        let recent = &self.of(side == Side::Sell).0;
-        let mut bits = if side == Side::Buy { highs } else { lows } & known(params);
-        let tolerance = params.tolerance * view.scale;
-        let mut pivots = [Pivot::default(); MAX_PIVOTS];
-        let mut count = 0;
-        // By price, then by time: the older pivot is further back, and comes later here.
-        while bits != 0 && count < MAX_PIVOTS {
-            let back = bits.trailing_zeros() as usize;
-            bits &= bits - 1;
-            let older = || if side == Side::Buy { view.history.high(back) } else { view.history.low(back) };
-            let price = recent.get(count).copied().unwrap_or_else(older);
-            let mut at = count;
-            while at > 0 && pivots[at - 1].price >= price {
-                pivots[at] = pivots[at - 1];
-                at -= 1;
-            }
-            pivots[at] = Pivot { price, back };
-            count += 1;
-        }
-        let pivots = &pivots[..count];
-
-        let mut best: Option<Breakout> = None;
-        for group in pivots.chunk_by(|a, b| b.price - a.price <= tolerance * b.price) {
-            if group.len() >= params.min_touches
-                && let Some(found) = breakout(params, view, group, tolerance, side)
-                && best.is_none_or(|b| {
-                    let (new, old) = (found.candidate.confidence, b.candidate.confidence);
-                    new > old
-                        || (new == old && found.touches > b.touches)
-                        || (new == old && found.touches == b.touches && found.level < b.level)
-                })
-            {
-                best = Some(found);
-            }
-        }
-        best.map(|b| b.candidate).filter(|c| c.confidence >= params.min_confidence)
+    pub(super) fn push(&mut self, bottom: bool, price: f64) {
+        let Line(prices) = &mut self.sides[usize::from(bottom)];
+        let [a, b, c, d, e, f, g, _] = *prices;
+        *prices = [price, a, b, c, d, e, f, g];
     }
 
     /// Appends the prices of more pivots than are kept: those of the others that count are found in the history.
@@ -173,17 +128,51 @@ impl Pivots {
     }
 }
 
+/// The candidate of the best level that the bar breaks.
+pub(super) fn candidate(params: &SrParams, view: &BarView<'_>, fired: Fired, past: Past<'_>) -> Option<Candidate> {
+    let side = fired.sides().next()?;
+    let Line(recent) = past.pivots(side == Side::Sell);
+    let mut bits = past.bits(if side == Side::Buy { Bits::Highs } else { Bits::Lows }) & known(params);
+    let tolerance = params.tolerance * view.scale;
+    let mut pivots = [Pivot::default(); MAX_PIVOTS];
+    let mut count = 0;
+    // By price, then by time: the older pivot is further back, and comes later here.
+    while bits != 0 && count < MAX_PIVOTS {
+        let back = bits.trailing_zeros() as usize;
+        bits &= bits - 1;
+        let older = || if side == Side::Buy { view.history.high(back) } else { view.history.low(back) };
+        let price = recent.get(count).copied().unwrap_or_else(older);
+        let mut at = count;
+        while at > 0 && pivots[at - 1].price >= price {
+            pivots[at] = pivots[at - 1];
+            at -= 1;
+        }
+        pivots[at] = Pivot { price, back };
+        count += 1;
+    }
+    let pivots = &pivots[..count];
+
+    let mut best: Option<Breakout> = None;
+    for group in pivots.chunk_by(|a, b| b.price - a.price <= tolerance * b.price) {
+        if group.len() >= params.min_touches
+            && let Some(found) = breakout(params, view, group, tolerance, side)
+            && best.is_none_or(|b| {
+                let (new, old) = (found.candidate.confidence, b.candidate.confidence);
+                new > old
+                    || (new == old && found.touches > b.touches)
+                    || (new == old && found.touches == b.touches && found.level < b.level)
+            })
+        {
+            best = Some(found);
+        }
+    }
+    best.map(|b| b.candidate).filter(|c| c.confidence >= params.min_confidence)
+}
+
 /// The bits of the pivots that count.
 #[inline(always)]
 pub(super) fn known(params: &SrParams) -> u128 {
     (1u128 << (params.lookback + 1)) - 1
-}
-
-/// Puts a price before the others; the oldest is forgotten.
-#[inline(always)]
-fn push(Line(prices): &mut Line, price: f64) {
-    let [a, b, c, d, e, f, g, _] = *prices;
-    *prices = [price, a, b, c, d, e, f, g];
 }
 
 /// The breakout through the level that a group of touches (by ascending price) makes, if the bar makes one.

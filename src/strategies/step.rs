@@ -5,14 +5,16 @@
 #![allow(unsafe_code)] // a function for some processors is called once these are known to be there
 
 use super::{
-    BarView, Cell, CellLayout, Findings, Fired, bollinger_breakout,
+    BarView, Cell, CellLayout, Findings, Fired,
+    block::State,
+    bollinger_breakout,
     levels::may_break,
     ma_crossover, macd_rsi,
     row::{Ripe, Row},
     rsi_trend::RsiTrend,
     sr_breakout,
     swing::SwingPoints,
-    traces::{Far, flag},
+    traces::{Far, Past, flag},
 };
 #[cfg(target_arch = "x86_64")]
 use crate::lanes::{Avx2, Avx512};
@@ -65,15 +67,27 @@ fn step_one(layout: &CellLayout, cell: &mut Cell, bar: &Bar, on_signal: &mut imp
         ripe: Cell::ripe(layout, i),
         far,
     };
-    conclude::<One>(layout, &mut [cell], &[bar], 1, &row, |_, strategy, candidate| on_signal(strategy, candidate));
+    let on_signal = |_, strategy, candidate| on_signal(strategy, candidate);
+    conclude::<One>(layout, &mut [cell], &[bar], 1, &row, on_signal);
 }
+
+/// The state of eight cells, for whatever vector.
+#[cfg(target_arch = "x86_64")]
+pub(super) trait AnyState: State<Eight> + State<Avx2> + State<Avx512> {}
+#[cfg(target_arch = "x86_64")]
+impl<S: State<Eight> + State<Avx2> + State<Avx512>> AnyState for S {}
+/// The state of eight cells, for whatever vector.
+#[cfg(not(target_arch = "x86_64"))]
+pub(super) trait AnyState: State<Eight> {}
+#[cfg(not(target_arch = "x86_64"))]
+impl<S: State<Eight>> AnyState for S {}
 
 /// One bar of each of eight [settled](Cell::is_settled) cells of a layout, of which the first `count` are real; hands each
 /// signal to `on_signal` with the number of its cell, in the order of cells and strategies.
 #[inline]
 pub(super) fn eight(
     layout: &CellLayout,
-    cells: &mut [&mut Cell; LANES],
+    cells: &mut impl AnyState,
     bars: &[&Bar; LANES],
     count: usize,
     mut on_signal: impl FnMut(usize, Strategy, Candidate),
@@ -93,7 +107,7 @@ pub(super) fn eight(
 #[target_feature(enable = "avx512f,avx512dq,avx512vl,avx512bw,avx512vpopcntdq,avx2,bmi1,bmi2,lzcnt,popcnt")]
 fn eight_avx512(
     layout: &CellLayout,
-    cells: &mut [&mut Cell; LANES],
+    cells: &mut impl AnyState,
     bars: &[&Bar; LANES],
     count: usize,
     on_signal: &mut impl FnMut(usize, Strategy, Candidate),
@@ -105,7 +119,7 @@ fn eight_avx512(
 #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
 fn eight_avx2(
     layout: &CellLayout,
-    cells: &mut [&mut Cell; LANES],
+    cells: &mut impl AnyState,
     bars: &[&Bar; LANES],
     count: usize,
     on_signal: &mut impl FnMut(usize, Strategy, Candidate),
@@ -116,7 +130,7 @@ fn eight_avx2(
 #[inline(never)]
 fn eight_portable(
     layout: &CellLayout,
-    cells: &mut [&mut Cell; LANES],
+    cells: &mut impl AnyState,
     bars: &[&Bar; LANES],
     count: usize,
     on_signal: &mut impl FnMut(usize, Strategy, Candidate),
@@ -127,37 +141,35 @@ fn eight_portable(
 #[inline(always)]
 fn step_eight<V: Vector>(
     layout: &CellLayout,
-    cells: &mut [&mut Cell; LANES],
+    cells: &mut impl State<V>,
     bars: &[&Bar; LANES],
     count: usize,
     on_signal: &mut impl FnMut(usize, Strategy, Candidate),
 ) {
-    // All is read before anything is written: a vector of what has just been stored word by word waits for the stores.
-    let i: [u64; LANES] = from_fn(|k| cells[k].bars);
-    let places: [_; LANES] = from_fn(|k| layout.indicators.places(i[k]));
-    let price = V::load(&from_fn(|k| cells[k].price_of(bars[k])));
-    let volume = V::load(&from_fn(|k| bars[k].volume));
-    let (high, low) = (V::load(&from_fn(|k| bars[k].high)), V::load(&from_fn(|k| bars[k].low)));
-    let scale = V::load(&from_fn(|k| cells[k].price_scale));
-    let leaving = IndicatorSet::leaving_of::<V>(&places, |k| &cells[k].indicators);
-    for (k, (cell, bar)) in cells.iter_mut().zip(bars).enumerate() {
-        let price = cell.price_of(bar);
+    let i: [u64; LANES] = from_fn(|k| cells.cell(k).bars);
+    let price: [f64; LANES] = from_fn(|k| cells.cell(k).price_of(bars[k]));
+    let volume: [f64; LANES] = from_fn(|k| bars[k].volume);
+    let leaving = cells.admit(&layout.indicators.places_of(&i), &price, &volume);
+    for k in 0..LANES {
+        let (cell, bar) = (cells.cell_mut(k), bars[k]);
         cell.bars = i[k] + 1;
-        cell.history.push(price, bar.high, bar.low, bar.volume);
-        cell.indicators.enter(places[k], price, bar.volume);
+        cell.history.push(price[k], bar.high, bar.low, bar.volume);
     }
-    let arrival = Arrival::<V::F> { price, volume, leaving };
     let mut third_rsi = [[f64::NAN; LANES]; 2];
     if layout.indicators.has_rest() {
-        for (k, cell) in cells.iter_mut().enumerate().take(count) {
+        for k in 0..count {
+            let cell = cells.cell_mut(k);
             [third_rsi[0][k], third_rsi[1][k]] = cell.indicators.rest(&layout.indicators, i[k], &cell.history);
         }
     }
     let third_rsi = [V::load(&third_rsi[0]), V::load(&third_rsi[1])];
-    let change = IndicatorSet::step::<V, Cell>(&layout.indicators, &mut cells[..], &arrival, third_rsi);
+    let arrival = Arrival::<V::F> { price: V::load(&price), volume: V::load(&volume), leaving };
+    let change = IndicatorSet::step::<V>(&layout.indicators, cells, &arrival, third_rsi);
+    let scale = V::load(&from_fn(|k| cells.cell(k).price_scale));
+    let (high, low) = (V::load(&from_fn(|k| bars[k].high)), V::load(&from_fn(|k| bars[k].low)));
     let all = V::always(true);
     let row = Row::<V> {
-        volume_ratio: V::div(volume, change.now.volume),
+        volume_ratio: V::div(arrival.volume, change.now.volume),
         change,
         high,
         low,
@@ -165,14 +177,14 @@ fn step_eight<V: Vector>(
         ripe: Ripe { swings: all, trend: all, bands: all, levels: all },
         far: Far::default(),
     };
-    conclude::<V>(layout, &mut cells[..], &bars[..], count, &row, on_signal);
+    conclude::<V>(layout, cells, &bars[..], count, &row, on_signal);
 }
 
 /// The strategies' part: finds which conditions hold, remembers what the next bar needs, makes the candidates.
 #[inline(always)]
 fn conclude<V: Vector>(
     layout: &CellLayout,
-    cells: &mut [&mut Cell],
+    cells: &mut impl State<V>,
     bars: &[&Bar],
     count: usize,
     row: &Row<V>,
@@ -194,20 +206,20 @@ fn conclude<V: Vector>(
     V::store_words(found, &mut words);
     let seen = Seen::new(row);
     for_each_lane(fired, |k| {
-        let cell = &*cells[k];
-        let view = seen.view(k, layout, cell, bars[k]);
-        cell.weigh(layout, &view, words[k], &mut |strategy, candidate| on_signal(k, strategy, candidate));
+        let (cell, past) = (cells.cell(k), cells.past(k));
+        let view = seen.view(k, layout, cell, past, bars[k]);
+        cell.weigh(layout, &view, past, words[k], &mut |strategy, candidate| on_signal(k, strategy, candidate));
     });
 }
 
 /// What has been found, and the histories of tops and bottoms.
 #[inline(always)]
-fn find<V: Vector>(layout: &CellLayout, cells: &mut [&mut Cell], row: &Row<V>) -> (V::B, [V::B; 2]) {
+fn find<V: Vector>(layout: &CellLayout, cells: &mut impl State<V>, row: &Row<V>) -> (V::B, [V::B; 2]) {
     let p = &layout.params;
     let mut findings = Findings::<V>::none();
-    let [high_1, high_2, high_3, low_1, low_2, low_3, lows, highs] = V::rows(cells, |c| &c.traces.lines[0]);
-    let points = V::rows(cells, |c| &c.traces.lines[1]);
-    let [within, trend_above, trend_below, above, below, tops, bottoms, flags] = V::rows(cells, |c| &c.traces.lines[2]);
+    let [high_1, high_2, high_3, low_1, low_2, low_3, lows, highs] = cells.traces(0);
+    let points = cells.traces(1);
+    let [within, trend_above, trend_below, above, below, tops, bottoms, flags] = cells.traces(2);
     let (mut within, mut flags) = (V::to_bits(within), V::to_bits(flags));
 
     let mut swings = SwingPoints::<V> { points, lows: V::to_bits(lows), highs: V::to_bits(highs) };
@@ -239,18 +251,12 @@ fn find<V: Vector>(layout: &CellLayout, cells: &mut [&mut Cell], row: &Row<V>) -
     let tops = V::or_if(V::shift(V::to_bits(tops)), is_top, 1 << sr_breakout::PIVOT_LAG);
     let bottoms = V::or_if(V::shift(V::to_bits(bottoms)), is_bottom, 1 << sr_breakout::PIVOT_LAG);
 
-    for_each_lane(V::lanes(is_top), |k| {
-        let cell = &mut *cells[k];
-        cell.pivots.push_top(cell.traces.lines[0].0[2]);
-    });
-    for_each_lane(V::lanes(is_bottom), |k| {
-        let cell = &mut *cells[k];
-        cell.pivots.push_bottom(cell.traces.lines[0].0[5]);
-    });
+    cells.push_pivots(false, is_top, high_3);
+    cells.push_pivots(true, is_bottom, low_3);
     let (swing_lows, swing_highs) = (V::from_bits(swings.lows), V::from_bits(swings.highs));
     let recent = [row.high, high_1, high_2, row.low, low_1, low_2, swing_lows, swing_highs];
-    V::put_rows(cells, recent, |c| &mut c.traces.lines[0]);
-    V::put_rows(cells, swings.points, |c| &mut c.traces.lines[1]);
+    cells.put_traces(0, recent);
+    cells.put_traces(1, swings.points);
     let bits = [
         V::from_bits(within),
         V::from_bits(trend.trend_above),
@@ -261,7 +267,7 @@ fn find<V: Vector>(layout: &CellLayout, cells: &mut [&mut Cell], row: &Row<V>) -
         V::from_bits(bottoms),
         V::from_bits(flags),
     ];
-    V::put_rows(cells, bits, |c| &mut c.traces.lines[2]);
+    cells.put_traces(2, bits);
     (findings.0, [tops, bottoms])
 }
 
@@ -318,7 +324,7 @@ impl Seen {
     }
 
     #[inline(always)]
-    fn view<'a>(&self, k: usize, layout: &CellLayout, cell: &'a Cell, bar: &Bar) -> BarView<'a> {
+    fn view<'a>(&self, k: usize, layout: &CellLayout, cell: &'a Cell, past: Past<'a>, bar: &Bar) -> BarView<'a> {
         let v = &self.values;
         let nan = f64::NAN;
         let i = cell.bars - 1;
@@ -326,7 +332,7 @@ impl Seen {
             i,
             scale: cell.price_scale,
             history: &cell.history,
-            recent: cell.indicators.recent_prices(&layout.indicators, i),
+            recent: past.recent_prices(layout, i),
             high: bar.high,
             low: bar.low,
             prices: [v[0][k], v[1][k], v[2][k]],

@@ -1,8 +1,9 @@
 //! What the strategies remember of a cell from bar to bar.
 
+use super::{Cell, CellLayout, block::Rows};
 use crate::{
     config::StrategyParams,
-    indicators::{BadImage, ImageReader, ImageWriter},
+    indicators::{BadImage, ImageReader, ImageWriter, RecentPrices},
     lanes::{Line, Vector},
 };
 
@@ -112,6 +113,41 @@ pub(super) struct Far {
     pub(super) within: u64,
     pub(super) trend_above: u64,
     pub(super) trend_below: u64,
+}
+
+/// What the candidates of a cell look back at, beside its history, wherever it lies.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Past<'a> {
+    Cell(&'a Cell),
+    /// A lane of eight cells that lie in rows; nothing of theirs is looked at further back than 64 bars.
+    Rows(&'a Rows, usize),
+}
+
+impl<'a> Past<'a> {
+    /// A history, 128 bars long.
+    pub(super) fn bits(self, which: Bits) -> u128 {
+        match self {
+            Self::Cell(cell) => cell.traces.bits(which),
+            Self::Rows(rows, k) => u128::from(rows.bits(k, which)),
+        }
+    }
+
+    /// The prices of the newest tops, or bottoms.
+    pub(super) fn pivots(self, bottoms: bool) -> Line {
+        match self {
+            Self::Cell(cell) => *cell.pivots.of(bottoms),
+            Self::Rows(rows, k) => rows.pivots(k, bottoms),
+        }
+    }
+
+    /// The newest prices, up to that of bar `i`.
+    #[inline(always)]
+    pub(super) fn recent_prices(self, layout: &CellLayout, i: u64) -> RecentPrices<'a> {
+        match self {
+            Self::Cell(cell) => cell.indicators.recent_prices(&layout.indicators, i),
+            Self::Rows(rows, k) => rows.recent_prices(layout, k, i),
+        }
+    }
 }
 
 impl Traces {

@@ -7,8 +7,10 @@ use crate::{
     strategies::{CellLayout, Cells},
 };
 
-/// Messages of a window: two full rows of cells, and not more than the innermost cache has room for the cells of.
+/// Messages of a window: two full rows of cells, and not many more than the innermost cache has room for the cells of.
 pub(super) const WINDOW: usize = 16;
+/// Messages at most, where the last of them are of cells that it would be a loss to take apart.
+const LONGEST: usize = 2 * WINDOW;
 
 /// The number of a cell that there is none of.
 const NONE: u32 = u32::MAX;
@@ -27,12 +29,12 @@ struct Row {
 pub(super) struct Window {
     messages: Vec<BarMessage>,
     /// The cell of each message that is a bar.
-    cells: [u32; WINDOW],
+    cells: [u32; LONGEST],
     evaluated: usize,
     sent: usize,
     /// Bit k of each: strategy k gave the candidate that lies below.
-    fired: [u8; WINDOW],
-    candidates: Box<[[Candidate; Strategy::COUNT]; WINDOW]>,
+    fired: [u8; LONGEST],
+    candidates: Box<[[Candidate; Strategy::COUNT]; LONGEST]>,
     /// By timeframe.
     rows: Vec<Row>,
 }
@@ -52,12 +54,12 @@ impl Window {
     pub(super) fn new(timeframes: usize) -> Self {
         let nothing = Candidate { kind: SignalKind::GoldenCross, side: Side::Buy, confidence: 0.0, factors: [0.0; 5] };
         Self {
-            messages: Vec::with_capacity(WINDOW),
-            cells: [NONE; WINDOW],
+            messages: Vec::with_capacity(LONGEST),
+            cells: [NONE; LONGEST],
             evaluated: 0,
             sent: 0,
-            fired: [0; WINDOW],
-            candidates: Box::new([[nothing; Strategy::COUNT]; WINDOW]),
+            fired: [0; LONGEST],
+            candidates: Box::new([[nothing; Strategy::COUNT]; LONGEST]),
             rows: vec![Row::default(); timeframes],
         }
     }
@@ -69,14 +71,18 @@ impl Window {
     }
 
     /// Takes what waits, up to a [barrier](is_barrier), when everything before has been sent; false where nothing does.
+    /// When it has enough, it ends with a bar whose cell `ends` a block.
     #[inline]
-    pub(super) fn refill(&mut self, inlet: &mut Inlet<BarMessage>) -> bool {
+    pub(super) fn refill(&mut self, inlet: &mut Inlet<BarMessage>, mut ends: impl FnMut(&Bar) -> bool) -> bool {
         let messages = &mut self.messages;
         messages.clear();
         (self.evaluated, self.sent) = (0, 0);
-        let taken = inlet.drain_while(WINDOW, |message| {
+        let taken = inlet.drain_while(LONGEST, |message| {
             messages.push(message);
-            !is_barrier(&message)
+            match &message {
+                BarMessage::Bar(bar) => messages.len() < WINDOW || !ends(bar),
+                BarMessage::Control(_) => !is_barrier(&message),
+            }
         });
         taken > 0
     }
@@ -103,6 +109,10 @@ impl Window {
                     }
                     self.cells[k] = cell;
                     let timeframe = bar.timeframe.index();
+                    // A block's bars are not taken with others before them, which would take it apart.
+                    if cells.is_first_of_block(cell) {
+                        self.compute(cells, layouts, timeframe);
+                    }
                     let row = &mut self.rows[timeframe];
                     (row.cells[row.count], row.messages[row.count]) = (cell, k as u8);
                     row.count += 1;

@@ -157,9 +157,8 @@ impl WorkerAgent {
     }
 
     fn tell_memory(&self) {
-        let cells: usize = self.cells.iter().map(Cell::bytes).sum();
         if let Some(gauge) = self.memory.cells.get(self.index) {
-            gauge.set((cells + self.index_of.capacity() * size_of::<u32>()) as u64);
+            gauge.set((self.cells.bytes() + self.index_of.capacity() * size_of::<u32>()) as u64);
         }
     }
 
@@ -180,7 +179,7 @@ impl WorkerAgent {
                 _ => Rows::None,
             };
             let cell = Cell::new(&self.layouts[index], spec.method, spec.price_scale, spec.buffer_size);
-            self.index_of.push(self.cells.add(cell));
+            self.index_of.push(self.cells.add(index, &self.layouts[index], cell));
             let shortest = asset.cells.iter().position(|cell| cell.enabled) == Some(index);
             let probe = self.plan.probe && shortest;
             self.owners.push(Owner { rows, probe, unsettled: 0, symbol: id, timeframe });
@@ -235,7 +234,7 @@ impl WorkerAgent {
         while count < max
             && let Some(index) = self.sweep.take_next()
         {
-            save_cell(saver, &self.layouts, &self.owners[index], self.cells.get(index as u32))?;
+            save_cell(saver, &self.layouts, &self.owners[index], self.cells.with_state(index as u32))?;
             count += 1;
         }
         if !self.sweep.is_on() {
@@ -250,7 +249,7 @@ impl WorkerAgent {
         if self.sweep.needs(index)
             && let Some(saver) = &mut self.saver
         {
-            save_cell(saver, &self.layouts, &self.owners[index], self.cells.get(index as u32))?;
+            save_cell(saver, &self.layouts, &self.owners[index], self.cells.with_state(index as u32))?;
             if !self.sweep.is_on() {
                 saver.end();
             }
@@ -292,7 +291,12 @@ impl WorkerAgent {
     /// come next, the cells are asked for before this window is computed, and what only they can tell after that.
     #[inline]
     fn refill(&mut self) -> Result<bool, StateError> {
-        if !self.window.refill(&mut self.inlet) {
+        let (index_of, cells, columns) = (&self.index_of, &self.cells, self.layouts.len());
+        let ends = |bar: &Bar| {
+            let number = index_of.get(bar.symbol.index() * columns + bar.timeframe.index());
+            number.is_none_or(|&number| cells.is_last_of_block(number))
+        };
+        if !self.window.refill(&mut self.inlet, ends) {
             self.ahead = 0;
             return Ok(false);
         }
@@ -407,18 +411,17 @@ struct Finder<'a> {
 
 impl Finder<'_> {
     #[inline]
-    fn cell(&self, message: &BarMessage) -> Option<(&Cell, &CellLayout)> {
+    fn cell(&self, message: &BarMessage) -> Option<(u32, &CellLayout)> {
         let BarMessage::Bar(bar) = message else { return None };
         let place = bar.symbol.index() * self.layouts.len() + bar.timeframe.index();
-        let cell = self.index_of.get(place).and_then(|&number| self.cells.get(number))?;
-        Some((cell, &self.layouts[bar.timeframe.index()]))
+        self.index_of.get(place).map(|&number| (number, &self.layouts[bar.timeframe.index()]))
     }
 
     /// Asks for its memory.
     #[inline]
     fn ask(&self, message: &BarMessage) {
         if let Some((cell, layout)) = self.cell(message) {
-            cell.prefetch(layout);
+            self.cells.prefetch(layout, cell);
         }
     }
 
@@ -426,7 +429,7 @@ impl Finder<'_> {
     #[inline]
     fn ask_history(&self, message: &BarMessage) {
         if let Some((cell, layout)) = self.cell(message) {
-            cell.prefetch_history(layout);
+            self.cells.prefetch_history(layout, cell);
         }
     }
 }

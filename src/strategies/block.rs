@@ -1,0 +1,204 @@
+//! Eight cells of a timeframe that get their bars together: their state in rows, word by word, the cells side by side.
+//!
+//! A step reads and writes rows as they lie in memory; of cells that lie each by itself, it transposes every line on the
+//! way in and out. A bar of one cell alone would touch a line of memory for every word, and so the cells are given their
+//! state back when one of them comes alone.
+
+use super::{
+    Cell, CellLayout,
+    traces::{Bits, Past},
+};
+use crate::{
+    indicators::{CoreRows, IndicatorRows, Places, RecentPrices},
+    lanes::{LANES, Line, Vector},
+};
+
+/// The state of eight cells in rows; what a cell keeps by itself even so is the number of its bars, and its history.
+#[derive(Debug)]
+#[repr(C, align(64))]
+pub(super) struct Rows {
+    /// The words of the lines of each cell's traces.
+    traces: [[Line; LANES]; 3],
+    /// Prices of the newest tops and bottoms.
+    pivots: [[Line; LANES]; 2],
+    indicators: IndicatorRows,
+}
+
+impl Rows {
+    /// Room for eight cells of this layout. Allocates.
+    pub(super) fn new(layout: &CellLayout) -> Self {
+        let nothing = [Line::NAN; LANES];
+        Self { traces: [nothing; 3], pivots: [nothing; 2], indicators: IndicatorRows::new(&layout.indicators) }
+    }
+
+    /// Takes over the state of a cell.
+    pub(super) fn take(&mut self, k: usize, cell: &Cell) {
+        let lines = cell.traces.lines.iter().chain(&cell.pivots.sides);
+        for (rows, line) in self.traces.iter_mut().chain(&mut self.pivots).zip(lines) {
+            rows.iter_mut().zip(line.0).for_each(|(row, word)| row.0[k] = word);
+        }
+        self.indicators.take(k, &cell.indicators);
+    }
+
+    /// Gives the state of a cell back.
+    pub(super) fn give(&self, k: usize, cell: &mut Cell) {
+        let lines = cell.traces.lines.iter_mut().chain(&mut cell.pivots.sides);
+        for (rows, line) in self.traces.iter().chain(&self.pivots).zip(lines) {
+            line.0.iter_mut().zip(rows).for_each(|(word, row)| *word = row.0[k]);
+        }
+        self.indicators.give(k, &mut cell.indicators);
+    }
+
+    /// A history of cell `k`.
+    pub(super) fn bits(&self, k: usize, which: Bits) -> u64 {
+        self.traces[2][which as usize].0[k].to_bits()
+    }
+
+    /// The newest tops of cell `k`, or bottoms.
+    pub(super) fn pivots(&self, k: usize, bottoms: bool) -> Line {
+        Line(self.pivots[usize::from(bottoms)].map(|row| row.0[k]))
+    }
+
+    /// The newest prices of cell `k`, up to that of bar `i`.
+    #[inline(always)]
+    pub(super) fn recent_prices(&self, layout: &CellLayout, k: usize, i: u64) -> RecentPrices<'_> {
+        self.indicators.recent_prices(&layout.indicators, k, i)
+    }
+
+    /// Bytes held.
+    pub(super) fn bytes(&self) -> usize {
+        size_of::<Self>() + self.indicators.bytes()
+    }
+}
+
+/// The cells of a step, wherever their state lies.
+pub(super) trait State<V: Vector>: CoreRows<V> {
+    fn cell(&self, k: usize) -> &Cell;
+    fn cell_mut(&mut self, k: usize) -> &mut Cell;
+    /// The words of a line of the traces.
+    fn traces(&self, line: usize) -> [V::F; 8];
+    fn put_traces(&mut self, line: usize, rows: [V::F; 8]);
+    /// Puts the price of a top, or of a bottom, before the others, where there is a new one.
+    fn push_pivots(&mut self, bottoms: bool, new: V::M, price: V::F);
+    /// The newest bottoms where the condition holds, else the newest tops.
+    fn pivots(&self, bottoms: V::M) -> [V::F; 8];
+    /// What the candidates of a cell look back at.
+    fn past(&self, k: usize) -> Past<'_>;
+}
+
+/// Each by itself.
+impl<V: Vector, const N: usize> State<V> for [&mut Cell; N] {
+    #[inline(always)]
+    fn cell(&self, k: usize) -> &Cell {
+        self[k]
+    }
+    #[inline(always)]
+    fn cell_mut(&mut self, k: usize) -> &mut Cell {
+        self[k]
+    }
+    #[inline(always)]
+    fn traces(&self, line: usize) -> [V::F; 8] {
+        V::rows(self, |cell| &cell.traces.lines[line])
+    }
+    #[inline(always)]
+    fn put_traces(&mut self, line: usize, rows: [V::F; 8]) {
+        V::put_rows(self, rows, |cell| &mut cell.traces.lines[line]);
+    }
+    #[inline(always)]
+    fn push_pivots(&mut self, bottoms: bool, new: V::M, price: V::F) {
+        let mut lanes = V::lanes(new);
+        if lanes == 0 {
+            return;
+        }
+        let mut prices = [0.0; LANES];
+        V::store(price, &mut prices);
+        while lanes != 0 {
+            let k = lanes.trailing_zeros() as usize;
+            self[k].pivots.push(bottoms, prices[k]);
+            lanes &= lanes - 1;
+        }
+    }
+    #[inline(always)]
+    fn pivots(&self, bottoms: V::M) -> [V::F; 8] {
+        let bottoms = V::lanes(bottoms);
+        let mut lines = [self[0].pivots.of(bottoms & 1 != 0); LANES];
+        for (k, (line, cell)) in lines.iter_mut().zip(self.iter()).enumerate() {
+            *line = cell.pivots.of(bottoms >> k & 1 != 0);
+        }
+        V::rows_of(&lines)
+    }
+    #[inline(always)]
+    fn past(&self, k: usize) -> Past<'_> {
+        Past::Cell(self[k])
+    }
+}
+
+/// Eight cells whose state lies in rows.
+pub(super) struct InRows<'a, 'c> {
+    pub(super) cells: &'a mut [&'c mut Cell; LANES],
+    pub(super) rows: &'a mut Rows,
+}
+
+impl<V: Vector> CoreRows<V> for InRows<'_, '_> {
+    #[inline(always)]
+    fn admit(&mut self, places: &Places, price: &[f64; LANES], volume: &[f64; LANES]) -> [V::F; 2] {
+        CoreRows::<V>::admit(&mut self.rows.indicators, places, price, volume)
+    }
+    #[inline(always)]
+    fn line(&self, line: usize) -> [V::F; 8] {
+        CoreRows::<V>::line(&self.rows.indicators, line)
+    }
+    #[inline(always)]
+    fn put_line(&mut self, line: usize, rows: [V::F; 8]) {
+        CoreRows::<V>::put_line(&mut self.rows.indicators, line, rows);
+    }
+    #[inline(always)]
+    fn squares(&self, n: usize, mean: V::F) -> V::F {
+        CoreRows::<V>::squares(&self.rows.indicators, n, mean)
+    }
+}
+
+impl<V: Vector> State<V> for InRows<'_, '_> {
+    #[inline(always)]
+    fn cell(&self, k: usize) -> &Cell {
+        self.cells[k]
+    }
+    #[inline(always)]
+    fn cell_mut(&mut self, k: usize) -> &mut Cell {
+        self.cells[k]
+    }
+    #[inline(always)]
+    fn traces(&self, line: usize) -> [V::F; 8] {
+        V::lines(&self.rows.traces[line])
+    }
+    #[inline(always)]
+    fn put_traces(&mut self, line: usize, rows: [V::F; 8]) {
+        V::put_lines(rows, &mut self.rows.traces[line]);
+    }
+    #[inline(always)]
+    fn push_pivots(&mut self, bottoms: bool, new: V::M, price: V::F) {
+        if !V::some(new) {
+            return;
+        }
+        let rows = &mut self.rows.pivots[usize::from(bottoms)];
+        let mut before = price;
+        for row in rows {
+            let here = V::load(&row.0);
+            V::store(V::pick(new, before, here), &mut row.0);
+            before = here;
+        }
+    }
+    #[inline(always)]
+    fn pivots(&self, bottoms: V::M) -> [V::F; 8] {
+        let [tops, lows] = &self.rows.pivots;
+        let (mut rows, lows) = (V::lines(tops), V::lines(lows));
+        for k in 0..LANES {
+            rows[k] = V::pick(bottoms, lows[k], rows[k]);
+        }
+        rows
+    }
+    #[inline(always)]
+    fn past(&self, k: usize) -> Past<'_> {
+        Past::Rows(self.rows, k)
+    }
+}
