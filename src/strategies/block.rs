@@ -177,9 +177,7 @@ impl<V: Vector> State<V> for InRows<'_, '_> {
     }
     #[inline(always)]
     fn push_pivots(&mut self, bottoms: bool, new: V::M, price: V::F) {
-        if !V::some(new) {
-            return;
-        }
+        // Some lane has one on most bars: nobody could foresee whether none has.
         let rows = &mut self.rows.pivots[usize::from(bottoms)];
         let mut before = price;
         for row in rows {
