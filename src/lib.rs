@@ -53,9 +53,9 @@
 //! of one timeframe are computed eight at a time ([`lanes`]), with the widest vectors the processor has; the messages
 //! leave in the order of the bars. A cell's state lies together, so that a lone bar costs few cache lines, and is transposed
 //! when eight are loaded; that of eight neighbours who come together again and again is moved into rows, word by word,
-//! where nothing need be transposed, until one of them comes alone. Nothing is fused or reassociated: every number of
-//! lanes, either layout and every set of instructions give the same bits. *Cost:* the formulas are written in operations
-//! of a trait, `add(a, b)` instead of `a + b`.
+//! where nothing need be transposed, until one or two of them come without the others again and again. Nothing is fused or
+//! reassociated: every number of lanes, either layout and every set of instructions give the same bits. *Cost:* the
+//! formulas are written in operations of a trait, `add(a, b)` instead of `a + b`.
 //!
 //! **Threads wait for what they need.** An idle thread spins, yields, then parks in one `poll(2)` over its rings' wake-up
 //! and its agents' sockets. On few cores, where all agents share a thread, it parks at once, and the reader asks for more

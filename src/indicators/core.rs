@@ -89,6 +89,8 @@ pub(crate) struct Arrival<F> {
 
 /// The state of cells that take a bar side by side, wherever it lies, as rows: a value of each.
 pub(crate) trait CoreRows<V: Vector> {
+    /// Bit k: lane k has a bar. What is done in the others leaves nothing behind.
+    fn present(&self) -> u8;
     /// Puts the values of the newest bars into the windows; what they push out.
     fn admit(&mut self, places: &Places, price: &[f64; LANES], volume: &[f64; LANES]) -> [V::F; 2];
     /// The words of a line of the core.

@@ -1,10 +1,12 @@
 //! The packed indicators of eight cells that get their bars together: stored word by word, the cells side by side.
 //!
 //! A step then reads and writes rows as they lie in memory, where [`IndicatorSet`] has eight cells transposed on the way
-//! in and out. In return a bar of one cell alone would touch a cache line for every word: cells are taken here when they
-//! come together, and given back when one comes alone.
+//! in and out. In return a bar of one cell alone touches a cache line for every word: cells are taken here while they
+//! come together.
 
-use super::{CoreRows, IndicatorLayout, IndicatorSet, RecentPrices, core::Prices, layout::Places};
+use super::{
+    CoreRows, IndicatorLayout, IndicatorSet, RecentPrices, core::Prices, layout::Places, prefetch, prefetch_all,
+};
 use crate::lanes::{LANES, Line, Vector};
 use std::array::from_fn;
 
@@ -18,6 +20,8 @@ pub struct IndicatorRows {
     windows: Box<[Line]>,
     /// How many of them are of prices.
     prices: usize,
+    /// Bit k: cell k takes the next bar.
+    present: u8,
 }
 
 impl IndicatorRows {
@@ -25,7 +29,12 @@ impl IndicatorRows {
     #[must_use]
     pub fn new(layout: &IndicatorLayout) -> Self {
         let [prices, volumes] = layout.lanes.windows;
-        Self { core: [[Line::NAN; LANES]; 3], windows: vec![Line::NAN; prices + volumes].into(), prices }
+        Self {
+            core: [[Line::NAN; LANES]; 3],
+            windows: vec![Line::NAN; prices + volumes].into(),
+            prices,
+            present: u8::MAX,
+        }
     }
 
     /// Whether cells of this layout may be taken at all, once they are [ready](IndicatorLayout::ready): all their
@@ -44,6 +53,12 @@ impl IndicatorRows {
         let (prices, volumes) = self.windows.split_at_mut(self.prices);
         prices.iter_mut().zip(core.prices).for_each(|(row, price)| row.0[k] = price);
         volumes.iter_mut().zip(core.volumes).for_each(|(row, volume)| row.0[k] = volume);
+    }
+
+    /// Says which cells take the next bar: bit k, cell k. The others stay as they are.
+    #[inline(always)]
+    pub(crate) fn expect(&mut self, present: u8) {
+        self.present = present;
     }
 
     /// Gives the state of cell `k` back.
@@ -68,19 +83,32 @@ impl IndicatorRows {
     pub(crate) fn bytes(&self) -> usize {
         size_of_val(&*self.windows)
     }
+
+    /// Asks for what every bar needs.
+    #[inline(always)]
+    pub(crate) fn prefetch(&self) {
+        prefetch_all(&self.core);
+        self.windows[..self.prices].iter().for_each(|row| prefetch(Some(row)));
+    }
 }
 
-/// Puts a value of each cell at its place; what was there.
+/// Puts a value of each cell that is present at its place; what was there.
 #[inline(always)]
-fn exchange<V: Vector>(rows: &mut [Line], same: bool, place: impl Fn(usize) -> usize, values: &[f64; LANES]) -> V::F {
+fn exchange<V: Vector>(
+    rows: &mut [Line],
+    present: u8,
+    same: bool,
+    place: impl Fn(usize) -> usize,
+    values: &[f64; LANES],
+) -> V::F {
     if same {
         let row = &mut rows[place(0)].0;
         let leaving = V::load(row);
-        V::store(V::load(values), row);
+        V::store_where(V::where_set(present), V::load(values), row);
         return leaving;
     }
     let leaving = from_fn(|k| rows[place(k)].0[k]);
-    for (k, value) in values.iter().enumerate() {
+    for (k, value) in values.iter().enumerate().filter(|(k, _)| present >> k & 1 != 0) {
         rows[place(k)].0[k] = *value;
     }
     V::load(&leaving)
@@ -88,10 +116,17 @@ fn exchange<V: Vector>(rows: &mut [Line], same: bool, place: impl Fn(usize) -> u
 
 impl<V: Vector> CoreRows<V> for IndicatorRows {
     #[inline(always)]
+    fn present(&self) -> u8 {
+        self.present
+    }
+    #[inline(always)]
     fn admit(&mut self, places: &Places, price: &[f64; LANES], volume: &[f64; LANES]) -> [V::F; 2] {
         let (prices, volumes) = self.windows.split_at_mut(self.prices);
-        let Places { of, same } = places;
-        [exchange::<V>(prices, *same, |k| of[k][0], price), exchange::<V>(volumes, *same, |k| of[k][1], volume)]
+        let (Places { of, same }, present) = (places, self.present);
+        [
+            exchange::<V>(prices, present, *same, |k| of[k][0], price),
+            exchange::<V>(volumes, present, *same, |k| of[k][1], volume),
+        ]
     }
     #[inline(always)]
     fn line(&self, line: usize) -> [V::F; 8] {
@@ -99,7 +134,7 @@ impl<V: Vector> CoreRows<V> for IndicatorRows {
     }
     #[inline(always)]
     fn put_line(&mut self, line: usize, rows: [V::F; 8]) {
-        V::put_lines(rows, &mut self.core[line]);
+        V::put_lines(rows, &mut self.core[line], V::where_set(self.present));
     }
     #[inline(always)]
     fn squares(&self, n: usize, mean: V::F) -> V::F {

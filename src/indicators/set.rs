@@ -238,6 +238,10 @@ impl IndicatorSet {
 /// Cells each of which has its state by itself: it is transposed on the way.
 impl<V: Vector, C: HasIndicators, const N: usize> CoreRows<V> for [&mut C; N] {
     #[inline(always)]
+    fn present(&self) -> u8 {
+        u8::MAX
+    }
+    #[inline(always)]
     fn admit(&mut self, places: &Places, price: &[f64; LANES], volume: &[f64; LANES]) -> [V::F; 2] {
         // All is read before anything is written: a vector of what has just been stored word by word waits for the stores.
         let leaving = |k: usize| self[k].indicators().leaving(places.of[k]);

@@ -165,6 +165,18 @@ impl Vector for Avx2 {
         [here!(_mm256_castsi256_pd(_mm256_set1_epi64x(-i64::from(truth)))); 2]
     }
     #[inline(always)]
+    fn where_set(bits: u8) -> Self::M {
+        here!({
+            let (low, high) = (_mm256_setr_epi64x(1, 2, 4, 8), _mm256_setr_epi64x(16, 32, 64, 128));
+            let bits = _mm256_set1_epi64x(i64::from(bits));
+            let (low_bits, high_bits) = (_mm256_and_si256(bits, low), _mm256_and_si256(bits, high));
+            [
+                _mm256_castsi256_pd(_mm256_cmpeq_epi64(low_bits, low)),
+                _mm256_castsi256_pd(_mm256_cmpeq_epi64(high_bits, high)),
+            ]
+        })
+    }
+    #[inline(always)]
     fn lanes(a: Self::M) -> u32 {
         let [low, high] = each!(a => _mm256_movemask_pd(a));
         (low | high << 4) as u32

@@ -142,6 +142,14 @@ impl Vector for Avx512 {
         if truth { !0 } else { 0 }
     }
     #[inline(always)]
+    fn where_set(bits: u8) -> Self::M {
+        bits
+    }
+    #[inline(always)]
+    fn store_where(condition: Self::M, values: Self::F, to: &mut [f64; LANES]) {
+        here!(_mm512_mask_storeu_pd(to.as_mut_ptr(), condition, values));
+    }
+    #[inline(always)]
     fn lanes(a: Self::M) -> u32 {
         u32::from(a)
     }

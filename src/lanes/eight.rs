@@ -100,6 +100,10 @@ impl Vector for Eight {
         [all(truth); LANES]
     }
     #[inline(always)]
+    fn where_set(bits: u8) -> Self::M {
+        from_fn(|k| all(bits >> k & 1 != 0))
+    }
+    #[inline(always)]
     fn lanes(a: Self::M) -> u32 {
         a.iter().enumerate().fold(0, |bits, (k, &a)| bits | (a as u32 & 1) << k)
     }

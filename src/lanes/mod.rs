@@ -62,6 +62,8 @@ pub(crate) trait Vector: Copy {
     fn or(a: Self::M, b: Self::M) -> Self::M;
     fn not(a: Self::M) -> Self::M;
     fn always(truth: bool) -> Self::M;
+    /// Where bit k is set, lane k.
+    fn where_set(bits: u8) -> Self::M;
     /// Bit k: lane k.
     fn lanes(a: Self::M) -> u32;
 
@@ -108,12 +110,17 @@ pub(crate) trait Vector: Copy {
         }
         rows
     }
-    /// Rows into lines that are rows.
+    /// Rows into lines that are rows, in the lanes where the condition holds.
     #[inline(always)]
-    fn put_lines(rows: [Self::F; 8], lines: &mut [Line; 8]) {
+    fn put_lines(rows: [Self::F; 8], lines: &mut [Line; 8], condition: Self::M) {
         for k in 0..8 {
-            Self::store(rows[k], &mut lines[k].0);
+            Self::store_where(condition, rows[k], &mut lines[k].0);
         }
+    }
+    /// Stores the lanes where the condition holds.
+    #[inline(always)]
+    fn store_where(condition: Self::M, values: Self::F, to: &mut [f64; LANES]) {
+        Self::store(Self::pick(condition, values, Self::load(to)), to);
     }
     #[inline(always)]
     fn gt(a: Self::F, b: Self::F) -> Self::M {

@@ -92,6 +92,10 @@ impl Vector for One {
         truth
     }
     #[inline(always)]
+    fn where_set(bits: u8) -> bool {
+        bits & 1 != 0
+    }
+    #[inline(always)]
     fn lanes(a: bool) -> u32 {
         u32::from(a)
     }

@@ -34,6 +34,13 @@ fn everything<V: Vector>(a: [f64; LANES], b: [f64; LANES], lines: &[[f64; 8]; LA
         number(&mut out, value);
     }
     let conditions = [V::lt(x, y), V::le(x, y), V::eq(x, y), V::gt(x, y), V::ge(x, y), V::always(true)];
+    for bits in [0u8, 1, 0x5a, 0xfe, 0xff] {
+        let condition = V::where_set(bits);
+        out.push(u64::from(V::lanes(condition)));
+        let mut to = b;
+        V::store_where(condition, x, &mut to);
+        out.extend(to.map(|x| if x.is_nan() { f64::NAN.to_bits() } else { x.to_bits() }));
+    }
     for condition in conditions {
         number(&mut out, V::pick(condition, x, y));
         let bits = V::to_bits(x);

@@ -1,15 +1,15 @@
 //! Eight cells of a timeframe that get their bars together: their state in rows, word by word, the cells side by side.
 //!
 //! A step reads and writes rows as they lie in memory; of cells that lie each by itself, it transposes every line on the
-//! way in and out. A bar of one cell alone would touch a line of memory for every word, and so the cells are given their
-//! state back when one of them comes alone.
+//! way in and out. Some of the cells may be missing from a step; but a bar of one of them alone touches a line of memory for
+//! every word, and so they are given their state back when that happens again and again.
 
 use super::{
     Cell, CellLayout,
     traces::{Bits, Past},
 };
 use crate::{
-    indicators::{CoreRows, IndicatorRows, Places, RecentPrices},
+    indicators::{CoreRows, IndicatorRows, Places, RecentPrices, prefetch_all},
     lanes::{LANES, Line, Vector},
 };
 
@@ -40,6 +40,12 @@ impl Rows {
         self.indicators.take(k, &cell.indicators);
     }
 
+    /// Says which cells take the next bar: bit k, cell k. The others stay as they are.
+    #[inline(always)]
+    pub(super) fn expect(&mut self, present: u8) {
+        self.indicators.expect(present);
+    }
+
     /// Gives the state of a cell back.
     pub(super) fn give(&self, k: usize, cell: &mut Cell) {
         let lines = cell.traces.lines.iter_mut().chain(&mut cell.pivots.sides);
@@ -63,6 +69,14 @@ impl Rows {
     #[inline(always)]
     pub(super) fn recent_prices(&self, layout: &CellLayout, k: usize, i: u64) -> RecentPrices<'_> {
         self.indicators.recent_prices(&layout.indicators, k, i)
+    }
+
+    /// Asks for their memory.
+    #[inline(always)]
+    pub(super) fn prefetch(&self) {
+        prefetch_all(&self.traces);
+        prefetch_all(&self.pivots);
+        self.indicators.prefetch();
     }
 
     /// Bytes held.
@@ -141,6 +155,10 @@ pub(super) struct InRows<'a, 'c> {
 
 impl<V: Vector> CoreRows<V> for InRows<'_, '_> {
     #[inline(always)]
+    fn present(&self) -> u8 {
+        CoreRows::<V>::present(&self.rows.indicators)
+    }
+    #[inline(always)]
     fn admit(&mut self, places: &Places, price: &[f64; LANES], volume: &[f64; LANES]) -> [V::F; 2] {
         CoreRows::<V>::admit(&mut self.rows.indicators, places, price, volume)
     }
@@ -173,16 +191,18 @@ impl<V: Vector> State<V> for InRows<'_, '_> {
     }
     #[inline(always)]
     fn put_traces(&mut self, line: usize, rows: [V::F; 8]) {
-        V::put_lines(rows, &mut self.rows.traces[line]);
+        let present = V::where_set(CoreRows::<V>::present(self));
+        V::put_lines(rows, &mut self.rows.traces[line], present);
     }
     #[inline(always)]
     fn push_pivots(&mut self, bottoms: bool, new: V::M, price: V::F) {
         // Some lane has one on most bars: nobody could foresee whether none has.
+        let new = V::and(new, V::where_set(CoreRows::<V>::present(self)));
         let rows = &mut self.rows.pivots[usize::from(bottoms)];
         let mut before = price;
         for row in rows {
             let here = V::load(&row.0);
-            V::store(V::pick(new, before, here), &mut row.0);
+            V::store_where(new, before, &mut row.0);
             before = here;
         }
     }

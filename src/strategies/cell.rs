@@ -24,6 +24,8 @@ pub struct Cell {
     pub(super) price_scale: f64,
     pub(super) history: History,
     method: PriceMethod,
+    /// Whether the rest of it lies in the rows of its block, and what is here is old.
+    pub(super) away: bool,
     pub(super) traces: Traces,
     pub(super) pivots: Pivots,
     pub(super) indicators: IndicatorSet,
@@ -49,6 +51,7 @@ impl Cell {
             price_scale,
             history: History::new(buffer_size.max(layout.min_history())),
             method,
+            away: false,
             traces: Traces::NONE,
             pivots: Pivots::NONE,
             indicators: IndicatorSet::new(&layout.indicators),
@@ -98,19 +101,30 @@ impl Cell {
         }
     }
 
+    /// Asks for what a cell keeps by itself wherever its state lies.
+    #[inline]
+    pub(super) fn prefetch_first(&self) {
+        prefetch(Some(&self.bars));
+    }
+
     /// Asks for the memory of the cell, but not for what its number of bars tells the place of.
     #[inline]
     pub(super) fn prefetch(&self, layout: &CellLayout) {
-        prefetch(Some(&self.bars));
+        self.prefetch_first();
         self.traces.lines.iter().for_each(|line| prefetch(Some(line)));
         self.indicators.prefetch(&layout.indicators);
         self.pivots.prefetch();
     }
 
-    /// Asks for the rest of what the next bar needs.
+    /// Asks for the place of the next bar in the history.
     #[inline]
-    pub(super) fn prefetch_history(&self, layout: &CellLayout) {
+    pub(super) fn prefetch_history(&self) {
         self.history.prefetch();
+    }
+
+    /// Asks for its place in the windows.
+    #[inline]
+    pub(super) fn prefetch_place(&self, layout: &CellLayout) {
         self.indicators.prefetch_place(&layout.indicators, self.bars);
     }
 
@@ -161,7 +175,11 @@ impl Cell {
     }
 
     /// Appends the whole state that bars have made, as bytes that say nothing of how it lies in memory.
+    ///
+    /// # Panics
+    /// Where the state is not with the cell: [`Cells::with_state`](super::Cells::with_state) sees to that.
     pub fn write_state(&self, layout: &CellLayout, out: &mut Vec<u8>) {
+        assert!(!self.away, "a cell whose state lies in rows is asked for it");
         let out = &mut ImageWriter(out);
         out.word(self.bars);
         self.history.write_state(out, self.bars);
@@ -189,6 +207,7 @@ impl Cell {
             price_scale: self.price_scale,
             history,
             method: self.method,
+            away: false,
             indicators: IndicatorSet::read_state(&layout.indicators, bars, image)?,
             traces: Traces::read_state(image)?,
             pivots: Pivots::read_state(image)?,

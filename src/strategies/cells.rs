@@ -15,9 +15,12 @@ use std::array::from_fn;
 
 /// Cells that a batch must have for it to be cheaper side by side than one by one.
 const WORTH_IT: usize = 3;
-/// How often eight cells must have come together, since one of them came alone, before they are put in rows: that and the
-/// way back cost as much as what is saved in as many steps.
+/// How often eight cells must have come together before they are put in rows: that and the way back cost as much as what
+/// is saved in as many steps.
 const TOGETHER: u32 = 8;
+/// How often one or two of them may come between more before they are given their state back: a batch that was cut in two
+/// is no reason.
+const PATIENCE: u32 = 4;
 
 /// Where the state of a cell lies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,7 +57,8 @@ impl Seat {
 /// Eight cells of one timeframe, neighbours in the order in which they were added.
 #[derive(Debug)]
 struct Block {
-    /// How often they came together while they had their state.
+    /// How often they came together while they had their state; in rows, how often they may still come one or two at a
+    /// time.
     together: u32,
     /// By lane: places among the cells.
     members: [u32; LANES],
@@ -173,13 +177,6 @@ impl Cells {
         cells + blocks + self.seats.capacity() * size_of::<Seat>()
     }
 
-    /// The first lane of a block, or none: a batch that begins there may be a whole one.
-    #[inline]
-    #[must_use]
-    pub fn is_first_of_block(&self, number: u32) -> bool {
-        self.seats.get(number as usize + LANES).is_some_and(|seat| *seat != Seat::NONE && seat.lane() == 0)
-    }
-
     /// Whether a batch that ends with this cell may be a whole block.
     #[inline]
     #[must_use]
@@ -188,26 +185,31 @@ impl Cells {
     }
 
     /// Asks for the memory of a cell, but not for what its number of bars tells the place of: worth it where a bar for it
-    /// will come soon. What lies in rows comes in their order, which the processor foresees: nothing is asked for.
+    /// will come soon.
     #[inline]
     pub fn prefetch(&self, layout: &CellLayout, number: u32) {
-        if let Some(cell) = self.to_ask_for(number) {
+        let place = number as usize + LANES;
+        let (Some(cell), Some(seat)) = (self.cells.get(place), self.seats.get(place)) else { return };
+        if !seat.is_away() {
             cell.prefetch(layout);
+            return;
+        }
+        cell.prefetch_first();
+        // Once for all eight.
+        if seat.lane() == 0 {
+            self.blocks[seat.block()].rows.prefetch();
         }
     }
 
     /// Asks for the rest of what the next bar needs; the cell's own memory should be there by now.
     #[inline]
     pub fn prefetch_history(&self, layout: &CellLayout, number: u32) {
-        if let Some(cell) = self.to_ask_for(number) {
-            cell.prefetch_history(layout);
-        }
-    }
-
-    #[inline(always)]
-    fn to_ask_for(&self, number: u32) -> Option<&Cell> {
         let place = number as usize + LANES;
-        self.seats.get(place).filter(|seat| !seat.is_away()).and_then(|_| self.cells.get(place))
+        let (Some(cell), Some(seat)) = (self.cells.get(place), self.seats.get(place)) else { return };
+        cell.prefetch_history();
+        if !seat.is_away() {
+            cell.prefetch_place(layout);
+        }
     }
 
     /// Takes one bar of each of at most [`LANES`](Self::LANES) different cells of one layout: by number of the cell. Hands
@@ -223,14 +225,74 @@ impl Cells {
         mut on_signal: impl FnMut(usize, Strategy, Candidate),
     ) {
         let bars = &bars[..bars.len().min(LANES)];
-        if layout.side_by_side && bars.len() >= WORTH_IT && self.side_by_side(layout, bars, &mut on_signal) {
-            return;
+        if layout.side_by_side {
+            if self.in_their_rows(layout, bars, &mut on_signal) {
+                return;
+            }
+            if bars.len() >= WORTH_IT && self.side_by_side(layout, bars, &mut on_signal) {
+                return;
+            }
         }
         for (k, &(number, bar)) in bars.iter().enumerate() {
             if let Some(cell) = self.get_mut(number) {
                 cell.on_bar(layout, bar, |strategy, candidate| on_signal(k, strategy, candidate));
             }
         }
+    }
+
+    /// Whether a batch of cells may grow by one more: their states lie in the rows of one block, which comes later in the
+    /// order of its lanes, or all by themselves.
+    #[inline]
+    #[must_use]
+    pub fn go_together(&self, last: u32, next: u32) -> bool {
+        let [last, next] =
+            [last, next].map(|number| self.seats.get(number as usize + LANES).copied().unwrap_or(Seat::NONE));
+        if last.is_away() || next.is_away() {
+            last.is_away() && next.is_away() && last.block() == next.block() && last.lane() < next.lane()
+        } else {
+            // A block's bars are not taken with others before them, else it would never be seen to be whole.
+            next.lane() != 0
+        }
+    }
+
+    /// Takes bars of cells whose state lies in the rows of one block, in the order of their lanes. False where they are not,
+    /// or too few of them came for too often, and nothing was done.
+    #[inline]
+    fn in_their_rows(
+        &mut self,
+        layout: &CellLayout,
+        bars: &[(u32, &Bar)],
+        on_signal: &mut impl FnMut(usize, Strategy, Candidate),
+    ) -> bool {
+        let seat = |number: u32| self.seats.get(number as usize + LANES).copied().unwrap_or(Seat::NONE);
+        let Some(first) = bars.first().map(|(number, _)| seat(*number)).filter(|seat| seat.is_away()) else {
+            return false;
+        };
+        let (mut present, mut places) = (0u8, [0; LANES]);
+        let mut all = [bars[0].1; LANES];
+        for (k, (number, bar)) in bars.iter().enumerate() {
+            let seat = seat(*number);
+            let lane = seat.lane();
+            if !seat.is_away() || seat.block() != first.block() || u32::from(present) >> lane != 0 {
+                return false;
+            }
+            present |= 1 << lane;
+            (places[lane], all[lane]) = (k, *bar);
+        }
+        let Block { together, members, rows } = &mut self.blocks[first.block()];
+        if bars.len() >= WORTH_IT {
+            *together = PATIENCE;
+        } else if *together == 0 {
+            return false;
+        } else {
+            *together -= 1;
+        }
+        rows.expect(present);
+        // SAFETY: the members of a block are different cells.
+        let cells = &mut unsafe { self.cells.get_disjoint_unchecked_mut(members.map(|place| place as usize)) };
+        let on_signal = |k: usize, strategy, candidate| on_signal(places[k], strategy, candidate);
+        step::eight(layout, &mut InRows { cells, rows }, &all, LANES, on_signal);
+        true
     }
 
     /// False where they cannot be taken side by side, and nothing was done.
@@ -244,23 +306,13 @@ impl Cells {
         // What is missing is filled up with the first bar, for cells that are nobody's.
         let at: [usize; LANES] = from_fn(|k| bars.get(k).map_or(k, |(n, _)| *n as usize + LANES));
         let all: [&Bar; LANES] = from_fn(|k| bars.get(k).unwrap_or(&bars[0]).1);
-        // What arrives in the order of the cells is seen to be of different ones at a glance.
-        let ascending = at.is_sorted_by(|a, b| a < b) && at[LANES - 1] < self.cells.len();
-        let block = if ascending { self.whole_block(&at) } else { None };
-        if let Some(block) = block
-            && (self.seats[at[0]].is_away() || self.come_together(layout, block))
-        {
-            // SAFETY: ascending numbers are different, and the last of them is that of a cell.
-            let cells = &mut unsafe { self.cells.get_disjoint_unchecked_mut(at) };
-            let rows = &mut self.blocks[block].rows;
-            step::eight(layout, &mut InRows { cells, rows }, &all, LANES, on_signal);
-            return true;
-        }
         for (number, _) in bars {
             let _ = self.get_mut(*number);
         }
+        // What arrives in the order of the cells is seen to be of different ones at a glance.
+        let ascending = at.is_sorted_by(|a, b| a < b) && at[LANES - 1] < self.cells.len();
         let mut cells = if ascending {
-            // SAFETY: as above.
+            // SAFETY: ascending numbers are different, and the last of them is that of a cell.
             unsafe { self.cells.get_disjoint_unchecked_mut(at) }
         } else {
             let Ok(cells) = self.cells.get_disjoint_mut(at) else { return false };
@@ -270,6 +322,9 @@ impl Cells {
             return false;
         }
         step::eight(layout, &mut cells, &all, bars.len(), on_signal);
+        if ascending && let Some(block) = self.whole_block(&at) {
+            self.come_together(block);
+        }
         true
     }
 
@@ -281,19 +336,19 @@ impl Cells {
         (off == 0 && first.lane() == 0).then(|| first.block())
     }
 
-    /// Eight cells that have their state come together once more; whether it lies in rows from now on.
-    fn come_together(&mut self, layout: &CellLayout, block: usize) -> bool {
+    /// Settled cells that have their state have come together once more.
+    fn come_together(&mut self, block: usize) {
         let Block { together, members, rows } = &mut self.blocks[block];
         *together += 1;
-        let cells = &mut self.cells;
-        if *together < TOGETHER || !members.iter().all(|&at| cells[at as usize].is_settled(layout)) {
-            return false;
+        if *together < TOGETHER {
+            return;
         }
+        *together = PATIENCE;
         for (k, at) in members.iter().map(|&at| at as usize).enumerate() {
-            rows.take(k, &cells[at]);
+            rows.take(k, &self.cells[at]);
+            self.cells[at].away = true;
             self.seats[at].0 |= Seat::AWAY;
         }
-        true
     }
 
     /// Gives the cells of a block their state back.
@@ -304,6 +359,7 @@ impl Cells {
         *together = 0;
         for (k, at) in members.iter().map(|&at| at as usize).enumerate() {
             rows.give(k, &mut self.cells[at]);
+            self.cells[at].away = false;
             self.seats[at].0 &= !Seat::AWAY;
         }
     }
@@ -355,23 +411,28 @@ mod tests {
     }
 
     #[test]
-    fn neighbours_that_come_together_lie_in_rows_until_one_comes_alone() {
+    fn neighbours_that_come_together_lie_in_rows_until_they_come_alone_again_and_again() {
         let layout = CellLayout::new(StrategyParams::default(), false).with(crate::lanes::Isa::best());
         let (mut together, mut alone) = (cells(&layout, 20), cells(&layout, 20));
         let mut seen = 0;
         for i in 0..LONG {
             for first in [0u32, 8, 16] {
                 let block = first..20.min(first + 8);
-                // One that comes before the others of its block.
-                if i == LONG / 2 && first == 8 {
-                    assert_eq!(together.in_rows(), 16);
-                    let mut said = give(&mut together, &layout, 11..12, i);
-                    assert_eq!(together.in_rows(), 8, "its neighbours have their state again");
-                    said.extend(give(&mut together, &layout, block.clone().filter(|k| *k != 11), i));
-                    let mut want: Vec<_> = block.flat_map(|k| give(&mut alone, &layout, k..k + 1, i)).collect();
-                    said.sort_unstable();
-                    want.sort_unstable();
-                    assert_eq!(said, want);
+                // For a while they come in two parts, and then one by one.
+                let parts = match i {
+                    500..550 => 2,
+                    600 => 8,
+                    _ => 1,
+                };
+                if first == 8 && parts > 1 {
+                    let part = 8 / parts;
+                    let mut said = Vec::new();
+                    for from in (8..16).step_by(part as usize) {
+                        said.extend(give(&mut together, &layout, from..from + part, i));
+                    }
+                    let want: Vec<_> = block.flat_map(|k| give(&mut alone, &layout, k..k + 1, i)).collect();
+                    assert_eq!(said, want, "bar {i}");
+                    assert_eq!(together.in_rows(), if parts == 8 { 8 } else { 16 }, "bar {i}");
                     continue;
                 }
                 let said = give(&mut together, &layout, block.clone(), i);

@@ -82,8 +82,8 @@ pub(super) trait AnyState: State<Eight> {}
 #[cfg(not(target_arch = "x86_64"))]
 impl<S: State<Eight>> AnyState for S {}
 
-/// One bar of each of eight [settled](Cell::is_settled) cells of a layout, of which the first `count` are real; hands each
-/// signal to `on_signal` with the number of its cell, in the order of cells and strategies.
+/// One bar of each of eight [settled](Cell::is_settled) cells of a layout, of which the first `count` are real, and of
+/// these only those that are [present](CoreRows::present); hands each signal to `on_signal` with the number of its cell, in the order of cells and strategies.
 #[inline]
 pub(super) fn eight(
     layout: &CellLayout,
@@ -150,11 +150,11 @@ fn step_eight<V: Vector>(
     let price: [f64; LANES] = from_fn(|k| cells.cell(k).price_of(bars[k]));
     let volume: [f64; LANES] = from_fn(|k| bars[k].volume);
     let leaving = cells.admit(&layout.indicators.places_of(&i), &price, &volume);
-    for k in 0..LANES {
+    for_each_lane(u32::from(cells.present()), |k| {
         let (cell, bar) = (cells.cell_mut(k), bars[k]);
         cell.bars = i[k] + 1;
         cell.history.push(price[k], bar.high, bar.low, bar.volume);
-    }
+    });
     let mut third_rsi = [[f64::NAN; LANES]; 2];
     if layout.indicators.has_rest() {
         for k in 0..count {
@@ -177,7 +177,8 @@ fn step_eight<V: Vector>(
         ripe: Ripe { swings: all, trend: all, bands: all, levels: all },
         far: Far::default(),
     };
-    conclude::<V>(layout, cells, &bars[..], count, &row, on_signal);
+    let real = u32::from(cells.present()) & ((1 << count) - 1);
+    conclude::<V>(layout, cells, &bars[..], real, &row, on_signal);
 }
 
 /// The strategies' part: finds which conditions hold, remembers what the next bar needs, makes the candidates.
@@ -186,7 +187,7 @@ fn conclude<V: Vector>(
     layout: &CellLayout,
     cells: &mut impl State<V>,
     bars: &[&Bar],
-    count: usize,
+    real: u32,
     row: &Row<V>,
     mut on_signal: impl FnMut(usize, Strategy, Candidate),
 ) {
@@ -198,7 +199,7 @@ fn conclude<V: Vector>(
         let others = V::from_bits(V::masked(found, !LEVELS));
         found = V::to_bits(V::pick(may_break, V::from_bits(found), others));
     }
-    let fired = V::lanes(V::any(found, u64::MAX)) & ((1 << count) - 1);
+    let fired = V::lanes(V::any(found, u64::MAX)) & real;
     if fired == 0 {
         return;
     }

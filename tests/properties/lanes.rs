@@ -72,8 +72,21 @@ fn compare(recipes: &[Recipe], publish: bool, seed: u64, taken: &Taken) -> Resul
         if let Some(first) =
             block.and_then(|at| order.iter().position(|k| k == at)).filter(|_| together && rng.chance(0.97))
         {
-            count = Cells::LANES;
             order.rotate_left(first);
+            // Now and then not all of them, or one alone, in their order.
+            let keep = if rng.chance(0.6) { 1.0 } else { rng.count(0, 10) as f64 / 10.0 };
+            let (mut some, rest): (Vec<usize>, Vec<usize>) =
+                order.iter().enumerate().fold((Vec::new(), Vec::new()), |(mut some, mut rest), (at, &k)| {
+                    if at < Cells::LANES && rng.chance(keep) {
+                        some.push(k)
+                    } else {
+                        rest.push(k)
+                    }
+                    (some, rest)
+                });
+            count = some.len();
+            some.extend(rest);
+            order = some;
         } else {
             for k in 0..count {
                 let other = rng.count(k, order.len() - 1);

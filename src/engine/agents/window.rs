@@ -109,8 +109,8 @@ impl Window {
                     }
                     self.cells[k] = cell;
                     let timeframe = bar.timeframe.index();
-                    // A block's bars are not taken with others before them, which would take it apart.
-                    if cells.is_first_of_block(cell) {
+                    let row = &self.rows[timeframe];
+                    if row.count > 0 && !cells.go_together(row.cells[row.count - 1], cell) {
                         self.compute(cells, layouts, timeframe);
                     }
                     let row = &mut self.rows[timeframe];
