@@ -83,7 +83,8 @@ pub(super) trait AnyState: State<Eight> {}
 impl<S: State<Eight>> AnyState for S {}
 
 /// One bar of each of eight [settled](Cell::is_settled) cells of a layout, of which the first `count` are real, and of
-/// these only those that are [present](CoreRows::present); hands each signal to `on_signal` with the number of its cell, in the order of cells and strategies.
+/// these only those that are [present](crate::indicators::CoreRows::present); hands each signal to `on_signal` with the
+/// number of its cell, in the order of cells and strategies.
 #[inline]
 pub(super) fn eight(
     layout: &CellLayout,
