@@ -23,6 +23,7 @@ use wagehood_engine::{
     correlate::{Correlator, Verdict},
     engine::Merge,
     feed::{Entry, FrameRecord, Record, decode_entry, encode_frame},
+    lanes::Isa,
     model::{
         Bar, Candidate, Directory, Side, Signal, SignalKind, SourceId, Strategy, SymbolId, Timeframe, TimeframeId,
         WorkerMessage,
@@ -106,19 +107,31 @@ fn cells_side_by_side() {
         let layout = CellLayout::new(StrategyParams::default(), publish);
         let scale = "1m".parse::<Timeframe>().unwrap().price_scale();
         let mut cells = Cells::new();
-        for _ in 0..10 {
+        for _ in 0..20 {
             cells.add(0, &layout, Cell::new(&layout, PriceMethod::Ohlc, scale, 64));
         }
-        let mut walks: Vec<Walk> = (0..10).map(Walk::new).collect();
-        let mut signals = 0u64;
+        let mut walks: Vec<Walk> = (0..20).map(Walk::new).collect();
+        let (mut signals, mut in_rows, mut moved) = (0u64, 0usize, 0usize);
         none("Cells::on_bars", 0, |n| {
-            if n % 8 == 0 {
-                let bars: [Bar; 8] = std::array::from_fn(|k| walks[(n + k) % 10].next((n + k) % 10));
-                let bars = std::array::from_fn::<_, 8, _>(|k| (u32::from(bars[k].symbol.0), &bars[k]));
-                cells.on_bars(&layout, &bars, |_, _, _| signals += 1);
+            if n % 8 != 0 {
+                return;
             }
+            // Whole blocks, for a while with a part of one now and then, and for a while any eight cells.
+            let batch = n / 8;
+            let (first, count) = match batch % 1_000 {
+                0..600 => (batch % 2 * 8, if batch % 5 == 4 { 3 } else { 8 }),
+                600..900 => (batch % 2 * 8, 8),
+                _ => (batch * 3 % 20, 8),
+            };
+            let bars: [Bar; 8] = std::array::from_fn(|k| walks[(first + k) % 20].next((first + k) % 20));
+            let bars = std::array::from_fn::<_, 8, _>(|k| (u32::from(bars[k].symbol.0), &bars[k]));
+            cells.on_bars(&layout, &bars[..count], |_, _, _| signals += 1);
+            let now = cells.in_rows();
+            moved += usize::from(now != in_rows);
+            in_rows = now;
         });
         assert!(signals > 10_000);
+        assert_eq!(moved > 100, !publish && Isa::best() != Isa::Portable, "{moved}");
     }
 }
 

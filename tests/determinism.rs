@@ -77,6 +77,11 @@ struct Files {
 }
 
 fn replay(way: Way, inputs: &[PathBuf], more: &[&str], out: &Path) -> Files {
+    replay_some(way, inputs, more, out, true)
+}
+
+/// The same, with or without published indicators: without, cells lie in rows where they come together.
+fn replay_some(way: Way, inputs: &[PathBuf], more: &[&str], out: &Path, publish: bool) -> Files {
     let Way { threading, workers, ring_size, batch_entries, batch_records, idle } = way;
     let mut command = engine(["replay", "--quiet", "--threading", threading, "--workers", &workers.to_string()]);
     for (key, value) in [
@@ -91,11 +96,14 @@ fn replay(way: Way, inputs: &[PathBuf], more: &[&str], out: &Path) -> Files {
     let path = |name: &str| out.join(name);
     command.args(more).arg("--input").args(inputs);
     command.arg("--signals").arg(path("signals.jsonl")).arg("--bars").arg(path("bars.csv"));
-    command.arg("--indicators").arg(path("indicators.csv"));
+    if publish {
+        command.arg("--indicators").arg(path("indicators.csv"));
+    }
     let ended = run_within(&mut command, LIMIT).good();
     eprintln!("{:>8.3} s  {way:?}", ended.took.as_secs_f64());
     let read = |name: &str| fs::read(path(name)).unwrap();
-    Files { signals: read("signals.jsonl"), bars: read("bars.csv"), indicators: read("indicators.csv") }
+    let indicators = if publish { read("indicators.csv") } else { Vec::new() };
+    Files { signals: read("signals.jsonl"), bars: read("bars.csv"), indicators }
 }
 
 /// Where two files part, for a message.
@@ -191,6 +199,41 @@ fn a_shorter_market_in_five_slow_ways() {
     let inputs = write_market(dir.path(), 12);
     let files = check(&SLOW_WAYS, &inputs, &MARKET);
     assert!(files.signals.len() > 50_000 && files.bars.len() > 50_000 && files.indicators.len() > 10_000);
+}
+
+/// Without published indicators the cells of symbols that come together lie in rows, and with them they do not.
+#[test]
+fn symbols_that_come_together_give_the_same_signals_in_rows_and_by_themselves() {
+    let dir = tempfile::tempdir().unwrap();
+    let input = dir.path().join("in.csv");
+    let mut random = Random(7);
+    let mut prices = [100.0f64; 27];
+    let mut text = "ts,symbol,open,high,low,close,volume\n".to_owned();
+    for minute in 0..1_500 {
+        for (symbol, price) in prices.iter_mut().enumerate() {
+            // The third block's symbols are late by a bar more each; now and then one trades not at all.
+            if minute < symbol.saturating_sub(15) || random.unit() < 0.002 {
+                continue;
+            }
+            let open = *price;
+            *price = open * (1.0 + 0.004 * (random.unit() - 0.5));
+            let (high, low) = (open.max(*price) * 1.0005, open.min(*price) * 0.9995);
+            let ts = 1_706_742_000_000i64 + 60_000 * minute as i64;
+            writeln!(text, "{ts},S{symbol:02},{open},{high},{low},{price},{}", (random.unit() * 1e3).round()).unwrap();
+        }
+    }
+    fs::write(&input, text).unwrap();
+    let (inputs, more) = ([input], ["--base", "1m", "--timeframes", "1m,5m,15m,1h"]);
+    let wanted = replay_some(WAYS[0], &inputs, &[&more[..], &["--cells", "S03:5m"]].concat(), dir.path(), true);
+    assert!(wanted.signals.iter().filter(|&&byte| byte == b'\n').count() > 2_000);
+    for way in [WAYS[0], WAYS[1], WAYS[4], WAYS[7], WAYS[8], WAYS[11]] {
+        let found = replay_some(way, &inputs, &more, dir.path(), false);
+        for (name, wanted, found) in [("signals", &wanted.signals, &found.signals), ("bars", &wanted.bars, &found.bars)]
+        {
+            let difference = first_difference(name, wanted, found);
+            assert_eq!(difference, None, "{way:?}");
+        }
+    }
 }
 
 #[test]

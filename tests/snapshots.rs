@@ -37,6 +37,8 @@ struct Case {
     symbols: Vec<String>,
     base: Timeframe,
     timeframes: &'static str,
+    /// Whether published indicators are written: else cells lie in rows where they come together.
+    publish: bool,
     /// Shared thread or dedicated ones, workers, ring slots, and records of a duty cycle.
     ways: Vec<(bool, usize, usize, usize)>,
 }
@@ -104,6 +106,7 @@ fn live(case: &Case, way: usize, input: &Path, until: Option<u64>, restore: Opti
     let cells: Vec<(String, TimeframeId)> = plan
         .assets
         .iter()
+        .filter(|_| case.publish)
         .flat_map(|asset| (0..plan.timeframes.len()).map(|index| (asset.symbol.clone(), TimeframeId::new(index))))
         .collect();
     let state = dir.path().join("state");
@@ -214,7 +217,8 @@ fn cut_anywhere() {
     let input = dir.path().join("in.csv");
     let lines = write_walk(&input, 4, 500, 11);
     let symbols = (0..4).map(|symbol| format!("S{symbol}")).collect();
-    let case = Case { symbols, base: "1s".parse().unwrap(), timeframes: "1s,5s,1m", ways: WAYS.to_vec() };
+    let case =
+        Case { symbols, base: "1s".parse().unwrap(), timeframes: "1s,5s,1m", publish: true, ways: WAYS.to_vec() };
     let (whole, _) = live(&case, 0, &input, None, None);
     assert!(whole.signals.lines().count() > 50, "{} signals prove little", whole.signals.lines().count());
     let cuts = prop::collection::btree_set(1..lines, 1..6);
@@ -224,6 +228,20 @@ fn cut_anywhere() {
         in_lives(&case, &input, &cuts, &whole).map_err(TestCaseError::fail)
     });
     cut.unwrap_or_else(|error| panic!("{error}"));
+}
+
+#[test]
+fn cut_anywhere_while_cells_lie_in_rows() {
+    let dir = tempfile::tempdir().unwrap();
+    let input = dir.path().join("in.csv");
+    let lines = write_walk(&input, 17, 700, 12);
+    let symbols = (0..17).map(|symbol| format!("S{symbol}")).collect();
+    let case = Case { symbols, base: "1s".parse().unwrap(), timeframes: "1s,5s", publish: false, ways: WAYS.to_vec() };
+    let (whole, _) = live(&case, 0, &input, None, None);
+    assert!(whole.signals.lines().count() > 500, "{} signals prove little", whole.signals.lines().count());
+    let every = lines / 9;
+    in_lives(&case, &input, &(1..9).map(|cut| cut * every).collect::<Vec<_>>(), &whole)
+        .unwrap_or_else(|error| panic!("{error}"));
 }
 
 #[test]
@@ -237,7 +255,13 @@ fn at_every_so_many_records_of_a_recorded_market() {
         text.lines().skip(1).map(|line| line.split(',').nth(1).unwrap().to_owned()).collect();
     symbols.sort();
     symbols.dedup();
-    let case = Case { symbols, base: "1m".parse().unwrap(), timeframes: "1m,5m,15m,1h,4h,1d", ways: WAYS.to_vec() };
+    let case = Case {
+        symbols,
+        base: "1m".parse().unwrap(),
+        timeframes: "1m,5m,15m,1h,4h,1d",
+        publish: true,
+        ways: WAYS.to_vec(),
+    };
     let (whole, _) = live(&case, 0, &input, None, None);
     let lines = text.lines().count() as u64;
     let every = (lines / 12).max(1);
@@ -252,7 +276,7 @@ fn every_flipped_byte_is_detected() {
     let input = dir.path().join("in.csv");
     write_walk(&input, 2, 120, 5);
     let symbols = (0..2).map(|symbol| format!("S{symbol}")).collect();
-    let case = Case { symbols, base: "1s".parse().unwrap(), timeframes: "1s,1m", ways: WAYS.to_vec() };
+    let case = Case { symbols, base: "1s".parse().unwrap(), timeframes: "1s,1m", publish: true, ways: WAYS.to_vec() };
     let state = keep_state(&case, &input, dir.path());
     let bytes = fs::read(&state).unwrap();
     Snapshot::parse(bytes.clone()).unwrap();

@@ -192,7 +192,7 @@ impl IndicatorLayout {
     /// The places of the bars of eight cells.
     #[inline(always)]
     pub(crate) fn places_of(&self, i: &[u64; LANES]) -> Places {
-        // Cells that came together before are at the same place.
+        // Cells that have got their bars together are at the same place.
         if i.iter().fold(0, |off, &other| off | (other ^ i[0])) == 0 {
             return Places { of: [self.places(i[0]); LANES], same: true };
         }

@@ -24,8 +24,6 @@ pub struct Cell {
     pub(super) price_scale: f64,
     pub(super) history: History,
     method: PriceMethod,
-    /// Whether the rest of it lies in the rows of its block, and what is here is old.
-    pub(super) away: bool,
     pub(super) traces: Traces,
     pub(super) pivots: Pivots,
     pub(super) indicators: IndicatorSet,
@@ -51,7 +49,6 @@ impl Cell {
             price_scale,
             history: History::new(buffer_size.max(layout.min_history())),
             method,
-            away: false,
             traces: Traces::NONE,
             pivots: Pivots::NONE,
             indicators: IndicatorSet::new(&layout.indicators),
@@ -175,11 +172,7 @@ impl Cell {
     }
 
     /// Appends the whole state that bars have made, as bytes that say nothing of how it lies in memory.
-    ///
-    /// # Panics
-    /// Where the state is not with the cell: [`Cells::with_state`](super::Cells::with_state) sees to that.
     pub fn write_state(&self, layout: &CellLayout, out: &mut Vec<u8>) {
-        assert!(!self.away, "a cell whose state lies in rows is asked for it");
         let out = &mut ImageWriter(out);
         out.word(self.bars);
         self.history.write_state(out, self.bars);
@@ -207,7 +200,6 @@ impl Cell {
             price_scale: self.price_scale,
             history,
             method: self.method,
-            away: false,
             indicators: IndicatorSet::read_state(&layout.indicators, bars, image)?,
             traces: Traces::read_state(image)?,
             pivots: Pivots::read_state(image)?,

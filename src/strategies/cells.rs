@@ -15,11 +15,11 @@ use std::array::from_fn;
 
 /// Cells that a batch must have for it to be cheaper side by side than one by one.
 const WORTH_IT: usize = 3;
-/// How often eight cells must have come together before they are put in rows: that and the way back cost as much as what
-/// is saved in as many steps.
+/// How often eight cells must have come together before they are put in rows, so that the way there and back, a
+/// microsecond or so, is not gone for nothing.
 const TOGETHER: u32 = 8;
-/// How often one or two of them may come between more before they are given their state back: a batch that was cut in two
-/// is no reason.
+/// How often fewer than [`WORTH_IT`] of them may come between more before they are given their state back: a batch that was
+/// cut in two is no reason.
 const PATIENCE: u32 = 4;
 
 /// Where the state of a cell lies.
@@ -27,7 +27,7 @@ const PATIENCE: u32 = 4;
 struct Seat(u32);
 
 impl Seat {
-    /// With the cell, always.
+    /// With the cell, always; the last lane of a block that there is none of.
     const NONE: Self = Self(u32::MAX >> 1);
     /// The bit of those whose state lies in the rows of their block.
     const AWAY: u32 = 1 << 31;
@@ -93,12 +93,13 @@ impl Cells {
         }
     }
 
-    /// Adds a cell of a timeframe, all of whose cells have this layout, and returns its number. Allocates.
+    /// Adds a cell of a timeframe, all of whose cells have this layout, and returns its number. Allocates, with every eighth
+    /// of a timeframe the rows for eight, unless the layout has indicators that are not packed: the published ones.
     pub fn add(&mut self, timeframe: usize, layout: &CellLayout, cell: Cell) -> u32 {
         let place = self.cells.len();
         self.cells.push(cell);
         self.seats.push(Seat::NONE);
-        if IndicatorRows::suit(&layout.indicators) && layout.settled != u64::MAX {
+        if layout.side_by_side && layout.settled != u64::MAX && IndicatorRows::suit(&layout.indicators) {
             self.waiting.resize_with(self.waiting.len().max(timeframe + 1), Vec::new);
             let waiting = &mut self.waiting[timeframe];
             waiting.push(place as u32);
@@ -125,7 +126,7 @@ impl Cells {
         self.len() == 0
     }
 
-    /// A cell by its number, with what it knows of its bars and prices; for its whole state see
+    /// A cell by its number, with what it knows of its bars and prices; its other state may be old, for which see
     /// [`with_state`](Self::with_state).
     #[inline]
     #[must_use]
@@ -133,14 +134,18 @@ impl Cells {
         self.cells.get(number as usize + LANES)
     }
 
-    /// A cell by its number, with its state.
-    #[inline]
+    /// A cell by its number, with its state, which stays where it lies.
     #[must_use]
     pub fn with_state(&mut self, number: u32) -> Option<&Cell> {
-        self.get_mut(number).map(|cell| &*cell)
+        let place = number as usize + LANES;
+        let (cell, seat) = (self.cells.get_mut(place)?, self.seats[place]);
+        if seat.is_away() {
+            self.blocks[seat.block()].rows.give(seat.lane(), cell);
+        }
+        Some(cell)
     }
 
-    /// A cell by its number, with its state.
+    /// A cell by its number, with its state, which is with the cell from now on.
     #[inline]
     #[must_use]
     pub fn get_mut(&mut self, number: u32) -> Option<&mut Cell> {
@@ -177,11 +182,11 @@ impl Cells {
         cells + blocks + self.seats.capacity() * size_of::<Seat>()
     }
 
-    /// Whether a batch that ends with this cell may be a whole block.
+    /// The place of a cell in its block, the last one where it has none.
     #[inline]
     #[must_use]
-    pub fn is_last_of_block(&self, number: u32) -> bool {
-        self.seats.get(number as usize + LANES).is_none_or(|seat| seat.lane() == LANES - 1)
+    pub fn lane(&self, number: u32) -> usize {
+        self.seats.get(number as usize + LANES).copied().unwrap_or(Seat::NONE).lane()
     }
 
     /// Asks for the memory of a cell, but not for what its number of bars tells the place of: worth it where a bar for it
@@ -250,8 +255,8 @@ impl Cells {
         if last.is_away() || next.is_away() {
             last.is_away() && next.is_away() && last.block() == next.block() && last.lane() < next.lane()
         } else {
-            // A block's bars are not taken with others before them, else it would never be seen to be whole.
-            next.lane() != 0
+            // Where one block follows the other, the next begins a batch, else it would never be seen to be whole.
+            next.lane() != 0 || last.lane() != LANES - 1
         }
     }
 
@@ -295,7 +300,7 @@ impl Cells {
         true
     }
 
-    /// False where they cannot be taken side by side, and nothing was done.
+    /// False where they cannot be taken side by side, and no bar was taken.
     #[inline]
     fn side_by_side(
         &mut self,
@@ -346,7 +351,6 @@ impl Cells {
         *together = PATIENCE;
         for (k, at) in members.iter().map(|&at| at as usize).enumerate() {
             rows.take(k, &self.cells[at]);
-            self.cells[at].away = true;
             self.seats[at].0 |= Seat::AWAY;
         }
     }
@@ -359,7 +363,6 @@ impl Cells {
         *together = 0;
         for (k, at) in members.iter().map(|&at| at as usize).enumerate() {
             rows.give(k, &mut self.cells[at]);
-            self.cells[at].away = false;
             self.seats[at].0 &= !Seat::AWAY;
         }
     }
@@ -446,12 +449,14 @@ mod tests {
         for number in 0..20 {
             assert!(image(&mut together, &layout, number) == image(&mut alone, &layout, number), "cell {number}");
         }
-        assert_eq!(together.in_rows(), 0, "whoever asks for a cell's state finds it there");
+        assert_eq!(together.in_rows(), 16, "whoever looks at a cell's state leaves it where it is");
+        assert!(together.get_mut(3).is_some());
+        assert_eq!(together.in_rows(), 8, "whoever may change it gets all of it");
     }
 
     #[test]
     fn cells_with_more_indicators_than_the_packed_ones_stay_by_themselves() {
-        let layout = CellLayout::new(StrategyParams::default(), true);
+        let layout = CellLayout::new(StrategyParams::default(), true).with(crate::lanes::Isa::best());
         let mut cells = cells(&layout, 8);
         (0..LONG).for_each(|i| drop(give(&mut cells, &layout, 0..8, i)));
         assert_eq!(cells.in_rows(), 0);

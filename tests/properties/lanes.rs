@@ -50,8 +50,8 @@ fn compare(recipes: &[Recipe], publish: bool, seed: u64, taken: &Taken) -> Resul
     let mut twins: Vec<Twin> =
         recipes.iter().map(|recipe| Twin { cell: new(recipe), bars: bars(recipe), next: 0 }).collect();
     let mut banks: Vec<Cells> = isas.iter().map(|_| Cells::new()).collect();
-    for bank in &mut banks {
-        recipes.iter().for_each(|recipe| assert_eq!(bank.add(0, &layout, new(recipe)) as usize, bank.len() - 1));
+    for (bank, layout) in banks.iter_mut().zip(&isas) {
+        recipes.iter().for_each(|recipe| assert_eq!(bank.add(0, layout, new(recipe)) as usize, bank.len() - 1));
     }
     let mut rng = Rng(seed);
     let mut order: Vec<usize> = (0..twins.len()).collect();

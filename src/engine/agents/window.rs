@@ -9,8 +9,9 @@ use crate::{
 
 /// Messages of a window: two full rows of cells, and not many more than the innermost cache has room for the cells of.
 pub(super) const WINDOW: usize = 16;
-/// Messages at most, where the last of them are of cells that it would be a loss to take apart.
-const LONGEST: usize = 2 * WINDOW;
+/// Messages at most, where the last of them are of cells that it would be a loss to take apart: room for eight symbols
+/// with a bar on each of five timeframes and what is said of their records.
+pub(super) const LONGEST: usize = 3 * WINDOW;
 
 /// The number of a cell that there is none of.
 const NONE: u32 = u32::MAX;
@@ -71,16 +72,25 @@ impl Window {
     }
 
     /// Takes what waits, up to a [barrier](is_barrier), when everything before has been sent; false where nothing does.
-    /// When it has enough, it ends with a bar whose cell `ends` a block.
+    /// When it has enough, it goes on to a bar that is the last of a block, while it has the first of another timeframe's
+    /// and not the last. `lane` gives the place of a bar's cell in its block.
     #[inline]
-    pub(super) fn refill(&mut self, inlet: &mut Inlet<BarMessage>, mut ends: impl FnMut(&Bar) -> bool) -> bool {
+    pub(super) fn refill(&mut self, inlet: &mut Inlet<BarMessage>, mut lane: impl FnMut(&Bar) -> usize) -> bool {
         let messages = &mut self.messages;
+        // Bit k: a block of timeframe k has begun.
+        let mut begun = 0u64;
         messages.clear();
         (self.evaluated, self.sent) = (0, 0);
         let taken = inlet.drain_while(LONGEST, |message| {
             messages.push(message);
             match &message {
-                BarMessage::Bar(bar) => messages.len() < WINDOW || !ends(bar),
+                BarMessage::Bar(bar) => {
+                    let (lane, timeframe) = (lane(bar), 1 << (bar.timeframe.index() % 64));
+                    begun = if lane == 0 { begun | timeframe } else { begun };
+                    let ends = lane == Cells::LANES - 1;
+                    begun = if ends { begun & !timeframe } else { begun };
+                    messages.len() < WINDOW || !ends || begun != 0
+                }
                 BarMessage::Control(_) => !is_barrier(&message),
             }
         });

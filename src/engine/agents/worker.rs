@@ -292,11 +292,11 @@ impl WorkerAgent {
     #[inline]
     fn refill(&mut self) -> Result<bool, StateError> {
         let (index_of, cells, columns) = (&self.index_of, &self.cells, self.layouts.len());
-        let ends = |bar: &Bar| {
+        let lane = |bar: &Bar| {
             let number = index_of.get(bar.symbol.index() * columns + bar.timeframe.index());
-            number.is_none_or(|&number| cells.is_last_of_block(number))
+            cells.lane(number.copied().unwrap_or(FOREIGN))
         };
-        if !self.window.refill(&mut self.inlet, ends) {
+        if !self.window.refill(&mut self.inlet, lane) {
             self.ahead = 0;
             return Ok(false);
         }
@@ -307,9 +307,11 @@ impl WorkerAgent {
         let find = Finder { index_of: &self.index_of, cells: &self.cells, layouts: &self.layouts };
         let messages = self.window.messages();
         if messages.len() > self.ahead.max(1) {
-            messages.iter().for_each(|message| find.ask(message));
-            messages.iter().for_each(|message| find.ask_history(message));
+            let rest = &messages[self.ahead..];
+            rest.iter().for_each(|message| find.ask(message));
+            rest.iter().for_each(|message| find.ask_history(message));
         }
+        // A longer window's rest is asked for when it is taken: the innermost cache has no room for more.
         self.ahead = self.inlet.ahead(WINDOW, |message| find.ask(message));
         self.evaluate();
         let find = Finder { index_of: &self.index_of, cells: &self.cells, layouts: &self.layouts };
