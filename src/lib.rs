@@ -51,9 +51,10 @@
 //!
 //! **Cells are computed side by side.** What waits in a worker's ring is taken together, and the bars of different cells
 //! of one timeframe are computed eight at a time ([`lanes`]), with the widest vectors the processor has; the messages
-//! leave in the order of the bars. A cell's state lies together, so that a lone bar costs few cache lines, and is transposed
-//! when eight are loaded; that of eight neighbours who come together again and again is moved into rows, word by word,
-//! where nothing need be transposed, until one or two of them come without the others again and again. Nothing is fused or
+//! leave in the order of the bars. A cell's state lies together, so that a lone bar costs few cache lines, and is
+//! transposed when eight are loaded. That of eight neighbours who come together again and again is moved into rows, word
+//! by word, where nothing need be transposed, until one or two of them come without the others again and again; not so
+//! where published indicators are computed as well, which are not among the packed ones. Nothing is fused or
 //! reassociated: every number of lanes, either layout and every set of instructions give the same bits. *Cost:* the
 //! formulas are written in operations of a trait, `add(a, b)` instead of `a + b`.
 //!
