@@ -42,16 +42,16 @@ pub fn update_rows(
 
 /// The state of eight cells, for whatever vector.
 #[cfg(target_arch = "x86_64")]
-trait Anyhow: CoreRows<Eight> + CoreRows<Avx2> + CoreRows<Avx512> {}
+trait AnyCore: CoreRows<Eight> + CoreRows<Avx2> + CoreRows<Avx512> {}
 #[cfg(target_arch = "x86_64")]
-impl<C: CoreRows<Eight> + CoreRows<Avx2> + CoreRows<Avx512>> Anyhow for C {}
+impl<C: CoreRows<Eight> + CoreRows<Avx2> + CoreRows<Avx512>> AnyCore for C {}
 #[cfg(not(target_arch = "x86_64"))]
-trait Anyhow: CoreRows<Eight> {}
+trait AnyCore: CoreRows<Eight> {}
 #[cfg(not(target_arch = "x86_64"))]
-impl<C: CoreRows<Eight>> Anyhow for C {}
+impl<C: CoreRows<Eight>> AnyCore for C {}
 
 #[inline]
-fn dispatch(layout: &IndicatorLayout, isa: Isa, cells: &mut impl Anyhow, bars: &EightBars) -> Reading<[f64; LANES]> {
+fn dispatch(layout: &IndicatorLayout, isa: Isa, cells: &mut impl AnyCore, bars: &EightBars) -> Reading<[f64; LANES]> {
     match isa {
         // SAFETY: the processor has been asked.
         #[cfg(target_arch = "x86_64")]
@@ -65,18 +65,18 @@ fn dispatch(layout: &IndicatorLayout, isa: Isa, cells: &mut impl Anyhow, bars: &
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f,avx512dq,avx512vl,avx512bw,avx512vpopcntdq,avx2,bmi1,bmi2,lzcnt,popcnt")]
-fn avx512(layout: &IndicatorLayout, cells: &mut impl Anyhow, bars: &EightBars) -> Reading<[f64; LANES]> {
+fn avx512(layout: &IndicatorLayout, cells: &mut impl AnyCore, bars: &EightBars) -> Reading<[f64; LANES]> {
     update::<Avx512>(layout, cells, bars)
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
-fn avx2(layout: &IndicatorLayout, cells: &mut impl Anyhow, bars: &EightBars) -> Reading<[f64; LANES]> {
+fn avx2(layout: &IndicatorLayout, cells: &mut impl AnyCore, bars: &EightBars) -> Reading<[f64; LANES]> {
     update::<Avx2>(layout, cells, bars)
 }
 
 #[inline(never)]
-fn portable(layout: &IndicatorLayout, cells: &mut impl Anyhow, bars: &EightBars) -> Reading<[f64; LANES]> {
+fn portable(layout: &IndicatorLayout, cells: &mut impl AnyCore, bars: &EightBars) -> Reading<[f64; LANES]> {
     update::<Eight>(layout, cells, bars)
 }
 
