@@ -181,6 +181,41 @@ fn a_header_alone_is_an_empty_replay() {
     assert_eq!(fs::read_to_string(signals).unwrap(), "");
 }
 
+#[test]
+fn no_output_is_written_over_another_or_over_an_input() {
+    let text = lively_bars(10);
+    let (dir, bars) = with_bars(&text);
+    std::os::unix::fs::symlink(&bars, dir.path().join("linked.csv")).unwrap();
+    let refused = |args: &[&str], words: &[&str]| {
+        run(engine(["replay", "--quiet", "--input", "bars.csv"]).current_dir(&dir).args(args)).refused(1, words);
+        assert_eq!(fs::read_to_string(&bars).unwrap(), text, "{args:?}");
+    };
+    refused(&["--signals", "bars.csv"], &["--signals bars.csv", "overwrite the input"]);
+    refused(&["--bars", "linked.csv"], &["--bars linked.csv", "overwrite the input bars.csv"]);
+    refused(&["--signals", "new", "--bars", "./new"], &["--signals and --bars", "./new"]);
+    refused(&["--signals", "-", "--bars", "-"], &["--signals and --bars", "standard output"]);
+    assert!(!dir.path().join("new").exists());
+    let nowhere = ["--signals", "/dev/null", "--bars", "/dev/null"];
+    run(engine(["replay", "--quiet", "--input", "bars.csv"]).current_dir(&dir).args(nowhere)).good();
+}
+
+#[test]
+fn a_base_that_is_not_that_of_the_file_and_cells_of_nothing_are_named() {
+    let (dir, bars) = with_bars(&lively_bars(120));
+    let told = |args: &[&str]| {
+        let ended = run(engine(["replay", "--quiet", "--input"]).arg(&bars).args(args).current_dir(&dir)).good();
+        ended.stderr.lines().filter(|line| line.starts_with("note: ")).map(str::to_owned).collect::<Vec<_>>()
+    };
+    let one = |args: &[&str], words: &[&str]| {
+        let told = told(args);
+        assert!(told.len() == 1 && words.iter().all(|word| told[0].contains(word)), "{told:?}");
+    };
+    one(&["--base", "5m", "--timeframes", "1h"], &["bars.csv", "1m apart", "--base 5m", "refused"]);
+    one(&["--base", "1s", "--timeframes", "1h"], &["bars.csv", "1m apart", "--base 1s", "is --base 1m meant?"]);
+    one(&["--indicators", "i.csv", "--cells", "NOPE:1m"], &["NOPE:1m", "no bar of NOPE came"]);
+    assert_eq!(told(&[]), [""; 0]);
+}
+
 /// Standard error names file, line, reason and text; the report counts.
 #[test]
 fn refused_lines_are_named_and_counted() {

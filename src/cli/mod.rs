@@ -8,6 +8,7 @@ pub mod lab_args;
 mod lease;
 mod notify;
 mod patience;
+mod recorded;
 mod redis;
 mod replay;
 mod run;

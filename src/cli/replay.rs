@@ -2,6 +2,7 @@
 
 use super::{
     args::{ReplayArgs, Speed},
+    recorded::{files_apart, odd_base, unknown_cells},
     redis::Server,
     run::threads,
     session::{Session, SessionOptions, common_layers, layers, note, stop_flag},
@@ -38,7 +39,11 @@ pub fn replay(args: &ReplayArgs) -> Result<()> {
     }
     let plan = Arc::new(config.replay_plan(args.base, &args.timeframes, args.method.map(Into::into))?);
     let cells = cells(&args.cells, &plan)?;
+    files_apart(args)?;
     let files = args.input.iter().map(|path| CsvSource::open(path, args.base)).collect::<Result<Vec<_>, _>>()?;
+    for path in &args.input {
+        odd_base(path, args.base)?.iter().for_each(|line| note(&format!("note: {line}")));
+    }
     let files = MergedSource::new(files);
     let total = files.total_bytes();
     let pace = match args.speed {
@@ -69,7 +74,7 @@ pub fn replay(args: &ReplayArgs) -> Result<()> {
                 signals: args.signals.clone(),
                 bars: args.bars.clone(),
                 indicators: args.indicators.clone(),
-                cells,
+                cells: cells.clone(),
             },
             redis,
         },
@@ -81,7 +86,7 @@ pub fn replay(args: &ReplayArgs) -> Result<()> {
         incidents: Arc::default(),
         plan,
         topology,
-        directory,
+        directory: Arc::clone(&directory),
         rows,
     };
     let engine = Engine::start(setup, Clock::new())?;
@@ -101,6 +106,7 @@ pub fn replay(args: &ReplayArgs) -> Result<()> {
         sources,
     };
     Session::new(engine, options, stop)?.run()?;
+    unknown_cells(&cells, &directory).iter().for_each(|line| note(&format!("note: {line}")));
     Ok(())
 }
 
