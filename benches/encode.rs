@@ -42,7 +42,7 @@ fn encode(c: &mut Criterion) {
             opposing: &[],
         })
         .collect();
-    let (names, sources) = (OutputNames::default(), Sources::default());
+    let (mut names, sources) = (OutputNames::default(), Sources::default());
     let labels = Labels { directory: &directory, sources: &sources };
     let mut group = c.benchmark_group("encode");
     group.throughput(Throughput::Elements(SIGNALS));
@@ -57,7 +57,7 @@ fn encode(c: &mut Criterion) {
     group.bench_function("xadd", |b| {
         b.iter(|| {
             commands.clear();
-            composites.iter().for_each(|composite| xadd_signal(&mut commands, &names, composite, labels));
+            composites.iter().for_each(|composite| xadd_signal(&mut commands, &mut names, composite, labels));
             black_box(commands.bytes());
         });
     });

@@ -94,7 +94,7 @@ fn write(c: &mut Criterion) {
         supporting: &[peer],
         opposing: &[],
     };
-    let (names, sources) = (OutputNames::default(), Sources::default());
+    let (mut names, sources) = (OutputNames::default(), Sources::default());
     let labels = Labels { directory: &directory, sources: &sources };
     let mut group = c.benchmark_group("signal");
     group.throughput(Throughput::Elements(1));
@@ -102,7 +102,7 @@ fn write(c: &mut Criterion) {
     group.bench_function("xadd", |b| {
         b.iter(|| {
             commands.clear();
-            xadd_signal(&mut commands, &names, black_box(&composite), labels);
+            xadd_signal(&mut commands, &mut names, black_box(&composite), labels);
         });
     });
     let mut line = Vec::with_capacity(1 << 12);

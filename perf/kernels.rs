@@ -251,14 +251,14 @@ fn encode(run: &Run, xadd: bool) {
     let timeframes: Vec<Timeframe> = ["1m", "5m", "1h", "1d"].iter().map(|name| name.parse().unwrap()).collect();
     let directory = Directory::new(8, &timeframes);
     assert!((0..8).all(|k| directory.name_symbol(SymbolId(k), &format!("SYM{k}"))));
-    let (names, sources) = (OutputNames::default(), Sources::default());
+    let (mut names, sources) = (OutputNames::default(), Sources::default());
     let labels = Labels { directory: &directory, sources: &sources };
     let (mut commands, mut line) = (Commands::with_capacity(1 << 14), Vec::with_capacity(1 << 14));
     through_correlator(run.rounds, |verdict| {
         let (Verdict::Publish(composite) | Verdict::Hold(composite, _)) = verdict;
         if xadd {
             commands.clear();
-            xadd_signal(&mut commands, &names, &composite, labels);
+            xadd_signal(&mut commands, &mut names, &composite, labels);
         } else {
             line.clear();
             signal_json_line(&mut line, &composite, labels);

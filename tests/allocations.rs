@@ -178,7 +178,7 @@ fn publishing() {
     let plan = plan::plan(&["1m", "5m", "1h", "1d"], &[u32::MAX; 4]);
     let directory = Directory::new(4, &timeframes);
     assert!((0..4).all(|k| directory.name_symbol(SymbolId(k), &format!("S{k}"))));
-    let (names, sources) = (OutputNames::default(), Sources::default());
+    let (mut names, sources) = (OutputNames::default(), Sources::default());
     let labels = Labels { directory: &directory, sources: &sources };
     let mut merge = Merge::new(2, 64);
     let mut correlator = Correlator::new(&plan);
@@ -206,7 +206,7 @@ fn publishing() {
             let (Verdict::Publish(composite) | Verdict::Hold(composite, _)) = verdict;
             commands.clear();
             lines.clear();
-            xadd_signal(&mut commands, &names, &composite, labels);
+            xadd_signal(&mut commands, &mut names, &composite, labels);
             signal_json_line(&mut lines, &composite, labels);
             published += 1;
         });
@@ -220,7 +220,7 @@ fn bars() {
     let timeframes: Vec<Timeframe> = vec!["1m".parse().unwrap()];
     let directory = Directory::new(1, &timeframes);
     assert!(directory.name_symbol(SymbolId(0), "SPY"));
-    let names = OutputNames::default();
+    let mut names = OutputNames::default();
     let mut walk = Walk::new(1);
     let mut commands = Commands::with_capacity(1 << 16);
     let mut lines = Vec::with_capacity(1 << 16);
@@ -228,7 +228,7 @@ fn bars() {
         let bar = Bar { ts: n as i64 * 60_000, ..walk.next(0) };
         commands.clear();
         lines.clear();
-        xadd_bar(&mut commands, &names, &bar, &directory);
+        xadd_bar(&mut commands, &mut names, &bar, &directory);
         bar_csv(&mut lines, &bar, &directory);
     });
 }

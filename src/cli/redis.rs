@@ -261,10 +261,7 @@ impl<'a> Server<'a> {
             latest_interval_ns: output.batch_interval_ms * 1_000_000,
             position: position.map_or_else(Vec::new, |(p, _)| p.streams.clone()),
             position_key: position.map(|_| key),
-            journal: StreamSpec {
-                name: output.keys.journal_key(&self.config.engine.name),
-                maxlen: output.streams.journal_maxlen,
-            },
+            journal: StreamSpec::new(&output.keys.journal_key(&self.config.engine.name), output.streams.journal_maxlen),
             inputs,
             active_bars: self.config.correlation.active_bars,
             stamp,
@@ -278,7 +275,7 @@ impl<'a> Server<'a> {
 
     fn names(&self) -> OutputNames {
         let (s, k) = (&self.config.output.streams, &self.config.output.keys);
-        let stream = |name: &str, maxlen| StreamSpec { name: name.to_owned(), maxlen };
+        let stream = StreamSpec::new;
         let key = |template: &str, ttl_s| KeySpec::new(&format!("{}{template}", k.prefix), ttl_s);
         OutputNames {
             signals: stream(&s.signals, s.signals_maxlen),

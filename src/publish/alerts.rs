@@ -44,11 +44,16 @@ pub struct Notice<'a> {
 
 /// Appends an `XADD` of an alert about a signal whose composite confidence reached the threshold, which is the caller's
 /// to compare.
-pub fn xadd_signal_alert(commands: &mut Commands, names: &OutputNames, composite: &Composite<'_>, labels: Labels<'_>) {
+pub fn xadd_signal_alert(
+    commands: &mut Commands,
+    names: &mut OutputNames,
+    composite: &Composite<'_>,
+    labels: Labels<'_>,
+) {
     let (signal, directory) = (composite.signal, labels.directory);
     let symbol = directory.symbol(signal.symbol);
     let timeframe = directory.timeframe_name(signal.timeframe);
-    let mut command = names.alerts.xadd(commands, "", FIELDS);
+    let mut command = names.alerts.xadd(commands, FIELDS);
     command.field_with("event_id", |out| {
         out.extend_from_slice(b"alert_signal_");
         push_signal_id(out, signal, directory);
@@ -79,9 +84,9 @@ pub fn xadd_signal_alert(commands: &mut Commands, names: &OutputNames, composite
 }
 
 /// Appends an `XADD` of a warning or error, its symbol `SYSTEM`.
-pub fn xadd_notice(commands: &mut Commands, names: &OutputNames, notice: &Notice<'_>) {
+pub fn xadd_notice(commands: &mut Commands, names: &mut OutputNames, notice: &Notice<'_>) {
     let kind = notice.severity.name();
-    let mut command = names.alerts.xadd(commands, "", FIELDS);
+    let mut command = names.alerts.xadd(commands, FIELDS);
     command.field_with("event_id", |out| {
         for part in ["alert_", kind, "_", notice.component, "_"] {
             out.extend_from_slice(part.as_bytes());

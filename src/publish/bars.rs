@@ -29,9 +29,9 @@ pub(super) fn push_bar_id(out: &mut Vec<u8>, bar: &Bar, directory: &Directory) {
 
 /// Appends an `XADD` of a closed bar to the stream of its timeframe, in the fields that the engine also reads;
 /// `price` is the close.
-pub fn xadd_bar(commands: &mut Commands, names: &OutputNames, bar: &Bar, directory: &Directory) {
+pub fn xadd_bar(commands: &mut Commands, names: &mut OutputNames, bar: &Bar, directory: &Directory) {
     let timeframe = directory.timeframe_name(bar.timeframe);
-    let mut command = names.bars.xadd(commands, timeframe, FIELDS);
+    let mut command = names.bars.xadd_to(commands, bar.timeframe.index(), timeframe, FIELDS);
     command.field_with("event_id", |out| push_bar_id(out, bar, directory));
     command.field("symbol", directory.symbol(bar.symbol));
     command.field_with("timestamp", |out| push_iso8601(out, bar.ts));

@@ -38,7 +38,7 @@ pub struct DeadLetter<'a, I> {
 /// something was cut `truncated` (so many values or names cut and fields left out), and the original fields.
 pub fn xadd_dead_letter<'a, I>(
     commands: &mut Commands,
-    names: &OutputNames,
+    names: &mut OutputNames,
     letter: &DeadLetter<'a, I>,
     limits: &DeadLetterLimits,
 ) where
@@ -51,7 +51,7 @@ pub fn xadd_dead_letter<'a, I>(
         cut += u64::from(over || name.len() > limits.name_bytes_max || value.len() > limits.value_bytes_max);
     }
     let kept = fields.min(limits.fields_max);
-    let mut command = names.dead_letter.xadd(commands, "", 3 + usize::from(cut > 0) + kept);
+    let mut command = names.dead_letter.xadd(commands, 3 + usize::from(cut > 0) + kept);
     command.field("reason", letter.reason).field("source_stream", letter.source_stream);
     command.field("source_id", letter.source_id);
     if cut > 0 {

@@ -44,12 +44,12 @@ impl<'a> SymbolResults<'a> {
 /// `results.timestamp` is the start of the newest base bar; `composite_signal` is a [`Vote`], null without a signal.
 pub fn xadd_calculation_event(
     commands: &mut Commands,
-    names: &OutputNames,
+    names: &mut OutputNames,
     results: &SymbolResults<'_>,
     directory: &Directory,
 ) {
     let symbol = directory.symbol(results.symbol);
-    let mut command = names.calculation_events.xadd(commands, "", 4);
+    let mut command = names.calculation_events.xadd(commands, 4);
     command.field_with("event_id", |out| {
         out.extend_from_slice(b"calc_");
         out.extend_from_slice(symbol.as_bytes());

@@ -101,9 +101,9 @@ fn escape_tail(out: &mut Vec<u8>, start: usize) {
 }
 
 /// Appends an `XADD` of a signal to the signals' stream: numbers as decimal text; peers and factors as JSON.
-pub fn xadd_signal(commands: &mut Commands, names: &OutputNames, composite: &Composite<'_>, labels: Labels<'_>) {
+pub fn xadd_signal(commands: &mut Commands, names: &mut OutputNames, composite: &Composite<'_>, labels: Labels<'_>) {
     let (signal, directory) = (composite.signal, labels.directory);
-    let mut command = names.signals.xadd(commands, "", FIELDS + usize::from(!signal.settled));
+    let mut command = names.signals.xadd(commands, FIELDS + usize::from(!signal.settled));
     command.field_with("signal_id", |out| push_signal_id(out, signal, directory));
     command.field("symbol", directory.symbol(signal.symbol));
     command.field("timeframe", directory.timeframe_name(signal.timeframe));

@@ -116,11 +116,13 @@ fn args(commands: &Commands) -> Vec<String> {
     reply.elements().iter().map(|arg| arg.text().unwrap().to_owned()).collect()
 }
 
-/// The fields of an `XADD`, its stream and length checked.
+/// The fields of an `XADD`, its stream checked, and the length where it trims.
 fn fields(commands: &Commands, stream: &str, maxlen: &str) -> Vec<(String, String)> {
     let args = args(commands);
-    assert_eq!(args[..6], ["XADD", stream, "MAXLEN", "~", maxlen, "*"].map(String::from));
-    args[6..].chunks(2).map(|pair| (pair[0].clone(), pair[1].clone())).collect()
+    assert_eq!(args[..2], ["XADD", stream]);
+    let rest = args[2..].strip_prefix(&["MAXLEN", "~", maxlen].map(String::from)).unwrap_or(&args[2..]);
+    assert_eq!(rest[0], "*");
+    rest[1..].chunks(2).map(|pair| (pair[0].clone(), pair[1].clone())).collect()
 }
 
 fn names(fields: &[(String, String)]) -> String {
@@ -172,7 +174,7 @@ fn a_signal_is_the_same_as_a_line_and_as_an_entry() {
         assert_eq!((&line["bar_ts"], &line["price"]), (&json!(TS), &json!(101.5)));
 
         let mut commands = Commands::default();
-        xadd_signal(&mut commands, &OutputNames::default(), &composite, labels);
+        xadd_signal(&mut commands, &mut OutputNames::default(), &composite, labels);
         let fields = fields(&commands, "signals", "10000");
         assert_eq!(names(&fields), SIGNAL_FIELDS);
         for (name, value) in &fields {
@@ -188,7 +190,7 @@ fn a_signal_is_the_same_as_a_line_and_as_an_entry() {
 fn bars_are_written_as_they_are_read() {
     let directory = directory();
     let mut commands = Commands::default();
-    xadd_bar(&mut commands, &OutputNames::default(), &bar(2), &directory);
+    xadd_bar(&mut commands, &mut OutputNames::default(), &bar(2), &directory);
     let fields = fields(&commands, "market_data_5m", "10000");
     assert_eq!(
         names(&fields),
@@ -228,7 +230,7 @@ fn ready_map() -> Value {
 
 #[test]
 fn calculation_events_and_caches_have_the_shapes_their_readers_know() {
-    let (directory, names_) = (directory(), OutputNames::default());
+    let (directory, mut names_) = (directory(), OutputNames::default());
     let rows = [Some(row(0, true)), Some(row(1, false)), None];
     let leader = signal(0, 0, Strategy::MacdRsi, Side::Buy);
     let other = Signal { timeframe: TimeframeId::new(0), ..signal(0, 0, Strategy::RsiTrend, Side::Sell) };
@@ -238,7 +240,7 @@ fn calculation_events_and_caches_have_the_shapes_their_readers_know() {
     let results = SymbolResults { symbol: SymbolId(0), seq: 9, event_ts: TS + 1_000, rows: &rows, signals: &signals };
 
     let mut commands = Commands::default();
-    xadd_calculation_event(&mut commands, &names_, &results, &directory);
+    xadd_calculation_event(&mut commands, &mut names_, &results, &directory);
     let event = fields(&commands, "calculation_events_stream", "5000");
     assert_eq!(names(&event), "event_id symbol timestamp results");
     assert_eq!(get(&event, "event_id"), "calc_SPY_1751985001000_9");
@@ -282,13 +284,29 @@ fn calculation_events_and_caches_have_the_shapes_their_readers_know() {
 
 #[test]
 fn without_a_signal_there_is_no_opinion() {
-    let (directory, names_) = (directory(), OutputNames::default());
+    let (directory, mut names_) = (directory(), OutputNames::default());
     let results = SymbolResults { symbol: SymbolId(0), seq: 1, event_ts: TS, rows: &[], signals: &[] };
     let mut commands = Commands::default();
     assert_eq!(Vote::of(results.signals), None);
-    xadd_calculation_event(&mut commands, &names_, &results, &directory);
+    xadd_calculation_event(&mut commands, &mut names_, &results, &directory);
     let json = get(&fields(&commands, "calculation_events_stream", "5000"), "results").to_owned();
     assert_eq!(json, r#"{"timeframe_results":{},"composite_signal":null,"timestamp":"2025-07-08T14:30:00"}"#);
+}
+
+#[test]
+fn every_stream_is_trimmed_with_one_entry_of_sixteen_from_the_first_on() {
+    let (directory, mut names_) = (directory(), OutputNames::default());
+    let mut trimmed = [Vec::new(), Vec::new()];
+    for n in 0..40 {
+        for (k, trimmed) in trimmed.iter_mut().enumerate() {
+            let mut commands = Commands::default();
+            xadd_bar(&mut commands, &mut names_, &bar(1 + k), &directory);
+            if args(&commands)[2] == "MAXLEN" {
+                trimmed.push(n);
+            }
+        }
+    }
+    assert_eq!(trimmed, [[0, 16, 32], [0, 16, 32]]);
 }
 
 #[test]
@@ -307,11 +325,11 @@ fn latest_values_have_their_keys() {
 
 #[test]
 fn alerts_say_what_and_where() {
-    let (directory, names_, sources) = (directory(), OutputNames::default(), Sources::default());
+    let (directory, mut names_, sources) = (directory(), OutputNames::default(), Sources::default());
     let signal = signal(1, 1, Strategy::MacdRsi, Side::Buy);
     let mut commands = Commands::default();
     let labels = Labels { directory: &directory, sources: &sources };
-    xadd_signal_alert(&mut commands, &names_, &composite(&signal, 0.87654321, &[], &[]), labels);
+    xadd_signal_alert(&mut commands, &mut names_, &composite(&signal, 0.87654321, &[], &[]), labels);
     let alert = fields(&commands, "alert_stream", "1000");
     assert_eq!(names(&alert), "event_id type symbol message timestamp metadata");
     assert_eq!(get(&alert, "message"), "buy A\"B,\\ 1m: macd_rsi_bullish at 101.5, composite confidence 0.8765");
@@ -320,7 +338,7 @@ fn alerts_say_what_and_where() {
 
     let mut commands = Commands::default();
     let notice = Notice { severity: Severity::Error, component: "feed", message: "the server is gone", at_ms: TS };
-    xadd_notice(&mut commands, &names_, &notice);
+    xadd_notice(&mut commands, &mut names_, &notice);
     let alert = fields(&commands, "alert_stream", "1000");
     assert_eq!((get(&alert, "event_id"), get(&alert, "symbol")), ("alert_error_feed_1751985000000", "SYSTEM"));
     assert_eq!(get(&alert, "metadata"), r#"{"component":"feed"}"#);
@@ -328,18 +346,18 @@ fn alerts_say_what_and_where() {
 
 #[test]
 fn dead_letters_are_bounded() {
-    let names_ = OutputNames::default();
+    let mut names_ = OutputNames::default();
     let original = [(&b"symbol"[..], &b"SPY"[..]), (b"price", b"12345678"), (b"x", b"")];
     let letter =
         DeadLetter { reason: "not_a_number", source_stream: "s", source_id: b"1-2", fields: original.iter().copied() };
     let mut commands = Commands::default();
-    xadd_dead_letter(&mut commands, &names_, &letter, &DeadLetterLimits::default());
+    xadd_dead_letter(&mut commands, &mut names_, &letter, &DeadLetterLimits::default());
     let kept = fields(&commands, "market_data_dead_letter", "10000");
     assert_eq!(names(&kept), "reason source_stream source_id symbol price x");
     let mut commands = Commands::default();
     xadd_dead_letter(
         &mut commands,
-        &names_,
+        &mut names_,
         &letter,
         &DeadLetterLimits { value_bytes_max: 4, name_bytes_max: 3, fields_max: 2 },
     );

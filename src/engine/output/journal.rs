@@ -84,7 +84,7 @@ mod tests {
         let server = Server::start(&[]);
         let mut link = server.link();
         let inputs = ["a".to_owned(), "b".to_owned()];
-        let journal = StreamSpec { name: "j".to_owned(), maxlen: 10_000 };
+        let journal = StreamSpec::new("j", 10_000);
         let id = |ms| StreamId { ms, seq: 3 };
         let all: Vec<Exception> = (1..=1_500u32)
             .map(|i| Exception {

@@ -176,7 +176,7 @@ impl RedisOutput {
         self.latest.row(row);
         self.group_has_rows = true;
         if self.options.bars && !replayed && row.bar.is_built() {
-            xadd_bar(self.sink.batch(), &self.options.names, &row.bar, directory);
+            xadd_bar(self.sink.batch(), &mut self.options.names, &row.bar, directory);
         }
     }
 
@@ -200,9 +200,9 @@ impl RedisOutput {
         if replayed {
             return;
         }
-        xadd_signal(self.sink.batch(), &self.options.names, composite, labels);
+        xadd_signal(self.sink.batch(), &mut self.options.names, composite, labels);
         if alert && self.options.alerts {
-            xadd_signal_alert(self.sink.batch(), &self.options.names, composite, labels);
+            xadd_signal_alert(self.sink.batch(), &mut self.options.names, composite, labels);
         }
     }
 
@@ -228,7 +228,7 @@ impl RedisOutput {
         if wanted && !replayed {
             let rows = self.latest.rows(symbol);
             let results = SymbolResults { symbol, seq, event_ts, rows, signals: &composites };
-            xadd_calculation_event(self.sink.batch(), &self.options.names, &results, directory);
+            xadd_calculation_event(self.sink.batch(), &mut self.options.names, &results, directory);
         }
         self.composites = recycled(composites);
         self.group.clear();
@@ -283,7 +283,7 @@ impl RedisOutput {
             source_id: &self.text,
             fields: letter.fields.iter().map(|(name, value)| (&**name, &**value)),
         };
-        xadd_dead_letter(self.sink.batch(), &self.options.names, &letter, &DeadLetterLimits::default());
+        xadd_dead_letter(self.sink.batch(), &mut self.options.names, &letter, &DeadLetterLimits::default());
     }
 
     /// Takes how far the input has been read.
@@ -325,14 +325,14 @@ impl RedisOutput {
             source_id: after.as_bytes(),
             fields: fields.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes())),
         };
-        xadd_dead_letter(self.sink.batch(), &self.options.names, &letter, &DeadLetterLimits::default());
+        xadd_dead_letter(self.sink.batch(), &mut self.options.names, &letter, &DeadLetterLimits::default());
         if self.options.alerts {
             let message = format!(
                 "{entries} entries of {stream} between {after} and {before} were trimmed before they were read"
             );
             let at_ms = i64::try_from(gap.before.ms).unwrap_or(0);
             let notice = Notice { severity: Severity::Warning, component: "feed", message: &message, at_ms };
-            xadd_notice(self.sink.batch(), &self.options.names, &notice);
+            xadd_notice(self.sink.batch(), &mut self.options.names, &notice);
         }
     }
 
