@@ -89,21 +89,29 @@ pub fn odd_base(path: &Path, base: Timeframe) -> Result<Option<String>, CsvError
         }
     }
     apart.retain(|&ms| ms > 0);
-    let Some(&least) = apart.iter().min() else { return Ok(None) };
-    let seconds = format!("{}s", least / 1_000);
-    let spacing = seconds.parse::<Timeframe>().map_or(seconds, |timeframe| timeframe.to_string());
-    let name = path.display();
+    apart.sort_unstable();
+    let (Some(&least), Some(&median)) = (apart.first(), apart.get(apart.len() / 2)) else { return Ok(None) };
     let regular = apart.len() >= REGULAR && apart.iter().all(|ms| ms % least == 0);
-    Ok(match least {
-        _ if least < base.interval_ms() => Some(format!(
-            "{name}: its bars are {spacing} apart, which are too many for --base {base}: all but the first of each {base} \
-             will be refused"
-        )),
-        _ if least > base.interval_ms() && regular => Some(format!(
-            "{name}: its bars are {spacing} apart, and --base {base} takes each for one of {base}: is --base {spacing} meant?"
-        )),
-        _ => None,
+    let name = path.display();
+    Ok(if median < base.interval_ms() {
+        let apart = spacing(median);
+        Some(format!(
+            "{name}: its bars are {apart} apart, too many for --base {base}: all but the first of each {base} will be refused"
+        ))
+    } else if least > base.interval_ms() && regular {
+        let apart = spacing(least);
+        Some(format!(
+            "{name}: its bars are {apart} apart, and --base {base} takes each for one of {base}: is --base {apart} meant?"
+        ))
+    } else {
+        None
     })
+}
+
+/// So many ms, as a timeframe where they are one.
+fn spacing(ms: i64) -> String {
+    let seconds = format!("{}s", ms as f64 / 1_000.0);
+    seconds.parse::<Timeframe>().map_or(seconds, |timeframe| timeframe.to_string())
 }
 
 /// Says which of the cells that the user named belong to a symbol of which nothing came.
