@@ -17,7 +17,8 @@ fn options(runs: &Path) -> ThroughputOptions {
         socket: Socket::Unix,
         drain_only: false,
         entries: 200,
-        duration: Duration::from_millis(600),
+        duration: Duration::from_millis(1_200),
+        turns: 2,
         settings: vec!["output.calculation_events=off".to_owned()],
         name: "test".to_owned(),
         host: Some("here".to_owned()),
@@ -36,6 +37,7 @@ fn what_goes_through_is_measured_beside_the_bare_loop() {
         let Figure { bars_per_s, entries_per_s, .. } = figure.unwrap();
         assert!(entries_per_s > 1.0 && (bars_per_s / entries_per_s - 64.0).abs() < 1e-6, "{figure:?}");
     }
+    assert_eq!((info.drain_ratios.len(), info.flow_ratios.len()), (2, 2));
     let [drain, flow] = info.ratios().map(Option::unwrap);
     assert!(drain > 0.0 && drain < 5.0 && flow > 0.0 && flow < 5.0, "{drain} {flow}");
     let (flow, steady) = (info.engine_flow.unwrap(), info.steady.unwrap());
@@ -93,6 +95,8 @@ fn a_drain_ends_with_the_last_entry() {
     let drain = outcome.info.engine_drain.unwrap();
     assert!(drain.since_start_s > 0.0 && drain.since_start_s < 60.0 && outcome.info.steady.is_none(), "{drain:?}");
     assert!(outcome.dir.is_none());
-    let error = throughput(&ThroughputOptions { entries: 0, ..options }, &mut |_| ()).unwrap_err();
+    let error = throughput(&ThroughputOptions { entries: 0, ..options.clone() }, &mut |_| ()).unwrap_err();
     assert!(error.to_string().contains("can be preloaded"), "{error}");
+    let error = throughput(&ThroughputOptions { entries: 2_000, turns: 0, ..options }, &mut |_| ()).unwrap_err();
+    assert!(error.to_string().contains("turns can be taken"), "{error}");
 }

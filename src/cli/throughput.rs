@@ -34,12 +34,15 @@ pub struct ThroughputArgs {
     /// Only read a stream that is full already
     #[arg(long)]
     pub drain: bool,
-    /// Entries that are preloaded for the drain [default: 500000 legacy entries, 40000 frames]
+    /// Entries that are preloaded for each drain [default: 300000 legacy entries, 20000 frames]
     #[arg(long, value_name = "N")]
     pub entries: Option<u64>,
-    /// Length of each stretch
-    #[arg(long, default_value = "4s", value_name = "TIME", value_parser = parse_duration)]
+    /// Length of a flow, all turns together; an attempt at a steady rate takes half of it
+    #[arg(long, default_value = "8s", value_name = "TIME", value_parser = parse_duration)]
     pub duration: Duration,
+    /// How often the bare loop and the engine take turns
+    #[arg(long, default_value_t = 4, value_name = "N")]
+    pub turns: u32,
     /// No output but signals: no calculation events, latest values, alerts or bars of longer timeframes
     #[arg(long)]
     pub signals_only: bool,
@@ -93,8 +96,9 @@ fn options(args: &ThroughputArgs, form: Form, interrupt: &Interrupt) -> Result<T
         frame: args.frame,
         socket: args.socket,
         drain_only: args.drain,
-        entries: args.entries.unwrap_or(if form == Form::Legacy { 500_000 } else { 40_000 }),
+        entries: args.entries.unwrap_or(if form == Form::Legacy { 300_000 } else { 20_000 }),
         duration: args.duration,
+        turns: args.turns,
         settings: outputs.chain(args.set.iter().cloned()).collect(),
         name,
         host: args.place.host.clone(),

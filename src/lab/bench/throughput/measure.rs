@@ -85,6 +85,34 @@ pub struct Bench<'a> {
     pub scheduling: RefCell<host::Scheduling>,
 }
 
+/// A stretch, and what was done by when: seconds, entries.
+pub struct Stretch {
+    pub figure: Figure,
+    course: Vec<(f64, u64)>,
+}
+
+/// Stretches of one kind as one: what they did in all their time.
+pub fn together(stretches: &[Stretch]) -> Figure {
+    let figures = || stretches.iter().map(|stretch| &stretch.figure);
+    let seconds: f64 = figures().map(|figure| figure.seconds).sum();
+    let bars: f64 = figures().map(|figure| figure.bars_per_s * figure.seconds).sum();
+    let by_time = |of: fn(&Figure) -> f64| figures().map(|f| of(f) * f.seconds).sum::<f64>() / seconds.max(1e-9);
+    let signals: f64 = figures().map(|f| f.signals_per_bar * f.bars_per_s * f.seconds).sum();
+    Figure {
+        bars_per_s: by_time(|f| f.bars_per_s),
+        entries_per_s: by_time(|f| f.entries_per_s),
+        consumer_cpu: by_time(|f| f.consumer_cpu),
+        redis_cpu: by_time(|f| f.redis_cpu),
+        producer_cpu: by_time(|f| f.producer_cpu),
+        seconds,
+        since_start_s: figures().map(|f| f.since_start_s).sum::<f64>() / stretches.len().max(1) as f64,
+        backlog: [by_time(|f| f.backlog[0]), by_time(|f| f.backlog[1])],
+        signals_per_bar: signals / bars.max(1.0),
+        held: figures().all(|figure| figure.held),
+        error: error_of(stretches.iter().map(|stretch| &stretch.course[..])),
+    }
+}
+
 /// Processor time at a moment.
 struct Times {
     at: Instant,
@@ -98,39 +126,39 @@ impl Bench<'_> {
     ///
     /// # Errors
     /// A server that is gone.
-    pub fn bare_drain(&self) -> Result<Figure> {
+    pub fn bare_drain(&self) -> Result<Stretch> {
         self.preload(self.options.entries)?;
         let started = Instant::now();
         self.drain(&mut Bare::start(self.server, &self.spec.input(), self.read_count)?, started)
     }
 
-    /// The engine on a stream that is full already, until the position of the last entry is committed.
+    /// The engine on such a stream, until the position of the last entry is committed.
     ///
     /// # Errors
     /// A server or an engine that is gone.
-    pub fn engine_drain(&self) -> Result<Figure> {
+    pub fn engine_drain(&self) -> Result<Stretch> {
         self.preload(self.options.entries)?;
         let (dir, started) = (TempDir::new()?, Instant::now());
         self.drain(&mut self.engine(&dir)?, started)
     }
 
-    /// The bare loop behind a producer that keeps just ahead of it.
+    /// The bare loop behind a producer that keeps just ahead of it, for a turn.
     ///
     /// # Errors
     /// A server that is gone.
-    pub fn bare_flow(&self) -> Result<Figure> {
+    pub fn bare_flow(&self) -> Result<Stretch> {
         let tape = self.preload(PRELUDE)?;
         let mut bare = Bare::start(self.server, &self.spec.input(), self.read_count)?;
-        self.flow(&mut bare, tape, Pace::Ahead(self.ahead()))
+        self.flow(&mut bare, tape, Pace::Ahead(self.ahead()), self.length_of_turn())
     }
 
     /// The same with the engine.
     ///
     /// # Errors
     /// A server or an engine that is gone.
-    pub fn engine_flow(&self) -> Result<Figure> {
+    pub fn engine_flow(&self) -> Result<Stretch> {
         let (tape, dir) = (self.preload(PRELUDE)?, TempDir::new()?);
-        self.flow(&mut self.engine(&dir)?, tape, Pace::Ahead(self.ahead()))
+        self.flow(&mut self.engine(&dir)?, tape, Pace::Ahead(self.ahead()), self.length_of_turn())
     }
 
     /// The highest rate below `bars_per_s` that the engine holds behind an open producer; none of those tried where none
@@ -145,7 +173,8 @@ impl Bench<'_> {
         for _ in 0..ATTEMPTS {
             note(&format!("steady, {:.0} bars/s", rate * bars));
             let (tape, dir) = (self.preload(PRELUDE)?, TempDir::new()?);
-            let figure = self.flow(&mut self.engine(&dir)?, tape, Pace::Open(rate))?;
+            let stretch = self.flow(&mut self.engine(&dir)?, tape, Pace::Open(rate), self.options.duration / 2)?;
+            let figure = together(&[stretch]);
             last = Some(figure);
             if figure.held {
                 break;
@@ -153,6 +182,10 @@ impl Bench<'_> {
             rate *= NEXT;
         }
         Ok(last)
+    }
+
+    fn length_of_turn(&self) -> Duration {
+        self.options.duration / self.options.turns
     }
 
     fn bars_of_entry(&self) -> usize {
@@ -226,7 +259,7 @@ impl Bench<'_> {
         }
     }
 
-    fn drain(&self, consumer: &mut dyn Consumer, started: Instant) -> Result<Figure> {
+    fn drain(&self, consumer: &mut dyn Consumer, started: Instant) -> Result<Stretch> {
         let all = self.options.entries;
         let (mut first, mut done) = (None, 0);
         let mut course = Vec::new();
@@ -252,11 +285,11 @@ impl Bench<'_> {
         let (from_done, from) = first
             .filter(|(done, _)| *done < all / 2)
             .unwrap_or((0, Times { at: started, consumer: Duration::ZERO, redis: to.redis, producer: Duration::ZERO }));
-        Ok(Figure { since_start_s, error: error_of(&course), ..self.figure(all - from_done, &from, &to) })
+        Ok(Stretch { figure: Figure { since_start_s, ..self.figure(all - from_done, &from, &to) }, course })
     }
 
     /// The prelude is in the stream: what comes first is not what is measured.
-    fn flow(&self, consumer: &mut dyn Consumer, mut tape: Tape, pace: Pace) -> Result<Figure> {
+    fn flow(&self, consumer: &mut dyn Consumer, mut tape: Tape, pace: Pace, length: Duration) -> Result<Stretch> {
         let input = self.spec.input();
         let mut producer = Producer::new(self.server.connect("producer")?, &input);
         let begin = Instant::now();
@@ -270,25 +303,32 @@ impl Bench<'_> {
         let flow = Flow::default();
         std::thread::scope(|scope| {
             let sending = scope.spawn(|| producer.run(&mut tape, pace, &flow));
-            let watched = self.watch(consumer, &flow, pace, || sending.is_finished());
+            let watched = self.watch(consumer, &flow, pace, length, || sending.is_finished());
             flow.stop.store(true, Ordering::Relaxed);
             let behind = match sending.join() {
                 Ok(behind) => behind?,
                 Err(_) => bail!("the producer panicked"),
             };
-            let mut figure = watched?;
+            let mut stretch = watched?;
             if let Pace::Open(rate) = pace {
-                figure.held = figure.held && (behind as f64) < rate * BACKLOG_S;
+                stretch.figure.held &= (behind as f64) < rate * BACKLOG_S;
             }
             consumer.end()?;
-            Ok(figure)
+            Ok(stretch)
         })
     }
 
-    /// Watches a flow: a second to get going, then the stretch.
-    fn watch(&self, consumer: &mut dyn Consumer, flow: &Flow, pace: Pace, ended: impl Fn() -> bool) -> Result<Figure> {
+    /// Watches a flow: a second to get going, or half of the length, then the stretch.
+    fn watch(
+        &self,
+        consumer: &mut dyn Consumer,
+        flow: &Flow,
+        pace: Pace,
+        length: Duration,
+        ended: impl Fn() -> bool,
+    ) -> Result<Stretch> {
         let begin = Instant::now();
-        let warm = Duration::from_secs(1).min(self.options.duration / 2);
+        let warm = Duration::from_secs(1).min(length / 2);
         let mut from: Option<(u64, u64, Times)> = None;
         let mut backlogs: Vec<(f64, f64)> = Vec::new();
         let mut course = Vec::new();
@@ -319,13 +359,12 @@ impl Bench<'_> {
             let behind = flow.sent.load(Ordering::Acquire).saturating_sub(done) as f64;
             let at = start.at.elapsed();
             course.push((at.as_secs_f64(), done));
-            backlogs.push((at.as_secs_f64() / self.options.duration.as_secs_f64(), behind));
-            if at < self.options.duration {
+            backlogs.push((at.as_secs_f64() / length.as_secs_f64(), behind));
+            if at < length {
                 continue;
             }
             let mut figure = self.figure(done - from_done, start, &self.times(consumer, thread));
             self.note_scheduling(consumer, thread);
-            figure.error = error_of(&course);
             let bars = (done - from_done) as f64 * self.bars_of_entry() as f64;
             figure.signals_per_bar = consumer.signals()?.saturating_sub(*from_signals) as f64 / bars.max(1.0);
             figure.backlog = [mean(&backlogs, 0.33..0.67), mean(&backlogs, 0.67..f64::INFINITY)];
@@ -334,7 +373,7 @@ impl Bench<'_> {
                 let kept = figure.entries_per_s > 0.97 * rate;
                 figure.held = kept && last < rate * BACKLOG_S && last < middle + rate * 0.1;
             }
-            return Ok(figure);
+            return Ok(Stretch { figure, course });
         }
     }
 }
@@ -344,25 +383,28 @@ fn mean(samples: &[(f64, f64)], part: std::ops::Range<f64>) -> f64 {
     if in_part.is_empty() { 0.0 } else { in_part.iter().sum::<f64>() / in_part.len() as f64 }
 }
 
-/// Stretches that the time is cut into, to see how steady a rate is.
+/// Parts that the time is cut into, to see how steady a rate is.
 const BLOCKS: usize = 8;
 
-/// Standard error of a rate over stretches of equal time, as a share of it: from the course of seconds and what was done by
-/// then. None where the course has too few points for that.
-fn error_of(course: &[(f64, u64)]) -> Option<f64> {
-    let (from_s, to_s) = (course.first()?.0, course.last()?.0);
-    let at = |block: usize| {
-        let time_s = from_s + (to_s - from_s) * block as f64 / BLOCKS as f64;
-        course.get(course.partition_point(|point| point.0 < time_s).min(course.len() - 1))
-    };
-    let edges: Vec<&(f64, u64)> = (0..=BLOCKS).filter_map(at).collect();
-    let rates: Vec<f64> = edges
-        .windows(2)
-        .filter(|pair| pair[1].0 > pair[0].0)
-        .map(|pair| (pair[1].1 - pair[0].1) as f64 / (pair[1].0 - pair[0].0))
-        .collect();
+/// Standard error of a rate over parts of equal time, as a share of it: from courses of seconds and what was done by then,
+/// each of which is cut into as many. None where they have too few points for that.
+fn error_of<'a>(courses: impl ExactSizeIterator<Item = &'a [(f64, u64)]>) -> Option<f64> {
+    let blocks = BLOCKS.div_ceil(courses.len().max(1));
+    let mut rates: Vec<f64> = Vec::new();
+    let mut wanted = 0;
+    for course in courses {
+        wanted += blocks;
+        let (from_s, to_s) = (course.first()?.0, course.last()?.0);
+        let at = |block: usize| {
+            let time_s = from_s + (to_s - from_s) * block as f64 / blocks as f64;
+            course.get(course.partition_point(|point| point.0 < time_s).min(course.len() - 1))
+        };
+        let edges: Vec<&(f64, u64)> = (0..=blocks).filter_map(at).collect();
+        let pairs = edges.windows(2).filter(|pair| pair[1].0 > pair[0].0);
+        rates.extend(pairs.map(|pair| (pair[1].1 - pair[0].1) as f64 / (pair[1].0 - pair[0].0)));
+    }
     let (count, mean) = (rates.len() as f64, rates.iter().sum::<f64>() / rates.len() as f64);
-    if rates.len() < BLOCKS || mean <= 0.0 {
+    if rates.is_empty() || rates.len() < wanted || mean <= 0.0 {
         return None;
     }
     let variance = rates.iter().map(|rate| (rate - mean).powi(2)).sum::<f64>() / (count - 1.0);
@@ -373,21 +415,51 @@ fn error_of(course: &[(f64, u64)]) -> Option<f64> {
 mod tests {
     use super::*;
 
-    #[test]
-    fn the_error_of_a_rate_is_that_of_its_stretches() {
-        let course = |rate: fn(u64) -> u64| -> Vec<(f64, u64)> {
-            let mut done = 0;
-            let point = |n: u64| {
-                done += rate(n);
-                (n as f64 / 100.0, done)
-            };
-            (0..=800).map(point).collect()
+    type Course = Vec<(f64, u64)>;
+
+    fn course(rate: fn(u64) -> u64) -> Course {
+        let mut done = 0;
+        let point = |n: u64| {
+            done += rate(n);
+            (n as f64 / 100.0, done)
         };
-        assert!(error_of(&course(|_| 10)).unwrap() < 1e-9);
+        (0..=800).map(point).collect()
+    }
+
+    fn error(courses: &[&[(f64, u64)]]) -> Option<f64> {
+        error_of(courses.iter().copied())
+    }
+
+    #[test]
+    fn the_error_of_a_rate_is_that_of_its_parts() {
+        let steady = course(|_| 10);
+        assert!(error(&[&steady]).unwrap() < 1e-9);
         // Seconds of 8 and of 12 in turns: a deviation of 2.14 in 10 over the root of eight.
-        let error = error_of(&course(|n| if n / 100 % 2 == 0 { 8 } else { 12 })).unwrap();
-        assert!((error - 0.0756).abs() < 0.003, "{error}");
-        assert_eq!(error_of(&course(|_| 10)[..5]), None);
-        assert_eq!(error_of(&[]), None);
+        let uneven = error(&[&course(|n| if n / 100 % 2 == 0 { 8 } else { 12 })]).unwrap();
+        assert!((uneven - 0.0756).abs() < 0.003, "{uneven}");
+        // The same of four turns, two parts of each.
+        let turns = error(&[&course(|_| 8), &course(|_| 12), &course(|_| 8), &course(|_| 12)]).unwrap();
+        assert!((turns - 0.0756).abs() < 0.003, "{turns}");
+        assert_eq!(error(&[&steady[..5]]), None);
+        assert_eq!((error(&[&steady, &[]]), error(&[])), (None, None));
+    }
+
+    #[test]
+    fn stretches_together_weigh_by_their_time() {
+        let stretch = |bars_per_s: f64, seconds: f64, held: bool| Stretch {
+            figure: Figure {
+                bars_per_s,
+                seconds,
+                signals_per_bar: 0.1,
+                redis_cpu: bars_per_s / 400.0,
+                held,
+                ..Figure::default()
+            },
+            course: Vec::new(),
+        };
+        let both = together(&[stretch(100.0, 1.0, true), stretch(200.0, 3.0, true)]);
+        assert_eq!((both.bars_per_s, both.seconds, both.held, both.error), (175.0, 4.0, true, None));
+        assert!((both.signals_per_bar - 0.1).abs() < 1e-12 && (both.redis_cpu - 0.4375).abs() < 1e-12, "{both:?}");
+        assert!(!together(&[stretch(1.0, 1.0, true), stretch(1.0, 1.0, false)]).held);
     }
 }

@@ -5,9 +5,9 @@
 //!      └── what has been sent ──▶ the difference is the backlog ◀── the committed position ──┘
 //! ```
 //!
-//! Three things are measured, each of the engine and of the bare loop under the same load: **drain**, how fast a stream
-//! that is full already is read; **flow**, how much goes through while the producer keeps just ahead; and, of the
-//! engine, **steady**, the highest rate found at which an open producer, who waits for nobody, sees no backlog grow.
+//! Three things are measured, the first two of the engine and of the bare loop in turns, under the same load: **drain**,
+//! how fast a stream that is full already is read; **flow**, how much goes through while the producer keeps just ahead; and,
+//! of the engine, **steady**, the highest rate found at which an open producer, who waits for nobody, sees no backlog grow.
 
 mod bare;
 mod consumer;
@@ -35,12 +35,14 @@ use crate::{
     text::push_iso8601,
 };
 use anyhow::{Context, Result, bail};
-use measure::Bench;
+use measure::{Bench, Stretch, together};
 use std::{cell::RefCell, path::PathBuf, time::Duration};
 
 /// Most entries preloaded for the bare loop and the engine: what the streams keep without growing out of memory.
 const LEGACY_MAXLEN: u64 = 1_000_000;
 const FRAMES_MAXLEN: u64 = 60_000;
+/// Most turns.
+const TURNS_MAX: u32 = 100;
 
 /// What is measured.
 #[derive(Debug, Clone)]
@@ -59,10 +61,12 @@ pub struct ThroughputOptions {
     pub socket: Socket,
     /// Only the drain is measured.
     pub drain_only: bool,
-    /// Entries preloaded for the drain.
+    /// Entries preloaded for each drain.
     pub entries: u64,
-    /// Length of each stretch.
+    /// Length of a flow, all turns together; an attempt at a steady rate takes half of it.
     pub duration: Duration,
+    /// How often the bare loop and the engine take turns.
+    pub turns: u32,
     /// Settings of the engine, `key=value`.
     pub settings: Vec<String>,
     /// Name of the run.
@@ -93,6 +97,9 @@ pub fn throughput(options: &ThroughputOptions, note: &mut dyn FnMut(&str)) -> Re
     let maxlen = if options.form == Form::Legacy { LEGACY_MAXLEN } else { FRAMES_MAXLEN };
     if options.entries == 0 || options.entries > maxlen {
         bail!("1 to {maxlen} entries can be preloaded in this form, not {}", options.entries);
+    }
+    if !(1..=TURNS_MAX).contains(&options.turns) {
+        bail!("1 to {TURNS_MAX} turns can be taken, not {}", options.turns);
     }
     let spec = EngineSpec {
         symbols: options.symbols,
@@ -135,21 +142,42 @@ pub fn throughput(options: &ThroughputOptions, note: &mut dyn FnMut(&str)) -> Re
     Ok(ThroughputOutcome { info, dir })
 }
 
-/// All stretches, one after the other.
+/// Everything there is to measure, one after the other.
 fn measure(bench: &Bench<'_>, info: &mut ThroughputInfo, note: &mut dyn FnMut(&str)) -> Result<()> {
-    note("drain, bare loop");
-    info.bare_drain = Some(bench.bare_drain()?);
-    note("drain, engine");
-    info.engine_drain = Some(bench.engine_drain()?);
+    let turns = bench.options.turns;
+    let drain = in_turns("drain", turns, note, || bench.bare_drain(), || bench.engine_drain())?;
+    (info.bare_drain, info.engine_drain, info.drain_ratios) = drain;
     if !bench.options.drain_only {
-        note("flow, bare loop");
-        info.bare_flow = Some(bench.bare_flow()?);
-        note("flow, engine");
-        let flow = bench.engine_flow()?;
-        info.steady = bench.steady(flow.bars_per_s, note)?;
-        info.engine_flow = Some(flow);
+        let flow = in_turns("flow", turns, note, || bench.bare_flow(), || bench.engine_flow())?;
+        info.steady = bench.steady(flow.1.map_or(0.0, |flow| flow.bars_per_s), note)?;
+        (info.bare_flow, info.engine_flow, info.flow_ratios) = flow;
     }
     Ok(())
+}
+
+/// The bare loop and the engine, then the engine and the bare loop, and so on: what the host does to one of them, it does to
+/// the other. Each as a whole, and by turn the engine's part of what the bare loop reaches.
+fn in_turns(
+    what: &str,
+    turns: u32,
+    note: &mut dyn FnMut(&str),
+    bare: impl Fn() -> Result<Stretch>,
+    engine: impl Fn() -> Result<Stretch>,
+) -> Result<(Option<Figure>, Option<Figure>, Vec<f64>)> {
+    let (mut bares, mut engines) = (Vec::new(), Vec::new());
+    for turn in 1..=turns {
+        note(&format!("{what}, the bare loop and the engine, turn {turn} of {turns}"));
+        if turn % 2 == 1 {
+            bares.push(bare()?);
+            engines.push(engine()?);
+        } else {
+            engines.push(engine()?);
+            bares.push(bare()?);
+        }
+    }
+    let ratio = |(engine, bare): (&Stretch, &Stretch)| engine.figure.bars_per_s / bare.figure.bars_per_s.max(1.0);
+    let ratios = engines.iter().zip(&bares).map(ratio).collect();
+    Ok((Some(together(&bares)), Some(together(&engines)), ratios))
 }
 
 /// Entries of one read, as the engine is configured: the bare loop reads as many.

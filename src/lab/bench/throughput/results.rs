@@ -37,6 +37,12 @@ pub struct ThroughputInfo {
     pub read_count: u64,
     /// Further settings of the engine, `key=value`.
     pub settings: Vec<String>,
+    /// By turn: the engine's part of what the bare loop reaches, draining; none of runs of before turns were taken.
+    #[serde(default)]
+    pub drain_ratios: Vec<f64>,
+    /// The same of the flow.
+    #[serde(default)]
+    pub flow_ratios: Vec<f64>,
     /// A full stream read by the bare loop.
     pub bare_drain: Option<Figure>,
     /// A full stream read by the engine.
@@ -64,6 +70,8 @@ impl ThroughputInfo {
             timeframes: timeframes.iter().map(ToString::to_string).collect(),
             read_count,
             settings: options.settings.clone(),
+            drain_ratios: Vec::new(),
+            flow_ratios: Vec::new(),
             bare_drain: None,
             engine_drain: None,
             bare_flow: None,
@@ -72,13 +80,20 @@ impl ThroughputInfo {
         }
     }
 
-    /// The engine's part of what the bare loop reaches: draining, and flowing.
+    /// The engine's part of what the bare loop reaches: draining, and flowing; the median of the turns.
     #[must_use]
     pub fn ratios(&self) -> [Option<f64>; 2] {
-        let ratio = |engine: &Option<Figure>, bare: &Option<Figure>| {
-            Some(engine.as_ref()?.bars_per_s / bare.as_ref()?.bars_per_s.max(1.0))
+        let ratio = |turns: &[f64], engine: &Option<Figure>, bare: &Option<Figure>| {
+            let (engine, bare) = (engine.as_ref()?.bars_per_s, bare.as_ref()?.bars_per_s);
+            let mut turns = turns.to_vec();
+            turns.sort_by(f64::total_cmp);
+            let (below, above) = (turns.get(turns.len().saturating_sub(1) / 2), turns.get(turns.len() / 2));
+            Some(below.zip(above).map_or(engine / bare.max(1.0), |(below, above)| f64::midpoint(*below, *above)))
         };
-        [ratio(&self.engine_drain, &self.bare_drain), ratio(&self.engine_flow, &self.bare_flow)]
+        [
+            ratio(&self.drain_ratios, &self.engine_drain, &self.bare_drain),
+            ratio(&self.flow_ratios, &self.engine_flow, &self.bare_flow),
+        ]
     }
 
     /// The stretches, in the order in which they are measured.
@@ -119,10 +134,18 @@ impl ThroughputInfo {
     /// What is to be said beside the figures.
     pub(crate) fn findings(&self) -> Vec<String> {
         let mut lines = Vec::new();
-        for (name, ratio) in ["drain", "flow"].iter().zip(self.ratios()) {
-            if let Some(ratio) = ratio {
-                lines.push(format!("{name}: the engine reaches {:.0} % of the bare loop", 100.0 * ratio));
+        for (name, (ratio, turns)) in
+            ["drain", "flow"].iter().zip(self.ratios().into_iter().zip([&self.drain_ratios, &self.flow_ratios]))
+        {
+            let Some(ratio) = ratio else { continue };
+            let mut line = format!("{name}: the engine reaches {:.0} % of the bare loop", 100.0 * ratio);
+            if turns.len() > 1 {
+                let (least, most) = turns.iter().fold((f64::MAX, 0.0f64), |(l, m), &r| (l.min(r), m.max(r)));
+                let (least, most) = (100.0 * least, 100.0 * most);
+                let _ =
+                    write!(line, " ({least:.0} to {most:.0} % in {} turns, of which it is the median)", turns.len());
             }
+            lines.push(line);
         }
         if let Some(drain) = &self.engine_drain {
             lines.push(format!("drain: {:.2} s from the start of the process to the last commit", drain.since_start_s));
@@ -183,7 +206,7 @@ fn markdown(info: &ThroughputInfo, host: &toml::Table) -> String {
     }
     text.push_str(
         "\n![rates](rates.svg)\n\nPer cent are of one core, nanoseconds of processor time per bar; ± is the standard error of the \
-         rate over eight stretches of the time. `drain`: a stream that is full already, read to its end. `flow`: the producer keeps \
+         rate over eight parts of the time. The bare loop and the engine take turns. `drain`: a stream that is full already, read to its end. `flow`: the producer keeps \
          just ahead of the consumer. `steady`: the producer keeps its own schedule, and the backlog does not grow. The \
          engine's progress is its committed position. The bare loop is XREAD with the same COUNT over the same kind of \
          socket, its replies looked over once to find their ends.\n\nThe host:\n\n```toml\n",
