@@ -38,7 +38,7 @@ pub fn rates(runs: &[ThroughputRun], theme: Theme) -> Picture {
     let mut svg = Svg::new(WIDTH, TOP + named + height + 44.0);
     let about = runs.first().map_or_else(String::new, |run| run.info.about());
     // What is longer than the picture is in the text beside it.
-    heading(&mut svg, "Bars a second", &about.chars().take(130).collect::<String>());
+    heading(&mut svg, "Bars a second", &on_a_line(&about));
     for (index, run) in runs.iter().enumerate().filter(|_| runs.len() > 1) {
         let y = TOP + 20.0 * index as f64;
         svg.rect(&format!("f{}", index % 6), LEFT, y, 14.0, 12.0);
@@ -122,6 +122,22 @@ fn push_comparison(page: &mut String, before: &ThroughputRun, after: &Throughput
     page.push_str("</table></div></section>\n");
 }
 
+/// As many of the parts of a text as there is room for.
+fn on_a_line(text: &str) -> String {
+    const ROOM: usize = 130;
+    if text.chars().count() <= ROOM {
+        return text.to_owned();
+    }
+    let mut line = String::new();
+    for part in text.split_inclusive("; ") {
+        if line.chars().count() + part.chars().count() > ROOM - 1 {
+            break;
+        }
+        line += part;
+    }
+    line + "…"
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -138,5 +154,12 @@ mod tests {
         assert!(page.starts_with("<!doctype html>") && page.ends_with("</html>\n"));
         assert!(page.contains("before &lt;1&gt; → after") && page.contains("class=\"worse\""), "{page}");
         assert_eq!(page.matches("<svg").count(), 3, "both together, and each");
+    }
+
+    #[test]
+    fn a_long_text_is_cut_between_its_parts() {
+        assert_eq!(on_a_line("one; two"), "one; two");
+        let long = format!("one; two; {}", "x".repeat(130));
+        assert_eq!(on_a_line(&long), "one; two; …");
     }
 }

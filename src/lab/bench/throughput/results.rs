@@ -80,20 +80,13 @@ impl ThroughputInfo {
         }
     }
 
-    /// The engine's part of what the bare loop reaches: draining, and flowing; the median of the turns.
+    /// The engine's part of what the bare loop reaches: draining, and flowing; over all turns.
     #[must_use]
     pub fn ratios(&self) -> [Option<f64>; 2] {
-        let ratio = |turns: &[f64], engine: &Option<Figure>, bare: &Option<Figure>| {
-            let (engine, bare) = (engine.as_ref()?.bars_per_s, bare.as_ref()?.bars_per_s);
-            let mut turns = turns.to_vec();
-            turns.sort_by(f64::total_cmp);
-            let (below, above) = (turns.get(turns.len().saturating_sub(1) / 2), turns.get(turns.len() / 2));
-            Some(below.zip(above).map_or(engine / bare.max(1.0), |(below, above)| f64::midpoint(*below, *above)))
+        let ratio = |engine: &Option<Figure>, bare: &Option<Figure>| {
+            Some(engine.as_ref()?.bars_per_s / bare.as_ref()?.bars_per_s.max(1.0))
         };
-        [
-            ratio(&self.drain_ratios, &self.engine_drain, &self.bare_drain),
-            ratio(&self.flow_ratios, &self.engine_flow, &self.bare_flow),
-        ]
+        [ratio(&self.engine_drain, &self.bare_drain), ratio(&self.engine_flow, &self.bare_flow)]
     }
 
     /// The stretches, in the order in which they are measured.
@@ -142,8 +135,7 @@ impl ThroughputInfo {
             if turns.len() > 1 {
                 let (least, most) = turns.iter().fold((f64::MAX, 0.0f64), |(l, m), &r| (l.min(r), m.max(r)));
                 let (least, most) = (100.0 * least, 100.0 * most);
-                let _ =
-                    write!(line, " ({least:.0} to {most:.0} % in {} turns, of which it is the median)", turns.len());
+                let _ = write!(line, ", {least:.0} to {most:.0} % in each of {} turns", turns.len());
             }
             lines.push(line);
         }
