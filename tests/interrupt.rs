@@ -16,7 +16,7 @@ use std::{
 
 /// Everything that a bench may start, by the notes that it says itself where it is.
 const LATENCY: [&str; 7] = ["bench", "latency", "--symbols", "10", "--no-hiccups", "--duration", "60s"];
-const THROUGHPUT: [&str; 6] = ["bench", "throughput", "--form", "compact", "--entries", "60000"];
+const THROUGHPUT: [&str; 8] = ["bench", "throughput", "--form", "compact", "--entries", "60000", "--turns", "2"];
 
 /// The processes with this parent, and their names.
 fn children(parent: u32) -> Vec<(u32, String)> {
@@ -75,7 +75,7 @@ fn an_interrupted_bench_ends_what_it_has_started_and_says_so() {
         (&[&LATENCY[..], &["--no-echo"]].concat(), "engine", Signal::TERM, 143),
         // The rounds are a minute apart: nobody waits for the next one.
         (&[&LATENCY[..], &["--no-echo", "--rate", "0.016", "--shape", "burst"]].concat(), "engine", Signal::TERM, 143),
-        (&THROUGHPUT[..], "drain, engine", Signal::TERM, 143),
+        (&THROUGHPUT[..], "drain, engine, turn 1 of 2", Signal::TERM, 143),
     ] {
         let dir = tempfile::tempdir().unwrap();
         let (bench, children) = started(args, line, dir.path());
@@ -92,7 +92,9 @@ fn an_interrupted_bench_ends_what_it_has_started_and_says_so() {
 
 #[test]
 fn a_killed_bench_takes_with_it_what_it_has_started() {
-    for (args, line) in [(&[&LATENCY[..], &["--no-echo"]].concat()[..], "engine"), (&THROUGHPUT, "drain, engine")] {
+    for (args, line) in
+        [(&[&LATENCY[..], &["--no-echo"]].concat()[..], "engine"), (&THROUGHPUT, "drain, engine, turn 1 of 2")]
+    {
         let dir = tempfile::tempdir().unwrap();
         let (bench, children) = started(args, line, dir.path());
         send(&bench, Signal::KILL);

@@ -166,13 +166,13 @@ fn in_turns(
 ) -> Result<(Option<Figure>, Option<Figure>, Vec<f64>)> {
     let (mut bares, mut engines) = (Vec::new(), Vec::new());
     for turn in 1..=turns {
-        note(&format!("{what}, the bare loop and the engine, turn {turn} of {turns}"));
-        if turn % 2 == 1 {
-            bares.push(bare()?);
-            engines.push(engine()?);
-        } else {
-            engines.push(engine()?);
-            bares.push(bare()?);
+        for engine_now in [turn % 2 == 0, turn % 2 == 1] {
+            note(&format!("{what}, {}, turn {turn} of {turns}", if engine_now { "engine" } else { "bare loop" }));
+            if engine_now {
+                engines.push(engine()?);
+            } else {
+                bares.push(bare()?);
+            }
         }
     }
     let ratio = |(engine, bare): (&Stretch, &Stretch)| engine.figure.bars_per_s / bare.figure.bars_per_s.max(1.0);
