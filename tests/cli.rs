@@ -193,17 +193,33 @@ fn no_output_is_written_over_another_or_over_an_input() {
     refused(&["--signals", "bars.csv"], &["--signals bars.csv", "overwrite the input"]);
     refused(&["--bars", "linked.csv"], &["--bars linked.csv", "overwrite the input bars.csv"]);
     refused(&["--signals", "new", "--bars", "./new"], &["--signals and --bars", "./new"]);
+    std::os::unix::fs::symlink("new", dir.path().join("leads_to_new")).unwrap();
+    refused(&["--signals", "leads_to_new", "--bars", "new"], &["--signals and --bars", "new"]);
+    std::os::unix::fs::symlink("circle", dir.path().join("circle")).unwrap();
+    refused(&["--signals", "circle"], &["circle"]);
     refused(&["--signals", "-", "--bars", "-"], &["--signals and --bars", "standard output"]);
+    refused(&["--signals", "-", "--bars", "/dev/stdout"], &["--signals and --bars", "/dev/stdout"]);
     assert!(!dir.path().join("new").exists());
+    // Standard input and output that are files.
+    let file = || fs::OpenOptions::new().read(true).append(true).open(&bars).unwrap();
+    let refused = |input: &str, args: &[&str], to: Stdio, words: &[&str]| {
+        let mut command = engine(["replay", "--quiet", "--input", input]);
+        run(command.current_dir(&dir).args(args).stdin(file()).stdout(to)).refused(1, words);
+        assert_eq!(fs::read_to_string(&bars).unwrap(), text, "{input} {args:?}");
+    };
+    refused("-", &["--signals", "bars.csv"], Stdio::piped(), &["--signals bars.csv", "the input from standard input"]);
+    refused("bars.csv", &["--signals", "-"], file().into(), &["--signals standard output", "the input bars.csv"]);
+    let out = fs::File::create(dir.path().join("out")).unwrap();
+    refused("bars.csv", &["--signals", "-", "--bars", "out"], out.into(), &["--signals and --bars", "out"]);
     let nowhere = ["--signals", "/dev/null", "--bars", "/dev/null"];
-    run(engine(["replay", "--quiet", "--input", "bars.csv"]).current_dir(&dir).args(nowhere)).good();
+    run(engine(["replay", "--quiet", "--input", "-"]).current_dir(&dir).args(nowhere).stdin(file())).good();
 }
 
 #[test]
 fn a_base_that_is_not_that_of_the_file_and_cells_of_nothing_are_named() {
     let (dir, bars) = with_bars(&lively_bars(120));
     let told = |args: &[&str]| {
-        let ended = run(engine(["replay", "--quiet", "--input"]).arg(&bars).args(args).current_dir(&dir)).good();
+        let ended = run(engine(["replay", "--input"]).arg(&bars).args(args).current_dir(&dir)).good();
         ended.stderr.lines().filter(|line| line.starts_with("note: ")).map(str::to_owned).collect::<Vec<_>>()
     };
     let one = |args: &[&str], words: &[&str]| {
@@ -212,8 +228,14 @@ fn a_base_that_is_not_that_of_the_file_and_cells_of_nothing_are_named() {
     };
     one(&["--base", "5m", "--timeframes", "1h"], &["bars.csv", "1m apart", "--base 5m", "refused"]);
     one(&["--base", "1s", "--timeframes", "1h"], &["bars.csv", "1m apart", "--base 1s", "is --base 1m meant?"]);
-    one(&["--indicators", "i.csv", "--cells", "NOPE:1m"], &["NOPE:1m", "no bar of NOPE came"]);
+    one(&["--indicators", "i.csv", "--cells", "NOPE:1m"], &["NOPE:1m", "no bar of NOPE was accepted", "AAA, BBB"]);
+    // More symbols than fit.
+    let crowd: String = (0..101).map(|n| format!("2023-01-01T00:00:00Z,S{n},1,1,1,1,1\n")).collect();
+    fs::write(dir.path().join("crowd.csv"), HEADER.to_owned() + &crowd).unwrap();
+    let full = ["crowd.csv", "--set", "limits.max_symbols=100", "--indicators", "i.csv", "--cells", "S100:1m"];
+    one(&full, &["no bar of S100 was accepted", "100: see limits.max_symbols"]);
     assert_eq!(told(&[]), [""; 0]);
+    assert_eq!(told(&["--quiet", "--base", "5m", "--timeframes", "1h"]), [""; 0]);
 }
 
 /// Standard error names file, line, reason and text; the report counts.

@@ -8,40 +8,84 @@ use crate::{
 use anyhow::{Result, bail};
 use std::{
     collections::HashMap,
-    os::unix::fs::MetadataExt,
+    fs::{self, File, Metadata},
+    io,
+    os::{
+        fd::{AsFd, BorrowedFd},
+        unix::fs::{FileTypeExt, MetadataExt},
+    },
     path::{Path, PathBuf},
 };
 
-/// Lines that are looked at to see how far apart the bars of a file are.
-const LOOKED_AT: usize = 4_096;
+/// Links that are followed one after the other; the kernel does not follow more either.
+const LINKS_MAX: usize = 40;
 
-/// So many intervals, all of them multiples of the shortest, are no accident of a quiet market.
+/// Intervals between bars that are looked at to see how far apart the bars of a file are, in so many lines at most.
+const LOOKED_AT: usize = 4_096;
+const LINES: usize = 1 << 17;
+
+/// So many intervals, nearly all of them multiples of a longer one, are no accident of a quiet market.
 const REGULAR: usize = 100;
+
+const WEEK_MS: i64 = 7 * 24 * 60 * 60 * 1_000;
 
 /// What tells one file from another, however its path is spelled.
 #[derive(Debug, PartialEq)]
 enum Identity {
+    /// Standard output, where it is neither file nor pipe.
     Stdout,
-    /// Device and number of a file that is there.
+    /// Device and number of a file or pipe that is there.
     There(u64, u64),
-    /// Folder and name of one that is not.
+    /// Folder and name of a file that is not.
     New(PathBuf, PathBuf),
 }
 
 impl Identity {
-    /// None for devices and pipes, to which many may write, and for what will fail by itself.
-    fn of(path: &Path) -> Option<Self> {
+    /// Where an output goes; none for devices, to which many may write, and for what will fail by itself.
+    fn of_output(path: &Path) -> Option<Self> {
         if path == Path::new("-") {
-            return Some(Self::Stdout);
+            return Some(Self::of_standard(io::stdout().as_fd()).unwrap_or(Self::Stdout));
         }
-        match std::fs::metadata(path) {
-            Ok(metadata) => metadata.is_file().then(|| Self::There(metadata.dev(), metadata.ino())),
-            Err(_) => {
-                let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-                Some(Self::New(folder.canonicalize().ok()?, path.file_name()?.into()))
-            }
+        if let Ok(metadata) = fs::metadata(path) {
+            return Self::there(&metadata);
+        }
+        // It will be made: where the link leads, if it is one.
+        let folder_of = |path: &Path| match path.parent() {
+            Some(folder) if !folder.as_os_str().is_empty() => folder.to_owned(),
+            _ => PathBuf::from("."),
+        };
+        let mut path = path.to_owned();
+        for _ in 0..LINKS_MAX {
+            let Ok(to) = fs::read_link(&path) else {
+                return Some(Self::New(folder_of(&path).canonicalize().ok()?, path.file_name()?.into()));
+            };
+            path = folder_of(&path).join(to);
+        }
+        None
+    }
+
+    /// Where an input comes from; none for devices and for what is not there.
+    fn of_input(path: &Path) -> Option<Self> {
+        if path == Path::new("-") {
+            Self::of_standard(io::stdin().as_fd())
+        } else {
+            Self::there(&fs::metadata(path).ok()?)
         }
     }
+
+    fn of_standard(stream: BorrowedFd<'_>) -> Option<Self> {
+        Self::there(&File::from(stream.try_clone_to_owned().ok()?).metadata().ok()?)
+    }
+
+    fn there(metadata: &Metadata) -> Option<Self> {
+        let kind = metadata.file_type();
+        (kind.is_file() || kind.is_fifo()).then(|| Self::There(metadata.dev(), metadata.ino()))
+    }
+}
+
+/// The path, or what is meant by `-`.
+fn spoken<'a>(path: &'a Path, dash: &'a str) -> std::path::Display<'a> {
+    if path == Path::new("-") { Path::new(dash) } else { path }.display()
 }
 
 /// Checks that no output is written over another, or over an input.
@@ -52,16 +96,16 @@ pub fn files_apart(args: &ReplayArgs) -> Result<()> {
     let outputs = [("--signals", &args.signals), ("--bars", &args.bars), ("--indicators", &args.indicators)];
     let outputs: Vec<_> = outputs
         .into_iter()
-        .filter_map(|(option, path)| path.as_ref().and_then(|path| Some((option, path, Identity::of(path)?))))
+        .filter_map(|(option, path)| path.as_ref().and_then(|path| Some((option, path, Identity::of_output(path)?))))
         .collect();
     for (n, (option, path, identity)) in outputs.iter().enumerate() {
+        let path = spoken(path, "standard output");
         if let Some((other, ..)) = outputs[..n].iter().find(|(.., other)| other == identity) {
-            let path = if *identity == Identity::Stdout { Path::new("standard output") } else { path };
-            bail!("{other} and {option} both write to {}: give each a file of its own", path.display());
+            bail!("{other} and {option} both write to {path}: give each a file of its own");
         }
-        let is_input = |input: &&PathBuf| input.as_os_str() != "-" && Identity::of(input).as_ref() == Some(identity);
-        if let Some(input) = args.input.iter().find(is_input) {
-            bail!("{option} {} would overwrite the input {}: write elsewhere", path.display(), input.display());
+        if let Some(input) = args.input.iter().find(|input| Identity::of_input(input).as_ref() == Some(identity)) {
+            let input = spoken(input, "from standard input");
+            bail!("{option} {path} would overwrite the input {input}: write elsewhere");
         }
     }
     Ok(())
@@ -73,62 +117,154 @@ pub fn files_apart(args: &ReplayArgs) -> Result<()> {
 /// [`CsvError`] of the file.
 pub fn odd_base(path: &Path, base: Timeframe) -> Result<Option<String>, CsvError> {
     // What is no file can be read but once.
-    if !path.metadata().is_ok_and(|metadata| metadata.is_file()) {
+    if path == Path::new("-") || !path.metadata().is_ok_and(|metadata| metadata.is_file()) {
         return Ok(None);
     }
     let mut file = CsvSource::open(path, base)?;
     let mut last: HashMap<Vec<u8>, i64> = HashMap::new();
+    // Between bars of one symbol, ms; and how many of them are of the same interval of the base.
     let mut apart: Vec<i64> = Vec::new();
-    for _ in 0..LOOKED_AT {
+    let mut crowded = 0;
+    for _ in 0..LINES {
         // A file that breaks says so when it is replayed.
         let Ok(Some(line)) = file.next() else { break };
         let Ok(record) = line.result else { continue };
-        match last.get_mut(record.symbol) {
-            Some(ts) => apart.push(record.ts - std::mem::replace(ts, record.ts)),
-            None => _ = last.insert(record.symbol.to_vec(), record.ts),
+        let Some(last) = last.get_mut(record.symbol) else {
+            last.insert(record.symbol.to_vec(), record.ts);
+            continue;
+        };
+        let before = std::mem::replace(last, record.ts);
+        if record.ts > before {
+            apart.push(record.ts - before);
+            crowded += usize::from(base.floor(before) == base.floor(record.ts));
+        }
+        if apart.len() == LOOKED_AT {
+            break;
         }
     }
-    apart.retain(|&ms| ms > 0);
     apart.sort_unstable();
-    let (Some(&least), Some(&median)) = (apart.first(), apart.get(apart.len() / 2)) else { return Ok(None) };
-    let regular = apart.len() >= REGULAR && apart.iter().all(|ms| ms % least == 0);
+    let Some(&median) = apart.get(apart.len() / 2) else { return Ok(None) };
     let name = path.display();
-    Ok(if median < base.interval_ms() {
+    if 2 * crowded > apart.len() {
         let apart = spacing(median);
-        Some(format!(
+        return Ok(Some(format!(
             "{name}: its bars are {apart} apart, too many for --base {base}: all but the first of each {base} will be refused"
-        ))
-    } else if least > base.interval_ms() && regular {
-        let apart = spacing(least);
-        Some(format!(
-            "{name}: its bars are {apart} apart, and --base {base} takes each for one of {base}: is --base {apart} meant?"
-        ))
-    } else {
-        None
-    })
+        )));
+    }
+    // Weekends and nights leave some out, and a change to summer time takes an hour from a day.
+    let near_multiple = |&&ms: &&i64| {
+        let off = (ms % median).min(median - ms % median);
+        ms > median / 2 && 10 * off <= median
+    };
+    let regular = apart.len() >= REGULAR && 10 * apart.iter().filter(near_multiple).count() >= 9 * apart.len();
+    Ok((regular && median > base.interval_ms()).then(|| {
+        let apart = spacing(median);
+        let meant = match apart.parse::<Timeframe>() {
+            Ok(_) => format!("is --base {apart} meant?"),
+            Err(_) => "give their timeframe as --base".to_owned(),
+        };
+        format!("{name}: its bars are {apart} apart, and --base {base} takes each for one of {base}: {meant}")
+    }))
 }
 
 /// So many ms, as a timeframe where they are one.
 fn spacing(ms: i64) -> String {
+    if ms % WEEK_MS == 0 {
+        return format!("{}w", ms / WEEK_MS);
+    }
     let seconds = format!("{}s", ms as f64 / 1_000.0);
     seconds.parse::<Timeframe>().map_or(seconds, |timeframe| timeframe.to_string())
 }
 
-/// Says which of the cells that the user named belong to a symbol of which nothing came.
+/// Says which of the cells that the user named belong to a symbol of which nothing was accepted.
 pub fn unknown_cells(cells: &[(String, TimeframeId)], directory: &Directory) -> Vec<String> {
     let symbols = || (0..directory.capacity()).map(|n| directory.symbol(SymbolId(n as u16))).filter(|s| !s.is_empty());
+    let known = symbols().count();
     let unknown = cells.iter().filter(|(symbol, _)| !symbols().any(|known| known == symbol));
-    let mut some: Vec<&str> = symbols().take(8).collect();
-    if symbols().nth(some.len()).is_some() {
-        some.push("…");
+    let mut why: Vec<&str> = symbols().take(8).collect();
+    if known > why.len() {
+        why.push("…");
     }
-    let some = if some.is_empty() { "none".to_owned() } else { some.join(", ") };
+    let mut why = format!("symbols were: {}", if known == 0 { "none".to_owned() } else { why.join(", ") });
+    if known == directory.capacity() {
+        why = format!("as many symbols as fit were known, {known}: see limits.max_symbols");
+    }
     unknown
         .map(|(symbol, timeframe)| {
-            format!(
-                "--cells {symbol}:{}: no bar of {symbol} came; symbols were: {some}",
-                directory.timeframe_name(*timeframe)
-            )
+            let timeframe = directory.timeframe_name(*timeframe);
+            format!("--cells {symbol}:{timeframe}: no bar of {symbol} was accepted; {why}")
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// 2024-01-01, a Monday.
+    const MONDAY: i64 = 1_704_067_200_000;
+    const MINUTE: i64 = 60_000;
+    const HOUR: i64 = 60 * MINUTE;
+    const DAY: i64 = 24 * HOUR;
+
+    /// The note on bars that start at these times, of one symbol.
+    fn of_one(base: &str, times: impl Iterator<Item = i64>) -> Option<String> {
+        of(base, times.map(|ts| (0, ts)))
+    }
+
+    fn of(base: &str, bars: impl Iterator<Item = (usize, i64)>) -> Option<String> {
+        let mut text = "ts,symbol,open,high,low,close,volume\n".to_owned();
+        for (symbol, ts) in bars {
+            text += &format!("{ts},S{symbol},1,1,1,1,1\n");
+        }
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("bars.csv");
+        fs::write(&path, text).unwrap();
+        odd_base(&path, base.parse().unwrap()).unwrap()
+    }
+
+    /// Minutes after midnight of each of so many weekdays.
+    fn weekdays(days: i64, minutes: impl Iterator<Item = i64> + Clone) -> impl Iterator<Item = i64> {
+        let days = (0..days).filter(|day| day % 7 < 5).map(|day| MONDAY + day * DAY);
+        days.flat_map(move |day| minutes.clone().map(move |minute| day + minute * MINUTE))
+    }
+
+    #[test]
+    fn bars_of_the_base_are_not_remarked_on() {
+        let session = (14 * 60 + 30)..21 * 60;
+        assert_eq!(of_one("1m", weekdays(20, session.clone())), None);
+        assert_eq!(of_one("5m", weekdays(60, session.step_by(5))), None);
+        assert_eq!(of_one("1d", weekdays(700, [300].into_iter())), None);
+        // 13:30 and 16:00 lie in two intervals of 4 h, though 2.5 h apart.
+        assert_eq!(of_one("4h", weekdays(250, [13 * 60 + 30, 16 * 60].into_iter())), None);
+        // Minutes that are stamped with their first trade.
+        let jitter = |n: i64| (n.wrapping_mul(0x9E37_79B9_7F4A_7C15_u64 as i64) as u64 >> 40) as i64 % 20_000;
+        assert_eq!(of_one("1m", (0..3_000).map(|n| MONDAY + n * MINUTE + jitter(n))), None);
+        // A symbol that seldom trades.
+        let seldom = (0..200_000).filter(|n| jitter(*n) < 60);
+        assert_eq!(of_one("1m", seldom.map(|n| MONDAY + n * MINUTE)), None);
+        assert_eq!(of_one("1m", [MONDAY].into_iter()), None);
+    }
+
+    #[test]
+    fn bars_of_another_interval_are_remarked_on() {
+        let told = |note: Option<String>, words: &[&str]| {
+            let note = note.unwrap();
+            assert!(words.iter().all(|word| note.contains(word)), "{note}");
+        };
+        told(of_one("1m", (0..500).map(|n| MONDAY + n * 1_000)), &["1s apart", "--base 1m", "will be refused"]);
+        told(of_one("1d", weekdays(30, [810, 960].into_iter())), &["150m apart", "all but the first of each 1d"]);
+        // Days of a market that keeps summer time.
+        let summer = |day: i64| if (70..307).contains(&day) { 240 } else { 300 };
+        let days = (0..1_000).filter(|day| day % 7 < 5).map(|day| MONDAY + day * DAY + summer(day) * MINUTE);
+        told(of_one("1m", days.clone()), &["1d apart", "--base 1m", "is --base 1d meant?"]);
+        told(of_one("1h", days), &["is --base 1d meant?"]);
+        told(of_one("1m", weekdays(60, (870..1_260).step_by(5))), &["is --base 5m meant?"]);
+        told(of_one("1d", (0..150).map(|n| MONDAY + n * 7 * DAY)), &["is --base 1w meant?"]);
+        // By time, more symbols than intervals are looked at.
+        let many = (0..3).flat_map(|day| (0..5_000).map(move |symbol| (symbol, MONDAY + day * DAY)));
+        told(of("1m", many), &["is --base 1d meant?"]);
+        // No timeframe.
+        told(of_one("1s", (0..500).map(|n| MONDAY + n * 1_500)), &["1.5s apart", "give their timeframe as --base"]);
+    }
 }

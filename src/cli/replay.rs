@@ -34,15 +34,18 @@ pub fn replay(args: &ReplayArgs) -> Result<()> {
     }
     common_layers(&args.common, &mut layers);
     let Loaded { config, notes, .. } = Config::load(&layers)?;
-    if !args.common.quiet {
-        notes.iter().for_each(|line| note(&format!("note: {line}")));
-    }
+    let remark = |lines: &[String]| {
+        if !args.common.quiet {
+            lines.iter().for_each(|line| note(&format!("note: {line}")));
+        }
+    };
+    remark(&notes);
     let plan = Arc::new(config.replay_plan(args.base, &args.timeframes, args.method.map(Into::into))?);
     let cells = cells(&args.cells, &plan)?;
     files_apart(args)?;
     let files = args.input.iter().map(|path| CsvSource::open(path, args.base)).collect::<Result<Vec<_>, _>>()?;
     for path in &args.input {
-        odd_base(path, args.base)?.iter().for_each(|line| note(&format!("note: {line}")));
+        remark(odd_base(path, args.base)?.as_slice());
     }
     let files = MergedSource::new(files);
     let total = files.total_bytes();
@@ -106,7 +109,7 @@ pub fn replay(args: &ReplayArgs) -> Result<()> {
         sources,
     };
     Session::new(engine, options, stop)?.run()?;
-    unknown_cells(&cells, &directory).iter().for_each(|line| note(&format!("note: {line}")));
+    remark(&unknown_cells(&cells, &directory));
     Ok(())
 }
 

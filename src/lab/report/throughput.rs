@@ -110,8 +110,8 @@ impl ThroughputRun {
 
 /// Compares two runs: rates, processor time per bar, and what the engine reaches of the bare loop.
 ///
-/// The noise of a rate is three standard errors over eight stretches of each run, and at least 5 %; 15 % where a run has no
-/// errors with it. That of processor time, of which a run has one figure, is 15 %, and three ticks of the kernel's clock.
+/// The noise of a rate is three standard errors over eight or more stretches of each run, and at least 5 %; 15 % where a run has
+/// no errors with it. That of processor time, of which a run has one figure, is 15 %, and three ticks of the kernel's clock.
 #[must_use]
 pub fn compare_rates(before: &ThroughputInfo, after: &ThroughputInfo) -> Vec<RateRow> {
     let mut rows = Vec::new();
@@ -169,6 +169,11 @@ pub(super) fn upshot(before: &ThroughputInfo, after: &ThroughputInfo, rows: &[Ra
     }
     if before.about() != after.about() {
         lines.push(format!("the loads differ: {} → {}", before.about(), after.about()));
+    }
+    if let (Some(old), Some(new)) = (before.extent(), after.extent())
+        && old != new
+    {
+        lines.push(format!("the lengths differ: {old} → {new}"));
     }
     lines
 }
@@ -235,5 +240,9 @@ mod tests {
         assert!(lines[1].contains("the bare loop moved as well"), "{lines:?}");
         let other = ThroughputInfo { symbols: 7, ..before.clone() };
         assert!(upshot(&before, &other, &[])[1].contains("the loads differ"));
+        // What a run does not say cannot differ.
+        let [four, sixteen] = [4, 16].map(|turns| ThroughputInfo { turns, ..before.clone() });
+        assert_eq!(upshot(&before, &four, &[]).len(), 1);
+        assert!(upshot(&four, &sixteen, &[])[1].contains("the lengths differ: 4 turns"));
     }
 }

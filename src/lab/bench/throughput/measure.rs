@@ -59,7 +59,7 @@ pub struct Figure {
     pub signals_per_bar: f64,
     /// Whether the rate was held: no backlog that grew, a producer that kept its schedule.
     pub held: bool,
-    /// Standard error of the rate over eight stretches of the time, as a share of it; none where it was over too soon.
+    /// Standard error of the rate over at least eight stretches of the time, as a share of it; none where it was over too soon.
     #[serde(default)]
     pub error: Option<f64>,
 }

@@ -37,6 +37,15 @@ pub struct ThroughputInfo {
     pub read_count: u64,
     /// Further settings of the engine, `key=value`.
     pub settings: Vec<String>,
+    /// Entries preloaded for each drain; 0 in runs that did not say so yet, as the next two.
+    #[serde(default)]
+    pub entries: u64,
+    /// How often the bare loop and the engine took turns.
+    #[serde(default)]
+    pub turns: u32,
+    /// Length of a flow, all turns together, s; 0 where there was only the drain.
+    #[serde(default)]
+    pub flow_s: f64,
     /// By turn: the engine's part of what the bare loop reaches, draining; none of runs of before turns were taken.
     #[serde(default)]
     pub drain_ratios: Vec<f64>,
@@ -70,6 +79,9 @@ impl ThroughputInfo {
             timeframes: timeframes.iter().map(ToString::to_string).collect(),
             read_count,
             settings: options.settings.clone(),
+            entries: options.entries,
+            turns: options.turns,
+            flow_s: if options.drain_only { 0.0 } else { options.duration.as_secs_f64() },
             drain_ratios: Vec::new(),
             flow_ratios: Vec::new(),
             bare_drain: None,
@@ -126,7 +138,7 @@ impl ThroughputInfo {
 
     /// What is to be said beside the figures.
     pub(crate) fn findings(&self) -> Vec<String> {
-        let mut lines = Vec::new();
+        let mut lines: Vec<String> = self.extent().into_iter().collect();
         for (name, (ratio, turns)) in
             ["drain", "flow"].iter().zip(self.ratios().into_iter().zip([&self.drain_ratios, &self.flow_ratios]))
         {
@@ -150,6 +162,13 @@ impl ThroughputInfo {
             lines.push(format!("steady: {held}; entries behind, middle third {middle:.0}, last third {last:.0}"));
         }
         lines
+    }
+
+    /// How long it was, where the run says so.
+    pub(crate) fn extent(&self) -> Option<String> {
+        let Self { turns, entries, flow_s, .. } = self;
+        (*turns > 0)
+            .then(|| format!("{turns} turns, {} entries in each drain, {flow_s} s of flow", thousands(*entries as f64)))
     }
 
     /// What was run, in a line.
@@ -197,11 +216,12 @@ fn markdown(info: &ThroughputInfo, host: &toml::Table) -> String {
         let _ = writeln!(text, "- {line}");
     }
     text.push_str(
-        "\n![rates](rates.svg)\n\nPer cent are of one core, nanoseconds of processor time per bar; ± is the standard error of the \
-         rate over eight parts of the time. The bare loop and the engine take turns. `drain`: a stream that is full already, read to its end. `flow`: the producer keeps \
-         just ahead of the consumer. `steady`: the producer keeps its own schedule, and the backlog does not grow. The \
-         engine's progress is its committed position. The bare loop is XREAD with the same COUNT over the same kind of \
-         socket, its replies looked over once to find their ends.\n\nThe host:\n\n```toml\n",
+        "\n![rates](rates.svg)\n\nPer cent are of one core, nanoseconds of processor time per bar; ± is the standard error \
+         of the rate over eight or more parts of the time. The bare loop and the engine take turns. `drain`: a stream that \
+         is full already, read to its end. `flow`: the producer keeps just ahead of the consumer. `steady`: the producer \
+         keeps its own schedule, and the backlog does not grow. The engine's progress is its committed position. The bare \
+         loop is XREAD with the same COUNT over the same kind of socket, its replies looked over once to find their \
+         ends.\n\nThe host:\n\n```toml\n",
     );
     text.push_str(&toml::to_string(host).unwrap_or_default());
     text.push_str("```\n");
