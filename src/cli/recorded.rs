@@ -3,7 +3,7 @@
 use super::args::ReplayArgs;
 use crate::{
     feed::{CsvError, CsvSource},
-    model::{Directory, SymbolId, Timeframe, TimeframeId},
+    model::{Directory, SymbolId, Timeframe, TimeframeId, WEEK_MS},
 };
 use anyhow::{Result, bail};
 use std::{
@@ -26,8 +26,6 @@ const LINES: usize = 1 << 17;
 
 /// So many intervals, nearly all of them multiples of a longer one, are no accident of a quiet market.
 const REGULAR: usize = 100;
-
-const WEEK_MS: i64 = 7 * 24 * 60 * 60 * 1_000;
 
 /// What tells one file from another, however its path is spelled.
 #[derive(Debug, PartialEq)]
@@ -178,17 +176,18 @@ fn spacing(ms: i64) -> String {
 
 /// Says which of the cells that the user named belong to a symbol of which nothing was accepted.
 pub fn unknown_cells(cells: &[(String, TimeframeId)], directory: &Directory) -> Vec<String> {
-    let symbols = || (0..directory.capacity()).map(|n| directory.symbol(SymbolId(n as u16))).filter(|s| !s.is_empty());
-    let known = symbols().count();
-    let unknown = cells.iter().filter(|(symbol, _)| !symbols().any(|known| known == symbol));
-    let mut why: Vec<&str> = symbols().take(8).collect();
-    if known > why.len() {
-        why.push("…");
-    }
-    let mut why = format!("symbols were: {}", if known == 0 { "none".to_owned() } else { why.join(", ") });
-    if known == directory.capacity() {
-        why = format!("as many symbols as fit were known, {known}: see limits.max_symbols");
-    }
+    const NAMED: usize = 8;
+    let symbols = (0..directory.capacity()).map(|n| directory.symbol(SymbolId(n as u16)));
+    let known: Vec<&str> = symbols.filter(|symbol| !symbol.is_empty()).collect();
+    let why = if known.len() == directory.capacity() {
+        format!("as many symbols as fit were known, {}: see limits.max_symbols", known.len())
+    } else if known.is_empty() {
+        "symbols were: none".to_owned()
+    } else {
+        let more = if known.len() > NAMED { ", …" } else { "" };
+        format!("symbols were: {}{more}", known[..known.len().min(NAMED)].join(", "))
+    };
+    let unknown = cells.iter().filter(|(symbol, _)| !known.contains(&symbol.as_str()));
     unknown
         .map(|(symbol, timeframe)| {
             let timeframe = directory.timeframe_name(*timeframe);

@@ -21,4 +21,5 @@ pub use message::{BarMessage, Control, Head, SourceId, WorkerMessage};
 pub use row::{INDICATOR_NAMES, IndicatorRow, Indicators};
 pub use signal::{Candidate, Factors, MAX_FACTORS, Side, Signal, SignalKind, Strategy};
 pub use style::{AssetType, TradingStyle};
+pub(crate) use timeframe::WEEK_MS;
 pub use timeframe::{Timeframe, TimeframeError};

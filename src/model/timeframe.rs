@@ -6,7 +6,7 @@ const SECOND_MS: i64 = 1_000;
 const MINUTE_MS: i64 = 60 * SECOND_MS;
 const HOUR_MS: i64 = 60 * MINUTE_MS;
 const DAY_MS: i64 = 24 * HOUR_MS;
-const WEEK_MS: i64 = 7 * DAY_MS;
+pub(crate) const WEEK_MS: i64 = 7 * DAY_MS;
 /// The first Monday after the epoch, a Thursday: weeks start on Monday.
 const MONDAY_MS: i64 = 4 * DAY_MS;
 /// Longest interval accepted, 10 years of days: keeps every sum of times far from overflow.

@@ -110,8 +110,9 @@ impl ThroughputRun {
 
 /// Compares two runs: rates, processor time per bar, and what the engine reaches of the bare loop.
 ///
-/// The noise of a rate is three standard errors over eight or more stretches of each run, and at least 5 %; 15 % where a run has
-/// no errors with it. That of processor time, of which a run has one figure, is 15 %, and three ticks of the kernel's clock.
+/// The noise of a rate is three standard errors over eight or more stretches of each run, and at least 5 %; 15 % where a run
+/// has no errors with it. That of processor time, of which a run has one figure, is 15 %, and three ticks of the kernel's
+/// clock.
 #[must_use]
 pub fn compare_rates(before: &ThroughputInfo, after: &ThroughputInfo) -> Vec<RateRow> {
     let mut rows = Vec::new();
@@ -241,7 +242,8 @@ mod tests {
         let other = ThroughputInfo { symbols: 7, ..before.clone() };
         assert!(upshot(&before, &other, &[])[1].contains("the loads differ"));
         // What a run does not say cannot differ.
-        let [four, sixteen] = [4, 16].map(|turns| ThroughputInfo { turns, ..before.clone() });
+        let [four, sixteen] =
+            [4, 16].map(|turns| ThroughputInfo { entries: 1, drain_ratios: vec![0.8; turns], ..before.clone() });
         assert_eq!(upshot(&before, &four, &[]).len(), 1);
         assert!(upshot(&four, &sixteen, &[])[1].contains("the lengths differ: 4 turns"));
     }

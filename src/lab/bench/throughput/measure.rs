@@ -59,7 +59,8 @@ pub struct Figure {
     pub signals_per_bar: f64,
     /// Whether the rate was held: no backlog that grew, a producer that kept its schedule.
     pub held: bool,
-    /// Standard error of the rate over at least eight stretches of the time, as a share of it; none where it was over too soon.
+    /// Standard error of the rate over at least eight stretches of the time, as a share of it; none where it was over too
+    /// soon.
     #[serde(default)]
     pub error: Option<f64>,
 }
@@ -390,10 +391,9 @@ const BLOCKS: usize = 8;
 /// each of which is cut into as many. None where they have too few points for that.
 fn error_of<'a>(courses: impl ExactSizeIterator<Item = &'a [(f64, u64)]>) -> Option<f64> {
     let blocks = BLOCKS.div_ceil(courses.len().max(1));
+    let wanted = blocks * courses.len();
     let mut rates: Vec<f64> = Vec::new();
-    let mut wanted = 0;
     for course in courses {
-        wanted += blocks;
         let (from_s, to_s) = (course.first()?.0, course.last()?.0);
         let at = |block: usize| {
             let time_s = from_s + (to_s - from_s) * block as f64 / blocks as f64;

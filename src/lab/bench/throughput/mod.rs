@@ -145,12 +145,12 @@ pub fn throughput(options: &ThroughputOptions, note: &mut dyn FnMut(&str)) -> Re
 /// Everything there is to measure, one after the other.
 fn measure(bench: &Bench<'_>, info: &mut ThroughputInfo, note: &mut dyn FnMut(&str)) -> Result<()> {
     let turns = bench.options.turns;
-    let drain = in_turns("drain", turns, note, || bench.bare_drain(), || bench.engine_drain())?;
-    (info.bare_drain, info.engine_drain, info.drain_ratios) = drain;
+    let (bare, engine, ratios) = in_turns("drain", turns, note, || bench.bare_drain(), || bench.engine_drain())?;
+    (info.bare_drain, info.engine_drain, info.drain_ratios) = (Some(bare), Some(engine), ratios);
     if !bench.options.drain_only {
-        let flow = in_turns("flow", turns, note, || bench.bare_flow(), || bench.engine_flow())?;
-        info.steady = bench.steady(flow.1.map_or(0.0, |flow| flow.bars_per_s), note)?;
-        (info.bare_flow, info.engine_flow, info.flow_ratios) = flow;
+        let (bare, engine, ratios) = in_turns("flow", turns, note, || bench.bare_flow(), || bench.engine_flow())?;
+        (info.bare_flow, info.engine_flow, info.flow_ratios) = (Some(bare), Some(engine), ratios);
+        info.steady = bench.steady(engine.bars_per_s, note)?;
     }
     Ok(())
 }
@@ -163,7 +163,7 @@ fn in_turns(
     note: &mut dyn FnMut(&str),
     bare: impl Fn() -> Result<Stretch>,
     engine: impl Fn() -> Result<Stretch>,
-) -> Result<(Option<Figure>, Option<Figure>, Vec<f64>)> {
+) -> Result<(Figure, Figure, Vec<f64>)> {
     let (mut bares, mut engines) = (Vec::new(), Vec::new());
     for turn in 1..=turns {
         for engine_now in [turn % 2 == 0, turn % 2 == 1] {
@@ -177,7 +177,7 @@ fn in_turns(
     }
     let ratio = |(engine, bare): (&Stretch, &Stretch)| engine.figure.bars_per_s / bare.figure.bars_per_s.max(1.0);
     let ratios = engines.iter().zip(&bares).map(ratio).collect();
-    Ok((Some(together(&bares)), Some(together(&engines)), ratios))
+    Ok((together(&bares), together(&engines), ratios))
 }
 
 /// Entries of one read, as the engine is configured: the bare loop reads as many.

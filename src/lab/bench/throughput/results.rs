@@ -37,16 +37,13 @@ pub struct ThroughputInfo {
     pub read_count: u64,
     /// Further settings of the engine, `key=value`.
     pub settings: Vec<String>,
-    /// Entries preloaded for each drain; 0 in runs that did not say so yet, as the next two.
+    /// Entries preloaded for each drain; 0 in runs that did not say so yet, as the next one.
     #[serde(default)]
     pub entries: u64,
-    /// How often the bare loop and the engine took turns.
-    #[serde(default)]
-    pub turns: u32,
     /// Length of a flow, all turns together, s; 0 where there was only the drain.
     #[serde(default)]
     pub flow_s: f64,
-    /// By turn: the engine's part of what the bare loop reaches, draining; none of runs of before turns were taken.
+    /// By turn, which gives their number: the engine's part of what the bare loop reaches, draining; none of runs of before turns were taken.
     #[serde(default)]
     pub drain_ratios: Vec<f64>,
     /// The same of the flow.
@@ -80,7 +77,6 @@ impl ThroughputInfo {
             read_count,
             settings: options.settings.clone(),
             entries: options.entries,
-            turns: options.turns,
             flow_s: if options.drain_only { 0.0 } else { options.duration.as_secs_f64() },
             drain_ratios: Vec::new(),
             flow_ratios: Vec::new(),
@@ -166,9 +162,9 @@ impl ThroughputInfo {
 
     /// How long it was, where the run says so.
     pub(crate) fn extent(&self) -> Option<String> {
-        let Self { turns, entries, flow_s, .. } = self;
-        (*turns > 0)
-            .then(|| format!("{turns} turns, {} entries in each drain, {flow_s} s of flow", thousands(*entries as f64)))
+        let (turns, entries, flow_s) = (self.drain_ratios.len(), self.entries, self.flow_s);
+        (entries > 0)
+            .then(|| format!("{turns} turns, {} entries in each drain, {flow_s} s of flow", thousands(entries as f64)))
     }
 
     /// What was run, in a line.
