@@ -12,10 +12,6 @@
 
 use super::{Record, Refusal};
 use crate::model::Timeframe;
-use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
-
-// The memory of the structures is the format.
-const _: () = assert!(cfg!(target_endian = "little"));
 
 /// Most bars in one frame.
 pub const MAX_FRAME_RECORDS: usize = 1_024;
@@ -36,9 +32,7 @@ const BINCODE: bincode::config::Configuration<
     bincode::config::Limit<MAX_FRAME_LEN>,
 > = bincode::config::legacy().with_limit::<MAX_FRAME_LEN>();
 
-#[derive(
-    Debug, Clone, Copy, PartialEq, bincode::Encode, bincode::Decode, IntoBytes, FromBytes, Immutable, KnownLayout,
-)]
+#[derive(Debug, Clone, Copy, PartialEq, bincode::Encode, bincode::Decode)]
 #[repr(C)]
 struct Header {
     version: u16,
@@ -50,9 +44,7 @@ struct Header {
 }
 
 /// One bar as a frame holds it.
-#[derive(
-    Debug, Clone, Copy, PartialEq, bincode::Encode, bincode::Decode, IntoBytes, FromBytes, Immutable, KnownLayout,
-)]
+#[derive(Debug, Clone, Copy, PartialEq, bincode::Encode, bincode::Decode)]
 #[repr(C)]
 pub struct FrameRecord {
     /// Name of the symbol, ASCII, padded with zeros.
@@ -131,15 +123,16 @@ pub fn encode_frame(
     Ok(result?)
 }
 
-fn encode(mut header: Header, records: &[FrameRecord], out: &mut Vec<u8>) -> Result<(), bincode::error::EncodeError> {
+fn encode(header: Header, records: &[FrameRecord], out: &mut Vec<u8>) -> Result<(), bincode::error::EncodeError> {
     let start = out.len();
     out.resize(start + HEADER_LEN + records.len() * RECORD_LEN, 0);
     let (head, body) = out[start..].split_at_mut(HEADER_LEN);
     for (record, bytes) in records.iter().zip(body.as_chunks_mut::<RECORD_LEN>().0) {
         bincode::encode_into_slice(record, bytes, BINCODE)?;
     }
-    header.crc = checksum(&header.as_bytes()[..CHECKED_HEADER_LEN], body);
-    bincode::encode_into_slice(header, head, BINCODE)?;
+    bincode::encode_into_slice(header, &mut *head, BINCODE)?;
+    let crc = checksum(&head[..CHECKED_HEADER_LEN], body);
+    head[CHECKED_HEADER_LEN..].copy_from_slice(&crc.to_le_bytes());
     Ok(())
 }
 
@@ -211,10 +204,24 @@ impl<'a> FrameView<'a> {
 /// One record out of its bytes, wherever they lie.
 #[inline]
 fn record(bytes: &[u8; RECORD_LEN], interval: Timeframe, ingest_ns: u64) -> Record<'_> {
-    let FrameRecord { ts, open, high, low, close, volume, vwap, trades, .. } = zerocopy::transmute!(*bytes);
-    let (symbol, _) = bytes.split_at(FRAME_SYMBOL_LEN);
+    let (symbol, fields) = bytes.split_at(FRAME_SYMBOL_LEN);
     let length = symbol.iter().rposition(|&byte| byte != 0).map_or(0, |last| last + 1);
-    Record { symbol: &symbol[..length], ts, interval, open, high, low, close, volume, vwap, trades, ingest_ns }
+    let (fields, _) = fields.as_chunks::<8>();
+    let number = |index: usize| f64::from_le_bytes(fields[index]);
+    let [t0, t1, t2, t3, ..] = fields[7];
+    Record {
+        symbol: &symbol[..length],
+        ts: i64::from_le_bytes(fields[0]),
+        interval,
+        open: number(1),
+        high: number(2),
+        low: number(3),
+        close: number(4),
+        volume: number(5),
+        vwap: number(6),
+        trades: u32::from_le_bytes([t0, t1, t2, t3]),
+        ingest_ns,
+    }
 }
 
 #[cfg(test)]
