@@ -14,7 +14,7 @@ run: ## build the engine and run it on a mock market for half a minute; no Redis
 	$(CARGO) run --release --locked -- run --duration $(DURATION)
 
 test: redis-server ## install what the tests need, then run all of them
-	$(CARGO) test --locked
+	$(CARGO) test --locked --lib --tests
 
 redis-server: # the tests start servers of their own; the program must be there
 	@command -v redis-server >/dev/null || { \
@@ -37,14 +37,14 @@ ci: ## everything that must pass before a change lands
 	bash .ci/run
 
 bench: ## what one operation costs (Criterion)
-	$(CARGO) bench --locked
+	$(CARGO) bench --locked --features peers
 
 bench-latency: redis-server ## latency of the whole path on this host, against a bare echo; results in perf/runs
 	$(CARGO) run --release --locked -- bench latency
 
 perf: redis-server ## measure what perf/targets.toml names: MET or MISSED (PROFILE=release ROWS=…)
-	$(CARGO) build --locked --profile $(PROFILE) --bin wagehood-engine --example targets
-	$(CARGO) run --locked --profile $(PROFILE) --example targets -- $(ROWS)
+	$(CARGO) build --locked --profile $(PROFILE) --features peers --bin wagehood-engine --example targets
+	$(CARGO) run --locked --profile $(PROFILE) --features peers --example targets -- $(ROWS)
 
 instructions: ## count the instructions of the hot kernels (valgrind) against the table in perf/
 	perf/instructions.sh
