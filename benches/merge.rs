@@ -11,8 +11,8 @@ use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use std::hint::black_box;
 use wagehood_engine::{
     correlate::Correlator,
-    engine::{Item, Merge},
     model::{Signal, WorkerMessage},
+    publish::{Item, Merge},
 };
 
 const BATCH: u64 = 64;

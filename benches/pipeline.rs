@@ -20,8 +20,9 @@ use std::{
 };
 use tape::Walk;
 use wagehood_engine::{
+    aggregate::Routes,
     config::Plan,
-    engine::{AggregatorAgent, Memory, Routes, RowsWanted, WorkerAgent, WorkerWiring},
+    engine::{AggregatorAgent, Memory, RowsWanted, WorkerAgent, WorkerWiring},
     model::{Bar, BarMessage, Control, Directory, Head, SourceId, SymbolId, WorkerMessage},
     runtime::{Agent, Clock, Inlet, Parker, Work, ring},
     telemetry::{AggregatorCounters, Latency, Stage, WorkerCounters, recorder},

@@ -21,14 +21,13 @@ use wagehood_engine::{
     aggregate::TimeBarAggregator,
     config::{PriceMethod, StrategyParams},
     correlate::{Correlator, Verdict},
-    engine::Merge,
     feed::{Entry, FrameRecord, Record, decode_entry, encode_frame},
     lanes::Isa,
     model::{
         Bar, Candidate, Directory, Side, Signal, SignalKind, SourceId, Strategy, SymbolId, Timeframe, TimeframeId,
         WorkerMessage,
     },
-    publish::{Labels, OutputNames, Sources, bar_csv, signal_json_line, xadd_bar, xadd_signal},
+    publish::{Labels, Merge, OutputNames, Sources, bar_csv, signal_json_line, xadd_bar, xadd_signal},
     redis_io::{Commands, Scanner, XreadCursor, XreadItem},
     strategies::{Cell, CellLayout, Cells},
 };
@@ -196,7 +195,7 @@ fn publishing() {
         group.clear();
         while merge
             .next_group(limit, |item| {
-                if let wagehood_engine::engine::Item::Signal(signal) = item {
+                if let wagehood_engine::publish::Item::Signal(signal) = item {
                     group.push(signal);
                 }
             })

@@ -5,7 +5,9 @@
 //! it; a record of its symbol arrives that belongs to a later bar; event time reaches its end plus the allowed lateness.
 
 mod builder;
+mod routes;
 mod time_bars;
 
 pub use builder::BarBuilder;
+pub use routes::Routes;
 pub use time_bars::TimeBarAggregator;

@@ -3,9 +3,10 @@
 use crate::{
     config::{CalculationEvents as Events, Config, Layer, Override, Start},
     engine::{
-        Arrived, CalculationEvents, Dial, ENTRIES, Exception, Incidents, Recovery, RedisLink, RedisOutputOptions,
-        RedisSource, RedisSourceOptions, StreamStart, load_journal,
+        Arrived, CalculationEvents, Dial, ENTRIES, Incidents, Recovery, RedisLink, RedisOutputOptions, RedisSource,
+        RedisSourceOptions, load_journal,
     },
+    feed::streams::{Exception, StreamStart},
     model::Directory,
     publish::{
         KeySpec, Lease, LeaseSpec, OutputNames, RedisSink, RedisSinkOptions, StreamSpec, check_key, check_outputs,

@@ -3,7 +3,8 @@
 use super::redis::Position;
 use crate::{
     config::{Config, Plan},
-    engine::{Place, SnapshotOptions, check_snapshot},
+    engine::{SnapshotOptions, check_snapshot},
+    feed::streams::Place,
     redis_io::StreamId,
     state::{Loaded, Meta, Snapshot, Store},
     telemetry::human_bytes,

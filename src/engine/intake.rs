@@ -1,13 +1,13 @@
 //! Records into the pipeline: symbols to identities, order and time checked, refusals counted and told.
 
 use super::{
-    BarOutlet, Gap, Saver,
+    BarOutlet, Saver,
     notes::{DeadLetter, LetterBytes, Mark, Note, RawFields},
     refusals::RefusalLog,
 };
 use crate::{
     config::Plan,
-    feed::{Admission, Record, Refusal},
+    feed::{Admission, Record, Refusal, streams::Gap},
     model::{Control, Directory, Head, SourceId, SymbolId, Timeframe, TimeframeId},
     runtime::Outlet,
     state::{InputPosition, Part, ReaderState, Snapshot, StateError, put, take},

@@ -1,7 +1,9 @@
 //! What the reader tells the publisher beside the bars: how far the input has been read, and what was refused.
 
-use super::Gap;
-use crate::{feed::Refusal, model::SourceId};
+use crate::{
+    feed::{Refusal, streams::Gap},
+    model::SourceId,
+};
 use std::sync::{
     Arc,
     atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed},

@@ -1,15 +1,16 @@
 //! A running engine: started from its setup, watched, halted, reported on.
 
 use super::{
-    AggregatorAgent, BatchRules, Committing, FileOutput, Incidents, Intake, IntakeWiring, Latest, LetterBytes, Note,
-    Output, Progress, PublisherAgent, PublisherWiring, ReaderAgent, RedisOutput, RefusalLog, Routes, Setup,
-    SnapshotOptions, SnapshotWriter, Source, Topology, WorkerAgent, WorkerWiring, agents::Barriers,
-    any_agent::AnyAgent, memory::Memory, saver,
+    AggregatorAgent, BatchRules, Committing, FileOutput, Incidents, Intake, IntakeWiring, LetterBytes, Note, Output,
+    Progress, PublisherAgent, PublisherWiring, ReaderAgent, RedisOutput, RefusalLog, Setup, SnapshotOptions,
+    SnapshotWriter, Source, Topology, WorkerAgent, WorkerWiring, agents::Barriers, any_agent::AnyAgent, memory::Memory,
+    saver,
 };
 use crate::{
+    aggregate::Routes,
     config::Plan,
     model::{BarMessage, Directory, MAX_TIMEFRAMES, TradingStyle, WorkerMessage},
-    publish::FileError,
+    publish::{FileError, Latest},
     runtime::{AgentFailure, Clock, Composite, Halt, Inlet, Outlet, Placement, Seat, ThreadHandle, Waker, ring},
     state::StateError,
     telemetry::{

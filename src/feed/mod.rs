@@ -10,6 +10,7 @@ mod mock;
 pub mod number;
 mod record;
 mod refusal;
+pub mod streams;
 pub mod timestamp;
 mod validate;
 mod walk;

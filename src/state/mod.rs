@@ -9,8 +9,10 @@ mod codec;
 mod file;
 mod snapshot;
 mod store;
+mod sweep;
 
 pub use codec::{StateError, is_sound_time, put, take};
 pub use file::{CHUNK_BYTES_MAX, FileFault, Meta, SnapshotFile, read_snapshot};
 pub use snapshot::{InputPosition, Part, ReaderState, Snapshot, push_record};
 pub use store::{KEPT, Loaded, Store};
+pub use sweep::Sweep;

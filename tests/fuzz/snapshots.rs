@@ -6,9 +6,10 @@ use wagehood_engine::{
     aggregate::TimeBarAggregator,
     config::{Config, Layer, Plan},
     correlate::Correlator,
-    engine::{Latest, Order, check_snapshot},
-    feed::Admission,
+    engine::check_snapshot,
+    feed::{Admission, streams::Order},
     model::{Bar, Signal, SourceId, SymbolId, TimeframeId},
+    publish::Latest,
     redis_io::StreamId,
     state::{
         FileFault, InputPosition, Meta, Part, ReaderState, Snapshot, SnapshotFile, StateError, push_record, put,

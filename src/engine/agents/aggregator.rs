@@ -1,9 +1,9 @@
 //! The aggregator's agent: base bars in, closed bars out to the worker that owns their cell.
 
 use crate::{
-    aggregate::TimeBarAggregator,
+    aggregate::{Routes, TimeBarAggregator},
     config::Plan,
-    engine::{BarOutlet, Memory, Routes, Saver},
+    engine::{BarOutlet, Memory, Saver},
     model::{Bar, BarMessage, Control, Head, SourceId, SymbolId, TimeframeId},
     runtime::{Agent, AgentError, Clock, Inlet, Now, Outlet, Work},
     state::{Part, Snapshot, StateError, put, take},

@@ -4,13 +4,14 @@ use crate::{
     config::Plan,
     correlate::{Correlator, Verdict},
     engine::{
-        Blocked, Item, Memory, Merge, Saver, Sweep,
+        Blocked, Memory, Saver,
         notes::{Committing, LetterBytes, Mark, Note},
         output::{Output, Written},
     },
     model::{IndicatorRow, Signal, SymbolId, TradingStyle, WorkerMessage},
+    publish::{Item, Merge},
     runtime::{Agent, AgentError, Clock, Halt, Inlet, Interests, Now, Work},
-    state::{Part, Snapshot, StateError, put, take},
+    state::{Part, Snapshot, StateError, Sweep, put, take},
     telemetry::{FlushCause, Latency, PublisherCounters, Recorder, Stage},
 };
 use crossbeam_utils::CachePadded;

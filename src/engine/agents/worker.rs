@@ -2,14 +2,15 @@
 
 use super::window::{Found, WINDOW, Window};
 use crate::{
+    aggregate::Routes,
     config::Plan,
-    engine::{Memory, Routes, Saver, Sweep},
+    engine::{Memory, Saver},
     model::{
         Bar, BarMessage, Candidate, Control, Head, IndicatorRow, Indicators, Signal, SourceId, Strategy, SymbolId,
         TimeframeId, WorkerMessage,
     },
     runtime::{Agent, AgentError, Clock, Inlet, Now, Outlet, Work},
-    state::{Part, Snapshot, StateError, put, take},
+    state::{Part, Snapshot, StateError, Sweep, put, take},
     strategies::{Cell, CellLayout, Cells},
     telemetry::{Latency, Recorder, Stage, WorkerCounters},
 };

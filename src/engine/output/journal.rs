@@ -2,7 +2,7 @@
 //! effects; read at start, which blocks.
 
 use crate::{
-    engine::{Exception, Place, Taken},
+    feed::streams::{Exception, Place, Taken},
     publish::StreamSpec,
     redis_io::{Command, Commands, Link, LinkError, OwnedReply, StreamId},
 };

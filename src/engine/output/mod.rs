@@ -2,22 +2,18 @@
 
 mod files;
 mod journal;
-mod latest;
 mod redis;
 mod uplink;
 
 pub use files::{FileOutput, FileOutputOptions};
 pub use journal::load_journal;
-pub use latest::Latest;
 pub use redis::{CalculationEvents, ENTRIES, RedisLink, RedisOutput, RedisOutputOptions};
 pub use uplink::{Arrived, Recovery};
 
-use super::{
-    Gap,
-    notes::{DeadLetter, Mark},
-};
+use super::notes::{DeadLetter, Mark};
 use crate::{
     config::Asset,
+    feed::streams::Gap,
     model::{Composite, Directory, IndicatorRow, Strategy, SymbolId},
     publish::{FileError, Labels, Sources},
     runtime::{AgentError, Interests},

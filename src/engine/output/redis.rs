@@ -1,20 +1,18 @@
 //! Results into a Redis server: streams, keys of latest values and the position, one transaction a batch.
 
 use super::{
-    Latest, Written,
+    Written,
     journal::xadd_exception,
     uplink::{Recovery, Uplink},
 };
 use crate::{
     config::Asset,
-    engine::{
-        Gap, Order, StreamStart, Taken,
-        notes::{DeadLetter, Mark},
-    },
+    engine::notes::{DeadLetter, Mark},
+    feed::streams::{Gap, Order, StreamStart, Taken},
     model::{Composite, Directory, IndicatorRow, Peer, Signal, SourceId, SymbolId, TradingStyle},
     publish::{
-        self, DeadLetterLimits, Labels, Notice, OutputNames, RedisSink, Severity, StreamSpec, SymbolResults, Vote,
-        set_calculations, set_composite_signal, set_latest_price, set_timeframe_indicators, xadd_bar,
+        self, DeadLetterLimits, Labels, Latest, Notice, OutputNames, RedisSink, Severity, StreamSpec, SymbolResults,
+        Vote, set_calculations, set_composite_signal, set_latest_price, set_timeframe_indicators, xadd_bar,
         xadd_calculation_event, xadd_dead_letter, xadd_notice, xadd_signal, xadd_signal_alert,
     },
     redis_io::StreamId,

@@ -4,9 +4,12 @@ use crate::{
     aggregate::TimeBarAggregator,
     config::Plan,
     correlate::Correlator,
-    engine::{Latest, Order, Place},
-    feed::Admission,
+    feed::{
+        Admission,
+        streams::{Order, Place},
+    },
     model::SymbolId,
+    publish::Latest,
     state::{Part, ReaderState, Snapshot, StateError, take},
     strategies::{Cell, CellLayout},
 };

@@ -11,12 +11,10 @@
 
 mod check;
 mod saver;
-mod sweep;
 mod writer;
 
 pub use check::check_snapshot;
 pub use saver::{Saver, SaverEnd, saver};
-pub use sweep::Sweep;
 pub use writer::{Progress, SnapshotWriter};
 
 use crate::state::{Meta, Store};

@@ -1,17 +1,13 @@
 //! Where the records come from: a source is polled by the reader's agent and hands one entry at a time to the intake.
 
-mod feed_clock;
 mod files;
-mod lanes;
 mod market;
 mod redis;
-mod stream;
 mod take;
 
 pub use files::{FilesSource, Pace};
 pub use market::MarketSource;
 pub use redis::{RedisSource, RedisSourceError, RedisSourceOptions};
-pub use stream::{Gap, StreamStart};
 
 use super::Intake;
 use crate::{

@@ -7,13 +7,11 @@
 
 use super::{
     Polled,
-    feed_clock::FeedClock,
-    lanes::{Lanes, Next},
-    stream::{Stream, StreamStart},
     take::{Taking, refuse_skipped, take_entry},
 };
 use crate::{
-    engine::{Committing, Dial, Exception, Intake},
+    engine::{Committing, Dial, Intake},
+    feed::streams::{Exception, FeedClock, Lanes, Next, Stream, StreamStart},
     model::Timeframe,
     redis_io::{
         Command, Link, ProtocolError, ServerErrorKind, StreamId, StreamInfo, XreadCursor, XreadItem, encode_xread,

@@ -1,9 +1,8 @@
 //! An entry of a stream into the intake: decoded, or refused with what can be kept of it.
 
-use super::stream::Stream;
 use crate::{
     engine::{Intake, Origin, RawFields},
-    feed::{self, Refusal, decode_entry},
+    feed::{self, Refusal, decode_entry, streams::Stream},
     model::SourceId,
     publish::DeadLetterLimits,
     redis_io::{Entry, FieldIter, ProtocolError, StreamId},

@@ -36,14 +36,14 @@ pub struct Gap {
 
 /// What is missing of a stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Loss {
+pub(crate) struct Loss {
     /// Entries whose effects were never published; `None` where only the state misses some.
     pub gap: Option<Gap>,
 }
 
 /// A stream and where its reading stands.
 #[derive(Debug)]
-pub(super) struct Stream {
+pub(crate) struct Stream {
     pub name: String,
     pub timeframe: Timeframe,
     /// The last entry taken.

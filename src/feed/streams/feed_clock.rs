@@ -11,7 +11,7 @@ const SLEW: i64 = 2_000;
 
 /// The time of the input.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct FeedClock {
+pub(crate) struct FeedClock {
     /// Server's time minus monotonic time, µs; and when it was seen last, monotonic µs.
     anchor: Option<(i64, i64)>,
     stepped: bool,

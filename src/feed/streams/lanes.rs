@@ -2,7 +2,7 @@
 //! has them, and nothing that another stream may still precede. Allocates nothing after the start.
 
 use crate::{
-    engine::order::{Exception, Place, Taken},
+    feed::streams::{Exception, Place, Taken},
     redis_io::{Entry, FieldIter, ProtocolError, StreamId, XreadCursor, XreadItem},
 };
 use std::collections::VecDeque;
@@ -24,7 +24,7 @@ struct Lane {
 
 /// What is next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Next {
+pub(crate) enum Next {
     /// The next entry of this lane.
     Entry(usize),
     /// A clock event of this event time, Unix ms, at this place.
@@ -37,7 +37,7 @@ pub(super) enum Next {
 
 /// The lanes of all streams, and the exceptions that are still to come.
 #[derive(Debug)]
-pub(super) struct Lanes {
+pub(crate) struct Lanes {
     lanes: Vec<Lane>,
     /// By stream: the last entry whose effects have been published. All of these come before any other, whatever the ids:
     /// that is how they were taken.
