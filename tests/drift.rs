@@ -2,6 +2,8 @@
 //!
 //! A walk with jumps between prices of 1e9 and 1e-3 is the worst for running sums: what is lost at a large price is
 //! everything at a small one. 200 thousand bars in debug, 10 million in release.
+//!
+//! Alone in its binary, which is built in release as well.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr, missing_docs)]
 
 mod naive;

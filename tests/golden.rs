@@ -1,6 +1,8 @@
 //! The program on recorded markets against golden results that a slow program computed afresh from the definition.
 //!
 //! Every signal in its order, every bar, every indicator. Skipped where the recorded data is absent.
+//!
+//! Alone in its binary, which is built in release as well.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr, missing_docs)]
 
 mod outside;

@@ -7,7 +7,7 @@
 //! fault is mended it belongs into `corpus`, whose files every run begins with. A new target is a line in [`TARGETS`] and a
 //! folder of seeds.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr, missing_docs, unreachable_pub)]
-#![allow(unsafe_code)] // a counting allocator can be had in no other way
+#![allow(unsafe_code)] // a counting allocator can be had in no other way; it is the process's, so this binary is alone
 
 mod feed;
 mod harness;

@@ -1,0 +1,8 @@
+//! The same input gives the same files, byte for byte: however the work is spread ([`ways`]), and however often the engine
+//! is stopped and started ([`snapshots`]).
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr, missing_docs, unreachable_pub)]
+
+#[path = "../outside/mod.rs"]
+mod outside;
+mod snapshots;
+mod ways;

@@ -1,0 +1,302 @@
+//! An engine that is stopped anywhere and goes on from its snapshot writes what one writes that was never stopped, byte for
+//! byte: signals, bars and indicators, whatever the number of threads in each of its lives.
+
+use crate::outside::{data, skipped, write_rows_before};
+use proptest::{
+    prelude::*,
+    test_runner::{Config as Cases, TestRunner},
+};
+use std::{
+    fmt::Write as _,
+    fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+use wagehood_engine::{
+    config::{Config, Layer, Override},
+    engine::{
+        Engine, FileOutputOptions, FilesSource, Outputs, Pace, RowsWanted, Setup, SnapshotOptions, Source, Topology,
+    },
+    feed::{CsvSource, MergedSource},
+    model::{Directory, Timeframe, TimeframeId},
+    publish::{Source as Input, Sources},
+    runtime::Clock,
+    state::{Meta, Snapshot, Store},
+};
+
+const META: Meta = Meta { origin: 1, config: 2, created_ms: 0 };
+
+/// What an engine calculates, on how many threads.
+#[derive(Debug, Clone)]
+struct Case {
+    symbols: Vec<String>,
+    base: Timeframe,
+    timeframes: &'static str,
+    /// Whether published indicators are written: else cells lie in rows where they come together.
+    publish: bool,
+    /// Shared thread or dedicated ones, workers, ring slots, and records of a duty cycle.
+    ways: Vec<(bool, usize, usize, usize)>,
+}
+
+impl Case {
+    fn config(&self) -> Config {
+        let watchlist = self.symbols.iter().map(|symbol| {
+            let table = [("symbol".to_owned(), toml::Value::from(symbol.as_str()))];
+            toml::Value::Table(table.into_iter().collect())
+        });
+        let timeframes: toml::Value = self.timeframes.split(',').map(toml::Value::from).collect::<Vec<_>>().into();
+        let base = [("name".to_owned(), "in".into()), ("timeframe".to_owned(), self.base.to_string().into())];
+        let streams = vec![toml::Value::Table(base.into_iter().collect())];
+        let layers = [
+            Override::new("watchlist", watchlist.collect::<Vec<_>>()),
+            Override::new("timeframes.list", timeframes),
+            Override::new("input.streams", streams),
+        ];
+        Config::load(&layers.map(Layer::Override)).unwrap().config
+    }
+}
+
+/// The lines that a life has written.
+#[derive(Debug, Default, PartialEq, Clone)]
+struct Written {
+    signals: String,
+    bars: String,
+    indicators: String,
+}
+
+impl Written {
+    /// Puts what was written afterwards behind it.
+    fn followed_by(mut self, next: &Self) -> Self {
+        let rows = |text: &str| text.split_once('\n').map_or(String::new(), |(_, rows)| rows.to_owned());
+        self.signals += &next.signals;
+        self.bars += &rows(&next.bars);
+        self.indicators += &rows(&next.indicators);
+        self
+    }
+}
+
+/// Lets an engine live from the end of one life to a line of the input, and gives its snapshot.
+fn live(case: &Case, way: usize, input: &Path, until: Option<u64>, restore: Option<Snapshot>) -> (Written, Snapshot) {
+    let (shared, workers, ring_size, batch_records) = case.ways[way % case.ways.len()];
+    let config = case.config();
+    let plan = Arc::new(config.plan());
+    let dir = tempfile::tempdir().unwrap();
+    let input = match until {
+        None => input.to_owned(),
+        Some(line) => {
+            let text: String = fs::read_to_string(input).unwrap().split_inclusive('\n').take(line as usize).collect();
+            let path = dir.path().join(input.file_name().unwrap());
+            fs::write(&path, text).unwrap();
+            path
+        }
+    };
+    let files = MergedSource::new(vec![CsvSource::open(&input, case.base).unwrap()]);
+    let mut source = FilesSource::new(files, Pace::Max, case.base.interval_ms());
+    if let Some(snapshot) = &restore {
+        source.resume(snapshot.reader.inputs.iter().map(|input| input.major).collect());
+    }
+    let topology =
+        Topology { shared, workers, ring_size, batch_records, batch_entries: 7, ..Topology::new(&config, 2) };
+    let path = |name: &str| Some(dir.path().join(name));
+    let cells: Vec<(String, TimeframeId)> = plan
+        .assets
+        .iter()
+        .filter(|_| case.publish)
+        .flat_map(|asset| (0..plan.timeframes.len()).map(|index| (asset.symbol.clone(), TimeframeId::new(index))))
+        .collect();
+    let state = dir.path().join("state");
+    let snapshots = SnapshotOptions {
+        store: Store::open(&state, "test", META.origin).unwrap(),
+        meta: META,
+        inputs: vec!["in".to_owned()],
+        // So that there are some on the way as well.
+        interval_ns: 3_000_000,
+    };
+    let setup = Setup {
+        directory: Arc::new(Directory::new(plan.assets.len(), &plan.timeframes)),
+        sources: Arc::new(Sources::new(vec![Input::File { name: "in.csv".to_owned() }])),
+        source: Source::Files(source),
+        outputs: Outputs {
+            files: FileOutputOptions {
+                signals: path("signals"),
+                bars: path("bars"),
+                indicators: path("indicators"),
+                cells: cells.clone(),
+            },
+            redis: None,
+        },
+        rows: RowsWanted { all: false, aggregated: true, cells },
+        marks: true,
+        restore,
+        snapshots: Some(snapshots),
+        incidents: Arc::default(),
+        topology,
+        plan,
+    };
+    let mut engine = Engine::start(setup, Clock::new()).unwrap();
+    assert!(engine.wait(Duration::from_secs(60)), "hangs: {case:?}");
+    engine.join().unwrap();
+    assert_eq!(engine.incidents(), Vec::<String>::new());
+    let read = |name: &str| fs::read_to_string(dir.path().join(name)).unwrap();
+    let written = Written { signals: read("signals"), bars: read("bars"), indicators: read("indicators") };
+    let loaded = Store::open(&state, "test", META.origin).unwrap().load(|_| Ok(())).unwrap();
+    assert_eq!(loaded.lines, Vec::<String>::new());
+    (written, loaded.snapshot.expect("an engine that ends leaves a snapshot").0)
+}
+
+/// One life after the other, ended at these lines, against one that is never ended.
+fn in_lives(case: &Case, input: &Path, cuts: &[u64], whole: &Written) -> Result<(), String> {
+    let (mut written, mut snapshot) = live(case, 0, input, cuts.first().copied(), None);
+    for (life, until) in cuts.iter().skip(1).copied().map(Some).chain([None]).enumerate() {
+        let (next, end) = live(case, life + 1, input, until, Some(snapshot));
+        written = written.followed_by(&next);
+        snapshot = end;
+    }
+    let parts = [
+        ("signals", &written.signals, &whole.signals),
+        ("bars", &written.bars, &whole.bars),
+        ("indicators", &written.indicators, &whole.indicators),
+    ];
+    for (what, found, wanted) in parts {
+        if found != wanted {
+            let at = found.lines().zip(wanted.lines()).take_while(|(a, b)| a == b).count();
+            let line = |text: &str| text.lines().nth(at).unwrap_or("the end").to_owned();
+            return Err(format!(
+                "{what} differ at line {at} with cuts at {cuts:?}:\n  found {}\n wanted {}",
+                line(found),
+                line(wanted)
+            ));
+        }
+    }
+    Ok(())
+}
+
+const WAYS: [(bool, usize, usize, usize); 4] =
+    [(true, 1, 8_192, 256), (false, 3, 2, 3), (true, 2, 64, 1), (false, 1, 16, 4_096)];
+
+/// Bars of some symbols, with gaps, repeated ones, and lines that are none.
+fn write_walk(path: &Path, symbols: usize, seconds: i64, seed: u64) -> u64 {
+    let mut state = seed | 1;
+    let mut random = move |n: u64| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        (state >> 20) % n
+    };
+    let mut text = "ts,symbol,open,high,low,close,volume\n".to_owned();
+    let mut prices = vec![10_000.0; symbols];
+    for second in 0..seconds {
+        for (symbol, price) in prices.iter_mut().enumerate() {
+            if random(10) == 0 {
+                continue;
+            }
+            let open = *price;
+            *price = (open * (1.0 + (random(2_001) as f64 - 1_000.0) / 60_000.0)).max(1.0).round();
+            let (high, low) = (open.max(*price) + 1.0, open.min(*price) - 1.0);
+            let ts = 1_706_742_000_000 + 1_000 * second;
+            writeln!(text, "{ts},S{symbol},{open},{high},{low},{price},{}", random(5) * 100).unwrap();
+            match random(300) {
+                0 => text.push_str("nonsense\n"),
+                1 => writeln!(text, "{ts},S{symbol},1,1,1,1,1").unwrap(),
+                _ => {}
+            }
+        }
+    }
+    fs::write(path, &text).unwrap();
+    text.lines().count() as u64
+}
+
+#[test]
+fn cut_anywhere() {
+    let dir = tempfile::tempdir().unwrap();
+    let input = dir.path().join("in.csv");
+    let lines = write_walk(&input, 4, 500, 11);
+    let symbols = (0..4).map(|symbol| format!("S{symbol}")).collect();
+    let case =
+        Case { symbols, base: "1s".parse().unwrap(), timeframes: "1s,5s,1m", publish: true, ways: WAYS.to_vec() };
+    let (whole, _) = live(&case, 0, &input, None, None);
+    assert!(whole.signals.lines().count() > 50, "{} signals prove little", whole.signals.lines().count());
+    let cuts = prop::collection::btree_set(1..lines, 1..6);
+    let mut runner = TestRunner::new(Cases::with_cases(24));
+    let cut = runner.run(&cuts, |cuts| {
+        let cuts: Vec<u64> = cuts.into_iter().collect();
+        in_lives(&case, &input, &cuts, &whole).map_err(TestCaseError::fail)
+    });
+    cut.unwrap_or_else(|error| panic!("{error}"));
+}
+
+#[test]
+fn cut_anywhere_while_cells_lie_in_rows() {
+    let dir = tempfile::tempdir().unwrap();
+    let input = dir.path().join("in.csv");
+    let lines = write_walk(&input, 17, 700, 12);
+    let symbols = (0..17).map(|symbol| format!("S{symbol}")).collect();
+    let case = Case { symbols, base: "1s".parse().unwrap(), timeframes: "1s,5s", publish: false, ways: WAYS.to_vec() };
+    let (whole, _) = live(&case, 0, &input, None, None);
+    assert!(whole.signals.lines().count() > 500, "{} signals prove little", whole.signals.lines().count());
+    let every = lines / 9;
+    in_lives(&case, &input, &(1..9).map(|cut| cut * every).collect::<Vec<_>>(), &whole)
+        .unwrap_or_else(|error| panic!("{error}"));
+}
+
+#[test]
+fn at_every_so_many_records_of_a_recorded_market() {
+    let Some(data) = data() else { return skipped("at_every_so_many_records_of_a_recorded_market") };
+    let dir = tempfile::tempdir().unwrap();
+    let input = dir.path().join("in.csv");
+    write_rows_before(&data.join("crypto_1m.csv.gz"), "2018-01-03", &input);
+    let text = fs::read_to_string(&input).unwrap();
+    let mut symbols: Vec<String> =
+        text.lines().skip(1).map(|line| line.split(',').nth(1).unwrap().to_owned()).collect();
+    symbols.sort();
+    symbols.dedup();
+    let case = Case {
+        symbols,
+        base: "1m".parse().unwrap(),
+        timeframes: "1m,5m,15m,1h,4h,1d",
+        publish: true,
+        ways: WAYS.to_vec(),
+    };
+    let (whole, _) = live(&case, 0, &input, None, None);
+    let lines = text.lines().count() as u64;
+    let every = (lines / 12).max(1);
+    let cuts: Vec<u64> = (1..12).map(|cut| cut * every).collect();
+    eprintln!("{} lines in {} lives, {} signals", lines, cuts.len() + 1, whole.signals.lines().count());
+    in_lives(&case, &input, &cuts, &whole).unwrap_or_else(|error| panic!("{error}"));
+}
+
+#[test]
+fn every_flipped_byte_is_detected() {
+    let dir = tempfile::tempdir().unwrap();
+    let input = dir.path().join("in.csv");
+    write_walk(&input, 2, 120, 5);
+    let symbols = (0..2).map(|symbol| format!("S{symbol}")).collect();
+    let case = Case { symbols, base: "1s".parse().unwrap(), timeframes: "1s,1m", publish: true, ways: WAYS.to_vec() };
+    let state = keep_state(&case, &input, dir.path());
+    let bytes = fs::read(&state).unwrap();
+    Snapshot::parse(bytes.clone()).unwrap();
+    let (mut bad, mut tried) = (bytes.clone(), 0);
+    // All of the first and the last, where the headers are, and every so many between.
+    let sampled = |at: &usize| *at < 400 || *at > bytes.len() - 400 || at.is_multiple_of(97);
+    for at in (0..bytes.len()).filter(sampled) {
+        for flip in [1, 0x80, 0xff] {
+            bad[at] ^= flip;
+            assert!(Snapshot::parse(bad.clone()).is_err(), "byte {at} of {} ^ {flip:#x}", bytes.len());
+            bad[at] ^= flip;
+            tried += 1;
+        }
+    }
+    for at in (0..bytes.len()).filter(sampled) {
+        assert!(Snapshot::parse(bytes[..at].to_vec()).is_err(), "cut at {at} of {}", bytes.len());
+    }
+    eprintln!("{tried} flips in {} bytes, all detected", bytes.len());
+}
+
+/// The file of a snapshot.
+fn keep_state(case: &Case, input: &Path, dir: &Path) -> PathBuf {
+    let (_, snapshot) = live(case, 0, input, None, None);
+    let path = dir.join("kept.snapshot");
+    fs::write(&path, snapshot.bytes()).unwrap();
+    path
+}

@@ -1,0 +1,11 @@
+//! The built program from outside: its arguments and messages, how it ends, and the scripts beside it.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr, missing_docs, unreachable_pub)]
+
+mod cli;
+mod host_tuning;
+mod interrupt;
+mod notify;
+#[path = "../outside/mod.rs"]
+mod outside;
+mod pictures;
+mod revision;
