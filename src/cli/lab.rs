@@ -7,7 +7,10 @@ use super::{
 use crate::{
     lab::{
         bench::{Budgets, Form, Interrupt, LatencyOptions, Socket, echo, latency},
-        report::{Run, ThroughputRun, comparison_text, html, rates_html, rates_text, run_text},
+        report::{
+            Picture, Run, Theme, ThroughputRun, comparison_text, draw_png, html, pictures, rates, rates_html,
+            rates_text, run_text,
+        },
     },
     model::TradingStyle,
 };
@@ -111,11 +114,15 @@ pub fn report(args: &ReportArgs) -> Result<()> {
         );
     }
     if throughput.is_empty() {
-        let runs = latency.into_iter().map(Run::open).collect::<Result<Vec<_>>>()?;
-        print_report(&runs, run_text, comparison_text, html, args.html.as_deref())
+        let runs = latency.iter().map(|path| Run::open(path)).collect::<Result<Vec<_>>>()?;
+        print_report(&runs, run_text, comparison_text, html, args.html.as_deref())?;
+        let mut wanted = latency.iter().zip(&runs).filter(|_| args.png);
+        wanted.try_for_each(|(path, run)| write_pngs(path, &pictures(run, Theme::File)))
     } else {
-        let runs = throughput.into_iter().map(ThroughputRun::open).collect::<Result<Vec<_>>>()?;
-        print_report(&runs, ThroughputRun::text, rates_text, rates_html, args.html.as_deref())
+        let runs = throughput.iter().map(|path| ThroughputRun::open(path)).collect::<Result<Vec<_>>>()?;
+        print_report(&runs, ThroughputRun::text, rates_text, rates_html, args.html.as_deref())?;
+        let mut wanted = throughput.iter().zip(&runs).filter(|_| args.png);
+        wanted.try_for_each(|(path, run)| write_pngs(path, &[rates(std::slice::from_ref(run), Theme::File)]))
     }
 }
 
@@ -139,6 +146,21 @@ fn print_report<R>(
     if let Some(path) = html {
         write_page(path, &page(runs))?;
         writeln!(out, "page in {}", path.display())?;
+    }
+    Ok(())
+}
+
+/// Draws pictures into the folder of their run; those of a single file are named after it and lie beside it.
+fn write_pngs(run: &Path, pictures: &[Picture]) -> Result<()> {
+    for picture in pictures {
+        let png = draw_png(&picture.svg)?;
+        let path = if run.is_dir() {
+            run.join(format!("{}.png", picture.name))
+        } else {
+            run.with_extension(format!("{}.png", picture.name))
+        };
+        std::fs::write(&path, png).with_context(|| format!("cannot write {}", path.display()))?;
+        writeln!(std::io::stdout().lock(), "picture in {}", path.display())?;
     }
     Ok(())
 }

@@ -136,4 +136,7 @@ pub struct ReportArgs {
     /// Write a page with tables and pictures to this file as well
     #[arg(long, value_name = "OUT")]
     pub html: Option<PathBuf>,
+    /// Write the pictures of every run as PNG into its folder as well; needs a program with the feature `png`
+    #[arg(long)]
+    pub png: bool,
 }

@@ -4,22 +4,60 @@
 #[cfg(feature = "png")]
 const SCALE: f32 = 1.25;
 
-/// The picture as PNG; none where the program was built without, or the system has no font to write with.
-#[cfg(feature = "png")]
+const FONTS: [&str; 4] = ["DejaVu Sans", "Liberation Sans", "Noto Sans", "Arial"];
+
+/// Why a picture cannot be drawn as PNG.
+#[derive(Debug, thiserror::Error)]
+pub enum PngError {
+    /// The program was built without the feature `png`.
+    #[error(
+        "this program was built without the feature `png`, which draws PNG: install it with \
+         `cargo install --locked --path . --features png`; SVG and --html need no feature"
+    )]
+    Feature,
+    /// The system has none of the fonts that a picture is written with.
+    #[error("PNG needs one of the fonts {}: install one, for instance with `apt-get install fonts-dejavu-core`", FONTS.join(", "))]
+    Font,
+    /// The picture cannot be drawn: a fault of the program.
+    #[error("the picture could not be drawn: {0}")]
+    Draw(String),
+}
+
+/// The picture as PNG; none where [`draw_png`] fails.
 #[must_use]
 pub fn png(svg: &str) -> Option<Vec<u8>> {
+    draw_png(svg).ok()
+}
+
+/// The picture as PNG.
+///
+/// # Errors
+/// [`PngError`].
+#[cfg(feature = "png")]
+pub fn draw_png(svg: &str) -> Result<Vec<u8>, PngError> {
     use resvg::{tiny_skia, usvg};
     let mut options = usvg::Options::default();
     options.fontdb_mut().load_system_fonts();
-    let family = ["DejaVu Sans", "Liberation Sans", "Noto Sans", "Arial"]
+    let family = FONTS
         .into_iter()
-        .find(|name| options.fontdb.faces().any(|face| face.families.iter().any(|family| family.0 == *name)))?;
+        .find(|name| options.fontdb.faces().any(|face| face.families.iter().any(|family| family.0 == *name)))
+        .ok_or(PngError::Font)?;
     options.fontdb_mut().set_sans_serif_family(family);
-    let tree = usvg::Tree::from_str(svg, &options).ok()?;
-    let size = tree.size().to_int_size().scale_by(SCALE)?;
-    let mut pixels = tiny_skia::Pixmap::new(size.width(), size.height())?;
+    let tree = usvg::Tree::from_str(svg, &options).map_err(|error| PngError::Draw(error.to_string()))?;
+    let size = tree.size().to_int_size();
+    let pixels = size.scale_by(SCALE).and_then(|size| tiny_skia::Pixmap::new(size.width(), size.height()));
+    let mut pixels = pixels.ok_or_else(|| PngError::Draw(format!("{size:?} is no size")))?;
     resvg::render(&tree, tiny_skia::Transform::from_scale(SCALE, SCALE), &mut pixels.as_mut());
-    encode(&pixels).ok()
+    encode(&pixels).map_err(|error| PngError::Draw(error.to_string()))
+}
+
+/// None in this build.
+///
+/// # Errors
+/// [`PngError::Feature`].
+#[cfg(not(feature = "png"))]
+pub fn draw_png(_svg: &str) -> Result<Vec<u8>, PngError> {
+    Err(PngError::Feature)
 }
 
 /// As small as it gets, for runs are kept: the pictures cover all of their surface, so there is no transparency.
@@ -51,11 +89,4 @@ mod tests {
         assert_eq!((info.width, info.height), (25, 13));
         assert_eq!(colours[..3], [0xff, 0x80, 0x00]);
     }
-}
-
-/// The picture as PNG; none in this build.
-#[cfg(not(feature = "png"))]
-#[must_use]
-pub fn png(_svg: &str) -> Option<Vec<u8>> {
-    None
 }
