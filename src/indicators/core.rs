@@ -5,7 +5,7 @@
 //! first bars. Fused multiplication is used nowhere, so that every instruction set gives the same bits.
 
 use super::{
-    BadImage, ImageReader, ImageWriter, StrategySlots,
+    BadImage, ImageReader, ImageWriter, LEAST, StrategySlots,
     layout::{Lanes, Places},
     prefetch,
     scalar::Scalar,
@@ -173,6 +173,13 @@ fn exact_multiple<V: Vector>(x: V::F, n: V::F) -> (V::F, V::F) {
     (sum, V::sub(b, V::sub(sum, a)))
 }
 
+/// A distance, or 0 where it is less than [`LEAST`].
+#[inline(always)]
+fn unless_least<V: Vector>(distance: V::F) -> V::F {
+    let size = V::from_bits(V::masked(V::to_bits(distance), !(1 << 63)));
+    V::pick(V::lt(size, V::splat(LEAST)), V::splat(0.0), distance)
+}
+
 /// A mean whose sum carries its rounding errors along.
 #[derive(Debug, Clone, Copy)]
 struct Mean<V: Vector> {
@@ -266,20 +273,26 @@ impl Core {
             *value = V::add(*value, V::mul(V::splat(alpha), V::sub(price, *value)));
         }
         let line = V::sub(emas[0], emas[1]);
-        let signal = V::add(second[6], V::mul(V::splat(lanes.signal_alpha), V::sub(line, second[6])));
+        let signal =
+            V::add(second[6], V::mul(V::splat(lanes.signal_alpha), unless_least::<V>(V::sub(line, second[6]))));
 
         let change = V::sub(price, before);
         let gain = V::pick(V::lt(zero, change), change, zero);
         let loss = V::pick(V::lt(change, zero), V::mul(change, V::splat(-1.0)), zero);
+        let still = V::eq(change, zero);
         let mut moves = [zero; 4];
         let mut rsis = [zero; RSI_LANES];
+        let least = V::splat(LEAST);
         for k in 0..RSI_LANES {
             let (period, kept) = (V::splat(lanes.rsi_periods[k]), V::splat(lanes.rsi_kept[k]));
-            moves[k] = V::div(V::add(V::mul(first[4 + k], kept), gain), period);
-            moves[k + 2] = V::div(V::add(V::mul(first[6 + k], kept), loss), period);
+            for (side, next) in [(k, gain), (k + 2, loss)] {
+                let average = first[4 + side];
+                let smoothed = V::div(V::add(V::mul(average, kept), next), period);
+                moves[side] = V::pick(V::lt(average, least), V::max(average, smoothed), smoothed);
+            }
             let sum = V::add(moves[k], moves[k + 2]);
             let value = V::div(V::mul(V::splat(100.0), moves[k]), sum);
-            rsis[k] = V::pick(V::lt(zero, sum), value, V::splat(50.0));
+            rsis[k] = V::pick(still, last[2 + k], value);
         }
 
         let [e0, e1, e2, e3] = emas;

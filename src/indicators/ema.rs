@@ -1,8 +1,9 @@
-//! Exponential moving average, EMA(n): seeded with the mean of its first n values, then `e += 2/(n+1) · (x − e)`.
+//! Exponential moving average, EMA(n): seeded with the mean of its first n values, then `e += 2/(n+1) · (x − e)`, but
+//! where the distance `x − e` is less than [`LEAST`].
 //!
 //! O(1) a bar, 2 words of state.
 
-use super::{BadImage, ImageReader, ImageWriter};
+use super::{BadImage, ImageReader, ImageWriter, LEAST};
 
 /// An exponential moving average that may start late.
 #[derive(Debug, Clone, Copy)]
@@ -41,7 +42,8 @@ impl Ema {
     pub fn on_value(&mut self, spec: &EmaSpec, i: u64, x: f64) -> f64 {
         let ready = spec.from + spec.period - 1;
         if i > ready {
-            self.value += spec.alpha * (x - self.value);
+            let distance = x - self.value;
+            self.value += spec.alpha * if distance.abs() < LEAST { 0.0 } else { distance };
         } else if i >= spec.from {
             self.seed_sum += x;
             if i == ready {

@@ -20,6 +20,10 @@ mod scalar;
 mod set;
 mod side_by_side;
 
+/// Where averages that decay towards zero while a price stands still stop: long before they are subnormal numbers, which
+/// processors compute slowly.
+pub(crate) const LEAST: f64 = 1e-200;
+
 pub use bollinger::{Bollinger, BollingerSpec};
 pub(crate) use core::{Arrival, Change, CoreRows};
 pub use core::{Reading, RecentPrices};

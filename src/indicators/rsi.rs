@@ -1,10 +1,11 @@
 //! Relative strength index, RSI(n), by Wilder's smoothing.
 //!
-//! The first averages are plain means of the first n gains and losses, then `avg = (avg·(n−1) + x)/n`; the value is
-//! `100·gain/(gain + loss)`, and 50 where there is neither (TA-Lib says 0, but a price that stands still is not
-//! oversold). Ready at bar n. O(1) a bar.
+//! The first averages are plain means of the first n gains and losses, then `avg = (avg·(n−1) + x)/n`. The value is
+//! `100·gain/(gain + loss)`, and 50 where the price has never moved (TA-Lib says 0, but a price that stands still is not
+//! oversold). A price equal to the one before leaves the value as it is, to the bit: rounding must not look like a rise.
+//! An average below [`LEAST`] decays no further. Ready at bar n. O(1) a bar.
 
-use super::{BadImage, ImageReader, ImageWriter};
+use super::{BadImage, ImageReader, ImageWriter, LEAST};
 
 /// State and last value of an RSI.
 #[derive(Debug, Clone, Copy)]
@@ -20,6 +21,13 @@ impl Default for Rsi {
     }
 }
 
+/// The average with the next value in it; one below [`LEAST`] only rises.
+#[inline]
+fn smoothed(average: f64, next: f64, n: f64) -> f64 {
+    let smoothed = (average * (n - 1.0) + next) / n;
+    if average < LEAST { average.max(smoothed) } else { smoothed }
+}
+
 impl Rsi {
     /// Takes the change of price from bar `i − 1` to bar `i`; nothing happens at bar 0.
     #[inline]
@@ -31,8 +39,11 @@ impl Rsi {
         let loss = if change < 0.0 { -change } else { 0.0 };
         let n = period as f64;
         if i > period {
-            self.gain = (self.gain * (n - 1.0) + gain) / n;
-            self.loss = (self.loss * (n - 1.0) + loss) / n;
+            self.gain = smoothed(self.gain, gain, n);
+            self.loss = smoothed(self.loss, loss, n);
+            if change == 0.0 {
+                return self.value;
+            }
         } else {
             self.gain += gain;
             self.loss += loss;
@@ -60,5 +71,51 @@ impl Rsi {
     #[must_use]
     pub fn value(&self) -> f64 {
         self.value
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run(prices: impl IntoIterator<Item = f64>) -> Vec<f64> {
+        let (mut rsi, mut last) = (Rsi::default(), f64::NAN);
+        let values = prices.into_iter().enumerate().map(|(i, price)| {
+            let value = rsi.on_change(14, i as u64, price - last);
+            last = price;
+            value
+        });
+        values.collect()
+    }
+
+    #[test]
+    fn a_price_that_never_moves_is_exactly_in_the_middle() {
+        let values = run(std::iter::repeat_n(0.1 + 0.2, 100));
+        assert!(values[..14].iter().all(|value| value.is_nan()));
+        assert!(values[14..].iter().all(|&value| value == 50.0), "{values:?}");
+    }
+
+    #[test]
+    fn a_price_that_stands_still_leaves_the_value_as_it_is() {
+        let moving = (0..50).map(|i| 100.0 + f64::from(i * i % 17) * 0.37);
+        let mut values = run(moving.chain(std::iter::repeat_n(101.0, 20_000)));
+        let still = values.split_off(51);
+        assert!(still.iter().all(|value| value.to_bits() == values[50].to_bits()));
+    }
+
+    #[test]
+    fn no_average_becomes_subnormal() {
+        let (mut rsi, mut up) = (Rsi::default(), Rsi::default());
+        for i in 0..30_000 {
+            rsi.on_change(14, i, if i < 20 { [1.0, -1.0][(i % 2) as usize] } else { 0.0 });
+            up.on_change(14, i, 1.0);
+        }
+        // Ups first, then ups and stillness only: losses decay while gains go on.
+        let mut ups = rsi;
+        (30_000..60_000).for_each(|i| drop(ups.on_change(14, i, f64::from(u8::from(i % 9 == 0)))));
+        for average in [rsi.gain, rsi.loss, ups.gain, ups.loss] {
+            assert!(average.is_normal(), "{average:e}");
+        }
+        assert_eq!((up.loss, up.value()), (0.0, 100.0));
     }
 }

@@ -68,11 +68,12 @@ pub fn macd(xs: &[f64], f: usize, s: usize, g: usize, i: usize) -> Option<Macd> 
     Some(Macd { line, signal, hist: line - signal })
 }
 
-/// RSI(n) at bar `i`, by Wilder.
+/// RSI(n) at bar `i`, by Wilder; where the price stands still, that of the bar before.
 pub fn rsi(xs: &[f64], n: usize, i: usize) -> Option<f64> {
     if i < n {
         return None;
     }
+    let i = (n + 1..=i).rev().find(|&j| xs[j] != xs[j - 1]).unwrap_or(n);
     let moves: Vec<f64> = xs[..=i].windows(2).map(|w| w[1] - w[0]).collect();
     let wilder = |side: &dyn Fn(f64) -> f64| {
         let first = moves[..n].iter().map(|&m| side(m)).sum::<f64>() / n as f64;
