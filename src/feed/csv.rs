@@ -3,7 +3,7 @@
 //! Reads and decompresses in large chunks into one buffer; allocates nothing per record. Blocks where its file does.
 
 use super::lines::{Lines, Span};
-use super::number::{parse_count, parse_f64};
+use super::number::{parse_count, parse_f64, parse_optional_f64};
 use super::timestamp::parse_timestamp;
 use super::{Record, Refusal, validate};
 use crate::model::Timeframe;
@@ -244,7 +244,7 @@ fn parse(line: &[u8], roles: &[u8], base: Timeframe) -> Result<(Range<usize>, Re
         low: parse_f64(low)?,
         close: parse_f64(close)?,
         volume: parse_f64(volume)?,
-        vwap: if vwap.is_empty() { f64::NAN } else { parse_f64(vwap)? },
+        vwap: parse_optional_f64(vwap)?,
         trades: if trades.is_empty() { 0 } else { parse_count(trades)? },
         ingest_ns: 0,
     };

@@ -3,7 +3,7 @@
 //! Runs once per entry on the reader's thread; allocates nothing for the shapes that the ingestions write (only
 //! unusual `metadata` goes through a JSON parser, which may) and does not block.
 
-use super::number::{parse_count, parse_f64, parse_u64};
+use super::number::{parse_count, parse_f64, parse_optional_f64, parse_u64};
 use super::timestamp::parse_timestamp;
 use super::{FrameView, Record, Refusal, validate, validate_price};
 use crate::model::Timeframe;
@@ -117,7 +117,7 @@ fn bar<'a>(values: &[Option<&'a [u8]>; FIELDS], base: Timeframe) -> Result<Recor
         low: parse_f64(low)?,
         close: parse_f64(close)?,
         volume: parse_f64(volume)?,
-        vwap: optional(Field::Vwap).map_or(Ok(f64::NAN), parse_f64)?,
+        vwap: optional(Field::Vwap).map_or(Ok(f64::NAN), parse_optional_f64)?,
         trades: optional(Field::Trades).map_or(Ok(0), parse_count)?,
         ingest_ns: optional(Field::IngestNs).map_or(Ok(0), parse_u64)?,
     };

@@ -75,7 +75,11 @@ fn reads_the_optional_fields() {
     fields.push(("unheard_of".into(), "twice".into()));
     let record = decode(&fields, "1m").unwrap();
     assert_eq!((record.vwap, record.trades, record.ingest_ns), (619.75, 42, 1_751_985_000_250_999_999));
-    assert!(decode(&with("vwap", ""), "1m").unwrap().vwap.is_nan());
+    for text in ["", "nan", "NaN", "0", "0.0"] {
+        let fields = with("vwap", text);
+        let record = decode(&fields, "1m").unwrap();
+        assert_eq!(record.vwap_or_typical(), (record.high + record.low + record.close) / 3.0, "{text:?}");
+    }
     for name in ["event_id", "price", "source", "metadata"] {
         assert!(decode(&without(name), "1m").is_ok(), "{name} is not required");
     }
@@ -111,8 +115,8 @@ fn refuses_bad_values_by_their_reason() {
         ("price", "0", Refusal::PriceNotPositive),
         ("price", "nan", Refusal::NotFinite),
         ("price", "", Refusal::NotANumber),
-        ("vwap", "0", Refusal::PriceNotPositive),
-        ("vwap", "nan", Refusal::NotFinite),
+        ("vwap", "-1", Refusal::PriceNotPositive),
+        ("vwap", "inf", Refusal::NotFinite),
         ("trades", "1.5", Refusal::NotANumber),
         ("ingest_ns", "-5", Refusal::NotANumber),
         ("frame", "", Refusal::BadFrame),

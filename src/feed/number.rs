@@ -22,6 +22,22 @@ pub fn parse_f64(text: &[u8]) -> Result<f64, Refusal> {
     }
 }
 
+/// Parses a number that a source may leave out: empty, or any spelling of NaN, is NaN.
+///
+/// # Errors
+/// As [`parse_f64`], for infinities and for what is no number.
+#[inline]
+pub fn parse_optional_f64(text: &[u8]) -> Result<f64, Refusal> {
+    if text.is_empty() {
+        return Ok(f64::NAN);
+    }
+    match fast_float2::parse::<f64, _>(text) {
+        Ok(number) if !number.is_infinite() => Ok(number),
+        Ok(_) => Err(Refusal::NotFinite),
+        Err(_) => Err(Refusal::NotANumber),
+    }
+}
+
 /// Parses an unsigned whole number of decimal digits.
 ///
 /// # Errors

@@ -21,10 +21,21 @@ pub struct Record<'a> {
     pub close: f64,
     /// Traded volume.
     pub volume: f64,
-    /// Volume-weighted average price, NaN where the source has none.
+    /// Volume-weighted average price; NaN or 0 where the source has none.
     pub vwap: f64,
     /// Number of trades, 0 where the source does not say.
     pub trades: u32,
     /// When the record was made, Unix ns, 0 where the source does not say.
     pub ingest_ns: u64,
+}
+
+impl Record<'_> {
+    /// The volume-weighted average price, or `(high + low + close) / 3` where the source has none; within low and high.
+    #[inline]
+    #[must_use]
+    pub fn vwap_or_typical(&self) -> f64 {
+        let vwap = if self.vwap > 0.0 { self.vwap } else { (self.high + self.low + self.close) / 3.0 };
+        // Not `clamp`, which panics where the bounds are not in order: that is for `validate` to say.
+        vwap.min(self.high).max(self.low)
+    }
 }

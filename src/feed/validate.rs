@@ -32,8 +32,8 @@ pub fn validate_price(price: f64) -> Result<(), Refusal> {
 
 /// Checks a record by itself, without knowledge of others: symbol, prices, volume, bounds, vwap.
 ///
-/// `low ≤ open, close ≤ high` is exact. A vwap (NaN: none) must be a price but need not lie between low and high:
-/// vendors count trades into it that they keep out of high and low, and it is rounded.
+/// `low ≤ open, close ≤ high` is exact. A vwap (NaN or 0: none) must be a price but need not lie between low and high:
+/// vendors count trades into it that they keep out of high and low, and it is rounded. It is held between them later.
 ///
 /// # Errors
 /// [`Refusal::BadText`] for the symbol, [`Refusal::NotFinite`], [`Refusal::PriceNotPositive`],
@@ -45,7 +45,7 @@ pub fn validate(record: &Record<'_>) -> Result<(), Refusal> {
     // One pass for the good case: ordered bounds and a positive low make all four prices positive.
     let ordered = low <= open && low <= close && open <= high && close <= high;
     let volume_good = (0.0..f64::INFINITY).contains(&volume);
-    let vwap_good = vwap.is_nan() || (vwap > 0.0 && vwap < f64::INFINITY);
+    let vwap_good = vwap.is_nan() || (0.0..f64::INFINITY).contains(&vwap);
     if ordered && low > 0.0 && high < f64::INFINITY && volume_good && vwap_good {
         return Ok(());
     }
@@ -56,7 +56,7 @@ pub fn validate(record: &Record<'_>) -> Result<(), Refusal> {
 #[cold]
 fn reason(record: &Record<'_>) -> Refusal {
     let prices = [record.open, record.high, record.low, record.close];
-    let vwap = if record.vwap.is_nan() { 1.0 } else { record.vwap };
+    let vwap = if record.vwap.is_nan() || record.vwap == 0.0 { 1.0 } else { record.vwap };
     if prices.iter().chain([&record.volume, &vwap]).any(|number| !number.is_finite()) {
         Refusal::NotFinite
     } else if prices.iter().chain([&vwap]).any(|&price| price <= 0.0) {
@@ -87,13 +87,14 @@ mod tests {
         let nan = f64::NAN;
         assert_eq!(validate(&record(good, 0.0, nan)), Ok(()));
         assert_eq!(validate(&record([10.0; 4], -0.0, 12.0)), Ok(()));
+        assert_eq!(validate(&record(good, 0.0, 0.0)), Ok(()));
         for (prices, volume, vwap, refusal) in [
             ([nan, 11.0, 9.0, 10.5], 1.0, nan, Refusal::NotFinite),
             ([10.0, f64::INFINITY, 9.0, 10.5], 1.0, nan, Refusal::NotFinite),
             (good, nan, nan, Refusal::NotFinite),
             (good, f64::INFINITY, nan, Refusal::NotFinite),
             (good, 1.0, f64::INFINITY, Refusal::NotFinite),
-            (good, 1.0, 0.0, Refusal::PriceNotPositive),
+            (good, 1.0, -1.0, Refusal::PriceNotPositive),
             ([0.0, 11.0, 0.0, 10.5], 1.0, nan, Refusal::PriceNotPositive),
             ([-1.0; 4], -1.0, nan, Refusal::PriceNotPositive),
             (good, -1e-9, nan, Refusal::VolumeNegative),
@@ -120,7 +121,7 @@ mod tests {
         fn accepts_exactly_the_good(o in value(), h in value(), l in value(), c in value(), v in value(), w in value()) {
             let prices_good = [o, h, l, c].iter().all(|&x| validate_price(x).is_ok());
             let good = prices_good && l <= o && l <= c && h >= o && h >= c && v.is_finite() && v >= 0.0
-                && (w.is_nan() || validate_price(w).is_ok());
+                && (w.is_nan() || w == 0.0 || validate_price(w).is_ok());
             prop_assert_eq!(validate(&record([o, h, l, c], v, w)).is_ok(), good);
         }
     }
