@@ -80,7 +80,7 @@ fn feed(mut send: impl FnMut(BarMessage), minutes: &[Vec<Bar>], seconds: std::op
         let ts = second as i64 * 1_000;
         for run in 0..symbols.div_ceil(RUN) {
             let source = SourceId { input: 0, major: seq as u64, minor: 0 };
-            let head = Head { seq: seq as u64, event_ts: ts + 1_000, arrival_ns: 0, source };
+            let head = Head { seq: seq as u64, arrival_ns: 0, source };
             send(BarMessage::Control(Control::Head(head)));
             for (k, minute) in minutes.iter().enumerate().skip(run * RUN).take(RUN) {
                 send(BarMessage::Bar(Bar { ts, seq_delta: (k - run * RUN) as u8, ..minute[at] }));

@@ -250,12 +250,12 @@ fn check_sources(case: &Case, input: &Path, signals: &[Found]) {
         assert_eq!(name, file, "{id}");
         let line: usize = line.parse().unwrap();
         let (row_ts, row_symbol) = line.checked_sub(2).and_then(|index| rows.get(index)).unwrap();
-        // The data is in order of time, so that the record's end is the event time.
-        assert_eq!(row_ts + base, *event_ts, "{id}: {source}");
+        assert_eq!(bar_ts + interval_ms(timeframe), *event_ts, "{id}: the end of its bar");
+        assert!(row_ts + base >= *event_ts, "{id}: {source}: before its bar was over");
         if timeframe == case.base {
             assert_eq!((row_ts, row_symbol), (bar_ts, symbol), "{id}: {source}");
         }
-        if *event_ts < bar_ts + interval_ms(timeframe) + LATENESS_MS {
+        if row_ts + base < event_ts + LATENESS_MS {
             assert_eq!(row_symbol, symbol, "{id}: {source}: too early for another symbol to close this bar");
         }
         assert!(line >= last, "{id}: {source}: published after what line {last} caused");

@@ -1,6 +1,6 @@
 //! One bar in the making.
 
-use crate::model::{Bar, SymbolId, TimeframeId};
+use crate::model::{Bar, Span, SymbolId, TimeframeId};
 use bincode::{Decode, Encode};
 
 /// The open bar of one cell, or none.
@@ -15,7 +15,10 @@ pub struct BarBuilder {
     low: f64,
     close: f64,
     volume: f64,
-    /// Sum of volume times vwap.
+    /// The first base bar's vwap: the sum below is of distances from it, so that prices that are all equal have exactly
+    /// that vwap.
+    first_vwap: f64,
+    /// Sum of volume times the distance of the vwap from the first.
     turnover: f64,
     trades: u32,
 }
@@ -30,6 +33,7 @@ impl Default for BarBuilder {
             low: 0.0,
             close: 0.0,
             volume: 0.0,
+            first_vwap: 0.0,
             turnover: 0.0,
             trades: 0,
         }
@@ -51,18 +55,19 @@ impl BarBuilder {
         self.end
     }
 
-    /// Opens a bar with its first base bar; `start` is the start of its interval.
+    /// Opens the bar of this span with its first base bar.
     #[inline]
-    pub fn start(&mut self, start: i64, interval_ms: i64, base: &Bar) {
+    pub fn start(&mut self, span: Span, base: &Bar) {
         *self = Self {
-            start,
-            end: start + interval_ms,
+            start: span.start,
+            end: span.end,
             open: base.open,
             high: base.high,
             low: base.low,
             close: base.close,
             volume: base.volume,
-            turnover: base.volume * base.vwap,
+            first_vwap: base.vwap,
+            turnover: 0.0,
             trades: base.trades,
         };
     }
@@ -74,7 +79,7 @@ impl BarBuilder {
         self.low = self.low.min(base.low);
         self.close = base.close;
         self.volume += base.volume;
-        self.turnover += base.volume * base.vwap;
+        self.turnover += base.volume * (base.vwap - self.first_vwap);
         self.trades = self.trades.saturating_add(base.trades);
     }
 
@@ -82,8 +87,11 @@ impl BarBuilder {
     #[inline]
     pub fn close(&mut self, symbol: SymbolId, timeframe: TimeframeId) -> Bar {
         self.end = i64::MIN;
-        let vwap =
-            if self.volume > 0.0 { self.turnover / self.volume } else { (self.high + self.low + self.close) / 3.0 };
+        let vwap = if self.volume > 0.0 {
+            self.first_vwap + self.turnover / self.volume
+        } else {
+            (self.high + self.low + self.close) / 3.0
+        };
         Bar {
             ts: self.start,
             open: self.open,
@@ -91,11 +99,48 @@ impl BarBuilder {
             low: self.low,
             close: self.close,
             volume: self.volume,
-            vwap,
+            vwap: vwap.min(self.high).max(self.low),
             trades: self.trades,
             symbol,
             seq_delta: Bar::BUILT,
             timeframe,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The vwap of bars of one price, whatever their volumes.
+    fn vwap(price: f64, volumes: &[f64]) -> f64 {
+        let base = |&volume: &f64| Bar {
+            ts: 0,
+            open: price,
+            high: price,
+            low: price,
+            close: price,
+            volume,
+            vwap: price,
+            trades: 1,
+            symbol: SymbolId(0),
+            seq_delta: 0,
+            timeframe: TimeframeId::new(0),
+        };
+        let mut builder = BarBuilder::default();
+        let mut parts = volumes.iter().map(base);
+        builder.start(Span { start: 0, end: 60_000 }, &parts.next().unwrap());
+        parts.for_each(|part| builder.add(&part));
+        builder.close(SymbolId(0), TimeframeId::new(1)).vwap
+    }
+
+    #[test]
+    fn a_bar_that_traded_at_one_price_has_exactly_that_vwap() {
+        for price in [0.1, 1.0 / 3.0, 13741.169198270349, 7.7e-9] {
+            for volumes in [&[0.3, 0.7, 1e9][..], &[0.0, 0.1], &[1e-9; 50], &[0.0; 3]] {
+                let got = vwap(price, volumes);
+                assert_eq!(got.to_bits(), price.to_bits(), "{price} {volumes:?}: {got}");
+            }
         }
     }
 }

@@ -3,9 +3,19 @@
 use super::BarBuilder;
 use crate::{
     config::{Asset, Plan},
-    model::{Bar, MAX_TIMEFRAMES, SymbolId, Timeframe, TimeframeId},
+    model::{Bar, Calendar, MAX_TIMEFRAMES, SymbolId, Timeframe, TimeframeId},
     state::{StateError, is_sound_time, put, take},
 };
+use std::cmp::Reverse;
+
+/// An open bar that event time has passed, ordered as it closes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Due {
+    end: i64,
+    symbol: u16,
+    /// Index of the timeframe.
+    longest: Reverse<u8>,
+}
 
 /// Makes the bars of every enabled cell from base bars; see the [module](super) for when they close.
 #[derive(Debug, Clone)]
@@ -15,8 +25,12 @@ pub struct TimeBarAggregator {
     fed_by: [u32; MAX_TIMEFRAMES],
     /// By symbol: which timeframes are enabled, as a bit set.
     enabled: Vec<u32>,
+    /// By symbol.
+    calendars: Vec<Calendar>,
     /// By symbol and timeframe.
     builders: Vec<BarBuilder>,
+    /// What closes by time in the input at hand; room for every open bar.
+    due: Vec<Due>,
     allowed_lateness_ms: i64,
     event_ts: i64,
     /// No open bar's deadline is earlier than this.
@@ -41,7 +55,9 @@ impl TimeBarAggregator {
             timeframes: plan.timeframes.clone(),
             fed_by: plan.fed_by(),
             enabled: Vec::with_capacity(plan.assets.len()),
+            calendars: Vec::with_capacity(plan.assets.len()),
             builders: Vec::with_capacity(plan.assets.len() * plan.timeframes.len()),
+            due: Vec::new(),
             allowed_lateness_ms: plan.allowed_lateness_ms,
             event_ts: i64::MIN,
             next_deadline: i64::MAX,
@@ -55,7 +71,10 @@ impl TimeBarAggregator {
     /// Adds the next symbol. Allocates.
     pub fn add_symbol(&mut self, asset: &Asset) {
         self.enabled.push(asset.enabled());
+        self.calendars.push(asset.calendar);
         self.builders.resize(self.enabled.len() * self.timeframes.len(), BarBuilder::default());
+        self.due.clear();
+        self.due.reserve(self.builders.len());
     }
 
     /// Symbols there are.
@@ -98,23 +117,22 @@ impl TimeBarAggregator {
     /// Bytes held.
     #[must_use]
     pub fn bytes(&self) -> usize {
-        self.builders.capacity() * size_of::<BarBuilder>() + self.enabled.capacity() * size_of::<u32>()
+        self.builders.capacity() * size_of::<BarBuilder>()
+            + self.due.capacity() * size_of::<Due>()
+            + self.enabled.capacity() * size_of::<u32>()
     }
 
-    /// Takes an accepted base bar and hands each bar that closes to `on_closed`: symbols in their order; within one
-    /// symbol the longest timeframe first, and of one timeframe the older bar first. The base bar itself is one of them.
+    /// Takes an accepted base bar and hands each bar that closes to `on_closed`, the base bar itself among them: in the
+    /// order of their ends, then of the symbols, then the longest timeframe first.
     #[inline]
     pub fn on_bar(&mut self, bar: &Bar, on_closed: &mut impl FnMut(Bar)) {
-        let base = bar.timeframe.index();
-        self.event_ts = self.event_ts.max(bar.ts + self.timeframes[base].interval_ms());
+        let symbol = bar.symbol.index();
+        let end = self.timeframes[bar.timeframe.index()].end(bar.ts, self.calendars[symbol]);
+        self.event_ts = self.event_ts.max(end);
         if self.event_ts < self.next_deadline {
-            self.add(bar, on_closed);
+            self.add(bar, end, on_closed);
         } else {
-            let (own, all) = (bar.symbol.index(), self.symbols());
-            self.next_deadline = i64::MAX;
-            self.close_due(0..own, on_closed);
-            self.add(bar, on_closed);
-            self.close_due(own..all, on_closed);
+            self.add_among_due(bar, end, on_closed);
         }
     }
 
@@ -122,62 +140,107 @@ impl TimeBarAggregator {
     pub fn on_clock(&mut self, event_ts: i64, on_closed: &mut impl FnMut(Bar)) {
         self.event_ts = self.event_ts.max(event_ts);
         if self.event_ts >= self.next_deadline {
-            self.next_deadline = i64::MAX;
-            self.close_due(0..self.symbols(), on_closed);
+            self.find_due(|_, _| false);
+            self.close_due(0..self.due.len(), on_closed);
         }
     }
 
-    /// Adds a base bar to all open bars of its symbol, closing what it completes or leaves behind.
+    /// Adds a base bar that moves event time past the deadlines of open bars, and closes these in their order.
+    #[cold]
+    fn add_among_due(&mut self, bar: &Bar, end: i64, on_closed: &mut impl FnMut(Bar)) {
+        let (symbol, fed) = (bar.symbol.index(), self.fed_by[bar.timeframe.index()]);
+        // What the bar is part of closes with it, not before.
+        self.find_due(|due, index| usize::from(due.symbol) == symbol && fed & 1 << index != 0 && due.end > bar.ts);
+        let before = self.due.partition_point(|due| (due.end, due.symbol) < (end, bar.symbol.0));
+        self.close_due(0..before, on_closed);
+        self.add(bar, end, on_closed);
+        self.close_due(before..self.due.len(), on_closed);
+    }
+
+    /// Adds a base bar, which ends at `end`, to all open bars of its symbol; closes what it leaves behind or completes.
     #[inline]
-    fn add(&mut self, bar: &Bar, on_closed: &mut impl FnMut(Bar)) {
-        let base = bar.timeframe.index();
-        let end = bar.ts + self.timeframes[base].interval_ms();
-        let row = bar.symbol.index() * self.timeframes.len();
-        for index in longest_first(self.enabled[bar.symbol.index()] & self.fed_by[base]) {
+    fn add(&mut self, bar: &Bar, end: i64, on_closed: &mut impl FnMut(Bar)) {
+        let (base, symbol) = (bar.timeframe.index(), bar.symbol.index());
+        let row = symbol * self.timeframes.len();
+        let fed = self.enabled[symbol] & self.fed_by[base];
+        let mut left_behind = 0;
+        for index in longest_first(fed) {
+            let open_until = self.builders[row + index].end();
+            left_behind |= u32::from(open_until > i64::MIN && open_until <= bar.ts) << index;
+        }
+        if left_behind != 0 {
+            self.close_all(bar.symbol, left_behind, on_closed);
+        }
+        // A record that lags behind may open a bar that event time has passed already.
+        let mut overdue = 0;
+        for index in longest_first(fed) {
             if index == base {
-                // A bar of one: the same formula as for a bar of many, to the last bit.
-                let vwap = if bar.volume > 0.0 { bar.volume * bar.vwap / bar.volume } else { bar.typical() };
-                on_closed(Bar { vwap, ..*bar });
+                on_closed(*bar);
                 continue;
             }
-            let id = TimeframeId::new(index);
             let builder = &mut self.builders[row + index];
-            if builder.is_open() && bar.ts < builder.end() {
+            if builder.is_open() {
                 builder.add(bar);
             } else {
-                if builder.is_open() {
-                    on_closed(builder.close(bar.symbol, id));
-                }
-                let timeframe = self.timeframes[index];
-                builder.start(timeframe.floor(bar.ts), timeframe.interval_ms(), bar);
+                builder.start(self.timeframes[index].span(bar.ts, self.calendars[symbol]), bar);
             }
-            // A record that lags behind may open a bar that event time has passed already.
             let deadline = builder.end() + self.allowed_lateness_ms;
-            if builder.end() == end || self.event_ts >= deadline {
-                on_closed(builder.close(bar.symbol, id));
+            if builder.end() == end {
+                on_closed(builder.close(bar.symbol, TimeframeId::new(index)));
+            } else if self.event_ts >= deadline {
+                overdue |= 1 << index;
             } else {
                 self.next_deadline = self.next_deadline.min(deadline);
             }
         }
+        if overdue != 0 {
+            self.close_all(bar.symbol, overdue, on_closed);
+        }
     }
 
-    /// Closes the open bars of some symbols that event time has passed; takes the others into the next deadline.
-    fn close_due(&mut self, symbols: std::ops::Range<usize>, on_closed: &mut impl FnMut(Bar)) {
-        let columns = self.timeframes.len();
-        for symbol in symbols {
-            let id = SymbolId(symbol as u16);
-            for index in longest_first(self.enabled[symbol]) {
-                let builder = &mut self.builders[symbol * columns + index];
-                if !builder.is_open() {
+    /// Closes open bars of one symbol, those of a set of timeframes, in the order of their ends.
+    #[cold]
+    fn close_all(&mut self, symbol: SymbolId, mut indices: u32, on_closed: &mut impl FnMut(Bar)) {
+        let row = symbol.index() * self.timeframes.len();
+        while indices != 0 {
+            let earliest = longest_first(indices).min_by_key(|&index| self.builders[row + index].end());
+            let Some(index) = earliest else { break };
+            indices &= !(1 << index);
+            on_closed(self.builders[row + index].close(symbol, TimeframeId::new(index)));
+        }
+    }
+
+    /// Lists the open bars that event time has passed, but those to `leave`, in the order of closing; takes the others
+    /// into the next deadline.
+    fn find_due(&mut self, leave: impl Fn(&Due, usize) -> bool) {
+        self.due.clear();
+        self.next_deadline = i64::MAX;
+        let rows = self.builders.chunks_exact(self.timeframes.len());
+        for (symbol, (row, &enabled)) in rows.zip(&self.enabled).enumerate() {
+            for index in longest_first(enabled) {
+                let end = row[index].end();
+                if end == i64::MIN {
                     continue;
                 }
-                let deadline = builder.end() + self.allowed_lateness_ms;
-                if self.event_ts >= deadline {
-                    on_closed(builder.close(id, TimeframeId::new(index)));
-                } else {
+                let due = Due { end, symbol: symbol as u16, longest: Reverse(index as u8) };
+                let deadline = end + self.allowed_lateness_ms;
+                if self.event_ts < deadline {
                     self.next_deadline = self.next_deadline.min(deadline);
+                } else if !leave(&due, index) {
+                    self.due.push(due);
                 }
             }
+        }
+        self.due.sort_unstable();
+    }
+
+    /// Closes some of the bars that have been found due.
+    fn close_due(&mut self, which: std::ops::Range<usize>, on_closed: &mut impl FnMut(Bar)) {
+        let columns = self.timeframes.len();
+        for Due { symbol, longest: Reverse(index), .. } in &self.due[which] {
+            let (symbol, index) = (SymbolId(*symbol), usize::from(*index));
+            let builder = &mut self.builders[symbol.index() * columns + index];
+            on_closed(builder.close(symbol, TimeframeId::new(index)));
         }
     }
 }

@@ -3,7 +3,7 @@
 use super::args::ReplayArgs;
 use crate::{
     feed::{CsvError, CsvSource},
-    model::{Directory, SymbolId, Timeframe, TimeframeId, WEEK_MS},
+    model::{Calendar, Directory, SymbolId, Timeframe, TimeframeId, WEEK_MS},
 };
 use anyhow::{Result, bail};
 use std::{
@@ -134,7 +134,7 @@ pub fn odd_base(path: &Path, base: Timeframe) -> Result<Option<String>, CsvError
         let before = std::mem::replace(last, record.ts);
         if record.ts > before {
             apart.push(record.ts - before);
-            crowded += usize::from(base.floor(before) == base.floor(record.ts));
+            crowded += usize::from(base.span(before, Calendar::Utc) == base.span(record.ts, Calendar::Utc));
         }
         if apart.len() == LOOKED_AT {
             break;

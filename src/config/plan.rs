@@ -1,7 +1,7 @@
 //! The configuration as the stages use it: dense tables by symbol and timeframe.
 
 use super::StrategyParams;
-use crate::model::{AssetType, MAX_TIMEFRAMES, SymbolId, Timeframe, TimeframeId, TradingStyle};
+use crate::model::{AssetType, Calendar, MAX_TIMEFRAMES, SymbolId, Timeframe, TimeframeId, TradingStyle};
 use serde::{Deserialize, Serialize};
 
 /// Which price of a bar the indicators and strategies read.
@@ -45,6 +45,8 @@ pub struct Asset {
     pub asset_type: AssetType,
     /// Who provides its data; informative.
     pub data_provider: String,
+    /// Which moments belong to a bar of it.
+    pub calendar: Calendar,
     /// Its cells by timeframe index.
     pub cells: Vec<CellSpec>,
 }

@@ -6,7 +6,7 @@ use super::{
     fault::{Fault, Faults},
     origin::Origin,
 };
-use crate::model::{MAX_TIMEFRAMES, Timeframe};
+use crate::model::{Calendar, MAX_TIMEFRAMES, Timeframe};
 use std::collections::BTreeSet;
 
 /// Input streams one process can carry: an input's index is one byte.
@@ -119,6 +119,7 @@ impl Config {
             priority: asset.priority,
             asset_type: asset.asset_type,
             data_provider: asset.data_provider.clone(),
+            calendar: Calendar::Utc,
             cells: timeframes.iter().map(|timeframe| self.cell(*timeframe, own(timeframe))).collect(),
         }
     }

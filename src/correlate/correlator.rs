@@ -109,16 +109,17 @@ impl Correlator {
         self.symbols.iter().map(|s| size_of::<SymbolState>() + s.active.bytes() + s.cooldowns.bytes()).sum()
     }
 
-    /// Takes one group, the signals of one symbol and sequence, sorts it into the order of publication (longest
-    /// timeframe first, then the older bar, then the strategies' order) and gives each signal its verdict.
+    /// Takes one group, the signals of one symbol whose bars have the same end, sorts it into the order of publication
+    /// (longest timeframe first, then the strategies' order) and gives each signal its verdict.
     ///
     /// Allocates nothing.
     pub fn on_group(&mut self, group: &mut [Signal], mut on_verdict: impl FnMut(Verdict<'_>)) {
-        group.sort_unstable_by_key(|s| (std::cmp::Reverse(s.timeframe), s.bar_ts, s.strategy));
+        group.sort_unstable_by_key(|s| (std::cmp::Reverse(s.timeframe), s.strategy));
         let Some(symbol) = group.first().map(|s| s.symbol.index()) else { return };
         let state = &mut self.symbols[symbol];
         for signal in group.iter().filter(|signal| signal.strategy != Strategy::Probe) {
-            state.active.enter(signal, self.timeframes[signal.timeframe.index()], self.active_bars);
+            let timeframe = self.timeframes[signal.timeframe.index()];
+            state.active.enter(signal, timeframe.later(signal.event_ts, self.active_bars, state.asset.calendar));
         }
         for signal in group.iter() {
             let weight = |timeframe: TimeframeId| state.asset.cells[timeframe.index()].weight;

@@ -1,6 +1,6 @@
 //! Signals across timeframes: the composite confidence of each, and which of them are held back.
 //!
-//! [`Correlator`] is a pure state machine over groups: the signals of one symbol and one sequence. It allocates only
+//! [`Correlator`] is a pure state machine over groups: the signals of one symbol whose bars end together. It allocates only
 //! when a new symbol is added, and never blocks.
 
 mod correlator;

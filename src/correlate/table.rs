@@ -1,6 +1,6 @@
 //! The active signals of one symbol.
 
-use crate::model::{MAX_TIMEFRAMES, Peer, Side, Signal, SignalKind, Strategy, Timeframe, TimeframeId};
+use crate::model::{MAX_TIMEFRAMES, Peer, Side, Signal, SignalKind, Strategy, TimeframeId};
 use bincode::{Decode, Encode};
 
 /// The newest signal of one timeframe and strategy.
@@ -8,7 +8,7 @@ use bincode::{Decode, Encode};
 struct Entry {
     peer: Peer,
     side: Side,
-    /// Event time, Unix ms, from which on it is no longer active.
+    /// It is no longer active for groups whose bars end at this moment, Unix ms, or later.
     expires: i64,
 }
 
@@ -92,9 +92,9 @@ impl ActiveSignals {
         size_of::<Self>() + self.entries.len() * size_of::<Option<Entry>>()
     }
 
-    /// Enters a signal in place of the one of its timeframe and strategy.
-    pub(super) fn enter(&mut self, signal: &Signal, timeframe: Timeframe, active_bars: i64) {
-        let interval = timeframe.interval_ms();
+    /// Enters a signal in place of the one of its timeframe and strategy. It `expires` for groups whose bars end at that
+    /// moment, Unix ms, or later.
+    pub(super) fn enter(&mut self, signal: &Signal, expires: i64) {
         let peer = Peer {
             timeframe: signal.timeframe,
             strategy: signal.strategy,
@@ -102,7 +102,6 @@ impl ActiveSignals {
             confidence: signal.candidate.confidence,
             bar_ts: signal.bar_ts,
         };
-        let expires = signal.bar_ts + interval + active_bars * interval;
         let index = signal.timeframe.index();
         self.used |= 1 << index;
         self.entries[index * Strategy::COUNT + signal.strategy.index()] =

@@ -25,7 +25,6 @@ impl BarOutlet {
     pub fn bar(&mut self, head: &Head, mut bar: Bar) {
         if let Some(last) = &self.head
             && last.arrival_ns == head.arrival_ns
-            && last.event_ts == head.event_ts
             && last.source == head.source
             && head.seq - last.seq < u64::from(Bar::BUILT)
         {

@@ -154,13 +154,7 @@ impl Intake {
         };
         let bar = self.admission.admit(symbol, timeframe, record, origin.entry_ms)?;
         self.counters.accepted.bump();
-        // The aggregator keeps event time itself: heads differ only where the entries do.
-        let head = Head {
-            seq: self.admission.seq(),
-            event_ts: i64::MIN,
-            arrival_ns: origin.arrival_ns,
-            source: origin.source,
-        };
+        let head = Head { seq: self.admission.seq(), arrival_ns: origin.arrival_ns, source: origin.source };
         self.bars.bar(&head, bar);
         Ok(())
     }
@@ -237,7 +231,7 @@ impl Intake {
         self.counters.clock_events.bump();
         let source = SourceId { input: SourceId::CLOCK, major: event_ts.cast_unsigned(), minor: 0 };
         let seq = self.admission.seq();
-        self.bars.head(&Head { seq, event_ts, arrival_ns, source });
+        self.bars.head(&Head { seq, arrival_ns, source });
         self.bars.control(Control::Clock { event_ts });
         if let Some(notes) = &mut self.notes {
             notes.send(Note::Mark(Mark { seq, source, number: 0, journaled, replayed }));

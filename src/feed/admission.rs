@@ -5,7 +5,7 @@
 use super::{Record, Refusal};
 use crate::{
     config::{Asset, Plan},
-    model::{Bar, MAX_TIMEFRAMES, SymbolId, Timeframe, TimeframeId},
+    model::{Bar, Calendar, MAX_TIMEFRAMES, Span, SymbolId, Timeframe, TimeframeId},
     state::{StateError, is_sound_time, put, take},
 };
 use bincode::{Decode, Encode};
@@ -36,6 +36,8 @@ pub struct Admission {
     newest: Vec<Newest>,
     /// By symbol: enabled timeframes, as a bit set.
     enabled: Vec<u32>,
+    /// By symbol.
+    calendars: Vec<Calendar>,
     seq: u64,
     event_ts: i64,
     /// The wall clock need not be looked at before this, Unix ms.
@@ -53,6 +55,7 @@ impl Admission {
             max_future_ms: plan.max_future_ms,
             newest: Vec::with_capacity(plan.assets.len()),
             enabled: Vec::with_capacity(plan.assets.len()),
+            calendars: Vec::with_capacity(plan.assets.len()),
             seq: 0,
             event_ts: i64::MIN,
             next_clock_check: i64::MIN,
@@ -66,6 +69,7 @@ impl Admission {
     /// Adds the next symbol. Allocates.
     pub fn add_symbol(&mut self, asset: &Asset) {
         self.enabled.push(asset.enabled());
+        self.calendars.push(asset.calendar);
         self.newest.push(NONE);
     }
 
@@ -97,8 +101,8 @@ impl Admission {
         record: &Record<'_>,
         entry_ms: Option<i64>,
     ) -> Result<Bar, Refusal> {
-        let interval = self.timeframes[timeframe.index()];
-        let ts = interval.floor(record.ts);
+        let calendar = self.calendars[symbol.index()];
+        let Span { start: ts, end } = self.timeframes[timeframe.index()].span(record.ts, calendar);
         if let Some(entry_ms) = entry_ms
             && record.ts > entry_ms.saturating_add(self.max_future_ms)
         {
@@ -114,7 +118,6 @@ impl Admission {
         {
             return Err(Refusal::Late);
         }
-        let end = ts + interval.interval_ms();
         self.newest[symbol.index()] = Newest { ts, end };
         self.event_ts = self.event_ts.max(end);
         // One that comes long after its time has opened bars whose deadlines are over already.
@@ -127,7 +130,7 @@ impl Admission {
             low: record.low,
             close: record.close,
             volume: record.volume,
-            vwap: if record.vwap.is_nan() { (record.high + record.low + record.close) / 3.0 } else { record.vwap },
+            vwap: record.vwap_or_typical(),
             trades: record.trades,
             symbol,
             seq_delta: 0,
@@ -142,11 +145,12 @@ impl Admission {
             return false;
         }
         let candidates = self.enabled[symbol.index()] & self.fed_by[base.index()];
+        let calendar = self.calendars[symbol.index()];
         self.timeframes.iter().enumerate().any(|(index, timeframe)| {
-            let start = timeframe.floor(ts);
+            let span = timeframe.span(ts, calendar);
             candidates & 1 << index != 0
-                && start == timeframe.floor(newest_ts)
-                && self.event_ts >= start + timeframe.interval_ms() + self.allowed_lateness_ms
+                && span == timeframe.span(newest_ts, calendar)
+                && self.event_ts >= span.end + self.allowed_lateness_ms
         })
     }
 
@@ -168,8 +172,8 @@ impl Admission {
         let mut next = i64::MAX;
         let mut due = None;
         for (index, timeframe) in self.timeframes.iter().enumerate() {
-            let boundary = timeframe.floor(now);
-            next = next.min(boundary + timeframe.interval_ms() + self.allowed_lateness_ms);
+            let Span { start: boundary, end } = timeframe.span(now, Calendar::Utc);
+            next = next.min(end + self.allowed_lateness_ms);
             let deadline = boundary + self.allowed_lateness_ms;
             if self.event_ts < deadline && self.has_open_bar_ending_by(index, boundary) {
                 due = due.max(Some(deadline));
@@ -181,11 +185,11 @@ impl Admission {
 
     fn has_open_bar_ending_by(&self, index: usize, boundary: i64) -> bool {
         let timeframe = self.timeframes[index];
-        self.newest.iter().zip(&self.enabled).any(|(newest, enabled)| {
+        self.newest.iter().zip(&self.enabled).zip(&self.calendars).any(|((newest, enabled), calendar)| {
             if newest.ts == i64::MIN || enabled & 1 << index == 0 {
                 return false;
             }
-            let end = timeframe.floor(newest.ts) + timeframe.interval_ms();
+            let end = timeframe.span(newest.ts, *calendar).end;
             newest.end < end && end <= boundary && self.event_ts < end + self.allowed_lateness_ms
         })
     }

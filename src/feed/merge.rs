@@ -3,6 +3,7 @@
 //! Allocates nothing per record; every file keeps one record waiting. Blocks where its files do.
 
 use super::{CsvSource, Line};
+use crate::model::Calendar;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::collections::binary_heap::PeekMut;
@@ -112,7 +113,7 @@ impl MergedSource {
 #[inline]
 fn key(source: &CsvSource, previous: i64) -> i64 {
     match source.current() {
-        Some(Line { result: Ok(record), .. }) => record.interval.floor(record.ts),
+        Some(Line { result: Ok(record), .. }) => record.interval.span(record.ts, Calendar::Utc).start,
         _ => previous,
     }
 }

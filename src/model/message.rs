@@ -24,8 +24,6 @@ impl SourceId {
 pub struct Head {
     /// Sequence that the run starts from; a bar's own is this plus its `seq_delta`.
     pub seq: u64,
-    /// Event time, Unix ms, at the sequence.
-    pub event_ts: i64,
     /// Monotonic time of arrival of the record's bytes, ns.
     pub arrival_ns: u64,
     /// Where the run came from.

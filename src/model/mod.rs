@@ -3,6 +3,7 @@
 //! Everything here is `Copy`, of fixed size, and knows nothing of threads, rings or I/O.
 
 mod bar;
+mod calendar;
 mod composite;
 mod directory;
 mod ids;
@@ -14,6 +15,7 @@ pub mod time;
 mod timeframe;
 
 pub use bar::Bar;
+pub use calendar::Calendar;
 pub use composite::{Composite, Peer};
 pub use directory::Directory;
 pub use ids::{MAX_SYMBOL_LEN, MAX_SYMBOLS, MAX_TIMEFRAMES, SymbolId, TimeframeId};
@@ -22,4 +24,4 @@ pub use row::{INDICATOR_NAMES, IndicatorRow, Indicators};
 pub use signal::{Candidate, Factors, MAX_FACTORS, Side, Signal, SignalKind, Strategy};
 pub use style::{AssetType, TradingStyle};
 pub(crate) use timeframe::WEEK_MS;
-pub use timeframe::{Timeframe, TimeframeError};
+pub use timeframe::{Span, Timeframe, TimeframeError};

@@ -96,7 +96,7 @@ pub struct IndicatorRow {
     pub bar: Bar,
     /// Sequence of the record that closed it.
     pub seq: u64,
-    /// Event time at that sequence, Unix ms.
+    /// End of the bar, Unix ms.
     pub event_ts: i64,
     /// Where that record came from.
     pub source: SourceId,

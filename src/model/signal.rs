@@ -184,7 +184,7 @@ impl Candidate {
 pub struct Signal {
     /// Sequence of the input record that closed the bar.
     pub seq: u64,
-    /// Event time at that sequence, Unix ms.
+    /// End of the bar, Unix ms.
     pub event_ts: i64,
     /// Monotonic time at which that record's bytes had arrived, ns.
     pub arrival_ns: u64,

@@ -1,5 +1,6 @@
-//! Timeframes: the interval of a bar and where its boundaries lie.
+//! Timeframes: how long a bar is, and the one place that knows where it begins and ends.
 
+use super::Calendar;
 use std::{fmt, str::FromStr};
 
 const SECOND_MS: i64 = 1_000;
@@ -11,46 +12,104 @@ pub(crate) const WEEK_MS: i64 = 7 * DAY_MS;
 const MONDAY_MS: i64 = 4 * DAY_MS;
 /// Longest interval accepted, 10 years of days: keeps every sum of times far from overflow.
 const MAX_INTERVAL_MS: i64 = 3_653 * DAY_MS;
+/// Mean length of a month, a twelfth of 365.2425 days.
+const MONTH_MS: i64 = 2_629_746_000;
 
-/// The interval of a bar: any `<n>s|m|h|d|w`.
+/// The interval of a bar: any `<n>s|m|h|d|w|M`, `M` for months.
 ///
-/// Bars start at multiples of the interval since the epoch, those of week timeframes at multiples since a Monday.
 /// Two spellings of one interval (`60s`, `1m`) are the same timeframe; `7d` and `1w` are not, as they start on
-/// different days.
+/// different days. Timeframes are ordered by length.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timeframe {
     interval_ms: i64,
     anchor_ms: i64,
+    /// Length in months; 0 for a timeframe whose bars are all equally long.
+    months: u32,
+}
+
+/// Where a bar begins and ends, Unix ms: it holds the moments from `start` to just before `end`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Span {
+    /// First moment of the bar, its label.
+    pub start: i64,
+    /// First moment after the bar.
+    pub end: i64,
 }
 
 /// Why a text is not a timeframe.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "{text:?} is not a timeframe; write a number and a unit s, m, h, d or w, such as 1s, 5m, 1h, 1d, 1w (at most 10 years)"
+    "{text:?} is not a timeframe; write a number and a unit s, m, h, d, w or M, such as 1s, 5m, 1h, 1d, 1w, 1M (at most 10 years)"
 )]
 pub struct TimeframeError {
     text: String,
 }
 
 impl Timeframe {
-    /// Length of the interval, milliseconds.
+    /// Length of the interval, ms; of months, which differ, the mean length.
+    ///
+    /// For comparisons and scales. Where a bar ends, [`span`](Self::span) and [`end`](Self::end) say.
     #[inline]
     #[must_use]
     pub const fn interval_ms(self) -> i64 {
         self.interval_ms
     }
 
-    /// Start of the bar that contains `ts_ms`.
+    /// The span of the bar that a moment, Unix ms, belongs to.
+    ///
+    /// In the calendar `utc` bars start at multiples of the interval since the epoch: weeks on Mondays, months on the
+    /// first. Neither allocates nor blocks.
     #[inline]
     #[must_use]
-    pub const fn floor(self, ts_ms: i64) -> i64 {
-        ts_ms - (ts_ms - self.anchor_ms).rem_euclid(self.interval_ms)
+    pub const fn span(self, moment: i64, calendar: Calendar) -> Span {
+        match calendar {
+            Calendar::Utc if self.months == 0 => {
+                let start = moment - (moment - self.anchor_ms).rem_euclid(self.interval_ms);
+                Span { start, end: start + self.interval_ms }
+            }
+            Calendar::Utc => {
+                let months = self.months as i64;
+                let first = month_of(moment).div_euclid(months) * months;
+                Span { start: month_start(first), end: month_start(first + months) }
+            }
+        }
+    }
+
+    /// The end, Unix ms, of the bar that starts at `start`: cheaper than its [`span`](Self::span).
+    #[inline]
+    #[must_use]
+    pub const fn end(self, start: i64, calendar: Calendar) -> i64 {
+        self.later(start, 1, calendar)
+    }
+
+    /// The boundary, Unix ms, that lies so many bars after the boundary `moment`.
+    #[inline]
+    #[must_use]
+    pub const fn later(self, moment: i64, bars: i64, calendar: Calendar) -> i64 {
+        match calendar {
+            Calendar::Utc if self.months == 0 => moment + bars * self.interval_ms,
+            Calendar::Utc => month_start(month_of(moment) + bars * self.months as i64),
+        }
+    }
+
+    /// Whether all its bars are equally long, as those of months are not.
+    #[inline]
+    #[must_use]
+    pub const fn is_even(self) -> bool {
+        self.months == 0
     }
 
     /// Whether bars of `self` can be made of whole bars of `base`.
     #[must_use]
     pub const fn is_multiple_of(self, base: Self) -> bool {
-        self.interval_ms % base.interval_ms == 0 && (self.anchor_ms - base.anchor_ms) % base.interval_ms == 0
+        match (self.months, base.months) {
+            (0, 0) => {
+                self.interval_ms % base.interval_ms == 0 && (self.anchor_ms - base.anchor_ms) % base.interval_ms == 0
+            }
+            (0, _) => false,
+            (_, 0) => DAY_MS % base.interval_ms == 0,
+            (own, part) => own % part == 0,
+        }
     }
 
     /// The default price scale `s = min(1, √(interval / 1 day))`, by which thresholds written for daily bars shrink.
@@ -58,6 +117,29 @@ impl Timeframe {
     pub fn price_scale(self) -> f64 {
         (self.interval_ms as f64 / DAY_MS as f64).sqrt().min(1.0)
     }
+}
+
+/// The month that a moment, Unix ms, lies in, counted from January 1970.
+///
+/// Days become dates by counting from 1 March of year 0, so that the leap day is a year's last.
+const fn month_of(moment: i64) -> i64 {
+    let day = moment.div_euclid(DAY_MS) + 719_468;
+    let era = day.div_euclid(146_097);
+    let day = day.rem_euclid(146_097);
+    let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
+    let day_of_year = day - (365 * year + year / 4 - year / 100);
+    // Months have 153 days in five from March on; January and February belong to the year before.
+    let month = (5 * day_of_year + 2) / 153;
+    (era * 400 + year - 1_970) * 12 + month + 2
+}
+
+/// The first moment, Unix ms, of a month counted from January 1970.
+const fn month_start(month: i64) -> i64 {
+    let (year, month) = ((month - 2).div_euclid(12) + 1_970, (month - 2).rem_euclid(12));
+    let (era, year) = (year.div_euclid(400), year.rem_euclid(400));
+    let day_of_year = (153 * month + 2) / 5;
+    let day = 365 * year + year / 4 - year / 100 + day_of_year;
+    (era * 146_097 + day - 719_468) * DAY_MS
 }
 
 impl FromStr for Timeframe {
@@ -72,6 +154,7 @@ impl FromStr for Timeframe {
             'h' => (HOUR_MS, 0),
             'd' => (DAY_MS, 0),
             'w' => (WEEK_MS, MONDAY_MS),
+            'M' => (MONTH_MS, 0),
             _ => return Err(bad()),
         };
         let digits = &text[..text.len() - 1];
@@ -83,12 +166,16 @@ impl FromStr for Timeframe {
         if interval_ms == 0 || interval_ms > MAX_INTERVAL_MS {
             return Err(bad());
         }
-        Ok(Self { interval_ms, anchor_ms })
+        let months = if unit == 'M' { count as u32 } else { 0 };
+        Ok(Self { interval_ms, anchor_ms, months })
     }
 }
 
 impl fmt::Display for Timeframe {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.months > 0 {
+            return write!(f, "{}M", self.months);
+        }
         let units: &[(i64, char)] = if self.anchor_ms == MONDAY_MS {
             &[(WEEK_MS, 'w')]
         } else {
@@ -128,7 +215,7 @@ mod tests {
 
     #[test]
     fn nonsense_is_refused() {
-        for text in ["", "m", "0m", "-1m", "+1m", "1", "1M", "1 m", "1.5h", "99999999999s", "4000d", "1µ"] {
+        for text in ["", "m", "0m", "-1m", "+1m", "1", "1 m", "1.5h", "99999999999s", "4000d", "121M", "0M", "1µ"] {
             assert!(text.parse::<Timeframe>().is_err(), "{text:?} was accepted");
         }
     }
@@ -136,9 +223,53 @@ mod tests {
     #[test]
     fn weeks_start_on_monday_and_times_before_the_epoch_floor_down() {
         let monday = 1_381_104_000_000; // 2013-10-07T00:00Z
-        assert_eq!(tf("1w").floor(monday), monday);
-        assert_eq!(tf("1w").floor(monday - 1), monday - 7 * 86_400_000);
-        assert_eq!(tf("1m").floor(-1), -60_000);
+        let start = |text, moment| tf(text).span(moment, Calendar::Utc).start;
+        assert_eq!(start("1w", monday), monday);
+        assert_eq!(start("1w", monday - 1), monday - 7 * 86_400_000);
+        assert_eq!(start("1m", -1), -60_000);
+    }
+
+    #[test]
+    fn months_start_on_the_first() {
+        let day = |text: &str| {
+            let parts: Vec<i64> = text.split('-').map(|part| part.parse().unwrap()).collect();
+            let [year, month, day] = parts[..] else { panic!("{text}") };
+            // Counted day by day from the epoch, by the rule of leap years alone.
+            let leap = |year: i64| year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+            let lengths = |year| [31, 28 + i64::from(leap(year)), 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
+            let years: i64 = (1970..year).map(|year| 365 + i64::from(leap(year))).sum();
+            let before: i64 = (year..1970).map(|year| 365 + i64::from(leap(year))).sum();
+            let months: i64 = lengths(year)[..month as usize - 1].iter().sum();
+            (years - before + months + day - 1) * DAY_MS
+        };
+        for year in 1895..2105 {
+            for month in 1..=12 {
+                let (start, end) = (day(&format!("{year}-{month}-1")), {
+                    let (year, month) = if month == 12 { (year + 1, 1) } else { (year, month + 1) };
+                    day(&format!("{year}-{month}-1"))
+                });
+                for moment in [start, start + 1, start + 13 * DAY_MS, end - 1] {
+                    assert_eq!(tf("1M").span(moment, Calendar::Utc), Span { start, end }, "{year}-{month}: {moment}");
+                }
+                assert_eq!(tf("1M").end(start, Calendar::Utc), end);
+            }
+        }
+        let quarter = Span { start: day("2024-1-1"), end: day("2024-4-1") };
+        assert_eq!(tf("3M").span(day("2024-2-29"), Calendar::Utc), quarter);
+        assert_eq!(tf("1M").later(day("2024-11-1"), 3, Calendar::Utc), day("2025-2-1"));
+        assert_eq!(tf("12M").to_string(), "12M");
+    }
+
+    #[test]
+    fn months_are_made_of_what_divides_a_day() {
+        for base in ["1s", "1m", "4h", "1d", "1M"] {
+            assert!(tf("3M").is_multiple_of(tf(base)), "{base}");
+        }
+        for base in ["7m", "5h", "2d", "1w", "2M"] {
+            assert!(!tf("1M").is_multiple_of(tf(base)), "{base}");
+        }
+        assert!(!tf("30d").is_multiple_of(tf("1M")));
+        assert!(tf("1M") > tf("1w") && tf("1M").price_scale() == 1.0);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use crate::{
     config::Asset,
-    model::{Composite, IndicatorRow, Signal, Strategy, SymbolId, Timeframe, TimeframeId, TradingStyle},
+    model::{Calendar, Composite, IndicatorRow, Signal, Strategy, SymbolId, Timeframe, TimeframeId, TradingStyle},
     publish::Vote,
     state::{StateError, put, take},
 };
@@ -37,6 +37,7 @@ impl Kept {
 /// One symbol.
 #[derive(Debug, Clone)]
 struct SymbolLatest {
+    calendar: Calendar,
     /// The newest signal of each strategy.
     signals: [Option<Kept>; Strategy::COUNT],
     /// The symbol's opinion as of its last group with signals, and that group's event time.
@@ -95,9 +96,10 @@ impl Latest {
     }
 
     /// Makes room for the next symbol. Allocates.
-    pub fn add_symbol(&mut self, _asset: &Asset) {
+    pub fn add_symbol(&mut self, asset: &Asset) {
         self.rows.extend(self.timeframes.iter().map(|_| None));
         self.symbols.push(SymbolLatest {
+            calendar: asset.calendar,
             signals: [None; Strategy::COUNT],
             vote: None,
             seq: 0,
@@ -151,6 +153,7 @@ impl Latest {
         let latest = &mut self.symbols[symbol.index()];
         let dirty = new_rows != 0 && !latest.dirty;
         *latest = SymbolLatest {
+            calendar: latest.calendar,
             signals,
             vote,
             seq,
@@ -193,14 +196,15 @@ impl Latest {
         if signal.strategy == Strategy::Probe {
             return;
         }
-        let interval = self.timeframes[signal.timeframe.index()].interval_ms();
-        self.symbols[signal.symbol.index()].signals[signal.strategy.index()] = Some(Kept {
+        let timeframe = self.timeframes[signal.timeframe.index()];
+        let symbol = &mut self.symbols[signal.symbol.index()];
+        symbol.signals[signal.strategy.index()] = Some(Kept {
             signal: *signal,
             style: composite.style,
             composite_confidence: composite.composite_confidence,
             correlation_strength: composite.correlation_strength,
             priority: composite.priority,
-            expires: signal.bar_ts + interval * (1 + self.active_bars),
+            expires: timeframe.later(signal.event_ts, self.active_bars, symbol.calendar),
         });
     }
 

@@ -1,6 +1,6 @@
 //! The workers' messages back into one order.
 //!
-//! Every worker sends its messages in the order of sequences and, within one, of symbols; a sequence is complete when
+//! Every worker sends its messages in the order of sequences and, within one, of bar ends, then symbols; a sequence is complete when
 //! every worker has said so, by a progress message or by a message of a later one. Queues are preallocated; one that
 //! has to grow is counted.
 
@@ -20,10 +20,10 @@ pub enum Item {
 impl Item {
     /// Where the item belongs in the order of publication.
     #[inline]
-    fn key(&self) -> (u64, u16) {
+    fn key(&self) -> (u64, i64, u16) {
         match self {
-            Self::Row(row) => (row.seq, row.bar.symbol.0),
-            Self::Signal(signal) => (signal.seq, signal.symbol.0),
+            Self::Row(row) => (row.seq, row.event_ts, row.bar.symbol.0),
+            Self::Signal(signal) => (signal.seq, signal.event_ts, signal.symbol.0),
         }
     }
 }
@@ -115,7 +115,8 @@ impl Merge {
         self.queues.iter().map(|queue| queue.items.capacity() * size_of::<Item>()).sum()
     }
 
-    /// Takes the next group up to sequence `limit` out, the items of one sequence and symbol, and hands each over;
+    /// Takes the next group up to sequence `limit` out, the items of one sequence, bar end and symbol, and hands each
+    /// over;
     /// `None` where none waits. Gives the group's sequence. The limit must be [complete](Self::complete).
     #[inline]
     pub fn next_group(&mut self, limit: u64, mut take: impl FnMut(Item)) -> Option<u64> {

@@ -14,10 +14,36 @@ pub fn floor(ts: i64, interval_ms: i64, weekly: bool) -> i64 {
     (ts - anchor).div_euclid(interval_ms) * interval_ms + anchor
 }
 
+/// First moment of a month of a year, by counting the days from the epoch year by year.
+fn month_start(year: i64, month: usize) -> i64 {
+    let leap = |year: i64| year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    let lengths = [31, 28 + i64::from(leap(year)), 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
+    let length = |year: i64| 365 + i64::from(leap(year));
+    let years: i64 = (1970..year).map(length).sum::<i64>() - (year..1970).map(length).sum::<i64>();
+    (years + lengths[..month].iter().sum::<i64>()) * 86_400_000
+}
+
 #[derive(Debug, Clone, Copy)]
 pub struct Frame {
+    /// 0 for months.
     pub interval_ms: i64,
     pub weekly: bool,
+}
+
+impl Frame {
+    /// Start and end of the bar that contains `ts`.
+    pub fn span(&self, ts: i64) -> (i64, i64) {
+        if self.interval_ms > 0 {
+            let start = floor(ts, self.interval_ms, self.weekly);
+            return (start, start + self.interval_ms);
+        }
+        let guess = 1970 + ts.div_euclid(365 * 86_400_000 + 20_952_000);
+        let year = if month_start(guess, 0) > ts { guess - 1 } else { guess };
+        let year = if month_start(year + 1, 0) <= ts { year + 1 } else { year };
+        let month = (0..12).rev().find(|&month| month_start(year, month) <= ts).unwrap();
+        let next = if month == 11 { (year + 1, 0) } else { (year, month + 1) };
+        (month_start(year, month), month_start(next.0, next.1))
+    }
 }
 
 #[derive(Debug)]
@@ -44,7 +70,10 @@ impl Group {
         let close = r[r.len() - 1].close;
         let volume: f64 = r.iter().map(|b| b.volume).sum();
         let turnover: f64 = r.iter().map(|b| b.volume * b.vwap).sum();
-        let vwap = if volume == 0.0 { (high + low + close) / 3.0 } else { turnover / volume };
+        let of_all = if volume == 0.0 { (high + low + close) / 3.0 } else { turnover / volume };
+        // A bar of one record of its own timeframe came in as it is.
+        let is_base = first.timeframe == TimeframeId::new(self.frame);
+        let vwap = if is_base { first.vwap } else { of_all.clamp(low, high) };
         Bar {
             ts: self.start,
             open: first.open,
@@ -55,8 +84,7 @@ impl Group {
             vwap,
             trades: r.iter().map(|b| b.trades).sum(),
             symbol: SymbolId(self.symbol as u16),
-            // A bar of one record of its own timeframe came in as it is.
-            seq_delta: if first.timeframe == TimeframeId::new(self.frame) { 0 } else { Bar::BUILT },
+            seq_delta: if is_base { 0 } else { Bar::BUILT },
             timeframe: TimeframeId::new(self.frame),
         }
     }
@@ -89,14 +117,14 @@ impl Aggregation {
     }
 
     fn start(&self, frame: usize, ts: i64) -> i64 {
-        floor(ts, self.frames[frame].interval_ms, self.frames[frame].weekly)
+        self.frames[frame].span(ts).0
     }
 
     /// Timeframes of which a record is a part.
     fn frames_of(&self, record: &Bar) -> Vec<usize> {
         let base = self.frames[record.timeframe.index()];
         let fits = |f: &Frame| {
-            let whole = f.interval_ms % base.interval_ms == 0;
+            let whole = if f.interval_ms > 0 { f.interval_ms } else { 86_400_000 } % base.interval_ms == 0;
             let aligned = f.weekly == base.weekly || (!base.weekly && MONDAY_MS % base.interval_ms == 0);
             whole && aligned
         };
@@ -131,7 +159,7 @@ impl Aggregation {
                         Some(group) => group.records.push(*record),
                         None => self.open.push(Group { symbol, frame: k, start, records: vec![*record] }),
                     }
-                    if start + self.frames[k].interval_ms == end {
+                    if self.frames[k].span(start).1 == end {
                         complete.insert((symbol, k, start));
                     }
                 }
@@ -139,10 +167,10 @@ impl Aggregation {
         }
         let (mut closed, open): (Vec<Group>, Vec<Group>) = std::mem::take(&mut self.open).into_iter().partition(|g| {
             complete.contains(&(g.symbol, g.frame, g.start))
-                || self.event_ts >= g.start + self.frames[g.frame].interval_ms + self.lateness_ms
+                || self.event_ts >= self.frames[g.frame].span(g.start).1 + self.lateness_ms
         });
         self.open = open;
-        closed.sort_by_key(|g| (g.symbol, std::cmp::Reverse(g.frame), g.start));
+        closed.sort_by_key(|g| (self.frames[g.frame].span(g.start).1, g.symbol, std::cmp::Reverse(g.frame)));
         self.closed.extend(closed.iter().map(|g| (g.symbol, g.frame, g.start)));
         closed
     }

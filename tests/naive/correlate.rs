@@ -2,7 +2,7 @@
 
 use wagehood_engine::{
     config::Plan,
-    model::{Side, Signal},
+    model::{Calendar, Side, Signal},
 };
 
 /// What the definition says of one signal.
@@ -30,7 +30,7 @@ fn cell(s: &Signal) -> (u16, usize, usize) {
 }
 
 impl Correlation {
-    /// The signals that are active at `event_ts`: not replaced by a newer one, and not expired.
+    /// The signals that are active for bars that end at `event_ts`: not replaced by a newer one, and not expired.
     fn active(&self, plan: &Plan, event_ts: i64) -> Vec<Signal> {
         let newest = self
             .given
@@ -40,21 +40,21 @@ impl Correlation {
             .map(|(_, s)| *s);
         newest
             .filter(|s| {
-                let interval = plan.timeframes[s.timeframe.index()].interval_ms();
-                event_ts < s.bar_ts + (1 + plan.active_bars) * interval
+                // As many spans after its own, one by one.
+                let timeframe = plan.timeframes[s.timeframe.index()];
+                let own_end = timeframe.span(s.bar_ts, Calendar::Utc).end;
+                let ends = |end: i64, _| timeframe.span(end, Calendar::Utc).end;
+                event_ts < (0..plan.active_bars).fold(own_end, ends)
             })
             .collect()
     }
 
-    /// Takes the signals of one symbol and sequence.
+    /// Takes the signals of one symbol whose bars end together.
     pub fn on_group(&mut self, plan: &Plan, group: &[Signal]) -> Vec<Expected> {
         let mut group = group.to_vec();
         group.sort_by(|a, b| {
             let (ta, tb) = (plan.timeframes[a.timeframe.index()], plan.timeframes[b.timeframe.index()]);
-            tb.interval_ms()
-                .cmp(&ta.interval_ms())
-                .then(a.bar_ts.cmp(&b.bar_ts))
-                .then(a.strategy.index().cmp(&b.strategy.index()))
+            tb.interval_ms().cmp(&ta.interval_ms()).then(a.strategy.index().cmp(&b.strategy.index()))
         });
         self.given.extend(&group);
         group.into_iter().map(|signal| self.judge(plan, signal)).collect()

@@ -13,7 +13,7 @@ use wagehood_engine::{
     model::{Bar, SymbolId, TimeframeId},
 };
 
-const TIMEFRAMES: [&str; 10] = ["1s", "5s", "1m", "7m", "15m", "1h", "1d", "7d", "1w", "2w"];
+const TIMEFRAMES: [&str; 11] = ["1s", "5s", "1m", "7m", "15m", "1h", "1d", "7d", "1w", "2w", "1M"];
 const MINUTE: usize = 2;
 const DAY_MS: i64 = 86_400_000;
 
@@ -24,6 +24,7 @@ fn frame(text: &str) -> Frame {
         "m" => 60_000,
         "h" => 3_600_000,
         "d" => DAY_MS,
+        "M" => 0,
         _ => 7 * DAY_MS,
     };
     Frame { interval_ms: count.parse::<i64>().unwrap() * unit_ms, weekly: unit == "w" }
@@ -139,11 +140,12 @@ fn compare(market: &Market, early: &Cell<u64>) -> Result<(), TestCaseError> {
         for (got, group) in closed.iter().zip(&want) {
             let bar = group.bar();
             prop_assert!(same(got, &bar), "input {n}: {input:?} closes {got:?}, not {bar:?}");
+            prop_assert!(got.low <= got.vwap && got.vwap <= got.high);
             given[group.symbol * TIMEFRAMES.len() + group.frame] += got.volume;
             for r in &group.records {
                 taken[group.symbol * TIMEFRAMES.len() + group.frame] += r.volume;
                 prop_assert!(got.low <= r.low && r.high <= got.high);
-                let end = got.ts + naive.frames[group.frame].interval_ms;
+                let end = naive.frames[group.frame].span(got.ts).1;
                 prop_assert!(got.ts <= r.ts && r.ts < end, "a record outside of its bar");
             }
             if matches!(input, Input::Record(r) if r.symbol != got.symbol) {

@@ -12,12 +12,12 @@ use wagehood_engine::{
     config::{Plan, StyleRules},
     correlate::{Correlator, HeldBack, Verdict, default_weight},
     model::{
-        Candidate, Composite, Peer, Side, Signal, SignalKind, SourceId, Strategy, SymbolId, Timeframe, TimeframeId,
-        TradingStyle,
+        Calendar, Candidate, Composite, Peer, Side, Signal, SignalKind, SourceId, Span, Strategy, SymbolId, Timeframe,
+        TimeframeId, TradingStyle,
     },
 };
 
-const TIMEFRAMES: [&str; 7] = ["1s", "1m", "5m", "30m", "1h", "1d", "1w"];
+const TIMEFRAMES: [&str; 8] = ["1s", "1m", "5m", "30m", "1h", "1d", "1w", "1M"];
 
 #[derive(Debug, Clone)]
 struct Market {
@@ -78,7 +78,7 @@ impl Market {
         plan
     }
 
-    /// Groups of signals in order of their sequence: bars that have closed by then, older ones of a cell first.
+    /// Groups of signals in order of their sequence: those of bars that end together.
     fn groups(&self, plan: &Plan, rng: &mut Rng) -> Vec<Vec<Signal>> {
         let start = 1_514_764_800_000i64;
         let mut event_ts = start;
@@ -92,32 +92,25 @@ impl Market {
                 3..=6 => rng.between(0.0, 300_000.0) as i64,
                 _ => rng.count(0, 5_000) as i64,
             };
-            if rng.chance(0.5) {
+            if rng.chance(0.8) {
                 // Where bars end, and with them what is active.
                 let timeframe = plan.timeframes[rng.count(0, TIMEFRAMES.len() - 1)];
-                event_ts = timeframe.floor(event_ts) + timeframe.interval_ms();
+                event_ts = timeframe.span(event_ts, Calendar::Utc).end;
             }
             let symbol = rng.count(0, plan.assets.len() - 1);
             let mut group = Vec::new();
             for (k, timeframe) in plan.timeframes.iter().enumerate() {
-                if !plan.assets[symbol].cells[k].enabled || rng.chance(0.5) {
+                let Span { start: bar_ts, end } = timeframe.span(event_ts - 1, Calendar::Utc);
+                let new = end == event_ts && bar_ts > used[symbol][k];
+                if !new || !plan.assets[symbol].cells[k].enabled || rng.chance(0.3) {
                     continue;
                 }
-                let interval = timeframe.interval_ms();
-                let newest = timeframe.floor(event_ts) - interval;
-                // Sometimes the bar before closes along with it.
-                let older = if rng.chance(0.2) { 1 } else { 0 };
-                for bar_ts in (0..=older).rev().map(|back| newest - back * interval) {
-                    if bar_ts <= used[symbol][k] {
-                        continue;
-                    }
-                    used[symbol][k] = bar_ts;
-                    for strategy in Strategy::ALL {
-                        if rng.chance(0.4) {
-                            let side = if rng.chance(0.5) { Side::Buy } else { Side::Sell };
-                            let bar_index = ((bar_ts - start) / interval + 20_000_000) as u64;
-                            group.push(signal(seq, event_ts, symbol, k, strategy, bar_ts, bar_index, side, rng));
-                        }
+                used[symbol][k] = bar_ts;
+                for strategy in Strategy::ALL {
+                    if rng.chance(0.4) {
+                        let side = if rng.chance(0.5) { Side::Buy } else { Side::Sell };
+                        let bar_index = ((bar_ts - start) / timeframe.interval_ms() + 20_000_000) as u64;
+                        group.push(signal(seq, event_ts, symbol, k, strategy, bar_ts, bar_index, side, rng));
                     }
                 }
             }

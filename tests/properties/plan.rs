@@ -2,7 +2,7 @@
 
 use wagehood_engine::{
     config::{Asset, CellSpec, Plan, PriceMethod, StrategyParams, StyleRules},
-    model::{AssetType, Timeframe, TradingStyle},
+    model::{AssetType, Calendar, Timeframe, TradingStyle},
 };
 
 fn rules() -> StyleRules {
@@ -24,6 +24,7 @@ pub fn asset(name: &str, timeframes: &[Timeframe], enabled: u32) -> Asset {
         priority: 1.0,
         asset_type: AssetType::Stock,
         data_provider: String::new(),
+        calendar: Calendar::Utc,
         cells: timeframes.iter().enumerate().map(cell).collect(),
     }
 }

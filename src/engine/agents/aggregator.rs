@@ -55,7 +55,7 @@ impl AggregatorAgent {
             aggregator: TimeBarAggregator::new(&plan),
             owners: Vec::new(),
             branches: outlets.into_iter().map(BarOutlet::new).collect(),
-            run: Head { seq: 0, event_ts: i64::MIN, arrival_ns: 0, source: SourceId::default() },
+            run: Head { seq: 0, arrival_ns: 0, source: SourceId::default() },
             seq: 0,
             told: 0,
             ended: false,
@@ -146,8 +146,7 @@ impl AggregatorAgent {
             BarMessage::Bar(bar) => self.on_bar(&bar),
             BarMessage::Control(Control::Clock { event_ts }) => {
                 self.seq = self.run.seq;
-                let head = Head { event_ts: self.aggregator.event_ts().max(event_ts), ..self.run };
-                let mut emit = emitter(&mut self.branches, &self.owners, &self.counters, &self.plan, &head);
+                let mut emit = emitter(&mut self.branches, &self.owners, &self.counters, &self.plan, &self.run);
                 self.aggregator.on_clock(event_ts, &mut emit);
             }
             BarMessage::Control(Control::Progress { .. }) => {}
@@ -165,8 +164,7 @@ impl AggregatorAgent {
             self.add_symbols(bar.symbol.index());
         }
         self.seq = self.run.seq + bar.seq_offset();
-        let end = bar.ts + self.plan.timeframes[bar.timeframe.index()].interval_ms();
-        let head = Head { seq: self.seq, event_ts: self.aggregator.event_ts().max(end), ..self.run };
+        let head = Head { seq: self.seq, ..self.run };
         let mut emit = emitter(&mut self.branches, &self.owners, &self.counters, &self.plan, &head);
         self.aggregator.on_bar(bar, &mut emit);
     }

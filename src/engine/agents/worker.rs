@@ -138,7 +138,7 @@ impl WorkerAgent {
             counters: wiring.counters,
             recorder: wiring.recorder,
             clock: wiring.clock,
-            head: Head { seq: 0, event_ts: i64::MIN, arrival_ns: 0, source: SourceId::default() },
+            head: Head { seq: 0, arrival_ns: 0, source: SourceId::default() },
             batch,
             ahead: 0,
             ended: false,
@@ -353,6 +353,8 @@ impl WorkerAgent {
         let row = rows == Rows::Indicators || (rows == Rows::Bars && bar.is_built());
         let Some(cell) = self.cells.get(number).filter(|_| row | probe | (fired != 0)) else { return };
         let seq = self.head.seq + bar.seq_offset();
+        let calendar = self.plan.asset(bar.symbol).calendar;
+        let event_ts = self.plan.timeframes[bar.timeframe.index()].end(bar.ts, calendar);
         if row {
             let indicators = match rows {
                 Rows::Indicators => cell.published(&self.layouts[bar.timeframe.index()]),
@@ -361,7 +363,7 @@ impl WorkerAgent {
             self.outlet.send(WorkerMessage::Row(IndicatorRow {
                 bar: *bar,
                 seq,
-                event_ts: self.head.event_ts,
+                event_ts,
                 source: self.head.source,
                 price: cell.price(),
                 previous_price: cell.previous_price(),
@@ -374,7 +376,7 @@ impl WorkerAgent {
             self.counters.signals[strategy.index()][bar.timeframe.index()].bump();
             self.outlet.send(WorkerMessage::Signal(Signal {
                 seq,
-                event_ts: self.head.event_ts,
+                event_ts,
                 arrival_ns: self.head.arrival_ns,
                 source: self.head.source,
                 bar_ts: bar.ts,

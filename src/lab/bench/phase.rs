@@ -11,7 +11,7 @@ use super::{
     subscriber::{Ledger, Reads, Seen, Subscriber},
 };
 use crate::{
-    model::{Timeframe, TradingStyle},
+    model::{Calendar, Timeframe, TradingStyle},
     runtime::Clock,
 };
 use anyhow::{Context, Result, bail};
@@ -70,7 +70,8 @@ impl Load {
     pub fn new(schedules: &[Schedule], base: Timeframe, form: Form, clock: &Clock) -> Result<Self> {
         let rounds: usize = schedules.iter().map(|schedule| schedule.rounds() + HELLO_ROUNDS).sum();
         // Bars whose time is past, so that none is ahead of the clock at any rate.
-        let first_ms = base.floor(clock.now().wall_ms() - (rounds as i64 + 2) * base.interval_ms());
+        let now_ms = clock.now().wall_ms();
+        let first_ms = base.span(now_ms - (rounds as i64 + 2) * base.interval_ms(), Calendar::Utc).start;
         let symbols = schedules.first().map_or(0, Schedule::symbols);
         Ok(Self { bars: Bars::new(symbols, base, first_ms, form)?, first_ms })
     }

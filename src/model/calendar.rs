@@ -1,0 +1,9 @@
+//! Calendars: by which rule moments belong to bars.
+
+/// The calendar of a symbol, which says where its bars begin and end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Calendar {
+    /// A market that never closes: bars start at multiples of their interval since the epoch, UTC.
+    #[default]
+    Utc,
+}
