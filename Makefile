@@ -5,7 +5,7 @@ DURATION ?= 30s
 PROFILE ?= fast
 
 .DEFAULT_GOAL := help
-.PHONY: help run test faults soak fuzz ci bench bench-latency perf instructions clean redis-server
+.PHONY: help run test faults soak fuzz models ci bench bench-latency perf instructions clean redis-server
 
 help: ## what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -32,6 +32,9 @@ soak: redis-server ## half an hour at 5,000 records a second with a fault a minu
 
 fuzz: ## bytes from outside, mutated for a minute (FUZZ_S=600 SEED=1 FUZZ_TARGET=entry)
 	FUZZ_S=$${FUZZ_S:-60} $(CARGO) test --locked --test fuzz -- --nocapture
+
+models: ## the wake-ups of ring and parker, every interleaving (loom)
+	$(CARGO) test --locked --manifest-path models/Cargo.toml --target-dir target/models
 
 ci: ## everything that must pass before a change lands
 	bash .ci/run

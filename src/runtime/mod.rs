@@ -9,10 +9,12 @@ mod agent;
 mod background;
 mod clock;
 mod composite;
+mod doorbell;
 mod halt;
 mod idle;
 mod ring;
 mod runner;
+mod sync;
 mod waker;
 
 pub use affinity::{PinError, available_cores, current_core, current_mask, pin_current_thread};

@@ -5,24 +5,18 @@
 //! the two looks at least one sees the other side's write. Waiting is `poll(2)` over an eventfd and whatever else the
 //! agents on the thread wait for, so that a thread idles on its rings and its sockets at once.
 
-use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
-use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::io;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering, fence};
-
+use super::doorbell::Doorbell;
+use super::sync::{Arc, AtomicBool, Ordering, fence};
 use crossbeam_utils::CachePadded;
+use std::io;
 
-/// File descriptors one thread can wait for at once, its own eventfd included.
-const MAX_FDS: usize = 16;
-/// Longest wait where more descriptors were asked for than fit, ns: the rest is polled by the duty cycle.
-const CROWDED_WAIT_NS: u64 = 1_000_000;
+pub use super::doorbell::Interests;
 
 #[derive(Debug)]
 struct Event {
     /// Whether the thread waits, or is about to.
     parked: CachePadded<AtomicBool>,
-    fd: OwnedFd,
+    bell: Doorbell,
 }
 
 /// Wakes one thread; clones wake the same one.
@@ -42,7 +36,7 @@ impl Waker {
         if let Some(event) = &self.0 {
             fence(Ordering::SeqCst);
             if event.parked.load(Ordering::Relaxed) && event.parked.swap(false, Ordering::AcqRel) {
-                event.signal();
+                event.bell.ring();
             }
         }
     }
@@ -50,21 +44,8 @@ impl Waker {
     /// Ends the thread's current or next wait, parked or sleeping.
     pub fn force(&self) {
         if let Some(event) = &self.0 {
-            event.signal();
+            event.bell.ring();
         }
-    }
-}
-
-impl Event {
-    #[cold]
-    fn signal(&self) {
-        // Fails only where the count is at its maximum: signalled already.
-        let _ = rustix::io::write(&self.fd, &1u64.to_ne_bytes());
-    }
-
-    fn drain(&self) {
-        // Fails only where nothing is signalled.
-        let _ = rustix::io::read(&self.fd, &mut [0u8; 8]);
     }
 }
 
@@ -78,8 +59,8 @@ impl Parker {
     /// # Errors
     /// Where the process has no file descriptor left.
     pub fn new() -> io::Result<Self> {
-        let fd = eventfd(0, EventfdFlags::NONBLOCK | EventfdFlags::CLOEXEC)?;
-        Ok(Self(Arc::new(Event { parked: CachePadded::new(AtomicBool::new(false)), fd })))
+        let bell = Doorbell::new()?;
+        Ok(Self(Arc::new(Event { parked: CachePadded::new(AtomicBool::new(false)), bell })))
     }
 
     /// What wakes this thread.
@@ -99,84 +80,37 @@ impl Parker {
     #[inline]
     pub fn retract(&self) {
         if !self.0.parked.swap(false, Ordering::AcqRel) {
-            self.0.drain();
+            self.0.bell.silence();
         }
     }
 
     /// Waits for a wake-up, for one of the interests or for `timeout_ns`, whichever is first; then retracts.
     pub fn park(&self, interests: &mut Interests<'_>, timeout_ns: u64) {
-        if self.wait(interests, timeout_ns) {
-            self.0.drain();
+        if self.0.bell.wait(interests, timeout_ns) {
+            self.0.bell.silence();
         }
         self.0.parked.store(false, Ordering::Relaxed);
     }
 
     /// Waits without an announcement: only interests, the timeout and [`Waker::force`] end it.
     pub fn sleep(&self, interests: &mut Interests<'_>, timeout_ns: u64) {
-        if self.wait(interests, timeout_ns) {
-            self.0.drain();
+        if self.0.bell.wait(interests, timeout_ns) {
+            self.0.bell.silence();
         }
     }
 
     /// An empty set of interests to wait for.
     #[must_use]
     pub fn interests(&self) -> Interests<'_> {
-        let own = PollFd::from_borrowed_fd(self.0.fd.as_fd(), PollFlags::IN);
-        Interests { fds: std::array::from_fn(|_| own.clone()), len: 1, crowded: false }
-    }
-
-    /// Polls; true where the eventfd is signalled. An interrupted poll is a wake-up for nothing.
-    fn wait(&self, interests: &mut Interests<'_>, timeout_ns: u64) -> bool {
-        let timeout_ns = if interests.crowded { timeout_ns.min(CROWDED_WAIT_NS) } else { timeout_ns };
-        let timeout = Timespec {
-            tv_sec: i64::try_from(timeout_ns / 1_000_000_000).unwrap_or(i64::MAX),
-            tv_nsec: (timeout_ns % 1_000_000_000) as _,
-        };
-        let fds = &mut interests.fds[..interests.len];
-        poll(fds, Some(&timeout)).is_ok() && !fds[0].revents().is_empty()
-    }
-}
-
-/// The file descriptors a parked thread waits for besides its rings.
-///
-/// Readiness is level-triggered: an agent that would not act on it now must not ask for it, or its thread will spin.
-#[derive(Debug)]
-pub struct Interests<'a> {
-    fds: [PollFd<'a>; MAX_FDS],
-    len: usize,
-    crowded: bool,
-}
-
-impl<'a> Interests<'a> {
-    /// Waits for bytes to read (or the end of the stream).
-    pub fn readable(&mut self, fd: BorrowedFd<'a>) {
-        self.push(fd, PollFlags::IN);
-    }
-
-    /// Waits for room to write.
-    pub fn writable(&mut self, fd: BorrowedFd<'a>) {
-        self.push(fd, PollFlags::OUT);
-    }
-
-    /// Waits for either.
-    pub fn readable_or_writable(&mut self, fd: BorrowedFd<'a>) {
-        self.push(fd, PollFlags::IN | PollFlags::OUT);
-    }
-
-    fn push(&mut self, fd: BorrowedFd<'a>, flags: PollFlags) {
-        match self.fds.get_mut(self.len) {
-            Some(slot) => {
-                *slot = PollFd::from_borrowed_fd(fd, flags);
-                self.len += 1;
-            }
-            None => self.crowded = true,
-        }
+        self.0.bell.interests()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::runtime::doorbell::MAX_FDS;
+    use rustix::fd::AsFd;
     use std::time::{Duration, Instant};
 
     const FOREVER_NS: u64 = 30_000_000_000;
@@ -206,7 +140,7 @@ mod tests {
         parker.waker().wake();
         parker.retract();
         let mut interests = parker.interests();
-        assert!(!parker.wait(&mut interests, 0));
+        assert!(!parker.0.bell.wait(&mut interests, 0));
     }
 
     #[test]
