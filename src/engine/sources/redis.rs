@@ -5,23 +5,26 @@
 //! What must wait is not kept but read again. Never blocks; allocates for refused entries, for replies larger than any
 //! before, and when something has gone wrong.
 
+mod notices;
+mod trouble;
+
+pub use trouble::RedisSourceError;
+
 use super::{
     Polled,
     take::{Taking, refuse_skipped, take_entry},
 };
 use crate::{
     engine::{Committing, Dial, Intake},
-    feed::streams::{Exception, FeedClock, Lanes, Next, Stream, StreamStart},
+    feed::streams::{CutReply, Exception, FeedClock, Lanes, Next, Stream, StreamStart},
     model::Timeframe,
-    redis_io::{
-        Command, Link, ProtocolError, ServerErrorKind, StreamId, StreamInfo, XreadCursor, XreadItem, encode_xread,
-        words,
-    },
+    redis_io::{Command, Link, ServerErrorKind, StreamId, StreamInfo, XreadCursor, encode_xread},
     runtime::{AgentError, Interests, Now},
     telemetry::StreamCounters,
 };
 use crossbeam_utils::CachePadded;
-use std::{io, os::fd::AsFd, sync::Arc};
+use std::{os::fd::AsFd, sync::Arc};
+use trouble::{Trouble, time_us};
 
 /// Time between two looks at how far the streams are behind, ns.
 const LOOK_NS: u64 = 1_000_000_000;
@@ -60,44 +63,6 @@ pub struct RedisSourceOptions {
     pub dial: Dial<Link>,
 }
 
-/// Why a source of streams cannot go on.
-#[derive(Debug, thiserror::Error)]
-pub enum RedisSourceError {
-    /// The server refused.
-    #[error("{address} refused to read the input streams: {text}{}", .kind.advice())]
-    Refused {
-        /// Where the server is.
-        address: String,
-        /// What its code says.
-        kind: ServerErrorKind,
-        /// Its words.
-        text: String,
-    },
-}
-
-/// What has gone wrong with a connection.
-#[derive(Debug)]
-enum Trouble {
-    /// It is lost, for this reason.
-    Lost(String),
-    /// A reply is larger than can be received.
-    TooLarge,
-    /// The server says no.
-    Refused(String),
-}
-
-impl From<io::Error> for Trouble {
-    fn from(error: io::Error) -> Self {
-        if error.kind() == io::ErrorKind::InvalidData { Self::TooLarge } else { Self::Lost(words(&error)) }
-    }
-}
-
-impl From<ProtocolError> for Trouble {
-    fn from(error: ProtocolError) -> Self {
-        if matches!(error, ProtocolError::TooLong(_)) { Self::TooLarge } else { Self::Lost(error.to_string()) }
-    }
-}
-
 /// The answer that is waited for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Await {
@@ -123,6 +88,8 @@ pub struct RedisSource {
     link: Link,
     dial: Dial<Link>,
     streams: Vec<Stream>,
+    /// By stream.
+    counters: Vec<Arc<CachePadded<StreamCounters>>>,
     lanes: Lanes,
     clock: FeedClock,
     /// The server's time as of the last request, Unix µs.
@@ -152,12 +119,14 @@ impl RedisSource {
     #[must_use]
     pub fn new(link: Link, options: RedisSourceOptions) -> Self {
         let lanes = Lanes::new(options.starts.iter().map(|start| start.published).collect(), &options.journal);
+        let counters = options.streams.iter().map(|_| StreamCounters::shared()).collect();
         let streams = options.streams.into_iter().zip(options.starts);
         Self {
             link,
             dial: options.dial,
             lanes,
             streams: streams.map(|((name, timeframe), start)| Stream::new(name, timeframe, start)).collect(),
+            counters,
             clock: FeedClock::default(),
             server_us: 0,
             count: options.count,
@@ -202,7 +171,8 @@ impl RedisSource {
 
     /// The counters of the streams, with their names.
     pub fn counters(&self) -> impl Iterator<Item = (String, Arc<CachePadded<StreamCounters>>)> {
-        self.streams.iter().map(|stream| (stream.name.clone(), Arc::clone(&stream.counters)))
+        let names = self.streams.iter().map(|stream| stream.name.clone());
+        names.zip(self.counters.iter().map(Arc::clone))
     }
 
     /// The time that closes quiet bars, Unix ms.
@@ -305,64 +275,73 @@ impl RedisSource {
             }
             return Ok(bytes > 0);
         };
-        let reply = &self.link.received()[..len];
         let next = match next {
-            Await::Time => {
-                let us = time_us(reply)?;
-                self.server_us = us;
-                let stepped = self.clock.observe(i64::try_from(us).unwrap_or(i64::MAX), now.ns);
-                if let Some(by_us) = stepped {
-                    tell_step(&self.dial, by_us);
-                }
-                if self.looking { Await::Info(0) } else { Await::Read }
-            }
-            Await::Info(index) => {
-                let info = StreamInfo::parse(reply)?;
-                if let Some(text) = reply.strip_prefix(b"-").filter(|text| !text.starts_with(b"ERR no such key")) {
-                    return Err(Trouble::Refused(String::from_utf8_lossy(text.trim_ascii_end()).into_owned()));
-                }
-                let stream = &mut self.streams[index];
-                let loss = info.and_then(|info| stream.look(index as u8, &info, self.server_us / 1_000));
-                if loss.is_some() {
-                    let cells = intake.incomplete(stream.timeframe);
-                    self.dial.incidents().note(format!(
-                        "warning: {} no longer holds all that its bars were made of: signals of {cells} cells say history=incomplete until it no longer matters",
-                        stream.name
-                    ));
-                }
-                if let Some(gap) = loss.and_then(|loss| loss.gap) {
-                    let entries = gap.entries.map_or("an unknown number of".to_owned(), |n| n.to_string());
-                    let (name, after, before) = (&stream.name, gap.after, gap.before);
-                    self.dial.incidents().note(format!(
-                        "lost: {entries} entries of {name} between {after} and {before} were trimmed before they were read"
-                    ));
-                    intake.gap(&gap);
-                }
-                if index + 1 < self.streams.len() { Await::Info(index + 1) } else { Await::Read }
-            }
+            Await::Time => self.on_time(len, now)?,
+            Await::Info(index) => self.on_info(index, len, intake)?,
             Await::Read => {
-                let streams = &self.streams;
-                let find = |name: &[u8]| streams.iter().position(|stream| stream.name.as_bytes() == name);
-                let skipped = |index: usize| streams.get(index).and_then(|stream| stream.skip);
-                let seen = self.held.map_or_else(StreamId::default, |(newest, _)| newest);
-                let time = (self.server_us / 1_000, seen);
-                let entries = match self.lanes.begin(reply, self.count, time, find, skipped)? {
-                    Ok(entries) => entries,
-                    Err(text) => return Err(Trouble::Refused(String::from_utf8_lossy(text).into_owned())),
-                };
-                self.adapt(len, entries);
-                self.dial.succeeded();
-                if len >= AHEAD_BYTES {
-                    self.ask_ahead(now)?;
-                }
-                self.way_until_ns = now.ns + WAY_NS;
-                self.state = State::Reply { len, arrival_ns: now.ns };
+                self.on_read(len, now)?;
                 return Ok(true);
             }
         };
         self.link.consume(len);
         self.state = State::Asked { at_ns, next };
         Ok(true)
+    }
+
+    /// Takes the answer to `TIME`; says which is next.
+    #[inline]
+    fn on_time(&mut self, len: usize, now: Now) -> Result<Await, Trouble> {
+        let us = time_us(&self.link.received()[..len])?;
+        self.server_us = us;
+        if let Some(by_us) = self.clock.observe(i64::try_from(us).unwrap_or(i64::MAX), now.ns) {
+            notices::stepped(&self.dial, by_us);
+        }
+        Ok(if self.looking { Await::Info(0) } else { Await::Read })
+    }
+
+    /// Takes the answer to `XINFO STREAM` of one stream; says which is next.
+    fn on_info(&mut self, index: usize, len: usize, intake: &mut Intake) -> Result<Await, Trouble> {
+        let reply = &self.link.received()[..len];
+        let info = StreamInfo::parse(reply)?;
+        if let Some(text) = reply.strip_prefix(b"-").filter(|text| !text.starts_with(b"ERR no such key")) {
+            return Err(Trouble::Refused(String::from_utf8_lossy(text.trim_ascii_end()).into_owned()));
+        }
+        let (stream, counters) = (&mut self.streams[index], &self.counters[index]);
+        let loss = info.and_then(|info| stream.look(index as u8, &info, self.server_us / 1_000));
+        counters.lag_entries.set(stream.lag_entries);
+        counters.lag_ms.set(stream.lag_ms);
+        counters.trimmed.set(stream.trimmed);
+        if let Some(loss) = loss {
+            notices::incomplete(&self.dial, &stream.name, intake.incomplete(stream.timeframe));
+            if let Some(gap) = loss.gap {
+                notices::lost(&self.dial, &stream.name, &gap);
+                intake.gap(&gap);
+            }
+        }
+        Ok(if index + 1 < self.streams.len() { Await::Info(index + 1) } else { Await::Read })
+    }
+
+    /// Begins the answer to `XREAD`.
+    #[inline]
+    fn on_read(&mut self, len: usize, now: Now) -> Result<(), Trouble> {
+        let streams = &self.streams;
+        let find = |name: &[u8]| streams.iter().position(|stream| stream.name.as_bytes() == name);
+        let skipped = |index: usize| streams.get(index).and_then(|stream| stream.skip);
+        let seen = self.held.map_or_else(StreamId::default, |(newest, _)| newest);
+        let time = (self.server_us / 1_000, seen);
+        let reply = &self.link.received()[..len];
+        let entries = match self.lanes.begin(reply, self.count, time, find, skipped)? {
+            Ok(entries) => entries,
+            Err(text) => return Err(Trouble::Refused(String::from_utf8_lossy(text).into_owned())),
+        };
+        self.adapt(len, entries);
+        self.dial.succeeded();
+        if len >= AHEAD_BYTES {
+            self.ask_ahead(now)?;
+        }
+        self.way_until_ns = now.ns + WAY_NS;
+        self.state = State::Reply { len, arrival_ns: now.ns };
+        Ok(())
     }
 
     /// Asks for fewer entries where they are large, and for more again where they are not.
@@ -386,6 +365,7 @@ impl RedisSource {
                 let (entry, journaled) = self.lanes.take(index, skipped.is_some(), reply)?;
                 let id = entry.as_ref().map(|entry| entry.id).or(skipped).unwrap_or_default();
                 let taken = Taking { number: stream.take(id), journaled };
+                self.counters[index].entries.bump();
                 let arrival_ns = self.held.filter(|(held, _)| id <= *held).map_or(arrival_ns, |(_, ns)| ns);
                 let fields = match entry {
                     Some(entry) => {
@@ -465,44 +445,17 @@ impl RedisSource {
             self.look_ns = now.ns + BLIND_NS;
             return format!("the answer to XINFO STREAM {} is too large", self.streams[index].name);
         }
-        let received = self.link.received();
-        let (mut cursor, mut stream, mut complete) = (XreadCursor::default(), None, 0u64);
-        let mut at = cursor;
-        while let Ok(Some(item)) = cursor.next(received) {
-            match item {
-                XreadItem::Stream(name) => stream = self.streams.iter().position(|s| s.name.as_bytes() == name),
-                XreadItem::Entry(_) => complete += 1,
-                XreadItem::Error(_) => break,
-            }
-            at = cursor;
-        }
-        let bytes = received.len() - at.pos();
-        let poisoned = stream
-            .zip(at.peek_id(received).ok())
-            .filter(|_| at.entries_left() > 0 && (bytes > self.entry_bytes_max || complete == 0 || self.count == 1));
-        if let Some((index, id)) = poisoned.filter(|(index, _)| self.is_first(received, *index)) {
-            self.streams[index].skip = Some(id);
-            return format!(
-                "entry {id} of {} is too large to be received and will be refused",
-                self.streams[index].name
-            );
+        let find = |name: &[u8]| self.streams.iter().position(|stream| stream.name.as_bytes() == name);
+        let CutReply { complete, entry, first, bytes } = CutReply::new(self.link.received(), find);
+        let alone = bytes > self.entry_bytes_max || complete == 0 || self.count == 1;
+        // What came before it in its stream would be passed over with it.
+        if let Some((index, id)) = entry.filter(|_| alone && first) {
+            let stream = &mut self.streams[index];
+            stream.skip = Some(id);
+            return format!("entry {id} of {} is too large to be received and will be refused", stream.name);
         }
         self.count = (self.count / 2).min(complete.max(1)).max(1);
         format!("{} entries at a time are too many to be received, {} from now on", self.count * 2, self.count)
-    }
-
-    /// Whether nothing of the stream is in the reply before what is cut off: it would be passed over.
-    fn is_first(&self, received: &[u8], index: usize) -> bool {
-        let mut cursor = XreadCursor::default();
-        let (mut current, mut before) = (None, 0);
-        while let Ok(Some(item)) = cursor.next(received) {
-            match item {
-                XreadItem::Stream(name) => current = self.streams.iter().position(|s| s.name.as_bytes() == name),
-                XreadItem::Entry(_) => before += u32::from(current == Some(index)),
-                XreadItem::Error(_) => break,
-            }
-        }
-        before == 0
     }
 
     /// Time by which the source wants to be polled, ns.
@@ -528,28 +481,3 @@ impl RedisSource {
 
 /// Length of the reply to a read that found nothing, bytes: nil.
 const EMPTY_REPLY: usize = 5;
-
-/// The server's time, Unix µs, out of a reply to `TIME`.
-fn time_us(reply: &[u8]) -> Result<u64, Trouble> {
-    // *2 $10 <seconds> $<n> <microseconds>
-    let mut parts = reply.split(|&byte| byte == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line));
-    if reply.first() == Some(&b'-') {
-        return Err(Trouble::Refused(
-            String::from_utf8_lossy(reply.trim_ascii_end()).trim_start_matches('-').to_owned(),
-        ));
-    }
-    let number = |text: Option<&[u8]>| text.and_then(|text| std::str::from_utf8(text).ok()?.parse::<u64>().ok());
-    let (seconds, us) = (number(parts.nth(2)), number(parts.nth(1)));
-    let (Some(seconds), Some(us)) = (seconds, us) else { return Err(ProtocolError::Shape.into()) };
-    Ok(seconds.saturating_mul(1_000_000).saturating_add(us))
-}
-
-#[cold]
-fn tell_step(dial: &Dial<Link>, by_us: i64) {
-    dial.incidents().note(if by_us == 0 {
-        "the server's clock agrees again with the time that closes bars".to_owned()
-    } else {
-        let seconds = by_us as f64 / 1e6;
-        format!("the server's clock has stepped by {seconds:.1} s; bars close by the time before, carried on")
-    });
-}

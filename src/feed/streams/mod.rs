@@ -1,10 +1,12 @@
 //! Several streams of a Redis server as one input: the order of their entries, what is missing of them, their time. Pure.
 
+mod cut;
 mod feed_clock;
 mod lanes;
 mod order;
 mod stream;
 
+pub(crate) use cut::CutReply;
 pub(crate) use feed_clock::FeedClock;
 pub(crate) use lanes::{Lanes, Next};
 pub use order::{Exception, Order, Place, Taken};

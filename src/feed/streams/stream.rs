@@ -3,10 +3,7 @@
 use crate::{
     model::Timeframe,
     redis_io::{StreamId, StreamInfo},
-    telemetry::StreamCounters,
 };
-use crossbeam_utils::CachePadded;
-use std::sync::Arc;
 
 /// Where a stream stands at the start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -57,7 +54,12 @@ pub(crate) struct Stream {
     looked: bool,
     /// The entry that the state at the start was made up to.
     restored: StreamId,
-    pub counters: Arc<CachePadded<StreamCounters>>,
+    /// Entries behind the last one taken, as of the last look; 0 where that is not known.
+    pub lag_entries: u64,
+    /// Time since the entry before the next one to be taken was added, ms, as of the last look; 0 where none waits.
+    pub lag_ms: u64,
+    /// Entries that were removed before they were read, since the start; a gap of unknown size counts as one.
+    pub trimmed: u64,
 }
 
 impl Stream {
@@ -72,7 +74,9 @@ impl Stream {
             index: start.start_number,
             looked: false,
             restored: start.start,
-            counters: StreamCounters::shared(),
+            lag_entries: 0,
+            lag_ms: 0,
+            trimmed: 0,
         }
     }
 
@@ -86,7 +90,6 @@ impl Stream {
     pub fn take(&mut self, id: StreamId) -> u64 {
         self.last = id;
         self.skip = None;
-        self.counters.entries.bump();
         self.index = self.index.map(|index| index + 1);
         self.number()
     }
@@ -99,7 +102,7 @@ impl Stream {
     /// Takes in how much of the stream is left at the server's time, Unix ms: what is missing behind the last entry.
     pub fn look(&mut self, input: u8, info: &StreamInfo, server_ms: u64) -> Option<Loss> {
         let Some(added) = info.added else {
-            self.counters.lag_ms.set(self.lag_ms(info, server_ms));
+            self.lag_ms = self.age_ms(info, server_ms);
             return None;
         };
         let removed = added.saturating_sub(info.length);
@@ -118,10 +121,10 @@ impl Stream {
             self.index = Some(removed);
         }
         self.looked = true;
-        self.counters.lag_entries.set(self.index.map_or(0, |index| added.saturating_sub(index)));
-        self.counters.lag_ms.set(self.lag_ms(info, server_ms));
+        self.lag_entries = self.index.map_or(0, |index| added.saturating_sub(index));
+        self.lag_ms = self.age_ms(info, server_ms);
         if let Some(gap) = gap {
-            self.counters.trimmed.add(gap.entries.unwrap_or(1));
+            self.trimmed += gap.entries.unwrap_or(1);
         }
         (hole || gap.is_some()).then_some(Loss { gap })
     }
@@ -163,7 +166,7 @@ impl Stream {
         if info.first > self.last { lost(removed.saturating_sub(index), info.first) } else { None }
     }
 
-    fn lag_ms(&self, info: &StreamInfo, server_ms: u64) -> u64 {
+    fn age_ms(&self, info: &StreamInfo, server_ms: u64) -> u64 {
         if self.last >= info.last { 0 } else { server_ms.saturating_sub(self.last.ms.max(1)) }
     }
 }
@@ -213,7 +216,7 @@ mod tests {
         for number in [None, Some(70)] {
             let mut stream = restored(70, number, 80);
             assert_eq!(stream.look(0, &trimmed, 99), None, "{number:?}");
-            assert_eq!(stream.counters.lag_entries.get(), if number.is_some() { 29 } else { 0 });
+            assert_eq!(stream.lag_entries, if number.is_some() { 29 } else { 0 });
         }
         let incomplete = Some(Loss { gap: None });
         for number in [None, Some(40)] {
@@ -238,7 +241,7 @@ mod tests {
             stream.take(id(ms));
         });
         assert_eq!(stream.look(0, &info(11, 200, 190, 200), 200), None, "trimmed as far as it was read");
-        assert_eq!(stream.counters.lag_entries.get(), 190);
+        assert_eq!(stream.lag_entries, 190);
         let gap = gap_of(stream.look(0, &info(31, 200, 170, 200), 200));
         assert_eq!((gap.after, gap.before, gap.entries), (id(10), id(31), Some(20)));
         assert_eq!(stream.look(0, &info(31, 200, 170, 200), 200), None);
@@ -246,7 +249,7 @@ mod tests {
             stream.take(id(ms));
         });
         assert_eq!(stream.look(0, &info(31, 200, 170, 200), 200), None);
-        assert_eq!((stream.counters.lag_entries.get(), stream.counters.trimmed.get()), (0, 20));
+        assert_eq!((stream.lag_entries, stream.trimmed), (0, 20));
         // Trimmed between two looks and read on: found when all is read.
         stream.take(id(260));
         assert_eq!(gap_of(stream.look(0, &info(260, 260, 1, 260), 260)).entries, Some(59));
