@@ -22,7 +22,7 @@ use tape::Walk;
 use wagehood_engine::{
     aggregate::Routes,
     config::Plan,
-    engine::{AggregatorAgent, Memory, RowsWanted, WorkerAgent, WorkerWiring},
+    engine::{AggregatorAgent, AggregatorWiring, Memory, RowsWanted, WorkerAgent, WorkerWiring},
     model::{Bar, BarMessage, Control, Directory, Head, SourceId, SymbolId, WorkerMessage},
     runtime::{Agent, Clock, Inlet, Parker, Work, ring},
     telemetry::{AggregatorCounters, Latency, Stage, WorkerCounters, recorder},
@@ -104,17 +104,17 @@ fn run(plan: &Arc<Plan>, minutes: &[Vec<Bar>], workers: usize, warm_up: usize, s
     // The collectors stay: nobody asks them.
     let (read, _aggregate) = recorder(&[Latency::Stage(Stage::Aggregate)]).unwrap();
     let counters = AggregatorCounters::shared();
-    let aggregator = AggregatorAgent::new(
-        Arc::clone(plan),
-        routes.clone(),
-        bars_in,
-        closed_out,
+    let aggregator = AggregatorAgent::new(AggregatorWiring {
+        plan: Arc::clone(plan),
+        routes: routes.clone(),
+        inlet: bars_in,
+        outlets: closed_out,
         counters,
-        read,
-        clock.clone(),
-        BATCH,
-        Arc::clone(&memory),
-    );
+        recorder: read,
+        clock: clock.clone(),
+        batch: BATCH,
+        memory: Arc::clone(&memory),
+    });
     let mut collectors = Vec::new();
     let agents: Vec<WorkerAgent> = closed_in
         .into_iter()
@@ -124,9 +124,20 @@ fn run(plan: &Arc<Plan>, minutes: &[Vec<Bar>], workers: usize, warm_up: usize, s
             let (recorder, collector) = recorder(&[Latency::Stage(Stage::Evaluate)]).unwrap();
             collectors.push(collector);
             let (counters, clock) = (WorkerCounters::shared(), clock.clone());
-            let wiring = WorkerWiring { inlet, outlet, counters, recorder, clock, memory: Arc::clone(&memory) };
-            let (plan, directory) = (Arc::clone(plan), Arc::clone(&directory));
-            WorkerAgent::new(index, plan, routes.clone(), RowsWanted::default(), directory, wiring, BATCH)
+            WorkerAgent::new(WorkerWiring {
+                index,
+                plan: Arc::clone(plan),
+                routes: routes.clone(),
+                wanted: RowsWanted::default(),
+                directory: Arc::clone(&directory),
+                inlet,
+                outlet,
+                counters,
+                recorder,
+                clock,
+                batch: BATCH,
+                memory: Arc::clone(&memory),
+            })
         })
         .collect();
     thread::scope(|scope| {

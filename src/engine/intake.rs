@@ -37,6 +37,8 @@ pub struct Origin {
 /// What an intake is wired to.
 #[derive(Debug)]
 pub struct IntakeWiring {
+    /// What is calculated.
+    pub plan: Arc<Plan>,
     /// To the aggregator.
     pub bars: Outlet<crate::model::BarMessage>,
     /// To the publisher, where somebody there wants to know.
@@ -75,7 +77,8 @@ pub struct Intake {
 impl Intake {
     /// The way in for the plan's symbols, which get their names in the directory.
     #[must_use]
-    pub fn new(plan: Arc<Plan>, wiring: IntakeWiring) -> Self {
+    pub fn new(wiring: IntakeWiring) -> Self {
+        let plan = wiring.plan;
         let mut symbols = FxHashMap::default();
         symbols.reserve(plan.assets.len());
         for (index, asset) in plan.assets.iter().enumerate() {

@@ -2,6 +2,7 @@
 
 mod agents;
 mod any_agent;
+mod assembly;
 mod backoff;
 mod bar_outlet;
 mod blocked;
@@ -16,10 +17,12 @@ mod running;
 mod setup;
 mod snapshots;
 mod sources;
+mod topology;
+mod wiring;
 
 pub use agents::{
-    AggregatorAgent, Barriers, BatchRules, PublisherAgent, PublisherWiring, ReaderAgent, RowsWanted, WorkerAgent,
-    WorkerWiring,
+    AggregatorAgent, AggregatorWiring, Barriers, BatchRules, PublisherAgent, PublisherWiring, ReaderAgent,
+    ReaderWiring, RowsWanted, WorkerAgent, WorkerWiring,
 };
 pub use backoff::Backoff;
 pub use bar_outlet::BarOutlet;
@@ -35,6 +38,7 @@ pub use output::{
 };
 pub use refusals::{RefusalLog, Sample};
 pub use running::{Engine, StartError};
-pub use setup::{Outputs, Setup, Topology};
+pub use setup::{Outputs, Setup};
 pub use snapshots::{Progress, Saver, SaverEnd, SnapshotOptions, SnapshotWriter, check_snapshot, saver};
 pub use sources::{FilesSource, MarketSource, Pace, Polled, RedisSource, RedisSourceError, RedisSourceOptions, Source};
+pub use topology::{Payload, RingSpec, Role, Topology};

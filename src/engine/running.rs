@@ -1,29 +1,27 @@
 //! A running engine: started from its setup, watched, halted, reported on.
 
 use super::{
-    AggregatorAgent, BatchRules, Committing, FileOutput, Incidents, Intake, IntakeWiring, LetterBytes, Note, Output,
-    Progress, PublisherAgent, PublisherWiring, ReaderAgent, RedisOutput, RefusalLog, Setup, SnapshotOptions,
-    SnapshotWriter, Source, Topology, WorkerAgent, WorkerWiring, agents::Barriers, any_agent::AnyAgent, memory::Memory,
+    Committing, Incidents, LetterBytes, Progress, RefusalLog, RingSpec, Role, Setup, SnapshotOptions, SnapshotWriter,
+    Topology,
+    agents::Barriers,
+    any_agent::AnyAgent,
+    assembly::Assembly,
+    memory::Memory,
     saver,
+    wiring::{Rings, Seats},
 };
 use crate::{
-    aggregate::Routes,
     config::Plan,
-    model::{BarMessage, Directory, MAX_TIMEFRAMES, TradingStyle, WorkerMessage},
-    publish::{FileError, Latest},
-    runtime::{AgentFailure, Clock, Composite, Halt, Inlet, Outlet, Placement, Seat, ThreadHandle, Waker, ring},
+    model::{Directory, MAX_TIMEFRAMES},
+    publish::FileError,
+    runtime::{AgentFailure, Clock, Halt, Placement, ThreadHandle},
     state::StateError,
     telemetry::{
-        AggregatorCounters, Collector, EngineCounters, EngineSnapshot, HistogramSet, Latency, LatencyRow, ProcessUsage,
-        PublisherCounters, ReaderCounters, Recorder, Report, Stage, StateCounters, WorkerCounters, recorder,
+        Collector, EngineCounters, EngineSnapshot, HistogramSet, Latency, LatencyRow, ProcessUsage, Report,
+        StateCounters,
     },
 };
 use std::{io, sync::Arc, thread::JoinHandle, time::Duration};
-
-/// Messages one entry can cause in the reader: a frame of bars, and heads.
-const ENTRY_MESSAGES: usize = 2 * crate::feed::MAX_FRAME_RECORDS + 8;
-/// Symbols that a replay without a watchlist makes room for in the spills before it starts.
-const EXPECTED_SYMBOLS: usize = 1_024;
 
 /// Time between two looks for a failure.
 const FAILURE_LOOK: Duration = Duration::from_millis(50);
@@ -43,6 +41,12 @@ pub enum StartError {
     /// The histograms could not be made.
     #[error("cannot make the histograms")]
     Histogram(#[from] hdrhistogram::CreationError),
+    /// The table of rings names an agent that it leaves without what it needs.
+    #[error("the {role} has no ring or no work of its own: mend the table in engine/topology.rs")]
+    NoRing {
+        /// The agent.
+        role: Role,
+    },
 }
 
 /// An engine at work.
@@ -68,136 +72,52 @@ pub struct Engine {
     started_ns: u64,
 }
 
-/// The threads' seats: one for all agents, or one each.
-struct Seats {
-    seats: Vec<Seat>,
-    shared: bool,
-}
-
-impl Seats {
-    fn new(topology: &Topology, clock: &Clock, halt: &Halt) -> io::Result<Self> {
-        let cores = topology.cores.as_ref();
-        let seat = |name: &str, core| Seat::new(name, core, topology.idle, clock, halt);
-        if topology.shared {
-            let core = cores.and_then(|c| c.reader);
-            return Ok(Self { seats: vec![seat("pipeline", core)?], shared: true });
-        }
-        let mut seats =
-            vec![seat("reader", cores.and_then(|c| c.reader))?, seat("aggregator", cores.and_then(|c| c.aggregator))?];
-        for worker in 0..topology.workers {
-            let core = cores.and_then(|c| c.workers.get(worker).copied());
-            seats.push(seat(&format!("worker {worker}"), core)?);
-        }
-        seats.push(seat("publisher", cores.and_then(|c| c.publisher))?);
-        Ok(Self { seats, shared: false })
-    }
-
-    fn waker(&self, agent: usize) -> Waker {
-        self.seats[if self.shared { 0 } else { agent }].waker()
-    }
-}
-
-/// The rings of a pipeline, by their ends.
-struct Rings {
-    base_out: Outlet<BarMessage>,
-    base_in: Inlet<BarMessage>,
-    closed_out: Vec<Outlet<BarMessage>>,
-    closed_in: Vec<Inlet<BarMessage>>,
-    signals_out: Vec<Outlet<WorkerMessage>>,
-    signals_in: Vec<Inlet<WorkerMessage>>,
-    notes_out: Option<Outlet<Note>>,
-    letters: LetterBytes,
-    notes_in: Option<Inlet<Note>>,
-    bytes: usize,
-}
-
-impl Rings {
-    fn new(setup: &Setup, seats: &Seats, counters: &mut EngineCounters) -> Self {
-        let Topology { ring_size, workers, .. } = setup.topology;
-        let (reader, aggregator, publisher) = (0, 1, 2 + workers);
-        let symbols = if setup.plan.open_watchlist { EXPECTED_SYMBOLS } else { setup.plan.assets.len() };
-        let cells = symbols * setup.plan.timeframes.len();
-        let (base_out, base_in) = ring(ring_size, ENTRY_MESSAGES, seats.waker(reader), seats.waker(aggregator));
-        counters.rings.push(("reader→aggregator".to_owned(), base_in.counters()));
-        let mut rings = Self {
-            base_out,
-            base_in,
-            closed_out: Vec::new(),
-            closed_in: Vec::new(),
-            signals_out: Vec::new(),
-            signals_in: Vec::new(),
-            notes_out: None,
-            letters: LetterBytes::default(),
-            notes_in: None,
-            bytes: (ring_size + ENTRY_MESSAGES) * size_of::<BarMessage>(),
-        };
-        for worker in 0..workers {
-            let seat = 2 + worker;
-            let (outlet, inlet) = ring(ring_size, 2 * cells + 16, seats.waker(aggregator), seats.waker(seat));
-            counters.rings.push((format!("aggregator→worker {worker}"), inlet.counters()));
-            rings.closed_out.push(outlet);
-            rings.closed_in.push(inlet);
-            let (outlet, inlet) = ring(ring_size, 16, seats.waker(seat), seats.waker(publisher));
-            counters.rings.push((format!("worker {worker}→publisher"), inlet.counters()));
-            rings.signals_out.push(outlet);
-            rings.signals_in.push(inlet);
-            rings.bytes += (ring_size + 2 * cells + 16) * size_of::<BarMessage>();
-            rings.bytes += (ring_size + 16) * size_of::<WorkerMessage>();
-        }
-        if setup.marks {
-            let (outlet, inlet) = ring(ring_size, ENTRY_MESSAGES, seats.waker(reader), seats.waker(publisher));
-            counters.rings.push(("reader→publisher".to_owned(), inlet.counters()));
-            rings.notes_out = Some(outlet);
-            rings.notes_in = Some(inlet);
-            rings.bytes += (ring_size + ENTRY_MESSAGES) * size_of::<Note>();
-        }
-        rings
-    }
-}
-
-/// Recorders for the agents, whose collectors stay with the engine.
-struct Recorders(Vec<Collector>);
-
-impl Recorders {
-    fn make(&mut self, latencies: &[Latency]) -> Result<Recorder, StartError> {
-        let (recorder, collector) = recorder(latencies)?;
-        self.0.push(collector);
-        Ok(recorder)
-    }
-}
-
 impl Engine {
     /// Starts the threads.
     ///
     /// # Errors
     /// A file that cannot be created, a thread that cannot be started.
-    pub fn start(mut setup: Setup, clock: Clock) -> Result<Self, StartError> {
+    pub fn start(setup: Setup, clock: Clock) -> Result<Self, StartError> {
+        let Setup { plan, topology, directory, sources, source, outputs, rows, marks, restore, snapshots, incidents } =
+            setup;
         let (halt, drain, done) = (Halt::new(), Halt::new(), Halt::new());
-        let seats = Seats::new(&setup.topology, &clock, &halt)?;
-        for agent in 0..seats.seats.len() {
-            drain.register(seats.waker(agent));
-        }
+        let table = topology.rings(&plan, marks);
+        let roles = Topology::agents(&table);
+        let seats = Seats::new(&topology, roles.clone(), &clock, &halt)?;
+        seats.wakers().for_each(|waker| drain.register(waker));
         let mut counters = EngineCounters::default();
-        let rings = Rings::new(&setup, &seats, &mut counters);
-        let mut recorders = Recorders(Vec::new());
-        let memory = Arc::new(Memory::new(rings.bytes, setup.topology.workers));
-        let refusals = Arc::new(RefusalLog::default());
-        let (plan, directory) = (Arc::clone(&setup.plan), Arc::clone(&setup.directory));
-        let incidents = Arc::clone(&setup.incidents);
-        let shared = Shared { clock: &clock, drain: &drain, done: &done, memory: &memory, refusals: &refusals };
-        let (snapshots, restore) = (setup.snapshots.take(), setup.restore.take());
-        let mut agents = assemble(setup, rings, &mut counters, &mut recorders, &shared)?;
-        if let Some(snapshot) = &restore {
-            agents.iter_mut().try_for_each(|agent| agent.restore(snapshot))?;
+        let rings = Rings::new(&table, &seats, &mut counters);
+        let ring_bytes = table.iter().map(RingSpec::bytes).sum();
+        let mut assembly = Assembly {
+            memory: Arc::new(Memory::new(ring_bytes, topology.workers)),
+            plan,
+            topology,
+            directory,
+            sources,
+            source: Some(source),
+            outputs: Some(outputs),
+            rows,
+            rings,
+            clock,
+            drain,
+            done,
+            refusals: Arc::default(),
+            letters: LetterBytes::default(),
+            committing: Committing::default(),
+            counters,
+            collectors: Vec::new(),
+        };
+        let mut agents = roles.into_iter().map(|role| assembly.agent(role)).collect::<Result<Vec<_>, _>>()?;
+        if let Some(snapshot) = restore {
+            agents.iter_mut().try_for_each(|agent| agent.restore(&snapshot))?;
         }
-        drop(restore);
+        let Assembly { plan, directory, refusals, memory, clock, drain, done, mut counters, collectors, .. } = assembly;
         let writer = match snapshots {
             Some(options) => Some(keep_snapshots(options, &mut agents, &mut counters, &incidents)?),
             None => None,
         };
-        let threads = spawn(agents, seats, &clock, &mut counters)?;
+        let threads = seats.spawn(agents, &clock, &mut counters)?;
         let started_ns = clock.ns();
-        let collectors = recorders.0;
         Ok(Self {
             plan,
             directory,
@@ -352,131 +272,6 @@ impl Engine {
     }
 }
 
-/// What all agents are given.
-struct Shared<'a> {
-    clock: &'a Clock,
-    drain: &'a Halt,
-    done: &'a Halt,
-    memory: &'a Arc<Memory>,
-    refusals: &'a Arc<RefusalLog>,
-}
-
-/// Makes the agents, in the order of the pipeline.
-fn assemble(
-    setup: Setup,
-    rings: Rings,
-    counters: &mut EngineCounters,
-    recorders: &mut Recorders,
-    shared: &Shared<'_>,
-) -> Result<Vec<AnyAgent>, StartError> {
-    let Setup { plan, topology, directory, sources, mut source, outputs, rows, .. } = setup;
-    let batch = topology.batch_records;
-    let routes = Routes::new(topology.workers);
-    let mut agents = Vec::new();
-
-    let reader_counters = ReaderCounters::shared();
-    counters.readers.push(Arc::clone(&reader_counters));
-    let wiring = IntakeWiring {
-        bars: rings.base_out,
-        notes: rings.notes_out,
-        letters: rings.letters.clone(),
-        directory: Arc::clone(&directory),
-        counters: reader_counters,
-        refusals: Arc::clone(shared.refusals),
-    };
-    let intake = Intake::new(Arc::clone(&plan), wiring);
-    let committing = Committing::default();
-    if let Source::Redis(source) = &mut source {
-        if topology.shared {
-            source.give_way_to(committing.clone());
-        }
-        counters.streams.extend(source.counters());
-        counters.links.push((source.dial().who().to_owned(), source.dial().counters()));
-    }
-    shared.memory.intake.set(intake.bytes() as u64);
-    let read = recorders.make(&[Latency::Stage(Stage::Read)])?;
-    let reader = ReaderAgent::new(
-        source,
-        intake,
-        shared.drain.clone(),
-        read,
-        shared.clock.clone(),
-        topology.clock_events,
-        batch,
-    );
-    agents.push(AnyAgent::Reader(reader));
-
-    let aggregator_counters = AggregatorCounters::shared();
-    counters.aggregators.push(Arc::clone(&aggregator_counters));
-    let aggregate = recorders.make(&[Latency::Stage(Stage::Aggregate)])?;
-    agents.push(AnyAgent::Aggregator(AggregatorAgent::new(
-        Arc::clone(&plan),
-        routes.clone(),
-        rings.base_in,
-        rings.closed_out,
-        aggregator_counters,
-        aggregate,
-        shared.clock.clone(),
-        batch,
-        Arc::clone(shared.memory),
-    )));
-
-    for (index, (inlet, outlet)) in rings.closed_in.into_iter().zip(rings.signals_out).enumerate() {
-        let worker_counters = WorkerCounters::shared();
-        counters.workers.push(Arc::clone(&worker_counters));
-        let wiring = WorkerWiring {
-            inlet,
-            outlet,
-            counters: worker_counters,
-            recorder: recorders.make(&[Latency::Stage(Stage::Evaluate)])?,
-            clock: shared.clock.clone(),
-            memory: Arc::clone(shared.memory),
-        };
-        let (plan, directory) = (Arc::clone(&plan), Arc::clone(&directory));
-        agents.push(AnyAgent::Worker(WorkerAgent::new(
-            index,
-            plan,
-            routes.clone(),
-            rows.clone(),
-            directory,
-            wiring,
-            batch,
-        )));
-    }
-
-    let publisher_counters = PublisherCounters::shared();
-    counters.publishers.push(Arc::clone(&publisher_counters));
-    let redis = outputs.redis.map(|link| {
-        let latest = Latest::new(&plan.timeframes, plan.active_bars);
-        if let Some(recovery) = &link.recovery {
-            counters.links.push((recovery.dial.who().to_owned(), recovery.dial.counters()));
-        }
-        RedisOutput::new(link, latest, shared.clock.clone(), Arc::clone(&publisher_counters))
-    });
-    let files = FileOutput::create(outputs.files)?;
-    let output = Output::new(directory, sources, files, redis, plan.alert_confidence);
-    let mut latencies = vec![Latency::Stage(Stage::Correlate), Latency::Stage(Stage::Publish)];
-    latencies.extend(TradingStyle::ALL.map(Latency::Style));
-    let wiring = PublisherWiring {
-        inlets: rings.signals_in,
-        notes: rings.notes_in,
-        letters: rings.letters,
-        counters: publisher_counters,
-        recorder: recorders.make(&latencies)?,
-        clock: shared.clock.clone(),
-        memory: Arc::clone(shared.memory),
-        committing,
-        done: shared.done.clone(),
-    };
-    let rules = BatchRules {
-        entries: topology.batch_entries,
-        interval_ns: topology.batch_interval_ns,
-        messages: batch.min(topology.ring_size),
-    };
-    agents.push(AnyAgent::Publisher(PublisherAgent::new(plan, output, wiring, rules)));
-    Ok(agents)
-}
-
 /// Gives every agent a way to save its state, and starts the thread that writes it.
 fn keep_snapshots(
     options: SnapshotOptions,
@@ -501,33 +296,6 @@ fn keep_snapshots(
     counters.state = Some(Arc::clone(&state));
     let writer = SnapshotWriter::new(ends, options, progress, Arc::clone(incidents), state);
     Ok(std::thread::Builder::new().name("snapshots".to_owned()).spawn(move || writer.run())?)
-}
-
-/// Puts the agents on their threads.
-fn spawn(
-    agents: Vec<AnyAgent>,
-    seats: Seats,
-    clock: &Clock,
-    counters: &mut EngineCounters,
-) -> Result<Vec<ThreadHandle>, StartError> {
-    let mut threads = Vec::new();
-    if seats.shared {
-        let mut pipeline = Composite::new("pipeline".to_owned(), clock.clone());
-        for agent in agents {
-            let name = agent.label();
-            counters.agents.push((name, pipeline.add(agent)));
-        }
-        if let Some(seat) = seats.seats.into_iter().next() {
-            counters.threads.push(("pipeline".to_owned(), seat.counters()));
-            threads.push(seat.spawn(pipeline)?);
-        }
-        return Ok(threads);
-    }
-    for (agent, seat) in agents.into_iter().zip(seats.seats) {
-        counters.agents.push((agent.label(), seat.counters()));
-        threads.push(seat.spawn(agent)?);
-    }
-    Ok(threads)
 }
 
 const _: () = assert!(MAX_TIMEFRAMES <= 32, "sets of timeframes are 32 bits");

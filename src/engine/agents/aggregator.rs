@@ -36,21 +36,34 @@ pub struct AggregatorAgent {
     saver: Option<Saver>,
 }
 
+/// What an aggregator is wired to.
+#[derive(Debug)]
+pub struct AggregatorWiring {
+    /// What is calculated.
+    pub plan: Arc<Plan>,
+    /// Which worker owns which cell.
+    pub routes: Routes,
+    /// From the reader.
+    pub inlet: Inlet<BarMessage>,
+    /// To the workers, in their order.
+    pub outlets: Vec<Outlet<BarMessage>>,
+    /// Its counters.
+    pub counters: Arc<CachePadded<AggregatorCounters>>,
+    /// Its histogram.
+    pub recorder: Recorder,
+    /// For the time at the end of a duty cycle.
+    pub clock: Clock,
+    /// Messages taken in a duty cycle.
+    pub batch: usize,
+    /// For what it holds.
+    pub memory: Arc<Memory>,
+}
+
 impl AggregatorAgent {
-    /// An aggregator between the reader's ring and one ring per worker; `batch` messages a duty cycle.
+    /// An aggregator between the reader's ring and one ring per worker.
     #[must_use]
-    #[allow(clippy::too_many_arguments)] // each is something else
-    pub fn new(
-        plan: Arc<Plan>,
-        routes: Routes,
-        inlet: Inlet<BarMessage>,
-        outlets: Vec<Outlet<BarMessage>>,
-        counters: Arc<CachePadded<AggregatorCounters>>,
-        recorder: Recorder,
-        clock: Clock,
-        batch: usize,
-        memory: Arc<Memory>,
-    ) -> Self {
+    pub fn new(wiring: AggregatorWiring) -> Self {
+        let AggregatorWiring { plan, routes, inlet, outlets, counters, recorder, clock, batch, memory } = wiring;
         let mut agent = Self {
             aggregator: TimeBarAggregator::new(&plan),
             owners: Vec::new(),

@@ -10,7 +10,7 @@ mod reader;
 mod window;
 mod worker;
 
-pub use aggregator::AggregatorAgent;
+pub use aggregator::{AggregatorAgent, AggregatorWiring};
 pub use publisher::{BatchRules, PublisherAgent, PublisherWiring};
-pub use reader::{Barriers, ReaderAgent};
+pub use reader::{Barriers, ReaderAgent, ReaderWiring};
 pub use worker::{RowsWanted, WorkerAgent, WorkerWiring};

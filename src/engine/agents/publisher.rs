@@ -31,6 +31,10 @@ pub struct BatchRules {
 /// What the publisher is wired to.
 #[derive(Debug)]
 pub struct PublisherWiring {
+    /// What is calculated.
+    pub plan: Arc<Plan>,
+    /// Where results go.
+    pub output: Output,
     /// From the workers, in their order.
     pub inlets: Vec<Inlet<WorkerMessage>>,
     /// From the reader, where the position of the input is kept.
@@ -49,6 +53,8 @@ pub struct PublisherWiring {
     pub committing: Committing,
     /// Raised when everything is written and closed.
     pub done: Halt,
+    /// When a batch is written.
+    pub rules: BatchRules,
 }
 
 /// Symbols that are saved in a duty cycle: some 10 µs.
@@ -143,7 +149,8 @@ impl Saving {
 impl PublisherAgent {
     /// A publisher behind these workers.
     #[must_use]
-    pub fn new(plan: Arc<Plan>, output: Output, wiring: PublisherWiring, rules: BatchRules) -> Self {
+    pub fn new(wiring: PublisherWiring) -> Self {
+        let PublisherWiring { plan, output, rules, .. } = wiring;
         let cells = plan.assets.len().max(16) * plan.timeframes.len();
         let group = plan.timeframes.len() * crate::model::Strategy::COUNT * 2;
         let signals_max = rules.entries.max(SIGNALS_MEANWHILE);

@@ -25,6 +25,25 @@ pub struct ReaderAgent {
     barriers: Option<Barriers>,
 }
 
+/// What a reader is wired to.
+#[derive(Debug)]
+pub struct ReaderWiring {
+    /// Where the entries come from.
+    pub source: Source,
+    /// The way into the pipeline.
+    pub intake: Intake,
+    /// Asks for the end of the reading.
+    pub drain: Halt,
+    /// Its histogram.
+    pub recorder: Recorder,
+    /// For the time at the end of a duty cycle.
+    pub clock: Clock,
+    /// Whether the wall clock may close bars, where the source is live.
+    pub clock_events: bool,
+    /// Entries taken in a duty cycle.
+    pub batch: usize,
+}
+
 /// When the reader begins snapshots.
 #[derive(Debug)]
 pub struct Barriers {
@@ -62,17 +81,10 @@ impl Barriers {
 }
 
 impl ReaderAgent {
-    /// A reader of this source; `batch` entries a duty cycle.
+    /// A reader wired to its source and its intake.
     #[must_use]
-    pub fn new(
-        source: Source,
-        intake: Intake,
-        drain: Halt,
-        recorder: Recorder,
-        clock: Clock,
-        clock_events: bool,
-        batch: usize,
-    ) -> Self {
+    pub fn new(wiring: ReaderWiring) -> Self {
+        let ReaderWiring { source, intake, drain, recorder, clock, clock_events, batch } = wiring;
         let clock_events = clock_events && source.is_live();
         let blocked = Blocked::default();
         Self { source, intake, drain, recorder, clock, clock_events, batch, ended: false, blocked, barriers: None }

@@ -6,8 +6,8 @@ use crate::{
     config::Plan,
     engine::{Memory, Saver},
     model::{
-        Bar, BarMessage, Candidate, Control, Head, IndicatorRow, Indicators, Signal, SourceId, Strategy, SymbolId,
-        TimeframeId, WorkerMessage,
+        Bar, BarMessage, Candidate, Control, Directory, Head, IndicatorRow, Indicators, Signal, SourceId, Strategy,
+        SymbolId, TimeframeId, WorkerMessage,
     },
     runtime::{Agent, AgentError, Clock, Inlet, Now, Outlet, Work},
     state::{Part, Snapshot, StateError, Sweep, put, take},
@@ -71,7 +71,7 @@ pub struct WorkerAgent {
     plan: Arc<Plan>,
     routes: Routes,
     wanted: RowsWanted,
-    directory: Arc<crate::model::Directory>,
+    directory: Arc<Directory>,
     layouts: Vec<CellLayout>,
     /// By symbol and timeframe: the cell, or [`FOREIGN`].
     index_of: Vec<u32>,
@@ -98,6 +98,16 @@ pub struct WorkerAgent {
 /// What a worker is wired to.
 #[derive(Debug)]
 pub struct WorkerWiring {
+    /// Its number among the workers of the routes.
+    pub index: usize,
+    /// What is calculated.
+    pub plan: Arc<Plan>,
+    /// Which worker owns which cell.
+    pub routes: Routes,
+    /// Which closed bars the publisher wants to see.
+    pub wanted: RowsWanted,
+    /// Names of symbols and timeframes.
+    pub directory: Arc<Directory>,
     /// From the aggregator.
     pub inlet: Inlet<BarMessage>,
     /// To the publisher.
@@ -108,22 +118,17 @@ pub struct WorkerWiring {
     pub recorder: Recorder,
     /// For the time at the end of a duty cycle.
     pub clock: Clock,
+    /// Messages taken in a duty cycle.
+    pub batch: usize,
     /// For what it holds.
     pub memory: Arc<Memory>,
 }
 
 impl WorkerAgent {
-    /// Worker `index` of the routes, with the cells of the plan's symbols; `batch` messages a duty cycle.
+    /// A worker with the cells of the plan's symbols that are its own.
     #[must_use]
-    pub fn new(
-        index: usize,
-        plan: Arc<Plan>,
-        routes: Routes,
-        wanted: RowsWanted,
-        directory: Arc<crate::model::Directory>,
-        wiring: WorkerWiring,
-        batch: usize,
-    ) -> Self {
+    pub fn new(wiring: WorkerWiring) -> Self {
+        let WorkerWiring { index, plan, routes, wanted, directory, .. } = wiring;
         let layouts = plan.params.iter().map(|p| CellLayout::new(p.clone(), wanted.indicators())).collect();
         let mut agent = Self {
             name: format!("worker {index}"),
@@ -139,7 +144,7 @@ impl WorkerAgent {
             recorder: wiring.recorder,
             clock: wiring.clock,
             head: Head { seq: 0, arrival_ns: 0, source: SourceId::default() },
-            batch,
+            batch: wiring.batch,
             ahead: 0,
             ended: false,
             memory: wiring.memory,
