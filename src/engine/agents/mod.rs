@@ -5,6 +5,7 @@
 //! middle of one.
 
 mod aggregator;
+mod finder;
 mod publisher;
 mod reader;
 mod window;

@@ -1,6 +1,9 @@
 //! A strategy worker's agent: closed bars in, signals out.
 
-use super::window::{Found, WINDOW, Window};
+use super::{
+    finder::Finder,
+    window::{Found, WINDOW, Window},
+};
 use crate::{
     aggregate::Routes,
     config::Plan,
@@ -410,38 +413,6 @@ fn save_cell(saver: &mut Saver, layouts: &[CellLayout], owner: &Owner, cell: Opt
         cell.write_state(&layouts[owner.timeframe.index()], out);
         Ok(())
     })
-}
-
-/// The cell of a message.
-struct Finder<'a> {
-    index_of: &'a [u32],
-    cells: &'a Cells,
-    layouts: &'a [CellLayout],
-}
-
-impl Finder<'_> {
-    #[inline]
-    fn cell(&self, message: &BarMessage) -> Option<(u32, &CellLayout)> {
-        let BarMessage::Bar(bar) = message else { return None };
-        let place = bar.symbol.index() * self.layouts.len() + bar.timeframe.index();
-        self.index_of.get(place).map(|&number| (number, &self.layouts[bar.timeframe.index()]))
-    }
-
-    /// Asks for its memory.
-    #[inline]
-    fn ask(&self, message: &BarMessage) {
-        if let Some((cell, layout)) = self.cell(message) {
-            self.cells.prefetch(layout, cell);
-        }
-    }
-
-    /// Asks for what only the cell itself can tell the place of.
-    #[inline]
-    fn ask_history(&self, message: &BarMessage) {
-        if let Some((cell, layout)) = self.cell(message) {
-            self.cells.prefetch_history(layout, cell);
-        }
-    }
 }
 
 impl Agent for WorkerAgent {
