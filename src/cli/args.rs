@@ -1,6 +1,9 @@
 //! The command line.
 
-use super::lab_args::{BenchCommand, ReportArgs};
+use super::{
+    duration::parse_duration,
+    lab_args::{BenchCommand, ReportArgs},
+};
 use crate::{config::PriceMethod, model::Timeframe};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
@@ -214,20 +217,6 @@ fn parse_speed(text: &str) -> Result<Speed, String> {
         .ok_or_else(|| "write max, or a factor above zero such as 60x".to_owned())
 }
 
-pub(super) fn parse_duration(text: &str) -> Result<std::time::Duration, String> {
-    let wrong = || "write a number and a unit s, m or h, such as 30s".to_owned();
-    let (number, unit) = text.split_at(text.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(text.len()));
-    let seconds = match unit {
-        "ms" => 0.001,
-        "s" | "" => 1.0,
-        "m" | "min" => 60.0,
-        "h" => 3_600.0,
-        _ => return Err(wrong()),
-    };
-    let number: f64 = number.trim().parse().map_err(|_| wrong())?;
-    std::time::Duration::try_from_secs_f64(number * seconds).map_err(|_| wrong())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -239,11 +228,8 @@ mod tests {
     }
 
     #[test]
-    fn speeds_and_durations_read_as_people_write_them() {
+    fn speeds_read_as_people_write_them() {
         assert_eq!(parse_speed("60x"), Ok(Speed::Times(60.0)));
         assert!(parse_speed("0x").is_err() && parse_speed("fast").is_err() && parse_speed("infx").is_err());
-        assert_eq!(parse_duration("90s").map(|d| d.as_secs()), Ok(90));
-        assert_eq!(parse_duration("1.5m").map(|d| d.as_secs()), Ok(90));
-        assert!(parse_duration("-1s").is_err() && parse_duration("soon").is_err());
     }
 }

@@ -1,6 +1,6 @@
 //! `config show` and `config check`: what is in effect, and whether it holds.
 
-use super::{redis::Server, session::note};
+use super::{note::note, redis::Server};
 use crate::config::{Config, Faults, Layer, Loaded};
 use std::io::{self, Write};
 

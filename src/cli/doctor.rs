@@ -1,10 +1,6 @@
 //! `doctor`: whether this host does what a configuration needs.
 
-use super::{
-    args::DoctorArgs,
-    redis::Server,
-    session::{layers, note},
-};
+use super::{args::DoctorArgs, note::note, redis::Server, session::layers};
 use crate::{
     config::{Config, Feed, Layer, Override},
     lab::{

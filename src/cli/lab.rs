@@ -2,7 +2,8 @@
 
 use super::{
     lab_args::{EchoArgs, LatencyArgs, ReportArgs},
-    session::{note, stop_flag},
+    note::note,
+    session::stop_flag,
 };
 use crate::{
     lab::{

@@ -1,6 +1,6 @@
 //! Arguments of `bench` and `report`.
 
-use super::{args::parse_duration, throughput::ThroughputArgs};
+use super::{duration::parse_duration, place::PlaceArgs, throughput::ThroughputArgs};
 use crate::{
     lab::bench::{Form, Shape, Socket},
     model::Timeframe,
@@ -99,17 +99,6 @@ pub struct LatencyArgs {
     /// Where the results go, and under whose name.
     #[command(flatten)]
     pub place: PlaceArgs,
-}
-
-/// Where the results of a bench go.
-#[derive(Debug, Args)]
-pub struct PlaceArgs {
-    /// Name of this host in the results [default: its own]
-    #[arg(long)]
-    pub host: Option<String>,
-    /// Folder of the runs
-    #[arg(long, value_name = "DIR", default_value = "perf/runs")]
-    pub out: PathBuf,
 }
 
 /// Arguments of `bench echo`.

@@ -1,6 +1,6 @@
 //! Taking the lease of an engine's name at start: at once, as the heir of a dead process, or as a standby. Blocks.
 
-use super::{redis::Server, session::note};
+use super::{note::note, redis::Server};
 use crate::publish::{Attempt, Lease, LeaseError};
 use anyhow::{Result, bail};
 use std::{

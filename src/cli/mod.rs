@@ -3,11 +3,14 @@
 pub mod args;
 pub mod config;
 mod doctor;
+mod duration;
 mod lab;
 pub mod lab_args;
 mod lease;
+mod note;
 mod notify;
 mod patience;
+mod place;
 mod recorded;
 mod redis;
 mod replay;

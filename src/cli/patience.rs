@@ -3,7 +3,7 @@
 //! A server that is there and says that it will be ready is waited for as long as it takes. One that is not there may be
 //! a wrong address, and is waited for `redis.start_wait_s`. What only a person can change ends the start at once.
 
-use super::{notify::Notifier, session::note};
+use super::{note::note, notify::Notifier};
 use crate::{
     config::RedisConfig,
     engine::Backoff,

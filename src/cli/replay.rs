@@ -2,10 +2,11 @@
 
 use super::{
     args::{ReplayArgs, Speed},
+    note::note,
     recorded::{files_apart, odd_base, unknown_cells},
     redis::Server,
     run::threads,
-    session::{Session, SessionOptions, common_layers, layers, note, stop_flag},
+    session::{Session, SessionOptions, common_layers, layers, stop_flag},
 };
 use crate::{
     config::{Config, Layer, Loaded, Override, Plan},

@@ -3,9 +3,10 @@
 use super::{
     args::RunArgs,
     lease::take_lease,
+    note::note,
     patience::Patience,
     redis::{Position, Server, over},
-    session::{Session, SessionOptions, common_layers, layers, note, stop_flag},
+    session::{Session, SessionOptions, common_layers, layers, stop_flag},
     state,
 };
 use crate::{

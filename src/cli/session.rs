@@ -1,7 +1,7 @@
 //! What `run` and `replay` have in common: layers of the configuration, signals of the system, the status line, the
 //! report.
 
-use super::{args::CommonArgs, notify::Notifier};
+use super::{args::CommonArgs, note::note, notify::Notifier};
 use crate::{
     config::{Layer, Override},
     engine::{Engine, Sample},
@@ -291,12 +291,6 @@ impl Session {
             note(line);
         }
     }
-}
-
-/// Writes a line to standard error, where the results are not.
-pub fn note(line: &str) {
-    // Nobody is left to tell where even that cannot be written.
-    let _ = writeln!(std::io::stderr().lock(), "{line}");
 }
 
 /// Writes every histogram that has something in it.

@@ -1,6 +1,6 @@
 //! `bench throughput`.
 
-use super::{args::parse_duration, lab_args::PlaceArgs, session::note};
+use super::{duration::parse_duration, note::note, place::PlaceArgs};
 use crate::{
     lab::bench::{Form, Interrupt, Socket, ThroughputOptions, throughput, throughput_text},
     model::Timeframe,

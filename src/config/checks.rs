@@ -5,7 +5,7 @@ use super::{
     fault::Fault,
     input::StreamConfig,
     node::Node,
-    resolve::{MAX_STREAMS, symbols, timeframes},
+    resolve::{MAX_STREAMS, cannot, makeable, symbols, timeframes},
 };
 use crate::model::{MAX_SYMBOL_LEN, MAX_TIMEFRAMES, Timeframe};
 use std::collections::{BTreeMap, BTreeSet};
@@ -179,15 +179,4 @@ fn intervals(config: &Config, checks: &mut Checks<'_>) {
     checks.require(all <= MAX_TIMEFRAMES, &["timeframes", "list"], || {
         format!("there are {all} timeframes with the streams' own; allowed: at most {MAX_TIMEFRAMES}")
     });
-}
-
-/// Whether a timeframe can be made of whole bars of one of the bases.
-pub(super) fn makeable(timeframe: Timeframe, bases: &BTreeSet<Timeframe>) -> bool {
-    bases.iter().any(|&base| timeframe.is_multiple_of(base))
-}
-
-/// What is wrong with a timeframe that cannot be made.
-pub(super) fn cannot(timeframe: Timeframe, bases: &BTreeSet<Timeframe>) -> String {
-    let bases = bases.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-    format!("{timeframe} cannot be made of whole bars of any input; allowed: multiples of {bases}")
 }

@@ -2,7 +2,6 @@
 
 use super::{
     Asset, AssetConfig, AssetTimeframe, CellSpec, Config, Feed, Plan, PriceMethod, StrategyParams,
-    checks::{cannot, makeable},
     fault::{Fault, Faults},
     origin::Origin,
 };
@@ -32,6 +31,17 @@ pub(super) fn timeframes(config: &Config) -> BTreeSet<Timeframe> {
 /// Whether the mock makes up its symbols.
 fn makes_up(config: &Config) -> bool {
     config.input.feed == Feed::Mock && config.watchlist.is_empty()
+}
+
+/// Whether a timeframe can be made of whole bars of one of the bases.
+pub(super) fn makeable(timeframe: Timeframe, bases: &BTreeSet<Timeframe>) -> bool {
+    bases.iter().any(|&base| timeframe.is_multiple_of(base))
+}
+
+/// What is wrong with a timeframe that cannot be made.
+pub(super) fn cannot(timeframe: Timeframe, bases: &BTreeSet<Timeframe>) -> String {
+    let bases = bases.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    format!("{timeframe} cannot be made of whole bars of any input; allowed: multiples of {bases}")
 }
 
 impl Config {

@@ -1,12 +1,12 @@
 //! Groups of signals in, composites out.
 
 use super::{
-    filter::{Cooldowns, HeldBack},
+    filter::Cooldowns,
     table::{ActiveSignals, EntryState, Peers},
 };
 use crate::{
     config::{Asset, Plan, StyleRules},
-    model::{Composite, Peer, Signal, Strategy, SymbolId, Timeframe, TimeframeId},
+    model::{Composite, HeldBack, Peer, Signal, Strategy, SymbolId, Timeframe, TimeframeId},
     state::{StateError, put, take},
 };
 

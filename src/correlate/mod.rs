@@ -8,6 +8,5 @@ mod filter;
 mod table;
 
 pub use correlator::{Correlator, Verdict};
-pub use filter::HeldBack;
 
-pub use crate::config::default_weight;
+pub use crate::{config::default_weight, model::HeldBack};

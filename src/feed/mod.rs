@@ -9,12 +9,12 @@ mod merge;
 mod mock;
 pub mod number;
 mod record;
-mod refusal;
 pub mod streams;
 pub mod timestamp;
 mod validate;
 mod walk;
 
+pub use crate::model::Refusal;
 pub use admission::Admission;
 pub use csv::{CsvError, CsvSource, Line};
 pub use decode::{Entry, decode_entry};
@@ -23,7 +23,6 @@ pub use lines::MAX_LINE_LEN;
 pub use merge::{MergedLine, MergedSource};
 pub use mock::{MockConfig, MockError, MockMarket, Part};
 pub use record::Record;
-pub use refusal::Refusal;
 pub use validate::{validate, validate_price, validate_symbol};
 
 /// Path of a file of recorded data; none, with a word of why, where this machine does not have it.

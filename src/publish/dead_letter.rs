@@ -24,7 +24,7 @@ impl Default for DeadLetterLimits {
 /// A refused record.
 #[derive(Debug, Clone)]
 pub struct DeadLetter<'a, I> {
-    /// Why it was refused: the name of a [`Refusal`](crate::feed::Refusal).
+    /// Why it was refused: the name of a [`Refusal`](crate::model::Refusal).
     pub reason: &'a str,
     /// Name of the stream or file it came from.
     pub source_stream: &'a str,

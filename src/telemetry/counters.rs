@@ -8,8 +8,8 @@
 
 use super::counter::{Counter, Readout};
 use super::thread_usage::ThreadUsage;
-use crate::correlate::HeldBack;
-use crate::feed::Refusal;
+use crate::model::HeldBack;
+use crate::model::Refusal;
 use crate::model::{MAX_TIMEFRAMES, Strategy};
 use crossbeam_utils::CachePadded;
 use std::sync::Arc;

@@ -5,8 +5,8 @@ use super::histogram::{Latency, LatencySummary};
 use super::memory::ProcessUsage;
 use super::table::{Table, exact_count, human_bytes, human_count, human_ns};
 use super::{AgentSnapshot, FlushCause};
-use crate::correlate::HeldBack;
-use crate::feed::Refusal;
+use crate::model::HeldBack;
+use crate::model::Refusal;
 use crate::model::{MAX_TIMEFRAMES, Strategy};
 use std::fmt;
 

@@ -7,7 +7,7 @@ use super::{
     beside::{Beside, CoreHiccups, cores_of},
     engine_config::EngineSpec,
     host,
-    latency::LatencyOptions,
+    options::LatencyOptions,
     schedule::Shape,
     track::{INTERVAL_NS, Track},
 };

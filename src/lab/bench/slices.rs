@@ -1,7 +1,7 @@
 //! A measurement in slices: the engine and the bare echo in turns, so that both have the same host.
 
 use super::{
-    latency::LatencyOptions,
+    options::LatencyOptions,
     phase::Measured,
     rig::Rig,
     schedule::{Schedule, Shape},

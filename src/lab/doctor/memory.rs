@@ -3,6 +3,7 @@
 use super::{
     cpu_plan::CpuPlan,
     item::{Check, Item, Section, Verdict},
+    rights::{CAP_IPC_LOCK, capable, limit},
 };
 use crate::{
     lab::{Cpus, Sysfs},
@@ -86,19 +87,9 @@ fn memlock(sys: &Sysfs) -> Item {
     match limit {
         None => check.is(Verdict::Pass, "unlimited"),
         Some(bytes) => {
-            let exempt = super::scheduler::capable(sys, super::scheduler::CAP_IPC_LOCK);
+            let exempt = capable(sys, CAP_IPC_LOCK);
             let current = human_bytes(bytes) + if exempt { ", but this process has CAP_IPC_LOCK" } else { "" };
             check.holds(bytes >= LOCKED_BYTES || exempt, Verdict::Warn, current)
         }
-    }
-}
-
-/// The soft limit of a resource, nothing inside for none.
-pub(super) fn limit(sys: &Sysfs, name: &str) -> Option<Option<u64>> {
-    let limits = sys.read("/proc/self/limits")?;
-    let rest = limits.lines().find_map(|line| line.strip_prefix(name))?;
-    match rest.split_whitespace().next()? {
-        "unlimited" => Some(None),
-        number => number.parse().ok().map(Some),
     }
 }

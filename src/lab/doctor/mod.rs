@@ -18,6 +18,7 @@ mod redis_streams;
 #[cfg(test)]
 mod redis_tests;
 mod render;
+mod rights;
 mod scheduler;
 mod state_dir;
 #[cfg(test)]

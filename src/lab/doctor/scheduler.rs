@@ -3,24 +3,16 @@
 use super::{
     cpu_plan::CpuPlan,
     item::{Check, Item, Section, Verdict},
-    memory::limit,
+    rights::{capable, limit},
 };
 use crate::lab::{Sysfs, sched_policy::SchedPolicy};
 
-/// Bit of the right to lock memory.
-pub(super) const CAP_IPC_LOCK: u32 = 14;
 /// Bit of the right to take any priority.
 const CAP_SYS_NICE: u32 = 23;
 
 /// The items about the scheduler.
 pub(super) fn items(sys: &Sysfs, plan: &CpuPlan) -> Vec<Item> {
     vec![real_time_limit(sys), throttling(sys, plan), policy(sys)]
-}
-
-/// Whether this process has a capability; no where that cannot be read.
-pub(super) fn capable(sys: &Sysfs, bit: u32) -> bool {
-    let set = sys.field("/proc/self/status", "CapEff").and_then(|text| u64::from_str_radix(&text, 16).ok());
-    set.is_some_and(|set| set >> bit & 1 == 1)
 }
 
 fn real_time_limit(sys: &Sysfs) -> Item {
