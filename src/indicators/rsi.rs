@@ -112,7 +112,9 @@ mod tests {
         }
         // Ups first, then ups and stillness only: losses decay while gains go on.
         let mut ups = rsi;
-        (30_000..60_000).for_each(|i| drop(ups.on_change(14, i, f64::from(u8::from(i % 9 == 0)))));
+        for i in 30_000..60_000 {
+            ups.on_change(14, i, f64::from(u8::from(i % 9 == 0)));
+        }
         for average in [rsi.gain, rsi.loss, ups.gain, ups.loss] {
             assert!(average.is_normal(), "{average:e}");
         }
