@@ -79,7 +79,7 @@ fn feed(mut send: impl FnMut(BarMessage), minutes: &[Vec<Bar>], seconds: std::op
         let at = if back { 59 - step } else { step };
         let ts = second as i64 * 1_000;
         for run in 0..symbols.div_ceil(RUN) {
-            let source = SourceId { input: 0, major: seq as u64, minor: 0 };
+            let source = SourceId::line(0, seq as u64);
             let head = Head { seq: seq as u64, arrival_ns: 0, source };
             send(BarMessage::Control(Control::Head(head)));
             for (k, minute) in minutes.iter().enumerate().skip(run * RUN).take(RUN) {

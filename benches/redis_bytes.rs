@@ -3,7 +3,7 @@
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use std::hint::black_box;
 use wagehood_engine::model::{
-    Candidate, Composite, Directory, Peer, Side, Signal, SignalKind, SourceId, Strategy, SymbolId, TimeframeId,
+    Candidate, Composite, Directory, Peer, Side, Signal, SignalKind, SourceId, Strategy, StreamId, SymbolId, TimeframeId,
     TradingStyle,
 };
 use wagehood_engine::publish::{Labels, OutputNames, Sources, signal_json_line, xadd_signal};
@@ -68,7 +68,7 @@ fn write(c: &mut Criterion) {
         seq: 1,
         event_ts: 1_751_985_060_000,
         arrival_ns: 0,
-        source: SourceId { input: 0, major: 1_751_985_060_123, minor: 4 },
+        source: SourceId { id: StreamId { ms: 1_751_985_060_123, seq: 4 }, input: 0 },
         bar_ts: 1_751_985_000_000,
         bar_index: 300,
         price: 48.86,

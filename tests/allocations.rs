@@ -24,7 +24,7 @@ use wagehood_engine::{
     feed::{Entry, FrameRecord, Record, decode_entry, encode_frame},
     lanes::Isa,
     model::{
-        Bar, Candidate, Directory, Side, Signal, SignalKind, SourceId, Strategy, SymbolId, Timeframe, TimeframeId,
+        Bar, Candidate, Directory, Side, Signal, SignalKind, SourceId, Strategy, StreamId, SymbolId, Timeframe, TimeframeId,
         WorkerMessage,
     },
     publish::{Labels, Merge, OutputNames, Sources, bar_csv, signal_json_line, xadd_bar, xadd_signal},
@@ -158,7 +158,7 @@ fn signal(n: usize, rng: &mut Rng) -> Signal {
         seq: n as u64 + 1,
         event_ts: n as i64 * 60_000 + 60_000,
         arrival_ns: n as u64,
-        source: SourceId { input: 0, major: 1_751_985_060_123 + n as u64, minor: 4 },
+        source: SourceId { id: StreamId { ms: 1_751_985_060_123 + n as u64, seq: 4 }, input: 0 },
         bar_ts: n as i64 * 60_000,
         bar_index: n as u64,
         price: 100.0 * (1.0 + rng.unit()),

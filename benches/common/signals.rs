@@ -1,7 +1,7 @@
 //! Signals as strategies give them.
 
 use super::tape::Rng;
-use wagehood_engine::model::{Candidate, Side, Signal, SignalKind, SourceId, Strategy, SymbolId, TimeframeId};
+use wagehood_engine::model::{Candidate, Side, Signal, SignalKind, SourceId, Strategy, StreamId, SymbolId, TimeframeId};
 
 /// Signal `n` of a stream over `symbols` symbols and `timeframes` timeframes.
 pub fn signal(n: u64, symbols: u64, timeframes: u64, rng: &mut Rng) -> Signal {
@@ -14,7 +14,7 @@ pub fn signal(n: u64, symbols: u64, timeframes: u64, rng: &mut Rng) -> Signal {
         seq: n + 1,
         event_ts: n as i64 * 60_000 + 60_000,
         arrival_ns: n,
-        source: SourceId { input: 0, major: 1_751_985_060_123 + n, minor: 4 },
+        source: SourceId { id: StreamId { ms: 1_751_985_060_123 + n, seq: 4 }, input: 0 },
         bar_ts: n as i64 * 60_000,
         bar_index: n,
         price: (4_886.0 * (1.0 + rng.unit())).round() / 100.0,

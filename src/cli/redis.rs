@@ -7,11 +7,11 @@ use crate::{
         RedisSourceOptions, load_journal,
     },
     feed::streams::{Exception, StreamStart},
-    model::Directory,
+    model::{Directory, StreamId},
     publish::{
         KeySpec, Lease, LeaseSpec, OutputNames, RedisSink, RedisSinkOptions, StreamSpec, check_key, check_outputs,
     },
-    redis_io::{Address, Command, Link, LinkOptions, StreamId, Tls, TlsFiles},
+    redis_io::{Address, Command, Link, LinkOptions, Tls, TlsFiles},
 };
 use anyhow::{Context, Result};
 use std::{path::Path, sync::Arc, time::Duration};

@@ -5,7 +5,7 @@ use crate::{
     config::{Config, Plan},
     engine::{SnapshotOptions, check_snapshot},
     feed::streams::Place,
-    redis_io::StreamId,
+    model::StreamId,
     state::{Loaded, Meta, Snapshot, Store},
     telemetry::human_bytes,
 };
@@ -63,8 +63,8 @@ pub fn open(config: &Config, plan: &Plan, publish: bool, position: &mut Position
             return Err("is of another configuration".to_owned());
         }
         for (input, stream) in snapshot.reader.inputs.iter().zip(&position.streams) {
-            if input.id() > stream.published {
-                let (name, at, committed) = (&input.name, input.id(), stream.published);
+            if input.id > stream.published {
+                let (name, at, committed) = (&input.name, input.id, stream.published);
                 return Err(format!("is ahead of what is committed: {at} of {name}, committed {committed}"));
             }
         }
@@ -82,8 +82,8 @@ pub fn open(config: &Config, plan: &Plan, publish: bool, position: &mut Position
         return Ok(State { snapshots, restore: None, lines, about: resuming.to_owned() });
     };
     for (stream, input) in position.streams.iter_mut().zip(&snapshot.reader.inputs) {
-        if input.id() != StreamId::default() {
-            (stream.start, stream.start_number) = (input.id(), Some(input.number).filter(|&number| number > 0));
+        if input.id != StreamId::default() {
+            (stream.start, stream.start_number) = (input.id, Some(input.number).filter(|&number| number > 0));
         }
     }
     position.journal.retain(|exception| exception.place > place.get());

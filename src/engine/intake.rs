@@ -202,8 +202,7 @@ impl Intake {
         self.counters.entries.bump();
         self.arrival_ns = origin.arrival_ns;
         if let Some(position) = self.positions.get_mut(usize::from(origin.source.input)) {
-            (position.major, position.minor, position.number) =
-                (origin.source.major, origin.source.minor, origin.number);
+            (position.id, position.number) = (origin.source.id, origin.number);
         }
         if let Some(notes) = &mut self.notes {
             let seq = self.admission.seq();
@@ -232,7 +231,7 @@ impl Intake {
     pub fn clock_event(&mut self, event_ts: i64, arrival_ns: u64, replayed: bool, journaled: bool) {
         self.admission.admit_clock(event_ts);
         self.counters.clock_events.bump();
-        let source = SourceId { input: SourceId::CLOCK, major: event_ts.cast_unsigned(), minor: 0 };
+        let source = SourceId::clock(event_ts);
         let seq = self.admission.seq();
         self.bars.head(&Head { seq, arrival_ns, source });
         self.bars.control(Control::Clock { event_ts });

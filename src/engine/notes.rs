@@ -66,14 +66,6 @@ pub struct DeadLetter {
     pub fields: RawFields,
 }
 
-impl Mark {
-    /// Event time of a clock event, Unix ms.
-    #[must_use]
-    pub fn clock_ms(&self) -> i64 {
-        self.source.major.cast_signed()
-    }
-}
-
 impl DeadLetter {
     /// Bytes it holds.
     #[must_use]

@@ -1,23 +1,6 @@
 //! What crosses the rings.
 
-use super::{Bar, IndicatorRow, Signal, TimeframeId};
-use bincode::{Decode, Encode};
-
-/// Where an input record came from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Encode, Decode)]
-pub struct SourceId {
-    /// Index of the input (stream or file) in the configuration's order.
-    pub input: u8,
-    /// First half of a stream entry's id (Unix ms), or the line of a file.
-    pub major: u64,
-    /// Second half of a stream entry's id; 0 for a file.
-    pub minor: u64,
-}
-
-impl SourceId {
-    /// Input of the clock events, which the engine makes itself.
-    pub const CLOCK: u8 = u8::MAX;
-}
+use super::{Bar, IndicatorRow, Signal, SourceId, TimeframeId};
 
 /// Opens a run of bars: where they came from and when.
 #[derive(Debug, Clone, Copy, PartialEq)]

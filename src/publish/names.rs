@@ -160,15 +160,13 @@ impl Sources {
 
     /// Appends the name of a record; an input that is not in the table counts as a stream.
     #[inline]
-    pub fn push_id(&self, out: &mut Vec<u8>, id: SourceId) {
-        if let Some(Source::File { name }) = self.0.get(usize::from(id.input)) {
+    pub fn push_id(&self, out: &mut Vec<u8>, source: SourceId) {
+        if let Some(Source::File { name }) = self.0.get(usize::from(source.input)) {
             out.extend_from_slice(name.as_bytes());
             out.push(b':');
-            push_u64(out, id.major);
+            push_u64(out, source.id.ms);
         } else {
-            push_u64(out, id.major);
-            out.push(b'-');
-            push_u64(out, id.minor);
+            source.id.push(out);
         }
     }
 }

@@ -26,7 +26,7 @@ fn signal(symbol: u16, timeframe: usize, strategy: Strategy, side: Side) -> Sign
         seq: 9,
         event_ts: TS + 60_000,
         arrival_ns: 1,
-        source: SourceId { input: 0, major: 1_751_985_000_123, minor: 4 },
+        source: SourceId { id: StreamId { ms: 1_751_985_000_123, seq: 4 }, input: 0 },
         bar_ts: TS,
         bar_index: 3,
         price: 101.5,

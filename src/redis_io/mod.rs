@@ -10,7 +10,6 @@ mod link_error;
 mod reply;
 mod scan;
 mod socket;
-mod stream_id;
 mod stream_info;
 #[cfg(test)]
 pub(crate) mod testing;
@@ -27,7 +26,6 @@ pub(crate) use link_error::words;
 pub use link_error::{LinkError, ServerErrorKind};
 pub use reply::OwnedReply;
 pub use scan::{Progress, Scanner};
-pub use stream_id::{StreamId, StreamIdError};
 pub use stream_info::StreamInfo;
 pub use tls::{Tls, TlsFiles, TlsFilesError};
 pub use tls_error::TlsError;

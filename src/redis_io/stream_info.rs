@@ -1,8 +1,8 @@
 //! The reply of `XINFO STREAM`, as far as it says how much of a stream is left. Allocates nothing.
 
 use super::scan::Scanner;
-use super::stream_id::StreamId;
 use super::token::{Limits, ProtocolError, Token, token};
+use crate::model::StreamId;
 
 /// How much of a stream there is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -1,8 +1,8 @@
 //! The reply of `XREAD`, read in place: entries borrow from the receive buffer, nothing is allocated or copied.
 
 use super::command::Command;
-use super::stream_id::StreamId;
 use super::token::{Limits, ProtocolError, Token, short_bulk, token};
+use crate::model::StreamId;
 
 /// What the reply of an `XREAD` consists of, in order.
 #[derive(Debug, Clone)]

@@ -14,7 +14,7 @@ use std::{
 
 const MAGIC: [u8; 8] = *b"WAGESNAP";
 /// To be raised whenever the bytes or the meaning of a record change.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 const VERSION_LEN: usize = 24;
 const HEADER_LEN: usize = 8 + 4 + 4 + 8 + 8 + VERSION_LEN + 4;
 const CHUNK_HEAD_LEN: usize = 8;

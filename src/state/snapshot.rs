@@ -4,7 +4,7 @@ use super::{
     codec::{StateError, take},
     file::{FileFault, Meta, read_snapshot},
 };
-use crate::redis_io::StreamId;
+use crate::model::StreamId;
 use bincode::{Decode, Encode};
 use std::{collections::HashMap, ops::Range};
 
@@ -81,20 +81,10 @@ pub fn push_record(
 pub struct InputPosition {
     /// Its name.
     pub name: String,
-    /// Identity of the last entry taken: the halves of a stream's entry id, or a file's line and 0.
-    pub major: u64,
-    /// Second half.
-    pub minor: u64,
+    /// The last entry taken.
+    pub id: StreamId,
     /// The entry's number among all that were ever added to its stream; 0 where it is not known.
     pub number: u64,
-}
-
-impl InputPosition {
-    /// The last entry taken of a stream.
-    #[must_use]
-    pub fn id(&self) -> StreamId {
-        StreamId { ms: self.major, seq: self.minor }
-    }
 }
 
 /// Where in the input a snapshot was taken.

@@ -132,13 +132,14 @@ impl Store {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::StreamId;
     use crate::state::{InputPosition, Part, ReaderState, push_record, put};
 
     const META: Meta = Meta { origin: 5, config: 1, created_ms: 0 };
 
     fn write(store: &mut Store, line: u64) {
         let mut file = store.begin(&META).unwrap();
-        let input = InputPosition { name: "in".to_owned(), major: line, minor: 0, number: 0 };
+        let input = InputPosition { name: "in".to_owned(), id: StreamId { ms: line, seq: 0 }, number: 0 };
         let mut bytes = Vec::new();
         push_record(&mut bytes, Part::Reader, |out| put(out, &ReaderState { inputs: vec![input] })).unwrap();
         file.chunk(&bytes).unwrap();
@@ -148,7 +149,7 @@ mod tests {
 
     fn newest(store: &Store, check: impl Fn(&Snapshot) -> Result<(), String>) -> (Option<u64>, Vec<String>) {
         let Loaded { snapshot, lines } = store.load(check).unwrap();
-        (snapshot.map(|(snapshot, _)| snapshot.reader.inputs[0].major), lines)
+        (snapshot.map(|(snapshot, _)| snapshot.reader.inputs[0].id.ms), lines)
     }
 
     fn names(dir: &Path) -> Vec<String> {
@@ -175,7 +176,7 @@ mod tests {
         fs::write(&path, &bytes[..bytes.len() - 1]).unwrap();
         fs::write(state.join("ma_in-0000000000000005-0000000006.tmp"), b"half").unwrap();
         let mut store = Store::open(&state, "ma/in", 5).unwrap();
-        let refuse = |snapshot: &Snapshot| match snapshot.reader.inputs[0].major {
+        let refuse = |snapshot: &Snapshot| match snapshot.reader.inputs[0].id.ms {
             4 => Err("is of another configuration".to_owned()),
             _ => Ok(()),
         };

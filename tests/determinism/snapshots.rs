@@ -94,7 +94,7 @@ fn live(case: &Case, way: usize, input: &Path, until: Option<u64>, restore: Opti
     let files = MergedSource::new(vec![CsvSource::open(&input, case.base).unwrap()]);
     let mut source = FilesSource::new(files, Pace::Max, case.base.interval_ms());
     if let Some(snapshot) = &restore {
-        source.resume(snapshot.reader.inputs.iter().map(|input| input.major).collect());
+        source.resume(snapshot.reader.inputs.iter().map(|input| input.id.ms).collect());
     }
     let topology =
         Topology { shared, workers, ring_size, batch_records, batch_entries: 7, ..Topology::new(&config, 2) };

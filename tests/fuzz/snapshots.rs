@@ -8,9 +8,8 @@ use wagehood_engine::{
     correlate::Correlator,
     engine::check_snapshot,
     feed::{Admission, streams::Order},
-    model::{Bar, Signal, SourceId, SymbolId, TimeframeId},
+    model::{Bar, Signal, SourceId, StreamId, SymbolId, TimeframeId},
     publish::Latest,
-    redis_io::StreamId,
     state::{
         FileFault, InputPosition, Meta, Part, ReaderState, Snapshot, SnapshotFile, StateError, push_record, put,
         read_snapshot, take,
@@ -110,7 +109,7 @@ impl World {
                 seq,
                 event_ts: closed.ts,
                 arrival_ns: 0,
-                source: SourceId { input: 0, major: seq, minor: 0 },
+                source: SourceId::line(0, seq),
                 bar_ts: closed.ts,
                 bar_index: cell.bars(),
                 price: cell.price(),
@@ -135,9 +134,9 @@ impl World {
     }
 
     fn parts(&self) -> Result<Vec<Vec<u8>>, StateError> {
-        let position = InputPosition { name: "s".to_owned(), major: START_MS as u64, minor: 3, number: 7 };
+        let position = InputPosition { name: "s".to_owned(), id: StreamId { ms: START_MS as u64, seq: 3 }, number: 7 };
         let mut order = Order::default();
-        let _ = order.entry(0, StreamId { ms: START_MS as u64, seq: 3 });
+        let _ = order.entry(SourceId { id: StreamId { ms: START_MS as u64, seq: 3 }, input: 0 });
         let mut first = Vec::new();
         push_record(&mut first, Part::Reader, |out| {
             put(out, &ReaderState { inputs: vec![position] })?;

@@ -3,8 +3,9 @@
 
 use crate::{
     feed::streams::{Exception, Place, Taken},
+    model::{SourceId, StreamId},
     publish::StreamSpec,
-    redis_io::{Command, Commands, Link, LinkError, OwnedReply, StreamId},
+    redis_io::{Command, Commands, Link, LinkError, OwnedReply},
 };
 use std::time::Duration;
 
@@ -19,15 +20,15 @@ pub(super) fn xadd_exception(
     what: &Taken,
     inputs: &[String],
 ) {
-    let name = |input: u8| inputs.get(usize::from(input)).map_or("", String::as_str);
+    let name = |source: &SourceId| inputs.get(usize::from(source.input)).map_or("", String::as_str);
     let fields = if matches!(what, Taken::Clock(_)) { 4 } else { 5 };
     let mut command = commands.command(6 + 2 * fields);
     command.arg("XADD").arg(&journal.name).arg("MAXLEN").arg("~").uint(journal.maxlen).arg("*");
-    command.arg("after_stream").arg(name(place.input)).arg("after_id").arg_with(|out| place.id.push(out));
+    command.arg("after_stream").arg(name(&place.source)).arg("after_id").arg_with(|out| place.source.id.push(out));
     command.arg("number").uint(place.behind.into());
     match what {
         Taken::Clock(event_ts) => command.arg("clock_ms").int(*event_ts),
-        Taken::Entry { input, id } => command.arg("stream").arg(name(*input)).arg("id").arg_with(|out| id.push(out)),
+        Taken::Entry(source) => command.arg("stream").arg(name(source)).arg("id").arg_with(|out| source.id.push(out)),
     };
 }
 
@@ -63,13 +64,14 @@ fn exception(fields: &OwnedReply, inputs: &[&str]) -> Option<Exception> {
         let mut pairs = fields.elements().chunks_exact(2);
         pairs.find(|pair| pair[0].text() == Some(name)).and_then(|pair| pair[1].text())
     };
-    let input = |name: &str| u8::try_from(inputs.iter().position(|input| *input == name)?).ok();
-    let id = |name: &str| StreamId::parse(field(name)?.as_bytes());
-    let place =
-        Place { id: id("after_id")?, input: input(field("after_stream")?)?, behind: field("number")?.parse().ok()? };
+    let source = |stream: &str, id: &str| {
+        let input = inputs.iter().position(|input| Some(*input) == field(stream))?;
+        Some(SourceId { id: StreamId::parse(field(id)?.as_bytes())?, input: u8::try_from(input).ok()? })
+    };
+    let place = Place { source: source("after_stream", "after_id")?, behind: field("number")?.parse().ok()? };
     let what = match field("clock_ms") {
         Some(text) => Taken::Clock(text.parse().ok()?),
-        None => Taken::Entry { input: input(field("stream")?)?, id: id("id")? },
+        None => Taken::Entry(source("stream", "id")?),
     };
     Some(Exception { place, what })
 }
@@ -85,11 +87,11 @@ mod tests {
         let mut link = server.link();
         let inputs = ["a".to_owned(), "b".to_owned()];
         let journal = StreamSpec::new("j", 10_000);
-        let id = |ms| StreamId { ms, seq: 3 };
+        let entry = |ms, input| SourceId { id: StreamId { ms, seq: 3 }, input };
         let all: Vec<Exception> = (1..=1_500u32)
             .map(|i| Exception {
-                place: Place { id: id(7), input: 1, behind: i },
-                what: if i % 2 == 0 { Taken::Clock(-5) } else { Taken::Entry { input: 0, id: id(i.into()) } },
+                place: Place { source: entry(7, 1), behind: i },
+                what: if i % 2 == 0 { Taken::Clock(-5) } else { Taken::Entry(entry(i.into(), 0)) },
             })
             .collect();
         for Exception { place, what } in &all {

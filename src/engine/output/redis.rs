@@ -9,13 +9,12 @@ use crate::{
     config::Asset,
     engine::notes::{DeadLetter, Mark},
     feed::streams::{Gap, Order, StreamStart, Taken},
-    model::{Composite, Directory, IndicatorRow, Peer, Signal, SourceId, SymbolId, TradingStyle},
+    model::{Composite, Directory, IndicatorRow, Peer, Signal, StreamId, SymbolId, TradingStyle},
     publish::{
         self, DeadLetterLimits, Labels, Latest, Notice, OutputNames, RedisSink, Severity, StreamSpec, SymbolResults,
         Vote, set_calculations, set_composite_signal, set_latest_price, set_timeframe_indicators, xadd_bar,
         xadd_calculation_event, xadd_dead_letter, xadd_notice, xadd_signal, xadd_signal_alert,
     },
-    redis_io::StreamId,
     runtime::{AgentError, Clock, Interests},
     state::{StateError, put, take},
     telemetry::PublisherCounters,
@@ -274,7 +273,7 @@ impl RedisOutput {
     pub fn dead_letter(&mut self, letter: &DeadLetter) {
         let stream = self.options.inputs.get(usize::from(letter.source.input)).map_or("", String::as_str);
         self.text.clear();
-        StreamId { ms: letter.source.major, seq: letter.source.minor }.push(&mut self.text);
+        letter.source.id.push(&mut self.text);
         let letter = publish::DeadLetter {
             reason: letter.reason.name(),
             source_stream: stream,
@@ -288,12 +287,10 @@ impl RedisOutput {
     #[inline]
     pub fn mark(&mut self, mark: &Mark) {
         self.position_seq = mark.seq;
-        let Mark { source: SourceId { input, major, minor }, number, journaled, replayed, .. } = *mark;
-        let id = StreamId { ms: major, seq: minor };
-        let exception = if input == SourceId::CLOCK {
-            Some((self.order.exception(), Taken::Clock(mark.clock_ms())))
-        } else {
-            self.order.entry(input, id).map(|place| (place, Taken::Entry { input, id }))
+        let Mark { source, number, journaled, replayed, .. } = *mark;
+        let exception = match source.clock_ms() {
+            Some(event_ts) => Some((self.order.exception(), Taken::Clock(event_ts))),
+            None => self.order.entry(source).map(|place| (place, Taken::Entry(source))),
         };
         if replayed {
             return;
@@ -304,8 +301,8 @@ impl RedisOutput {
         {
             xadd_exception(self.sink.batch(), &self.options.journal, &place, &what, &self.options.inputs);
         }
-        if let Some(position) = self.position.get_mut(usize::from(input)) {
-            *position = (id, number);
+        if let Some(position) = self.position.get_mut(usize::from(source.input)) {
+            *position = (source.id, number);
             self.moved = true;
         }
     }

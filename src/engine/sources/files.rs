@@ -108,7 +108,7 @@ impl FilesSource {
                 return Ok(Polled::Nothing { caught_up: false });
             }
         }
-        let source = SourceId { input: merged.input as u8, major: merged.line.number, minor: 0 };
+        let source = SourceId::line(merged.input as u8, merged.line.number);
         let origin =
             Origin { source, number: 0, journaled: false, entry_ms: None, arrival_ns: now.ns, replayed: false };
         let raw = || vec![(b"line".as_slice().into(), merged.line.text.into())];

@@ -34,7 +34,7 @@ impl MarketSource {
         if self.warming {
             if let Some(record) = self.market.next_history() {
                 self.given += 1;
-                let source = SourceId { input: 0, major: self.given, minor: 0 };
+                let source = SourceId::line(0, self.given);
                 let origin =
                     Origin { source, number: 0, journaled: false, entry_ms: None, arrival_ns: 0, replayed: true };
                 intake.record(Ok(record), &origin, Vec::new);
@@ -50,7 +50,7 @@ impl MarketSource {
             return Polled::Nothing { caught_up: true };
         };
         self.given += 1;
-        let source = SourceId { input: 0, major: self.given, minor: 0 };
+        let source = SourceId::line(0, self.given);
         let origin =
             Origin { source, number: 0, journaled: false, entry_ms: None, arrival_ns: now.ns, replayed: false };
         intake.record(Ok(record), &origin, Vec::new);

@@ -11,7 +11,7 @@ pub use redis::{RedisSource, RedisSourceError, RedisSourceOptions};
 
 use super::Intake;
 use crate::{
-    redis_io::StreamId,
+    model::StreamId,
     runtime::{AgentError, Interests, Now},
     state::InputPosition,
 };
@@ -86,7 +86,7 @@ impl Source {
                 Self::Market(_) => (StreamId::default(), 0),
                 Self::Redis(source) => source.position(index),
             };
-            InputPosition { name: name.clone(), major: id.ms, minor: id.seq, number }
+            InputPosition { name: name.clone(), id, number }
         };
         inputs.iter().enumerate().map(of).collect()
     }

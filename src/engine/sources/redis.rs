@@ -17,8 +17,8 @@ use super::{
 use crate::{
     engine::{Committing, Dial, Intake},
     feed::streams::{CutReply, Exception, FeedClock, Lanes, Next, Stream, StreamStart},
-    model::Timeframe,
-    redis_io::{Command, Link, ServerErrorKind, StreamId, StreamInfo, XreadCursor, encode_xread},
+    model::{StreamId, Timeframe},
+    redis_io::{Command, Link, ServerErrorKind, StreamInfo, XreadCursor, encode_xread},
     runtime::{AgentError, Interests, Now},
     telemetry::StreamCounters,
 };
@@ -381,8 +381,8 @@ impl RedisSource {
             }
             Next::Clock(event_ts, place) => {
                 self.lanes.took_clock();
-                let published = self.streams.get(usize::from(place.input)).map(|stream| stream.published);
-                intake.clock_event(event_ts, 0, published.is_some_and(|id| place.id <= id), true);
+                let published = self.streams.get(usize::from(place.source.input)).map(|stream| stream.published);
+                intake.clock_event(event_ts, 0, published.is_some_and(|id| place.source.id <= id), true);
                 Ok(true)
             }
             next => {

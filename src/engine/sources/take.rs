@@ -3,9 +3,9 @@
 use crate::{
     engine::{Intake, Origin, RawFields},
     feed::{self, Refusal, decode_entry, streams::Stream},
-    model::SourceId,
+    model::{SourceId, StreamId},
     publish::DeadLetterLimits,
-    redis_io::{Entry, FieldIter, ProtocolError, StreamId},
+    redis_io::{Entry, FieldIter, ProtocolError},
 };
 
 /// What is known of an entry beside itself.
@@ -70,7 +70,7 @@ pub(super) fn refuse_skipped(
 
 #[inline]
 fn origin(id: StreamId, input: u8, taking: Taking, stream: &Stream, arrival_ns: u64) -> Origin {
-    let source = SourceId { input, major: id.ms, minor: id.seq };
+    let source = SourceId { id, input };
     let replayed = id <= stream.published;
     let entry_ms = i64::try_from(id.ms).unwrap_or(i64::MAX);
     let arrival_ns = if replayed { 0 } else { arrival_ns };

@@ -1,6 +1,7 @@
 //! A reply that is too large to be received: what of it has come, and where it was cut off. Pure.
 
-use crate::redis_io::{StreamId, XreadCursor, XreadItem};
+use crate::model::StreamId;
+use crate::redis_io::{XreadCursor, XreadItem};
 
 /// What has been received of a reply that does not fit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -3,7 +3,8 @@
 
 use crate::{
     feed::streams::{Exception, Place, Taken},
-    redis_io::{Entry, FieldIter, ProtocolError, StreamId, XreadCursor, XreadItem},
+    model::{SourceId, StreamId},
+    redis_io::{Entry, FieldIter, ProtocolError, XreadCursor, XreadItem},
 };
 use std::collections::VecDeque;
 
@@ -78,9 +79,9 @@ impl Lanes {
         for exception in journal {
             match exception.what {
                 Taken::Clock(event_ts) => lanes.clocks.push_back((exception.place, event_ts)),
-                Taken::Entry { input, id } => {
-                    if let Some(late) = lanes.late.get_mut(usize::from(input)) {
-                        late.push_back((id, exception.place));
+                Taken::Entry(source) => {
+                    if let Some(late) = lanes.late.get_mut(usize::from(source.input)) {
+                        late.push_back((source.id, exception.place));
                     }
                 }
             }
@@ -161,7 +162,7 @@ impl Lanes {
         for index in 0..self.lanes.len() {
             let Some(cut) = self.lanes[index].cut else { continue };
             let place = self.lanes[index].head.map(|head| self.place(index, head));
-            let least = place.filter(|place| place.behind > 0).map_or(cut, |place| cut.max(place.id));
+            let least = place.filter(|place| place.behind > 0).map_or(cut, |place| cut.max(place.source.id));
             self.limit = Some(self.limit.map_or(least, |limit| limit.min(least)));
             if cut < self.published[index] {
                 self.more_published = true;
@@ -175,7 +176,7 @@ impl Lanes {
     fn place(&self, lane: usize, id: StreamId) -> Place {
         match self.late[lane].front() {
             Some(&(late, place)) if late == id => place,
-            _ => Place { id, input: lane as u8, behind: 0 },
+            _ => Place { source: SourceId { id, input: lane as u8 }, behind: 0 },
         }
     }
 
@@ -192,9 +193,12 @@ impl Lanes {
         }
         let lone = self.lanes.len() == 1;
         if let Some(&(place, event_ts)) = self.clocks.front() {
-            let new = self.published.get(usize::from(place.input)).is_none_or(|&published| place.id > published);
+            let new = self
+                .published
+                .get(usize::from(place.source.input))
+                .is_none_or(|&published| place.source.id > published);
             if best.is_none_or(|(least_new, least, _)| (new, place) < (least_new, least)) {
-                let read = best.is_some() || self.lone.is_none_or(|last| place.id <= last);
+                let read = best.is_some() || self.lone.is_none_or(|last| place.source.id <= last);
                 let may = if lone { read } else { self.may_take(new, place) };
                 return if may { Next::Clock(event_ts, place) } else { Next::Held };
             }
@@ -209,9 +213,9 @@ impl Lanes {
     #[inline]
     fn may_take(&self, new: bool, place: Place) -> bool {
         let limit = if new { self.limit } else { self.limit_published };
-        let seen = limit.is_none_or(|limit| place.id <= limit) && !(new && self.more_published);
-        let ahead = place.id.ms > self.server_ms + AHEAD_MS && place.id <= self.seen;
-        let past = place.id.ms < self.server_ms || ahead;
+        let seen = limit.is_none_or(|limit| place.source.id <= limit) && !(new && self.more_published);
+        let ahead = place.source.id.ms > self.server_ms + AHEAD_MS && place.source.id <= self.seen;
+        let past = place.source.id.ms < self.server_ms || ahead;
         seen && (past || !new)
     }
 

@@ -5,16 +5,14 @@
 //! makes ids up) was taken out of order. Both have a place right behind the entry taken before them; the place is
 //! written to the journal in the transaction that holds their effects.
 
-use crate::redis_io::StreamId;
+use crate::model::SourceId;
 use bincode::{Decode, Encode};
 
 /// A place in the order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Encode, Decode)]
 pub struct Place {
     /// The entry, or the one before.
-    pub id: StreamId,
-    /// Its stream, in the configuration's order.
-    pub input: u8,
+    pub source: SourceId,
     /// 0 for the entry itself; counts up what is taken behind it out of order.
     pub behind: u32,
 }
@@ -28,8 +26,8 @@ pub struct Order {
 impl Order {
     /// Takes an entry: its place where that is an exception, which a second reading cannot know.
     #[inline]
-    pub fn entry(&mut self, input: u8, id: StreamId) -> Option<Place> {
-        let place = Place { id, input, behind: 0 };
+    pub fn entry(&mut self, source: SourceId) -> Option<Place> {
+        let place = Place { source, behind: 0 };
         if place > self.newest {
             self.newest = place;
             return None;
@@ -65,31 +63,27 @@ pub enum Taken {
     /// A clock event of this event time, Unix ms.
     Clock(i64),
     /// An entry.
-    Entry {
-        /// Its stream.
-        input: u8,
-        /// Its identity.
-        id: StreamId,
-    },
+    Entry(SourceId),
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::StreamId;
 
     #[test]
     fn only_what_a_merge_by_id_would_place_elsewhere_is_an_exception() {
-        let id = |ms, seq| StreamId { ms, seq };
+        let entry = |input, ms, seq| SourceId { id: StreamId { ms, seq }, input };
         let mut order = Order::default();
-        assert_eq!(order.entry(0, id(5, 0)), None);
-        assert_eq!(order.entry(1, id(5, 0)), None);
-        assert_eq!(order.entry(0, id(5, 1)), None);
-        let place = Place { id: id(5, 1), input: 0, behind: 1 };
+        assert_eq!(order.entry(entry(0, 5, 0)), None);
+        assert_eq!(order.entry(entry(1, 5, 0)), None);
+        assert_eq!(order.entry(entry(0, 5, 1)), None);
+        let place = Place { source: entry(0, 5, 1), behind: 1 };
         assert_eq!(order.exception(), place);
-        assert_eq!(order.entry(1, id(5, 1)), None, "a tie goes by the streams' order");
-        let place = Place { id: id(5, 1), input: 1, behind: 1 };
-        assert_eq!(order.entry(0, id(4, 9)), Some(place));
-        assert_eq!(order.entry(0, id(5, 0)), Some(Place { behind: 2, ..place }));
-        assert_eq!(order.entry(0, id(6, 0)), None);
+        assert_eq!(order.entry(entry(1, 5, 1)), None, "a tie goes by the streams' order");
+        let place = Place { source: entry(1, 5, 1), behind: 1 };
+        assert_eq!(order.entry(entry(0, 4, 9)), Some(place));
+        assert_eq!(order.entry(entry(0, 5, 0)), Some(Place { behind: 2, ..place }));
+        assert_eq!(order.entry(entry(0, 6, 0)), None);
     }
 }

@@ -1,8 +1,8 @@
 //! One input stream: how far it has been read, how far it is behind, and what was lost of it. Pure.
 
 use crate::{
-    model::Timeframe,
-    redis_io::{StreamId, StreamInfo},
+    model::{StreamId, Timeframe},
+    redis_io::StreamInfo,
 };
 
 /// Where a stream stands at the start.

@@ -1,7 +1,8 @@
 //! The peer: a process that does nothing but read an entry and write it again. What Redis and the host cost by themselves.
 
 use super::replies;
-use crate::redis_io::{Address, Command, Link, LinkOptions, StreamId, XreadCursor, XreadItem, encode_xread};
+use crate::model::StreamId;
+use crate::redis_io::{Address, Command, Link, LinkOptions, XreadCursor, XreadItem, encode_xread};
 use anyhow::{Result, bail};
 use std::{
     sync::atomic::{AtomicBool, Ordering},

@@ -4,7 +4,8 @@ use super::{bars::symbol_index, replies, schedule::Schedule, track::Track};
 use crate::{
     feed::{Entry, Record, decode_entry},
     model::{Timeframe, TradingStyle},
-    redis_io::{FieldIter, Link, StreamId, XreadCursor, XreadItem, encode_xread},
+    model::StreamId,
+    redis_io::{FieldIter, Link, XreadCursor, XreadItem, encode_xread},
     runtime::Clock,
 };
 use anyhow::{Result, bail};

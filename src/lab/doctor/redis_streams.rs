@@ -4,7 +4,8 @@ use super::{
     item::{Check, Item, Section, Verdict},
     redis::ask,
 };
-use crate::redis_io::{Link, LinkError, OwnedReply, ServerErrorKind, StreamId};
+use crate::model::StreamId;
+use crate::redis_io::{Link, LinkError, OwnedReply, ServerErrorKind};
 use std::time::Duration;
 
 /// Entries counted at once, and at most.

@@ -3,7 +3,8 @@
 use super::producer::Flow;
 use crate::{
     lab::bench::replies,
-    redis_io::{Link, StreamId, encode_xread},
+    model::StreamId,
+    redis_io::{Link, encode_xread},
 };
 use anyhow::{Context, Result};
 use std::{

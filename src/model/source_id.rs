@@ -1,10 +1,12 @@
-//! Identities of stream entries.
+//! Where an input record came from: which input, and which entry or line of it.
 
 use crate::text::push_u64;
 use bincode::{Decode, Encode};
 use std::{fmt, str::FromStr};
 
-/// Identity of a stream entry; identities are ordered as the entries are.
+/// Identity of an entry within its input; identities are ordered as the entries are.
+///
+/// A line of a file has its number as `ms`, and 0 as `seq`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Encode, Decode)]
 pub struct StreamId {
     /// Time of the entry, Unix ms on the server's clock.
@@ -41,6 +43,41 @@ impl StreamId {
         push_u64(out, self.ms);
         out.push(b'-');
         push_u64(out, self.seq);
+    }
+}
+
+/// Identity of an entry among all inputs. The order is the one in which entries are taken: by id, ties by input.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Encode, Decode)]
+pub struct SourceId {
+    /// Identity within the input; of a clock event its event time as `ms`.
+    pub id: StreamId,
+    /// Index of the input (stream or file) in the configuration's order.
+    pub input: u8,
+}
+
+impl SourceId {
+    /// Input of the clock events, which the engine makes itself.
+    pub const CLOCK: u8 = u8::MAX;
+
+    /// A line of a file, or a bar of the mock market, by its number from 1.
+    #[inline]
+    #[must_use]
+    pub fn line(input: u8, number: u64) -> Self {
+        Self { id: StreamId { ms: number, seq: 0 }, input }
+    }
+
+    /// A clock event of this event time, Unix ms.
+    #[inline]
+    #[must_use]
+    pub fn clock(event_ts: i64) -> Self {
+        Self { id: StreamId { ms: event_ts.cast_unsigned(), seq: 0 }, input: Self::CLOCK }
+    }
+
+    /// Event time of a clock event, Unix ms; `None` for a record of an input.
+    #[inline]
+    #[must_use]
+    pub fn clock_ms(self) -> Option<i64> {
+        (self.input == Self::CLOCK).then_some(self.id.ms.cast_signed())
     }
 }
 
@@ -84,6 +121,13 @@ mod tests {
             assert_eq!(id.to_string().into_bytes(), text);
         }
         assert_eq!("5".parse(), Ok(StreamId { ms: 5, seq: 0 }));
+    }
+
+    #[test]
+    fn entries_are_ordered_by_id_and_ties_by_input() {
+        let entry = |ms, input| SourceId { id: StreamId { ms, seq: 0 }, input };
+        assert!(entry(5, 1) < entry(6, 0) && entry(5, 0) < entry(5, 1));
+        assert_eq!((SourceId::clock(-5).clock_ms(), entry(5, 0).clock_ms()), (Some(-5), None));
     }
 
     #[test]
