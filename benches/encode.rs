@@ -7,7 +7,10 @@ use common::{signals::signal, tape::Rng};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use std::hint::black_box;
 use wagehood_engine::{
-    model::{Composite, Directory, Peer, Signal, SignalKind, Strategy, SymbolId, TimeframeId, TradingStyle},
+    model::{
+        Composite, Composites, Directory, Peer, Signal, SignalKind, Strategy, SymbolId, TimeframeId, TradingStyle,
+        Weighed,
+    },
     publish::{Labels, OutputNames, Sources, signal_json_line, xadd_signal},
     redis_io::Commands,
 };
@@ -29,27 +32,26 @@ fn encode(c: &mut Criterion) {
             bar_ts: 1_751_984_700_000 + n as i64,
         })
         .collect();
-    let composites: Vec<Composite<'_>> = signals
-        .iter()
-        .zip(&peers)
-        .map(|(signal, peer)| Composite {
-            signal,
+    let mut composites = Composites::default();
+    for (signal, peer) in signals.iter().zip(&peers) {
+        let composite = Composite {
+            signal: *signal,
             style: TradingStyle::Day,
             composite_confidence: rng.unit(),
             correlation_strength: 0.5,
             priority: rng.unit(),
-            supporting: std::slice::from_ref(peer),
-            opposing: &[],
-        })
-        .collect();
+        };
+        let supporting = std::slice::from_ref(peer);
+        composites.push(&Weighed { composite: &composite, supporting, opposing: &[] });
+    }
     let (mut names, sources) = (OutputNames::default(), Sources::default());
     let labels = Labels { directory: &directory, sources: &sources };
     let mut group = c.benchmark_group("encode");
     group.throughput(Throughput::Elements(SIGNALS));
     group.bench_function("base", |b| {
         b.iter(|| {
-            composites.iter().for_each(|composite| {
-                black_box(*composite);
+            composites.iter().for_each(|weighed| {
+                black_box(weighed);
             })
         })
     });
@@ -57,7 +59,7 @@ fn encode(c: &mut Criterion) {
     group.bench_function("xadd", |b| {
         b.iter(|| {
             commands.clear();
-            composites.iter().for_each(|composite| xadd_signal(&mut commands, &mut names, composite, labels));
+            composites.iter().for_each(|weighed| xadd_signal(&mut commands, &mut names, &weighed, labels));
             black_box(commands.bytes());
         });
     });
@@ -65,7 +67,7 @@ fn encode(c: &mut Criterion) {
     group.bench_function("json_line", |b| {
         b.iter(|| {
             lines.clear();
-            composites.iter().for_each(|composite| signal_json_line(&mut lines, composite, labels));
+            composites.iter().for_each(|weighed| signal_json_line(&mut lines, &weighed, labels));
             black_box(&lines);
         });
     });

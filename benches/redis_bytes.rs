@@ -3,8 +3,8 @@
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use std::hint::black_box;
 use wagehood_engine::model::{
-    Candidate, Composite, Directory, Peer, Side, Signal, SignalKind, SourceId, Strategy, StreamId, SymbolId, TimeframeId,
-    TradingStyle,
+    Candidate, Composite, Directory, Peer, Side, Signal, SignalKind, SourceId, Strategy, StreamId, SymbolId,
+    TimeframeId, TradingStyle, Weighed,
 };
 use wagehood_engine::publish::{Labels, OutputNames, Sources, signal_json_line, xadd_signal};
 use wagehood_engine::redis_io::{Commands, Scanner, XreadCursor, XreadItem};
@@ -86,14 +86,13 @@ fn write(c: &mut Criterion) {
         bar_ts: 1_751_984_700_000,
     };
     let composite = Composite {
-        signal: &signal,
+        signal,
         style: TradingStyle::Day,
         composite_confidence: 0.7619316,
         correlation_strength: 0.5,
         priority: 0.7619316,
-        supporting: &[peer],
-        opposing: &[],
     };
+    let weighed = Weighed { composite: &composite, supporting: &[peer], opposing: &[] };
     let (mut names, sources) = (OutputNames::default(), Sources::default());
     let labels = Labels { directory: &directory, sources: &sources };
     let mut group = c.benchmark_group("signal");
@@ -102,14 +101,14 @@ fn write(c: &mut Criterion) {
     group.bench_function("xadd", |b| {
         b.iter(|| {
             commands.clear();
-            xadd_signal(&mut commands, &mut names, black_box(&composite), labels);
+            xadd_signal(&mut commands, &mut names, black_box(&weighed), labels);
         });
     });
     let mut line = Vec::with_capacity(1 << 12);
     group.bench_function("json_line", |b| {
         b.iter(|| {
             line.clear();
-            signal_json_line(&mut line, black_box(&composite), labels);
+            signal_json_line(&mut line, black_box(&weighed), labels);
         });
     });
     group.finish();

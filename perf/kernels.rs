@@ -254,13 +254,13 @@ fn encode(run: &Run, xadd: bool) {
     let labels = Labels { directory: &directory, sources: &sources };
     let (mut commands, mut line) = (Commands::with_capacity(1 << 14), Vec::with_capacity(1 << 14));
     through_correlator(run.rounds, |verdict| {
-        let (Verdict::Publish(composite) | Verdict::Hold(composite, _)) = verdict;
+        let (Verdict::Publish(weighed) | Verdict::Hold(weighed, _)) = verdict;
         if xadd {
             commands.clear();
-            xadd_signal(&mut commands, &mut names, &composite, labels);
+            xadd_signal(&mut commands, &mut names, &weighed, labels);
         } else {
             line.clear();
-            signal_json_line(&mut line, &composite, labels);
+            signal_json_line(&mut line, &weighed, labels);
         }
     });
 }

@@ -8,7 +8,7 @@ use wagehood_engine::cli::{
     lab_args::BenchCommand,
     replay, report, run,
 };
-use wagehood_engine::{config::redact, lab::bench::Interrupted, publish::SinkError, redis_io::LinkError};
+use wagehood_engine::{config::redact, engine::SinkError, lab::bench::Interrupted, redis_io::LinkError};
 
 #[cfg(feature = "mimalloc")]
 #[global_allocator]

@@ -24,8 +24,8 @@ use wagehood_engine::{
     feed::{Entry, FrameRecord, Record, decode_entry, encode_frame},
     lanes::Isa,
     model::{
-        Bar, Candidate, Directory, Side, Signal, SignalKind, SourceId, Strategy, StreamId, SymbolId, Timeframe, TimeframeId,
-        WorkerMessage,
+        Bar, Candidate, Directory, Side, Signal, SignalKind, SourceId, Strategy, StreamId, SymbolId, Timeframe,
+        TimeframeId, WorkerMessage,
     },
     publish::{Labels, Merge, OutputNames, Sources, bar_csv, signal_json_line, xadd_bar, xadd_signal},
     redis_io::{Commands, Scanner, XreadCursor, XreadItem},
@@ -202,11 +202,11 @@ fn publishing() {
             .is_some()
         {}
         correlator.on_group(&mut group, |verdict| {
-            let (Verdict::Publish(composite) | Verdict::Hold(composite, _)) = verdict;
+            let (Verdict::Publish(weighed) | Verdict::Hold(weighed, _)) = verdict;
             commands.clear();
             lines.clear();
-            xadd_signal(&mut commands, &mut names, &composite, labels);
-            signal_json_line(&mut lines, &composite, labels);
+            xadd_signal(&mut commands, &mut names, &weighed, labels);
+            signal_json_line(&mut lines, &weighed, labels);
             published += 1;
         });
     });

@@ -1,7 +1,9 @@
 //! Signals as strategies give them.
 
 use super::tape::Rng;
-use wagehood_engine::model::{Candidate, Side, Signal, SignalKind, SourceId, Strategy, StreamId, SymbolId, TimeframeId};
+use wagehood_engine::model::{
+    Candidate, Side, Signal, SignalKind, SourceId, Strategy, StreamId, SymbolId, TimeframeId,
+};
 
 /// Signal `n` of a stream over `symbols` symbols and `timeframes` timeframes.
 pub fn signal(n: u64, symbols: u64, timeframes: u64, rng: &mut Rng) -> Signal {

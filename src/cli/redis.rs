@@ -3,14 +3,12 @@
 use crate::{
     config::{CalculationEvents as Events, Config, Layer, Override, Start},
     engine::{
-        Arrived, CalculationEvents, Dial, ENTRIES, Incidents, Recovery, RedisLink, RedisOutputOptions, RedisSource,
-        RedisSourceOptions, load_journal,
+        Arrived, CalculationEvents, Dial, ENTRIES, Incidents, Recovery, RedisLink, RedisOutputOptions, RedisSink,
+        RedisSinkOptions, RedisSource, RedisSourceOptions, load_journal,
     },
     feed::streams::{Exception, StreamStart},
     model::{Directory, StreamId},
-    publish::{
-        KeySpec, Lease, LeaseSpec, OutputNames, RedisSink, RedisSinkOptions, StreamSpec, check_key, check_outputs,
-    },
+    publish::{KeySpec, Lease, LeaseSpec, OutputNames, StreamSpec, check_key, check_outputs},
     redis_io::{Address, Command, Link, LinkOptions, Tls, TlsFiles},
 };
 use anyhow::{Context, Result};

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     config::{Asset, Plan, StyleRules},
-    model::{Composite, HeldBack, Peer, Signal, Strategy, SymbolId, Timeframe, TimeframeId},
+    model::{Composite, HeldBack, Peer, Signal, Strategy, SymbolId, Timeframe, TimeframeId, Weighed},
     state::{StateError, put, take},
 };
 
@@ -14,9 +14,9 @@ use crate::{
 #[derive(Debug)]
 pub enum Verdict<'a> {
     /// It is published.
-    Publish(Composite<'a>),
+    Publish(Weighed<'a>),
     /// It is held back.
-    Hold(Composite<'a>, HeldBack),
+    Hold(Weighed<'a>, HeldBack),
 }
 
 #[derive(Debug, Clone)]
@@ -136,7 +136,7 @@ impl Correlator {
             let others = state.enabled.saturating_sub(1);
             let style = state.asset.cells[signal.timeframe.index()].style;
             let composite = Composite {
-                signal,
+                signal: *signal,
                 style,
                 composite_confidence,
                 correlation_strength: if others == 0 {
@@ -145,12 +145,11 @@ impl Correlator {
                     f64::from(agreeing.count_ones()) / f64::from(others)
                 },
                 priority: composite_confidence * state.asset.priority,
-                supporting: &self.supporting,
-                opposing: &self.opposing,
             };
+            let weighed = Weighed { composite: &composite, supporting: &self.supporting, opposing: &self.opposing };
             match state.cooldowns.admit(signal, &self.styles[style.index()], composite_confidence) {
-                Ok(()) => on_verdict(Verdict::Publish(composite)),
-                Err(reason) => on_verdict(Verdict::Hold(composite, reason)),
+                Ok(()) => on_verdict(Verdict::Publish(weighed)),
+                Err(reason) => on_verdict(Verdict::Hold(weighed, reason)),
             }
         }
     }

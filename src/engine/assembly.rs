@@ -2,8 +2,8 @@
 
 use super::{
     AggregatorAgent, AggregatorWiring, BatchRules, Committing, FileOutput, Intake, IntakeWiring, LetterBytes, Memory,
-    Output, Outputs, PublisherAgent, PublisherWiring, ReaderAgent, ReaderWiring, RedisOutput, RefusalLog, Role,
-    RowsWanted, Source, StartError, Topology, WorkerAgent, WorkerWiring, any_agent::AnyAgent, wiring::Rings,
+    Output, Outputs, PublisherAgent, PublisherWiring, ReaderAgent, ReaderWiring, RedisOutput, RedisWiring, RefusalLog,
+    Role, RowsWanted, Source, StartError, Topology, WorkerAgent, WorkerWiring, any_agent::AnyAgent, wiring::Rings,
 };
 use crate::{
     aggregate::Routes,
@@ -176,10 +176,11 @@ impl Assembly {
             if let Some(recovery) = &link.recovery {
                 self.counters.links.push((recovery.dial.who().to_owned(), recovery.dial.counters()));
             }
-            RedisOutput::new(link, latest, self.clock.clone(), Arc::clone(counters))
+            let (clock, counters) = (self.clock.clone(), Arc::clone(counters));
+            RedisOutput::new(RedisWiring { link, latest, clock, counters })
         });
         let files = FileOutput::create(outputs.files)?;
         let (directory, sources) = (Arc::clone(&self.directory), Arc::clone(&self.sources));
-        Ok(Output::new(directory, sources, files, redis, self.plan.alert_confidence))
+        Ok(Output { directory, sources, files, redis, alert_confidence: self.plan.alert_confidence })
     }
 }

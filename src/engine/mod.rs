@@ -33,8 +33,9 @@ pub use intake::{Intake, IntakeWiring, Origin};
 pub use memory::Memory;
 pub use notes::{Committing, DeadLetter, LETTER_BYTES_MAX, LetterBytes, Mark, Note, RawFields};
 pub use output::{
-    Arrived, CalculationEvents, ENTRIES, FileOutput, FileOutputOptions, Output, Recovery, RedisLink, RedisOutput,
-    RedisOutputOptions, Written, load_journal,
+    Arrived, CalculationEvents, ENTRIES, FileOutput, FileOutputOptions, Group, Output, Recovery, RedisLink,
+    RedisOutput, RedisOutputOptions, RedisSink, RedisSinkOptions, RedisWiring, SinkError, Standing, Written,
+    load_journal,
 };
 pub use refusals::{RefusalLog, Sample};
 pub use running::{Engine, StartError};

@@ -1,6 +1,6 @@
 //! Plain data that crosses threads: bars, identities, timeframes, signals, messages, time.
 //!
-//! Everything here is `Copy`, of fixed size, and knows nothing of threads, rings or I/O.
+//! All of it knows nothing of threads, rings or I/O; what crosses a ring is `Copy` and of fixed size.
 
 mod bar;
 mod calendar;
@@ -19,7 +19,7 @@ mod timeframe;
 
 pub use bar::Bar;
 pub use calendar::Calendar;
-pub use composite::{Composite, Peer};
+pub use composite::{Composite, Composites, Peer, Weighed};
 pub use directory::Directory;
 pub use held_back::HeldBack;
 pub use ids::{MAX_SYMBOL_LEN, MAX_SYMBOLS, MAX_TIMEFRAMES, SymbolId, TimeframeId};

@@ -44,13 +44,8 @@ pub struct Notice<'a> {
 
 /// Appends an `XADD` of an alert about a signal whose composite confidence reached the threshold, which is the caller's
 /// to compare.
-pub fn xadd_signal_alert(
-    commands: &mut Commands,
-    names: &mut OutputNames,
-    composite: &Composite<'_>,
-    labels: Labels<'_>,
-) {
-    let (signal, directory) = (composite.signal, labels.directory);
+pub fn xadd_signal_alert(commands: &mut Commands, names: &mut OutputNames, composite: &Composite, labels: Labels<'_>) {
+    let (signal, directory) = (&composite.signal, labels.directory);
     let symbol = directory.symbol(signal.symbol);
     let timeframe = directory.timeframe_name(signal.timeframe);
     let mut command = names.alerts.xadd(commands, FIELDS);

@@ -21,18 +21,19 @@ pub struct SymbolResults<'a> {
     /// The newest row of each timeframe, by its index.
     pub rows: &'a [Option<IndicatorRow>],
     /// The signals of the group, in the order of publication.
-    pub signals: &'a [Composite<'a>],
+    pub signals: &'a [Composite],
+    /// What they say together.
+    pub vote: Option<Vote>,
+}
+
+/// The newest row of the shortest timeframe that has one.
+pub(super) fn base_row(rows: &[Option<IndicatorRow>]) -> Option<&IndicatorRow> {
+    rows.iter().flatten().next()
 }
 
 impl<'a> SymbolResults<'a> {
-    /// The newest row of the shortest timeframe that has one.
-    #[must_use]
-    pub fn base(&self) -> Option<&'a IndicatorRow> {
-        self.rows.iter().flatten().next()
-    }
-
     /// The group's most confident signal on a timeframe, of equals the first.
-    fn signal_on(&self, timeframe: TimeframeId) -> Option<&'a Composite<'a>> {
+    fn signal_on(&self, timeframe: TimeframeId) -> Option<&'a Composite> {
         let here = self.signals.iter().filter(|composite| composite.signal.timeframe == timeframe);
         strongest(here, |composite| composite.signal.candidate.confidence)
     }
@@ -86,17 +87,17 @@ fn push_results(out: &mut Vec<u8>, results: &SymbolResults<'_>, directory: &Dire
             });
         }
     });
-    match Vote::of(results.signals) {
-        Some(vote) => object.object("composite_signal", |object| fill_vote(object, &vote)),
+    match &results.vote {
+        Some(vote) => object.object("composite_signal", |object| fill_vote(object, vote)),
         None => object.null("composite_signal"),
     };
-    let ts = results.base().map_or(results.event_ts, |row| row.bar.ts);
+    let ts = base_row(results.rows).map_or(results.event_ts, |row| row.bar.ts);
     object.text_with("timestamp", |out| push_iso8601(out, ts));
     object.close();
 }
 
-fn fill_signal(object: &mut Object<'_>, composite: &Composite<'_>, row: Option<&IndicatorRow>) {
-    let signal = composite.signal;
+fn fill_signal(object: &mut Object<'_>, composite: &Composite, row: Option<&IndicatorRow>) {
+    let signal = &composite.signal;
     let previous = row.filter(|row| row.bar.ts == signal.bar_ts).map_or(f64::NAN, |row| row.previous_price);
     let change = signal.price - previous;
     object.name("action", signal.candidate.side.name()).float("price", signal.price);

@@ -1,35 +1,56 @@
 //! Latest values as keys, `JSON:` and JSON: written at most once a flush and symbol by the caller.
 
 use super::bars::{SOURCE, push_bar_id};
-use super::events::SymbolResults;
+use super::events::base_row;
 use super::indicators::{fill_indicators, push_indicators};
 use super::json::Object;
 use super::names::OutputNames;
 use super::signal::{fill_factors, push_quoted};
-use super::vote::{Vote, strongest};
-use crate::model::{Bar, Directory, IndicatorRow, Strategy, SymbolId, TimeframeId};
+use super::vote::Vote;
+use crate::model::{Bar, Composite, Directory, IndicatorRow, Strategy, SymbolId, TimeframeId};
 use crate::redis_io::Commands;
 use crate::text::push_iso8601;
 
+/// The newest values of a symbol.
+#[derive(Debug, Clone, Copy)]
+pub struct LatestValues<'a> {
+    /// Whose they are.
+    pub symbol: SymbolId,
+    /// The newest row of each timeframe, by its index.
+    pub rows: &'a [Option<IndicatorRow>],
+    /// The signal of each strategy that is still active, in the order of the strategies.
+    pub signals: &'a [Option<Composite>; Strategy::COUNT],
+}
+
+impl<'a> LatestValues<'a> {
+    /// The newest row of the shortest timeframe that has one.
+    #[must_use]
+    pub fn base(&self) -> Option<&'a IndicatorRow> {
+        base_row(self.rows)
+    }
+}
+
 /// Appends a `SET` of `<SYM>_complete`: the indicators of the shortest timeframe that has a row, flat; `signals` with
-/// an element `<strategy>_strategy` for each strategy, its signal null where it has none in the results; `timeframes`
+/// an element `<strategy>_strategy` for each strategy, its signal null where it has none that is active; `timeframes`
 /// with the indicators of each.
 pub fn set_calculations(
     commands: &mut Commands,
     names: &OutputNames,
-    results: &SymbolResults<'_>,
+    latest: &LatestValues<'_>,
     directory: &Directory,
 ) {
-    names.calculations.set(commands, [directory.symbol(results.symbol), ""], |out| {
+    names.calculations.set(commands, [directory.symbol(latest.symbol), ""], |out| {
         let mut object = Object::open(out);
-        if let Some(row) = results.base() {
+        if let Some(row) = latest.base() {
             fill_indicators(&mut object, &row.indicators);
         }
         object.object("signals", |signals| {
-            Strategy::ALL.iter().for_each(|&s| fill_strategy(signals, s, results, directory))
+            for (&strategy, composite) in Strategy::ALL.iter().zip(latest.signals) {
+                fill_strategy(signals, strategy, composite.as_ref(), directory);
+            }
         });
         object.object("timeframes", |timeframes| {
-            for (index, row) in results.rows.iter().enumerate().take(directory.timeframes().len()) {
+            for (index, row) in latest.rows.iter().enumerate().take(directory.timeframes().len()) {
                 if let Some(row) = row {
                     let name = directory.timeframe_name(TimeframeId::new(index));
                     timeframes.value(name, |out| push_indicators(out, row));
@@ -40,8 +61,8 @@ pub fn set_calculations(
     });
 }
 
-/// The strategy's strongest signal in the results, in the shape of the existing strategies.
-fn fill_strategy(object: &mut Object<'_>, strategy: Strategy, results: &SymbolResults<'_>, directory: &Directory) {
+/// A strategy's signal, in the shape of the existing strategies.
+fn fill_strategy(object: &mut Object<'_>, strategy: Strategy, composite: Option<&Composite>, directory: &Directory) {
     let name = match strategy {
         Strategy::MacdRsi => "macd_rsi_strategy",
         Strategy::MaCrossover => "ma_crossover_strategy",
@@ -50,13 +71,12 @@ fn fill_strategy(object: &mut Object<'_>, strategy: Strategy, results: &SymbolRe
         Strategy::SrBreakout => "sr_breakout_strategy",
         Strategy::Probe => "probe",
     };
-    let own = results.signals.iter().filter(|composite| composite.signal.strategy == strategy);
-    object.object(name, |object| match strongest(own, |composite| composite.composite_confidence) {
+    object.object(name, |object| match composite {
         None => {
             object.null("signal").float("confidence", 0.0).object("metadata", |_| {});
         }
         Some(composite) => {
-            let signal = composite.signal;
+            let signal = &composite.signal;
             object.name("signal", signal.candidate.side.name()).float("confidence", signal.candidate.confidence);
             object.object("metadata", |metadata| {
                 metadata.text("timeframe", directory.timeframe_name(signal.timeframe));

@@ -2,48 +2,22 @@
 
 use crate::{
     config::Asset,
-    model::{Calendar, Composite, IndicatorRow, Signal, Strategy, SymbolId, Timeframe, TimeframeId, TradingStyle},
-    publish::Vote,
+    model::{Calendar, Composite, IndicatorRow, Signal, Strategy, SymbolId, Timeframe, TimeframeId},
+    publish::{LatestValues, Vote},
     state::{StateError, put, take},
 };
-use bincode::{Decode, Encode};
-
-/// A signal that may still be active.
-#[derive(Debug, Clone, Copy, Encode, Decode)]
-struct Kept {
-    signal: Signal,
-    style: TradingStyle,
-    composite_confidence: f64,
-    correlation_strength: f64,
-    priority: f64,
-    /// Event time, Unix ms, from which on it is no longer active.
-    expires: i64,
-}
-
-impl Kept {
-    fn composite(&self) -> Composite<'_> {
-        Composite {
-            signal: &self.signal,
-            style: self.style,
-            composite_confidence: self.composite_confidence,
-            correlation_strength: self.correlation_strength,
-            priority: self.priority,
-            supporting: &[],
-            opposing: &[],
-        }
-    }
-}
 
 /// One symbol.
 #[derive(Debug, Clone)]
 struct SymbolLatest {
     calendar: Calendar,
-    /// The newest signal of each strategy.
-    signals: [Option<Kept>; Strategy::COUNT],
+    /// The newest signal of each strategy, while it is active.
+    signals: [Option<Composite>; Strategy::COUNT],
+    /// Event time, Unix ms, from which on each is no longer active.
+    expires: [i64; Strategy::COUNT],
     /// The symbol's opinion as of its last group with signals, and that group's event time.
     vote: Option<(Vote, i64)>,
-    /// Sequence and event time of the last group.
-    seq: u64,
+    /// Event time of the last group, Unix ms.
     event_ts: i64,
     /// Timeframes with a new row since the last flush, as a bit set; and whether anything is new at all.
     rows: u32,
@@ -66,20 +40,12 @@ pub struct Latest {
 /// What a flush writes of one symbol.
 #[derive(Debug)]
 pub struct Fresh<'a> {
-    /// The symbol.
-    pub symbol: SymbolId,
-    /// Sequence and event time of its last group.
-    pub seq: u64,
-    /// Event time of its last group, Unix ms.
-    pub event_ts: i64,
-    /// The newest row of each timeframe.
-    pub rows: &'a [Option<IndicatorRow>],
+    /// Its newest values.
+    pub values: LatestValues<'a>,
     /// Timeframes with a new row, as a bit set.
     pub new_rows: u32,
     /// A new opinion, with its event time.
     pub vote: Option<(Vote, i64)>,
-    /// The signals that are still active, in the order of the strategies.
-    pub signals: &'a [Composite<'a>],
 }
 
 impl Latest {
@@ -101,8 +67,8 @@ impl Latest {
         self.symbols.push(SymbolLatest {
             calendar: asset.calendar,
             signals: [None; Strategy::COUNT],
+            expires: [i64::MIN; Strategy::COUNT],
             vote: None,
-            seq: 0,
             event_ts: i64::MIN,
             rows: 0,
             voted: false,
@@ -116,11 +82,12 @@ impl Latest {
     /// # Errors
     /// Never, as for [`put`].
     pub fn save(&self, symbol: SymbolId, out: &mut Vec<u8>) -> Result<(), StateError> {
-        let SymbolLatest { signals, vote, seq, event_ts, .. } = &self.symbols[symbol.index()];
+        let SymbolLatest { signals, expires, vote, event_ts, .. } = &self.symbols[symbol.index()];
         put(out, &self.rows(symbol))?;
         put(out, signals)?;
+        put(out, expires)?;
         put(out, vote)?;
-        put(out, &(*seq, *event_ts))
+        put(out, event_ts)
     }
 
     /// Takes the state of [`save`](Self::save) off the front. All of it counts as new: whether it had been written when it
@@ -131,10 +98,11 @@ impl Latest {
     pub fn restore(&mut self, symbol: SymbolId, bytes: &mut &[u8]) -> Result<(), StateError> {
         let columns = self.timeframes.len();
         let mut rows: Vec<Option<IndicatorRow>> = take(bytes)?;
-        let mut signals: [Option<Kept>; Strategy::COUNT] = take(bytes)?;
+        let mut signals: [Option<Composite>; Strategy::COUNT] = take(bytes)?;
+        let expires = take(bytes)?;
         let vote: Option<(Vote, i64)> = take(bytes)?;
-        let (seq, event_ts) = take(bytes)?;
-        let foreign = |kept: &Kept| kept.signal.timeframe.index() >= columns;
+        let event_ts = take(bytes)?;
+        let foreign = |composite: &Composite| composite.signal.timeframe.index() >= columns;
         if rows.len() != columns || signals.iter().flatten().any(foreign) {
             return Err(StateError::Shape("a symbol's latest values"));
         }
@@ -143,9 +111,9 @@ impl Latest {
                 (row.bar.symbol, row.bar.timeframe) = (symbol, TimeframeId::new(index));
             }
         }
-        for (kept, strategy) in signals.iter_mut().zip(Strategy::ALL) {
-            if let Some(kept) = kept {
-                (kept.signal.symbol, kept.signal.strategy) = (symbol, strategy);
+        for (composite, strategy) in signals.iter_mut().zip(Strategy::ALL) {
+            if let Some(Composite { signal, .. }) = composite {
+                (signal.symbol, signal.strategy) = (symbol, strategy);
             }
         }
         let new_rows = rows.iter().enumerate().fold(0, |bits, (index, row)| bits | u32::from(row.is_some()) << index);
@@ -155,8 +123,8 @@ impl Latest {
         *latest = SymbolLatest {
             calendar: latest.calendar,
             signals,
+            expires,
             vote,
-            seq,
             event_ts,
             rows: new_rows,
             voted: vote.is_some(),
@@ -191,27 +159,20 @@ impl Latest {
     }
 
     /// Takes a published signal; the probe's says nothing worth keeping.
-    pub fn signal(&mut self, composite: &Composite<'_>) {
-        let signal = composite.signal;
-        if signal.strategy == Strategy::Probe {
+    pub fn signal(&mut self, composite: &Composite) {
+        let Signal { symbol, timeframe, strategy, event_ts, .. } = composite.signal;
+        if strategy == Strategy::Probe {
             return;
         }
-        let timeframe = self.timeframes[signal.timeframe.index()];
-        let symbol = &mut self.symbols[signal.symbol.index()];
-        symbol.signals[signal.strategy.index()] = Some(Kept {
-            signal: *signal,
-            style: composite.style,
-            composite_confidence: composite.composite_confidence,
-            correlation_strength: composite.correlation_strength,
-            priority: composite.priority,
-            expires: timeframe.later(signal.event_ts, self.active_bars, symbol.calendar),
-        });
+        let latest = &mut self.symbols[symbol.index()];
+        latest.signals[strategy.index()] = Some(*composite);
+        latest.expires[strategy.index()] =
+            self.timeframes[timeframe.index()].later(event_ts, self.active_bars, latest.calendar);
     }
 
     /// Ends a group, whose signals gave this opinion.
-    pub fn group_done(&mut self, symbol: SymbolId, seq: u64, event_ts: i64, vote: Option<Vote>) {
+    pub fn group_done(&mut self, symbol: SymbolId, event_ts: i64, vote: Option<Vote>) {
         let latest = &mut self.symbols[symbol.index()];
-        latest.seq = seq;
         latest.event_ts = event_ts;
         if let Some(vote) = vote {
             latest.vote = Some((vote, event_ts));
@@ -237,31 +198,12 @@ impl Latest {
             let latest = &mut self.symbols[symbol.index()];
             let (new_rows, voted) = (std::mem::take(&mut latest.rows), std::mem::take(&mut latest.voted));
             latest.dirty = false;
-            let active = |kept: &&Kept| latest.event_ts < kept.expires;
-            let mut kept = latest.signals.iter().flatten().filter(active).map(Kept::composite);
-            let found: [Option<Composite<'_>>; Strategy::COUNT] = std::array::from_fn(|_| kept.next());
-            let count = found.iter().flatten().count();
-            let Some(first) = found[0] else {
-                write(&latest.fresh(symbol, &self.rows[symbol.index() * columns..][..columns], new_rows, voted, &[]));
-                continue;
-            };
-            let signals = found.map(|composite| composite.unwrap_or(first));
+            for (composite, &expires) in latest.signals.iter_mut().zip(&latest.expires) {
+                *composite = composite.filter(|_| latest.event_ts < expires);
+            }
             let rows = &self.rows[symbol.index() * columns..][..columns];
-            write(&latest.fresh(symbol, rows, new_rows, voted, &signals[..count]));
+            let values = LatestValues { symbol, rows, signals: &latest.signals };
+            write(&Fresh { values, new_rows, vote: latest.vote.filter(|_| voted) });
         }
-    }
-}
-
-impl SymbolLatest {
-    fn fresh<'a>(
-        &self,
-        symbol: SymbolId,
-        rows: &'a [Option<IndicatorRow>],
-        new_rows: u32,
-        voted: bool,
-        signals: &'a [Composite<'a>],
-    ) -> Fresh<'a> {
-        let vote = self.vote.filter(|_| voted);
-        Fresh { symbol, seq: self.seq, event_ts: self.event_ts, rows, new_rows, vote, signals }
     }
 }

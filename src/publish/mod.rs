@@ -1,7 +1,7 @@
-//! Composite signals in, bytes out: encoders of every published form, and the sinks that take them.
+//! Composite signals in, bytes out: encoders of every published form.
 //!
-//! The encoders append to buffers of their caller, allocate nothing besides and never block. [`RedisSink`] is polled and
-//! does not block either; [`FileSink`] blocks for its writes. All of it runs on the publishing agent's thread.
+//! The encoders append to buffers of their caller, allocate nothing besides and never block; [`FileSink`] blocks for its
+//! writes. All of it runs on the publishing agent's thread.
 //! What is written is a function of the input and the configuration alone: no wall clock, no counter of this process.
 
 mod alerts;
@@ -18,9 +18,7 @@ mod lease;
 mod merge;
 mod names;
 mod process;
-mod redis;
 mod signal;
-mod sink_error;
 #[cfg(test)]
 mod tests;
 mod vote;
@@ -32,12 +30,10 @@ pub use dead_letter::{DeadLetter, DeadLetterLimits, xadd_dead_letter};
 pub use events::{SymbolResults, xadd_calculation_event};
 pub use file::{FileError, FileSink};
 pub use json::{Array, Object};
-pub use keys::{set_calculations, set_composite_signal, set_latest_price, set_timeframe_indicators};
+pub use keys::{LatestValues, set_calculations, set_composite_signal, set_latest_price, set_timeframe_indicators};
 pub use latest::{Fresh, Latest};
 pub use lease::{Attempt, Holder, Lease, LeaseError, LeaseSpec};
 pub use merge::{Item, Merge};
 pub use names::{KeySpec, Labels, OutputNames, Source, Sources, StreamSpec};
-pub use redis::{RedisSink, RedisSinkOptions, SinkState};
 pub use signal::{push_signal_id, signal_json_line, xadd_signal};
-pub use sink_error::SinkError;
 pub use vote::Vote;

@@ -2,7 +2,7 @@
 
 use super::json::{Array, Object, push_escaped};
 use super::names::{Labels, OutputNames};
-use crate::model::{Composite, Directory, Peer, Signal};
+use crate::model::{Directory, Peer, Signal, Weighed};
 use crate::redis_io::Commands;
 use crate::text::push_i64;
 
@@ -55,8 +55,9 @@ fn push_peers(out: &mut Vec<u8>, peers: &[Peer], directory: &Directory) {
 }
 
 /// Appends a signal as one line of JSON, its line feed included.
-pub fn signal_json_line(out: &mut Vec<u8>, composite: &Composite<'_>, labels: Labels<'_>) {
-    let (signal, directory) = (composite.signal, labels.directory);
+pub fn signal_json_line(out: &mut Vec<u8>, weighed: &Weighed<'_>, labels: Labels<'_>) {
+    let (composite, directory) = (weighed.composite, labels.directory);
+    let signal = &composite.signal;
     let start = out.len();
     let mut object = Object::open(out);
     // Names of symbols and files are the input's: they are escaped where the quick way would break the line.
@@ -70,8 +71,8 @@ pub fn signal_json_line(out: &mut Vec<u8>, composite: &Composite<'_>, labels: La
     object.float("correlation_strength", composite.correlation_strength).float("priority", composite.priority);
     object.int("bar_ts", signal.bar_ts).int("event_ts", signal.event_ts);
     object.value("source_id", |out| push_quoted(out, |out| labels.sources.push_id(out, signal.source)));
-    object.value("supporting", |out| push_peers(out, composite.supporting, directory));
-    object.value("opposing", |out| push_peers(out, composite.opposing, directory));
+    object.value("supporting", |out| push_peers(out, weighed.supporting, directory));
+    object.value("opposing", |out| push_peers(out, weighed.opposing, directory));
     object.object("factors", |factors| fill_factors(factors, signal));
     if !signal.settled {
         object.text(HISTORY, INCOMPLETE);
@@ -101,8 +102,9 @@ fn escape_tail(out: &mut Vec<u8>, start: usize) {
 }
 
 /// Appends an `XADD` of a signal to the signals' stream: numbers as decimal text; peers and factors as JSON.
-pub fn xadd_signal(commands: &mut Commands, names: &mut OutputNames, composite: &Composite<'_>, labels: Labels<'_>) {
-    let (signal, directory) = (composite.signal, labels.directory);
+pub fn xadd_signal(commands: &mut Commands, names: &mut OutputNames, weighed: &Weighed<'_>, labels: Labels<'_>) {
+    let (composite, directory) = (weighed.composite, labels.directory);
+    let signal = &composite.signal;
     let mut command = names.signals.xadd(commands, FIELDS + usize::from(!signal.settled));
     command.field_with("signal_id", |out| push_signal_id(out, signal, directory));
     command.field("symbol", directory.symbol(signal.symbol));
@@ -115,8 +117,8 @@ pub fn xadd_signal(commands: &mut Commands, names: &mut OutputNames, composite: 
     command.field_float("priority", composite.priority);
     command.field_int("bar_ts", signal.bar_ts).field_int("event_ts", signal.event_ts);
     command.field_with("source_id", |out| labels.sources.push_id(out, signal.source));
-    command.field_with("supporting", |out| push_peers(out, composite.supporting, directory));
-    command.field_with("opposing", |out| push_peers(out, composite.opposing, directory));
+    command.field_with("supporting", |out| push_peers(out, weighed.supporting, directory));
+    command.field_with("opposing", |out| push_peers(out, weighed.opposing, directory));
     command.field_with("factors", |out| push_factors(out, signal));
     if !signal.settled {
         command.field(HISTORY, INCOMPLETE);

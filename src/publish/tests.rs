@@ -38,15 +38,13 @@ fn signal(symbol: u16, timeframe: usize, strategy: Strategy, side: Side) -> Sign
     }
 }
 
-fn composite<'a>(signal: &'a Signal, confidence: f64, supporting: &'a [Peer], opposing: &'a [Peer]) -> Composite<'a> {
+fn composite(signal: &Signal, confidence: f64) -> Composite {
     Composite {
-        signal,
+        signal: *signal,
         style: TradingStyle::Day,
         composite_confidence: confidence,
         correlation_strength: 0.5,
         priority: 2.0 * confidence,
-        supporting,
-        opposing,
     }
 }
 
@@ -152,9 +150,9 @@ fn a_signal_is_the_same_as_a_line_and_as_an_entry() {
         let labels = Labels { directory: &directory, sources: &sources };
         let signal = signal(symbol, 1, Strategy::MacdRsi, Side::Buy);
         let (supporting, opposing) = ([peer(0, Strategy::SrBreakout, 0.7), peer(2, Strategy::MacdRsi, 0.6)], []);
-        let composite = composite(&signal, 0.75, &supporting, &opposing);
+        let weighed = Weighed { composite: &composite(&signal, 0.75), supporting: &supporting, opposing: &opposing };
         let mut line = Vec::new();
-        signal_json_line(&mut line, &composite, labels);
+        signal_json_line(&mut line, &weighed, labels);
         assert_eq!(line.pop(), Some(b'\n'));
         let line: Value = serde_json::from_slice(&line).unwrap();
         let keys: Vec<&str> = line.as_object().unwrap().keys().map(String::as_str).collect();
@@ -174,7 +172,7 @@ fn a_signal_is_the_same_as_a_line_and_as_an_entry() {
         assert_eq!((&line["bar_ts"], &line["price"]), (&json!(TS), &json!(101.5)));
 
         let mut commands = Commands::default();
-        xadd_signal(&mut commands, &mut OutputNames::default(), &composite, labels);
+        xadd_signal(&mut commands, &mut OutputNames::default(), &weighed, labels);
         let fields = fields(&commands, "signals", "10000");
         assert_eq!(names(&fields), SIGNAL_FIELDS);
         for (name, value) in &fields {
@@ -236,8 +234,12 @@ fn calculation_events_and_caches_have_the_shapes_their_readers_know() {
     let other = Signal { timeframe: TimeframeId::new(0), ..signal(0, 0, Strategy::RsiTrend, Side::Sell) };
     let supporting = [peer(1, Strategy::MacdRsi, 0.6)];
     let opposing = [peer(2, Strategy::MaCrossover, 0.5)];
-    let signals = [composite(&leader, 0.7, &supporting, &opposing), composite(&other, 0.6, &opposing, &supporting)];
-    let results = SymbolResults { symbol: SymbolId(0), seq: 9, event_ts: TS + 1_000, rows: &rows, signals: &signals };
+    let mut group = Composites::default();
+    let (leading, other) = (composite(&leader, 0.7), composite(&other, 0.6));
+    group.push(&Weighed { composite: &leading, supporting: &supporting, opposing: &opposing });
+    group.push(&Weighed { composite: &other, supporting: &opposing, opposing: &supporting });
+    let (symbol, event_ts, vote) = (SymbolId(0), TS + 1_000, Vote::of(&group));
+    let results = SymbolResults { symbol, seq: 9, event_ts, rows: &rows, signals: group.as_slice(), vote };
 
     let mut commands = Commands::default();
     xadd_calculation_event(&mut commands, &mut names_, &results, &directory);
@@ -261,8 +263,7 @@ fn calculation_events_and_caches_have_the_shapes_their_readers_know() {
     );
 
     let mut commands = Commands::default();
-    let opinion = Vote::of(results.signals).unwrap();
-    set_composite_signal(&mut commands, &names_, results.symbol, &opinion, results.event_ts, &directory);
+    set_composite_signal(&mut commands, &names_, results.symbol, &results.vote.unwrap(), results.event_ts, &directory);
     let mut composite_key = vote.clone();
     composite_key["symbol"] = json!("SPY");
     composite_key["strategies_analyzed"] = json!(3);
@@ -270,7 +271,8 @@ fn calculation_events_and_caches_have_the_shapes_their_readers_know() {
     assert_eq!(cached(&commands, "wagehood:composite_signals:SPY_composite_signal", "600"), composite_key);
 
     let mut commands = Commands::default();
-    set_calculations(&mut commands, &names_, &results, &directory);
+    let latest = LatestValues { symbol, rows: &rows, signals: &[Some(leading), None, Some(other), None, None] };
+    set_calculations(&mut commands, &names_, &latest, &directory);
     let mut complete = cached(&commands, "wagehood:calculations:SPY_complete", "300");
     let parts = complete.as_object_mut().unwrap();
     assert_eq!(parts.remove("timeframes").unwrap(), json!({"1s": ready_map(), "1m": {"ema_12": 14.0, "ema_26": 15.0}}));
@@ -285,9 +287,10 @@ fn calculation_events_and_caches_have_the_shapes_their_readers_know() {
 #[test]
 fn without_a_signal_there_is_no_opinion() {
     let (directory, mut names_) = (directory(), OutputNames::default());
-    let results = SymbolResults { symbol: SymbolId(0), seq: 1, event_ts: TS, rows: &[], signals: &[] };
+    let vote = Vote::of(&Composites::default());
+    assert_eq!(vote, None);
+    let results = SymbolResults { symbol: SymbolId(0), seq: 1, event_ts: TS, rows: &[], signals: &[], vote };
     let mut commands = Commands::default();
-    assert_eq!(Vote::of(results.signals), None);
     xadd_calculation_event(&mut commands, &mut names_, &results, &directory);
     let json = get(&fields(&commands, "calculation_events_stream", "5000"), "results").to_owned();
     assert_eq!(json, r#"{"timeframe_results":{},"composite_signal":null,"timestamp":"2025-07-08T14:30:00"}"#);
@@ -329,7 +332,7 @@ fn alerts_say_what_and_where() {
     let signal = signal(1, 1, Strategy::MacdRsi, Side::Buy);
     let mut commands = Commands::default();
     let labels = Labels { directory: &directory, sources: &sources };
-    xadd_signal_alert(&mut commands, &mut names_, &composite(&signal, 0.87654321, &[], &[]), labels);
+    xadd_signal_alert(&mut commands, &mut names_, &composite(&signal, 0.87654321), labels);
     let alert = fields(&commands, "alert_stream", "1000");
     assert_eq!(names(&alert), "event_id type symbol message timestamp metadata");
     assert_eq!(get(&alert, "message"), "buy A\"B,\\ 1m: macd_rsi_bullish at 101.5, composite confidence 0.8765");

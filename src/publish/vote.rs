@@ -1,6 +1,6 @@
 //! The one opinion on a symbol that the composite signal of events and caches states.
 
-use crate::model::{Composite, MAX_TIMEFRAMES, Side, Strategy};
+use crate::model::{Candidate, Composites, MAX_TIMEFRAMES, Side, Signal, Strategy};
 use bincode::{Decode, Encode};
 
 /// What the active signals of a symbol say together, as of one group of signals.
@@ -50,9 +50,9 @@ impl<const N: usize> Tally<N> {
 impl Vote {
     /// The opinion as of a group of signals of one symbol; `None` of an empty group. The probe has no vote.
     #[must_use]
-    pub fn of(group: &[Composite<'_>]) -> Option<Self> {
-        let group = || group.iter().filter(|composite| composite.signal.strategy != Strategy::Probe);
-        let leader = strongest(group(), |composite| composite.composite_confidence)?;
+    pub fn of(group: &Composites) -> Option<Self> {
+        let group = || group.iter().filter(|weighed| weighed.composite.signal.strategy != Strategy::Probe);
+        let leader = strongest(group(), |weighed| weighed.composite.composite_confidence)?;
         let mut timeframes = Tally([None; MAX_TIMEFRAMES]);
         let mut strategies = Tally([None; Strategy::COUNT]);
         let mut contributing = 0;
@@ -62,9 +62,9 @@ impl Vote {
             strategies.add(strategy.index(), weight);
             contributing += u32::from(agrees);
         };
-        let side = leader.signal.candidate.side;
-        for signal in group().map(|composite| composite.signal) {
-            if signal.timeframe == leader.signal.timeframe {
+        let Signal { timeframe, candidate: Candidate { side, .. }, .. } = leader.composite.signal;
+        for signal in group().map(|weighed| &weighed.composite.signal) {
+            if signal.timeframe == timeframe {
                 let agrees = signal.candidate.side == side;
                 vote(signal.timeframe.index(), signal.strategy, agrees, signal.candidate.confidence);
             }
@@ -73,7 +73,7 @@ impl Vote {
         for (peer, agrees) in supporting.chain(leader.opposing.iter().map(|peer| (peer, false))) {
             vote(peer.timeframe.index(), peer.strategy, agrees, peer.confidence);
         }
-        let confidence = leader.composite_confidence;
+        let confidence = leader.composite.composite_confidence;
         Some(Self {
             side,
             confidence,
@@ -105,12 +105,6 @@ impl Vote {
 }
 
 /// The first of those with the highest measure.
-pub(super) fn strongest<'a, 'b>(
-    group: impl IntoIterator<Item = &'a Composite<'b>>,
-    measure: impl Fn(&Composite<'b>) -> f64,
-) -> Option<&'a Composite<'b>>
-where
-    'b: 'a,
-{
-    group.into_iter().reduce(|best, next| if measure(next) > measure(best) { next } else { best })
+pub(super) fn strongest<T>(group: impl IntoIterator<Item = T>, measure: impl Fn(&T) -> f64) -> Option<T> {
+    group.into_iter().reduce(|best, next| if measure(&next) > measure(&best) { next } else { best })
 }

@@ -126,8 +126,8 @@ impl World {
             let (latest, signals) = (&mut self.latest, &mut self.signals);
             self.correlator.on_group(&mut own, |verdict| {
                 *signals += 1;
-                if let wagehood_engine::correlate::Verdict::Publish(composite) = verdict {
-                    latest.signal(&composite);
+                if let wagehood_engine::correlate::Verdict::Publish(weighed) = verdict {
+                    latest.signal(weighed.composite);
                 }
             });
         }

@@ -12,8 +12,8 @@ use wagehood_engine::{
     config::{Plan, StyleRules},
     correlate::{Correlator, HeldBack, Verdict, default_weight},
     model::{
-        Calendar, Candidate, Composite, Peer, Side, Signal, SignalKind, SourceId, Span, Strategy, SymbolId, Timeframe,
-        TimeframeId, TradingStyle,
+        Calendar, Candidate, Peer, Side, Signal, SignalKind, SourceId, Span, Strategy, SymbolId, Timeframe,
+        TimeframeId, TradingStyle, Weighed,
     },
 };
 
@@ -172,19 +172,19 @@ fn same_peers(got: &[Peer], want: &[Signal], weight: impl Fn(TimeframeId) -> f64
         && strengths.windows(2).all(|w| w[0] >= w[1])
 }
 
-fn check(plan: &Plan, got: &Composite<'_>, held: Option<HeldBack>, want: &Expected) -> Result<(), TestCaseError> {
-    let signal = &want.signal;
+fn check(plan: &Plan, weighed: &Weighed<'_>, held: Option<HeldBack>, want: &Expected) -> Result<(), TestCaseError> {
+    let (got, signal) = (weighed.composite, &want.signal);
     let asset = &plan.assets[signal.symbol.index()];
     let weight = |timeframe: TimeframeId| asset.cells[timeframe.index()].weight;
-    prop_assert_eq!(got.signal, signal, "order of publication");
+    prop_assert_eq!(&got.signal, signal, "order of publication");
     prop_assert_eq!(got.style, asset.cells[signal.timeframe.index()].style);
     prop_assert!(near(got.composite_confidence, want.composite_confidence), "{got:?}, not {want:?}");
     prop_assert!((0.0..=1.0).contains(&got.composite_confidence));
     prop_assert_eq!(got.correlation_strength, want.correlation_strength);
     prop_assert!((0.0..=1.0).contains(&got.correlation_strength));
     prop_assert!(near(got.priority, want.priority));
-    prop_assert!(same_peers(got.supporting, &want.supporting, weight), "{:?}, not {want:?}", got.supporting);
-    prop_assert!(same_peers(got.opposing, &want.opposing, weight), "{:?}, not {want:?}", got.opposing);
+    prop_assert!(same_peers(weighed.supporting, &want.supporting, weight), "{:?}, not {want:?}", weighed.supporting);
+    prop_assert!(same_peers(weighed.opposing, &want.opposing, weight), "{:?}, not {want:?}", weighed.opposing);
     match held {
         None => prop_assert!(!want.below_minimum && !want.cooling_down, "published: {want:?}"),
         Some(HeldBack::LowConfidence) => prop_assert!(want.below_minimum, "held back: {want:?}"),
@@ -212,19 +212,19 @@ fn compare(market: &Market, tally: &mut Tally) -> Result<(), TestCaseError> {
         let mut place = 0;
         let mut outcome = Ok(());
         correlator.on_group(&mut group, |verdict| {
-            let (composite, held) = match verdict {
-                Verdict::Publish(composite) => (composite, None),
-                Verdict::Hold(composite, reason) => (composite, Some(reason)),
+            let (weighed, held) = match verdict {
+                Verdict::Publish(weighed) => (weighed, None),
+                Verdict::Hold(weighed, reason) => (weighed, Some(reason)),
             };
             match held {
                 None => tally.published += 1,
                 Some(HeldBack::LowConfidence) => tally.low_confidence += 1,
                 Some(HeldBack::Cooldown) => tally.cooldown += 1,
             }
-            tally.supported += u64::from(!composite.supporting.is_empty());
-            tally.opposed += u64::from(!composite.opposing.is_empty());
+            tally.supported += u64::from(!weighed.supporting.is_empty());
+            tally.opposed += u64::from(!weighed.opposing.is_empty());
             if outcome.is_ok() {
-                outcome = check(&plan, &composite, held, &want[place]);
+                outcome = check(&plan, &weighed, held, &want[place]);
             }
             place += 1;
         });

@@ -1,32 +1,26 @@
 //! The publisher's agent: the workers' signals in, merged, correlated, filtered; batches out.
 
+mod batch;
+
+pub use batch::BatchRules;
+
 use crate::{
     config::Plan,
     correlate::{Correlator, Verdict},
     engine::{
         Blocked, Memory, Saver,
         notes::{Committing, LetterBytes, Mark, Note},
-        output::{Output, Written},
+        output::{Group, Output, RedisOutput, Written},
     },
-    model::{IndicatorRow, Signal, SymbolId, TradingStyle, WorkerMessage},
+    model::{Composites, IndicatorRow, Signal, Strategy, SymbolId, WorkerMessage},
     publish::{Item, Merge},
     runtime::{Agent, AgentError, Clock, Halt, Inlet, Interests, Now, Work},
     state::{Part, Snapshot, StateError, Sweep, put, take},
     telemetry::{FlushCause, Latency, PublisherCounters, Recorder, Stage},
 };
+use batch::{Asked, Awaiting, Batch};
 use crossbeam_utils::CachePadded;
 use std::sync::Arc;
-
-/// When a batch is written.
-#[derive(Debug, Clone, Copy)]
-pub struct BatchRules {
-    /// Entries that make a batch full; a group of one input entry is never split.
-    pub entries: usize,
-    /// Longest wait of an entry for its batch, ns.
-    pub interval_ns: u64,
-    /// Messages taken from each worker in a duty cycle.
-    pub messages: usize,
-}
 
 /// What the publisher is wired to.
 #[derive(Debug)]
@@ -60,29 +54,6 @@ pub struct PublisherWiring {
 /// Symbols that are saved in a duty cycle: some 10 µs.
 const SYMBOLS_A_CYCLE: usize = 8;
 
-/// Signals that a batch takes while another is on its way, unless it may hold more anyway: what a server makes of them in
-/// some milliseconds. It then has work while the next ones are computed.
-const SIGNALS_MEANWHILE: usize = 2_048;
-
-/// How long nothing must have come for latest values to go: a burst is not held up by what may wait.
-const QUIET_NS: u64 = 2_000_000;
-
-/// A signal that waits for the acknowledgement of its batch.
-#[derive(Debug, Clone, Copy)]
-struct Awaiting {
-    style: TradingStyle,
-    arrival_ns: u64,
-}
-
-/// The batch in the making.
-#[derive(Debug, Default)]
-struct Batch {
-    /// Signals in it.
-    signals: Vec<Awaiting>,
-    /// When its first entry came, ns.
-    since_ns: Option<u64>,
-}
-
 /// Drives [`Merge`], [`Correlator`] and [`Output`]. Allocates when a symbol appears for the first time.
 #[derive(Debug)]
 pub struct PublisherAgent {
@@ -96,21 +67,14 @@ pub struct PublisherAgent {
     counters: Arc<CachePadded<PublisherCounters>>,
     recorder: Recorder,
     clock: Clock,
-    rules: BatchRules,
+    /// Messages taken from each worker in a duty cycle.
+    messages: usize,
     batch: Batch,
-    /// Signals that a batch may hold while another is on its way.
-    signals_max: usize,
-    /// The batch that is on its way, and since when.
-    sent: Vec<Awaiting>,
-    sent_ns: u64,
-    /// Whether the batch ends in the middle of an input entry: a letter of it is in, its mark is not.
-    in_entry: bool,
-    /// When the last group came, ns.
-    group_ns: u64,
     /// Since when a full batch waits for the one on its way.
     blocked: Blocked,
     group_rows: Vec<IndicatorRow>,
     group_signals: Vec<Signal>,
+    composites: Composites,
     /// Symbols that the correlator and the output know.
     symbols: usize,
     memory: Arc<Memory>,
@@ -152,8 +116,7 @@ impl PublisherAgent {
     pub fn new(wiring: PublisherWiring) -> Self {
         let PublisherWiring { plan, output, rules, .. } = wiring;
         let cells = plan.assets.len().max(16) * plan.timeframes.len();
-        let group = plan.timeframes.len() * crate::model::Strategy::COUNT * 2;
-        let signals_max = rules.entries.max(SIGNALS_MEANWHILE);
+        let group = plan.timeframes.len() * Strategy::COUNT * 2;
         let mut agent = Self {
             merge: Merge::new(wiring.inlets.len(), 4 * rules.messages + 2 * cells),
             correlator: Correlator::new(&plan),
@@ -163,26 +126,22 @@ impl PublisherAgent {
             counters: wiring.counters,
             recorder: wiring.recorder,
             clock: wiring.clock,
-            batch: Batch { signals: Vec::with_capacity(signals_max + group), ..Batch::default() },
-            sent: Vec::with_capacity(signals_max + group),
-            signals_max,
-            sent_ns: 0,
-            in_entry: false,
-            group_ns: 0,
+            messages: rules.messages,
+            batch: Batch::new(rules, group),
             blocked: Blocked::default(),
             group_rows: Vec::with_capacity(plan.timeframes.len() * 2),
             group_signals: Vec::with_capacity(group),
+            composites: Composites::with_capacity(group.max(64)),
             symbols: 0,
             memory: wiring.memory,
             committing: wiring.committing,
             done: wiring.done,
             saving: None,
             output,
-            rules,
             plan,
         };
-        for asset in &agent.plan.assets {
-            agent.output.add_symbol(asset);
+        if let Some(redis) = &mut agent.output.redis {
+            agent.plan.assets.iter().for_each(|asset| redis.latest.add_symbol(asset));
         }
         agent.symbols = agent.plan.assets.len();
         agent.tell_memory();
@@ -201,12 +160,16 @@ impl PublisherAgent {
     pub fn restore(&mut self, snapshot: &Snapshot) -> Result<(), StateError> {
         let mut bytes = snapshot.part(Part::Publisher)?;
         self.merge.resume(take(&mut bytes)?);
-        self.output.restore(&mut bytes)?;
+        if let Some(redis) = &mut self.output.redis {
+            redis.order = take(&mut bytes)?;
+        }
         for index in 0..self.symbols {
             let symbol = SymbolId(index as u16);
             let mut bytes = snapshot.part(Part::Symbol(symbol.0))?;
             self.correlator.restore(symbol, &mut bytes)?;
-            self.output.restore_symbol(symbol, &mut bytes)?;
+            if let Some(redis) = &mut self.output.redis {
+                redis.latest.restore(symbol, &mut bytes)?;
+            }
         }
         Ok(())
     }
@@ -216,7 +179,7 @@ impl PublisherAgent {
     fn snapshot(&mut self, seq: u64, number: u32) -> Result<(), StateError> {
         // The one before is late. Its symbols have been saved, but not yet what it waits for: it is given up.
         self.save(usize::MAX)?;
-        let unwritten = self.has_something();
+        let unwritten = self.batch.has_something(&self.output.standing());
         let Some(saving) = &mut self.saving else { return Ok(()) };
         if saving.is_on() {
             saving.saver.abandon();
@@ -224,7 +187,7 @@ impl PublisherAgent {
         saving.saver.begin(number);
         saving.saver.record(Part::Publisher, |out| {
             put(out, &seq)?;
-            self.output.save(out)
+            self.output.redis.as_ref().map_or(Ok(()), |redis| put(out, &redis.order))
         })?;
         saving.sweep.start(self.symbols);
         saving.awaits = Some(saving.flushed + u64::from(unwritten));
@@ -269,7 +232,7 @@ impl PublisherAgent {
         let Some(saving) = &mut self.saving else { return Ok(()) };
         saving.saver.record(Part::Symbol(symbol.0), |out| {
             self.correlator.save(symbol, out)?;
-            self.output.save_symbol(symbol, out)
+            self.output.redis.as_ref().map_or(Ok(()), |redis| redis.latest.save(symbol, out))
         })?;
         saving.end_if_done();
         Ok(())
@@ -278,7 +241,8 @@ impl PublisherAgent {
     fn tell_memory(&self) {
         self.memory.merge.set(self.merge.bytes() as u64);
         self.memory.correlator.set(self.correlator.bytes() as u64);
-        self.memory.output.set(self.output.bytes() as u64);
+        let latest = self.output.redis.as_ref().map_or(0, |redis| redis.latest.bytes());
+        self.memory.output.set(latest as u64);
     }
 
     /// Makes room for the symbols that the reader has let in since the last.
@@ -287,7 +251,9 @@ impl PublisherAgent {
         while self.symbols <= symbol.index() {
             let asset = self.plan.asset(SymbolId(self.symbols as u16));
             self.correlator.add_symbol(asset);
-            self.output.add_symbol(asset);
+            if let Some(redis) = &mut self.output.redis {
+                redis.latest.add_symbol(asset);
+            }
             self.symbols += 1;
         }
         self.tell_memory();
@@ -296,21 +262,15 @@ impl PublisherAgent {
     fn receive(&mut self) -> usize {
         let mut count = 0;
         for (worker, inlet) in self.inlets.iter_mut().enumerate() {
-            count += inlet.drain(self.rules.messages, |message| self.merge.push(worker, message));
+            count += inlet.drain(self.messages, |message| self.merge.push(worker, message));
         }
         count
     }
 
-    /// Whether the batch takes more. While one is on its way the next grows on, up to the sink's bound of bytes; the
-    /// rest of an entry whose letters are in it always fits.
+    /// Whether the batch takes more.
     #[inline]
     fn has_room(&self) -> bool {
-        let room = if self.output.is_in_flight() {
-            self.batch.signals.len() < self.signals_max && self.output.has_room()
-        } else {
-            self.entries() < self.rules.entries
-        };
-        room || self.in_entry
+        self.batch.has_room(&self.output.standing())
     }
 
     /// Publishes what is complete, up to a full batch.
@@ -348,8 +308,10 @@ impl PublisherAgent {
     }
 
     fn mark(&mut self, mark: &Mark, now: Now) {
-        self.output.mark(mark);
-        self.in_entry = false;
+        if let Some(redis) = &mut self.output.redis {
+            redis.mark(mark);
+        }
+        self.batch.set_in_entry(false);
         self.note_time(now);
         if let Some(notes) = &mut self.notes {
             notes.pop();
@@ -360,8 +322,10 @@ impl PublisherAgent {
     fn dead_letter(&mut self, now: Now) {
         if let Some(Note::DeadLetter(letter)) = self.notes.as_mut().and_then(Inlet::pop) {
             self.letters.written(letter.bytes());
-            self.output.dead_letter(&letter);
-            self.in_entry = true;
+            if let Some(redis) = &mut self.output.redis {
+                redis.dead_letter(&letter);
+            }
+            self.batch.set_in_entry(true);
             self.counters.dead_letters.bump();
             self.note_time(now);
         }
@@ -370,7 +334,9 @@ impl PublisherAgent {
     #[cold]
     fn gap(&mut self, now: Now) {
         if let Some(Note::Gap { gap, .. }) = self.notes.as_mut().and_then(Inlet::pop) {
-            self.output.gap(&gap);
+            if let Some(redis) = &mut self.output.redis {
+                redis.gap(&gap);
+            }
             self.note_time(now);
         }
     }
@@ -396,20 +362,29 @@ impl PublisherAgent {
         self.save_before_change(symbol)?;
         // The queues were emptied one after the other: which worker has which timeframe must not show.
         self.group_rows.sort_unstable_by_key(|row| (std::cmp::Reverse(row.bar.timeframe), row.bar.ts));
-        for row in &self.group_rows {
-            self.output.row(row, replayed);
-        }
-        let (output, batch, counters, recorder) =
-            (&mut self.output, &mut self.batch, &self.counters, &mut self.recorder);
+        self.weigh(replayed, now);
+        let (rows, signals) = (&self.group_rows[..], &self.composites);
+        self.output.group(&Group { symbol, seq, event_ts, rows, signals, replayed });
+        self.batch.group_done(now);
+        self.note_time(now);
+        Ok(true)
+    }
+
+    /// Weighs the group's signals: those that are published become its composites.
+    #[inline]
+    fn weigh(&mut self, replayed: bool, now: Now) {
+        self.composites.clear();
+        let (composites, output, batch) = (&mut self.composites, &self.output, &mut self.batch);
+        let (counters, recorder) = (&self.counters, &mut self.recorder);
         self.correlator.on_group(&mut self.group_signals, |verdict| match verdict {
-            Verdict::Publish(composite) => {
-                let signal = composite.signal;
-                let alert = output.signal(&composite, replayed);
+            Verdict::Publish(weighed) => {
+                composites.push(&weighed);
                 if !replayed {
-                    counters.published[signal.strategy.index()][signal.timeframe.index()].bump();
-                    counters.alerts.add(u64::from(alert));
-                    recorder.since(Latency::Stage(Stage::Correlate), now.ns, signal.arrival_ns);
-                    batch.signals.push(Awaiting { style: composite.style, arrival_ns: signal.arrival_ns });
+                    let Signal { strategy, timeframe, arrival_ns, .. } = weighed.composite.signal;
+                    counters.published[strategy.index()][timeframe.index()].bump();
+                    counters.alerts.add(u64::from(output.is_alert(weighed.composite)));
+                    recorder.since(Latency::Stage(Stage::Correlate), now.ns, arrival_ns);
+                    batch.push(Awaiting { style: weighed.composite.style, arrival_ns });
                 }
             }
             Verdict::Hold(_, reason) => {
@@ -418,74 +393,24 @@ impl PublisherAgent {
                 }
             }
         });
-        self.output.group_done(symbol, seq, event_ts, replayed);
-        self.group_ns = now.ns;
-        self.note_time(now);
-        Ok(true)
     }
 
     /// Remembers since when there is something to write.
     #[inline]
     fn note_time(&mut self, now: Now) {
-        if self.batch.since_ns.is_none() && self.has_something() {
-            self.batch.since_ns = Some(now.ns);
-        }
+        self.batch.note_time(&self.output.standing(), now);
     }
 
+    /// What is asked of the batch.
     #[inline]
-    fn has_something(&self) -> bool {
-        !self.batch.signals.is_empty() || self.output.is_dirty()
-    }
-
-    /// Entries in the batch; signals count even where nobody wants to read them.
-    #[inline]
-    fn entries(&self) -> usize {
-        self.output.entries().max(self.batch.signals.len())
-    }
-
-    /// Why the batch is to be written now, if it is.
-    #[inline]
-    fn flush_cause(&self, now: Now, ended: bool) -> Option<FlushCause> {
-        // Letters without the position behind them would be written once more after a crash.
-        if self.output.is_in_flight() || self.in_entry {
-            return None;
-        }
-        if !self.has_something() {
-            return (self.output.renewal_due() && !ended).then_some(FlushCause::Timer);
-        }
-        if self.entries() >= self.rules.entries {
-            return Some(FlushCause::Full);
-        }
-        if ended {
-            return Some(FlushCause::Halt);
-        }
-        // A lone signal does not wait for a full house: it goes as soon as nothing is about to join it.
-        if !self.batch.signals.is_empty() && self.merge.is_empty() {
-            return Some(FlushCause::Idle);
-        }
-        // Latest values go on their own while nothing else does: a signal would have to wait for all of them.
-        if self.latest_ns().is_some_and(|due_ns| now.ns >= due_ns) {
-            return Some(FlushCause::Timer);
-        }
-        let waited = self.batch.since_ns.map_or(0, |since| now.ns.saturating_sub(since));
-        (waited >= self.rules.interval_ns).then_some(FlushCause::Timer)
-    }
-
-    /// When latest values may go on their own, if they are due and nothing else is there to go.
-    #[inline]
-    fn latest_ns(&self) -> Option<u64> {
-        let due_ns = self.output.latest_due_ns().filter(|_| self.batch.signals.is_empty() && self.merge.is_empty())?;
-        Some(due_ns.max(self.group_ns + QUIET_NS))
+    fn asked(&self, ended: bool) -> Asked {
+        Asked { at: self.output.standing(), quiet: self.merge.is_empty(), ended }
     }
 
     fn flush(&mut self, cause: FlushCause, now: Now) -> Result<(), AgentError> {
         self.counters.batches.bump();
         self.counters.flushes[cause as usize].bump();
-        std::mem::swap(&mut self.sent, &mut self.batch.signals);
-        self.batch.signals.clear();
-        self.batch.since_ns = None;
-        self.sent_ns = now.ns;
-        let (urgent, last) = (!self.sent.is_empty(), cause == FlushCause::Halt);
+        let (urgent, last) = (self.batch.send(now), cause == FlushCause::Halt);
         if let Some(saving) = &mut self.saving {
             saving.flushed += 1;
         }
@@ -499,8 +424,9 @@ impl PublisherAgent {
 
     fn acknowledged(&mut self) {
         let ns = self.clock.ns();
-        self.recorder.since(Latency::Stage(Stage::Publish), ns, self.sent_ns);
-        for signal in self.sent.drain(..) {
+        let (sent_ns, signals) = self.batch.acknowledged();
+        self.recorder.since(Latency::Stage(Stage::Publish), ns, sent_ns);
+        for signal in signals {
             self.recorder.since(Latency::Style(signal.style), ns, signal.arrival_ns);
         }
         self.counters.bytes.set(self.output.written_bytes());
@@ -520,38 +446,37 @@ impl Agent for PublisherAgent {
     fn do_work(&mut self, now: Now) -> Result<Work, AgentError> {
         self.recorder.hand_over();
         let mut count = 0;
-        if self.output.is_in_flight() && self.output.poll()? == Written::All {
+        if self.output.standing().in_flight && self.output.poll()? == Written::All {
             self.acknowledged();
             count += 1;
         }
         // A full batch behind one in flight stops the reading of the rings, and so everything before.
         let room = self.has_room();
-        self.blocked.is(!room && self.output.is_in_flight(), now, &self.counters.blocked_ns);
+        self.blocked.is(!room && self.output.standing().in_flight, now, &self.counters.blocked_ns);
         if room {
             count += self.receive();
             count += self.process(now)?;
         }
         let ended = self.merge.is_finished() && self.notes.as_mut().is_none_or(Inlet::is_finished);
-        if let Some(cause) = self.flush_cause(now, ended) {
+        if let Some(cause) = self.batch.flush_cause(&self.asked(ended), now) {
             self.flush(cause, now)?;
             count += 1;
         }
-        self.committing.set(self.output.is_in_flight());
+        let at = self.output.standing();
+        self.committing.set(at.in_flight);
         count += self.go_on_saving(ended)?;
         let saved = self.saving.as_mut().is_none_or(|saving| saving.saver.flush() && !saving.is_on());
-        if ended && saved && !self.output.is_in_flight() && !self.has_something() {
+        if ended && saved && !at.in_flight && !self.batch.has_something(&at) {
             return Ok(Work::Done);
         }
         Ok(Work::of(count))
     }
 
     fn deadline_ns(&self) -> Option<u64> {
-        let output_ns = self.output.deadline_ns();
-        if self.output.is_in_flight() {
-            return output_ns;
-        }
-        let batch_ns = self.batch.since_ns.map(|since| since + self.rules.interval_ns);
-        batch_ns.into_iter().chain(self.latest_ns()).chain(output_ns).min()
+        let output_ns = self.output.redis.as_ref().and_then(RedisOutput::deadline_ns);
+        let asked = self.asked(false);
+        let batch_ns = self.batch.deadline_ns(&asked).filter(|_| !asked.at.in_flight);
+        batch_ns.into_iter().chain(output_ns).min()
     }
 
     fn is_blocked(&self) -> bool {
@@ -559,7 +484,9 @@ impl Agent for PublisherAgent {
     }
 
     fn interests<'a>(&'a self, set: &mut Interests<'a>) {
-        self.output.interests(set);
+        if let Some(redis) = &self.output.redis {
+            redis.interests(set);
+        }
     }
 
     fn on_close(&mut self) -> Result<(), AgentError> {

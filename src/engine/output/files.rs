@@ -1,7 +1,8 @@
 //! Results as files: signals as JSON lines, bars and indicators as CSV.
 
+use super::Group;
 use crate::{
-    model::{Composite, Directory, IndicatorRow, TimeframeId},
+    model::{Directory, IndicatorRow, TimeframeId},
     publish::{
         BAR_CSV_HEADER, FileError, FileSink, INDICATOR_CSV_HEADER, Labels, bar_csv, indicator_csv, signal_json_line,
     },
@@ -60,9 +61,22 @@ impl FileOutput {
         })
     }
 
-    /// Takes a closed bar.
+    /// Takes the results of a group.
     #[inline]
-    pub fn row(&mut self, row: &IndicatorRow, directory: &Directory) {
+    pub fn group(&mut self, group: &Group<'_>, labels: Labels<'_>) {
+        for row in group.rows {
+            self.row(row, labels.directory);
+        }
+        if let Some(file) = &mut self.signals {
+            for weighed in group.signals.iter() {
+                signal_json_line(file.lines(), &weighed, labels);
+                self.lines += 1;
+            }
+        }
+    }
+
+    #[inline]
+    fn row(&mut self, row: &IndicatorRow, directory: &Directory) {
         let timeframe = row.bar.timeframe;
         if let Some(file) = &mut self.bars
             && row.bar.is_built()
@@ -76,15 +90,6 @@ impl FileOutput {
         {
             indicator_csv(file.lines(), row, directory);
             self.failed = self.failed.take().or(file.flush_if_full().err());
-            self.lines += 1;
-        }
-    }
-
-    /// Takes a signal.
-    #[inline]
-    pub fn signal(&mut self, composite: &Composite<'_>, labels: Labels<'_>) {
-        if let Some(file) = &mut self.signals {
-            signal_json_line(file.lines(), composite, labels);
             self.lines += 1;
         }
     }

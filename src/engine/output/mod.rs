@@ -3,21 +3,17 @@
 mod files;
 mod journal;
 mod redis;
-mod uplink;
+mod sink;
 
 pub use files::{FileOutput, FileOutputOptions};
 pub use journal::load_journal;
-pub use redis::{CalculationEvents, ENTRIES, RedisLink, RedisOutput, RedisOutputOptions};
-pub use uplink::{Arrived, Recovery};
+pub use redis::{CalculationEvents, ENTRIES, RedisLink, RedisOutput, RedisOutputOptions, RedisWiring};
+pub use sink::{Arrived, Recovery, RedisSink, RedisSinkOptions, SinkError};
 
-use super::notes::{DeadLetter, Mark};
 use crate::{
-    config::Asset,
-    feed::streams::Gap,
-    model::{Composite, Directory, IndicatorRow, Strategy, SymbolId},
+    model::{Composite, Composites, Directory, IndicatorRow, Strategy, SymbolId},
     publish::{FileError, Labels, Sources},
-    runtime::{AgentError, Interests},
-    state::StateError,
+    runtime::AgentError,
 };
 use std::sync::Arc;
 
@@ -30,176 +26,84 @@ pub enum Written {
     Pending,
 }
 
-/// Everything that is written. Files are written at once, which blocks as long as the system takes; Redis never blocks.
+/// What one sequence has made of one symbol.
+#[derive(Debug, Clone, Copy)]
+pub struct Group<'a> {
+    /// The symbol.
+    pub symbol: SymbolId,
+    /// The sequence.
+    pub seq: u64,
+    /// Event time at the sequence, Unix ms.
+    pub event_ts: i64,
+    /// The closed bars, in the order of publication.
+    pub rows: &'a [IndicatorRow],
+    /// The published signals.
+    pub signals: &'a Composites,
+    /// Whether it was published before the engine was started: it is only remembered.
+    pub replayed: bool,
+}
+
+/// Where an output stands.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Standing {
+    /// Entries and lines in the batch.
+    pub entries: usize,
+    /// Whether there is anything to flush: entries, lines, latest values, a new position.
+    pub dirty: bool,
+    /// Whether the batch is at its bound of bytes.
+    pub full: bool,
+    /// Whether the last batch is still on its way.
+    pub in_flight: bool,
+    /// From when on latest values may be written, ns, if there are any; they wait for a batch without signals.
+    pub latest_due_ns: Option<u64>,
+    /// From when on a batch is to be written although there may be nothing in it, ns.
+    pub renewal_ns: Option<u64>,
+}
+
+/// Everything that is written, and where to. Files are written at once, which blocks as long as the system takes; Redis
+/// never blocks.
 #[derive(Debug)]
 pub struct Output {
-    directory: Arc<Directory>,
-    sources: Arc<Sources>,
-    files: FileOutput,
-    redis: Option<RedisOutput>,
+    /// Names of symbols and timeframes.
+    pub directory: Arc<Directory>,
+    /// Names of inputs.
+    pub sources: Arc<Sources>,
+    /// The files.
+    pub files: FileOutput,
+    /// The server, where there is one. It alone keeps the position of the input and the latest values.
+    pub redis: Option<RedisOutput>,
     /// Composite confidence from which on a signal is an alert as well.
-    alert_confidence: f64,
+    pub alert_confidence: f64,
 }
 
 impl Output {
-    /// Writes to these files and, where there is one, to this server.
-    #[must_use]
-    pub fn new(
-        directory: Arc<Directory>,
-        sources: Arc<Sources>,
-        files: FileOutput,
-        redis: Option<RedisOutput>,
-        alert_confidence: f64,
-    ) -> Self {
-        Self { directory, sources, files, redis, alert_confidence }
-    }
-
-    /// Bytes held.
-    #[must_use]
-    pub fn bytes(&self) -> usize {
-        self.redis.as_ref().map_or(0, RedisOutput::bytes)
-    }
-
-    /// Makes room for the next symbol. Allocates.
-    pub fn add_symbol(&mut self, asset: &Asset) {
-        if let Some(redis) = &mut self.redis {
-            redis.add_symbol(asset);
-        }
-    }
-
-    /// Takes a closed bar with its indicators; where `replayed`, only to remember it.
+    /// Whether a published signal is an alert as well.
     #[inline]
-    pub fn row(&mut self, row: &IndicatorRow, replayed: bool) {
-        if !replayed {
-            self.files.row(row, &self.directory);
-        }
-        if let Some(redis) = &mut self.redis {
-            redis.row(row, replayed, &self.directory);
-        }
+    #[must_use]
+    pub fn is_alert(&self, composite: &Composite) -> bool {
+        is_alert(composite, self.alert_confidence)
     }
 
-    /// Takes a published signal; says whether it is an alert as well. Where `replayed`, only to remember it.
+    /// Takes the results of a group.
     #[inline]
-    pub fn signal(&mut self, composite: &Composite<'_>, replayed: bool) -> bool {
+    pub fn group(&mut self, group: &Group<'_>) {
         let labels = Labels { directory: &self.directory, sources: &self.sources };
-        let probe = composite.signal.strategy == Strategy::Probe;
-        let alert = !probe && composite.composite_confidence >= self.alert_confidence;
-        if !replayed {
-            self.files.signal(composite, labels);
+        if !group.replayed {
+            self.files.group(group, labels);
         }
         if let Some(redis) = &mut self.redis {
-            redis.signal(composite, alert, replayed, labels);
-        }
-        alert
-    }
-
-    /// Ends a group: all rows and signals of one sequence and symbol have been given.
-    #[inline]
-    pub fn group_done(&mut self, symbol: SymbolId, seq: u64, event_ts: i64, replayed: bool) {
-        if let Some(redis) = &mut self.redis {
-            redis.group_done(symbol, seq, event_ts, replayed, &self.directory);
+            redis.group(group, self.alert_confidence, labels);
         }
     }
 
-    /// Appends the place in the order of the input.
-    ///
-    /// # Errors
-    /// Never, as for [`put`](crate::state::put).
-    pub fn save(&self, out: &mut Vec<u8>) -> Result<(), StateError> {
-        self.redis.as_ref().map_or(Ok(()), |redis| redis.save(out))
-    }
-
-    /// Takes what [`save`](Self::save) appended.
-    ///
-    /// # Errors
-    /// Bytes that are none.
-    pub fn restore(&mut self, bytes: &mut &[u8]) -> Result<(), StateError> {
-        self.redis.as_mut().map_or(Ok(()), |redis| redis.restore(bytes))
-    }
-
-    /// Appends what is kept of a symbol.
-    ///
-    /// # Errors
-    /// Never, as for [`put`](crate::state::put).
-    pub fn save_symbol(&self, symbol: SymbolId, out: &mut Vec<u8>) -> Result<(), StateError> {
-        self.redis.as_ref().map_or(Ok(()), |redis| redis.save_symbol(symbol, out))
-    }
-
-    /// Takes what [`save_symbol`](Self::save_symbol) appended.
-    ///
-    /// # Errors
-    /// Bytes that are none, or of other timeframes.
-    pub fn restore_symbol(&mut self, symbol: SymbolId, bytes: &mut &[u8]) -> Result<(), StateError> {
-        self.redis.as_mut().map_or(Ok(()), |redis| redis.restore_symbol(symbol, bytes))
-    }
-
-    /// Takes a refused record.
-    pub fn dead_letter(&mut self, letter: &DeadLetter) {
-        if let Some(redis) = &mut self.redis {
-            redis.dead_letter(letter);
-        }
-    }
-
-    /// Takes that entries were removed before they were read.
-    pub fn gap(&mut self, gap: &Gap) {
-        if let Some(redis) = &mut self.redis {
-            redis.gap(gap);
-        }
-    }
-
-    /// Takes how far the input has been read with the effects given so far.
-    #[inline]
-    pub fn mark(&mut self, mark: &Mark) {
-        if let Some(redis) = &mut self.redis {
-            redis.mark(mark);
-        }
-    }
-
-    /// Whether there is anything to flush beside signals: bars, latest values, a new position.
-    #[must_use]
-    pub fn is_dirty(&self) -> bool {
-        self.files.is_dirty() || self.redis.as_ref().is_some_and(RedisOutput::is_dirty)
-    }
-
-    /// Entries and lines in the batch.
+    /// Where it stands.
     #[inline]
     #[must_use]
-    pub fn entries(&self) -> usize {
-        self.files.lines().max(self.redis.as_ref().map_or(0, RedisOutput::entries))
-    }
-
-    /// Whether the next batch to a server takes more.
-    #[inline]
-    #[must_use]
-    pub fn has_room(&self) -> bool {
-        self.redis.as_ref().is_none_or(RedisOutput::has_room)
-    }
-
-    /// Whether the last batch is still on its way.
-    #[inline]
-    #[must_use]
-    pub fn is_in_flight(&self) -> bool {
-        self.redis.as_ref().is_some_and(RedisOutput::is_in_flight)
-    }
-
-    /// Whether a batch is to be written although there may be nothing in it.
-    #[inline]
-    #[must_use]
-    pub fn renewal_due(&self) -> bool {
-        self.redis.as_ref().is_some_and(RedisOutput::renewal_due)
-    }
-
-    /// Time by which the output wants to be polled, ns.
-    #[must_use]
-    pub fn deadline_ns(&self) -> Option<u64> {
-        self.redis.as_ref().and_then(RedisOutput::deadline_ns)
-    }
-
-    /// From when on latest values may be written, ns, if there are any; they wait for a batch without signals.
-    #[inline]
-    #[must_use]
-    pub fn latest_due_ns(&self) -> Option<u64> {
-        self.redis.as_ref().and_then(RedisOutput::latest_due_ns)
+    pub fn standing(&self) -> Standing {
+        let mut at = self.redis.as_ref().map_or_else(Standing::default, RedisOutput::standing);
+        at.entries = at.entries.max(self.files.lines());
+        at.dirty |= self.files.is_dirty();
+        at
     }
 
     /// Writes the batch, at monotonic time `now_ns`. An `urgent` one has signals, which nothing that may wait is to hold
@@ -227,7 +131,7 @@ impl Output {
         }
     }
 
-    /// Writes what is left and closes the files.
+    /// Writes what is left and closes the files; gives up the server's lease.
     ///
     /// # Errors
     /// A file that cannot be written.
@@ -241,13 +145,12 @@ impl Output {
     /// Bytes written so far.
     #[must_use]
     pub fn written_bytes(&self) -> u64 {
-        self.files.written_bytes() + self.redis.as_ref().map_or(0, RedisOutput::written_bytes)
+        let server: u64 = self.redis.iter().map(RedisOutput::written_bytes).sum();
+        self.files.written_bytes() + server
     }
+}
 
-    /// Waits for the server.
-    pub fn interests<'a>(&'a self, set: &mut Interests<'a>) {
-        if let Some(redis) = &self.redis {
-            redis.interests(set);
-        }
-    }
+#[inline]
+fn is_alert(composite: &Composite, alert_confidence: f64) -> bool {
+    composite.signal.strategy != Strategy::Probe && composite.composite_confidence >= alert_confidence
 }

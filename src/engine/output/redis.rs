@@ -1,22 +1,16 @@
 //! Results into a Redis server: streams, keys of latest values and the position, one transaction a batch.
 
-use super::{
-    Written,
-    journal::xadd_exception,
-    uplink::{Recovery, Uplink},
-};
+use super::{Group, Recovery, RedisSink, Standing, Written, is_alert, journal::xadd_exception};
 use crate::{
-    config::Asset,
     engine::notes::{DeadLetter, Mark},
     feed::streams::{Gap, Order, StreamStart, Taken},
-    model::{Composite, Directory, IndicatorRow, Peer, Signal, StreamId, SymbolId, TradingStyle},
+    model::{Directory, StreamId},
     publish::{
-        self, DeadLetterLimits, Labels, Latest, Notice, OutputNames, RedisSink, Severity, StreamSpec, SymbolResults,
-        Vote, set_calculations, set_composite_signal, set_latest_price, set_timeframe_indicators, xadd_bar,
+        self, DeadLetterLimits, Labels, Latest, Notice, OutputNames, Severity, StreamSpec, SymbolResults, Vote,
+        set_calculations, set_composite_signal, set_latest_price, set_timeframe_indicators, xadd_bar,
         xadd_calculation_event, xadd_dead_letter, xadd_notice, xadd_signal, xadd_signal_alert,
     },
     runtime::{AgentError, Clock, Interests},
-    state::{StateError, put, take},
     telemetry::PublisherCounters,
 };
 use crossbeam_utils::CachePadded;
@@ -67,18 +61,17 @@ pub struct RedisLink {
     pub options: RedisOutputOptions,
 }
 
-/// A signal of the group at work, with its peers in the group's arena.
-#[derive(Debug, Clone, Copy)]
-struct Kept {
-    signal: Signal,
-    style: TradingStyle,
-    composite_confidence: f64,
-    correlation_strength: f64,
-    priority: f64,
-    /// Ranges of the arena: supporting, then opposing peers.
-    from: usize,
-    middle: usize,
-    to: usize,
+/// What the writer of a server is wired to.
+#[derive(Debug)]
+pub struct RedisWiring {
+    /// The connection, with what is written over it.
+    pub link: RedisLink,
+    /// The newest results of every symbol, of none yet.
+    pub latest: Latest,
+    /// For the time of commits and answers.
+    pub clock: Clock,
+    /// Where batches that are sent again are counted.
+    pub counters: Arc<CachePadded<PublisherCounters>>,
 }
 
 /// Symbols whose latest values go in one batch: some 0.5 ms of the server's time.
@@ -91,18 +84,15 @@ const STAMP_NS: u64 = 1_000_000_000;
 /// The writer of one server. Never blocks; allocates only for a larger batch than any before.
 #[derive(Debug)]
 pub struct RedisOutput {
-    sink: Uplink,
+    sink: RedisSink,
     options: RedisOutputOptions,
-    latest: Latest,
+    /// The newest results of every symbol; part of a snapshot.
+    pub latest: Latest,
+    /// How far the order of the input has got; part of a snapshot.
+    pub order: Order,
     clock: Clock,
-    group: Vec<Kept>,
-    peers: Vec<Peer>,
-    /// Empty: the memory of the group's composites.
-    composites: Vec<Composite<'static>>,
-    group_has_rows: bool,
     /// By input: the last entry whose effects have been given, and its number.
     position: Vec<(StreamId, u64)>,
-    order: Order,
     position_seq: u64,
     moved: bool,
     /// When the stamp is written again, ns.
@@ -115,20 +105,12 @@ pub struct RedisOutput {
     text: Vec<u8>,
 }
 
-/// An empty list of another lifetime in the memory of this one.
-#[allow(clippy::unnecessary_filter_map)] // a filter would keep the lifetime
-fn recycled<'b>(mut list: Vec<Composite<'_>>) -> Vec<Composite<'b>> {
-    list.clear();
-    // Collecting in place keeps the allocation; there is nothing to convert.
-    list.into_iter().filter_map(|_| None).collect()
-}
-
 impl RedisOutput {
     /// Writes over this connection.
     #[must_use]
-    pub fn new(link: RedisLink, latest: Latest, clock: Clock, counters: Arc<CachePadded<PublisherCounters>>) -> Self {
-        let RedisLink { sink, recovery, options } = link;
-        let sink = Uplink::new(sink, recovery, counters);
+    pub fn new(wiring: RedisWiring) -> Self {
+        let RedisWiring { link: RedisLink { mut sink, recovery, options }, latest, clock, counters } = wiring;
+        sink.recover(recovery, counters);
         Self {
             position: options.position.iter().map(|s| (s.published, s.published_entries.unwrap_or(0))).collect(),
             order: Order::default(),
@@ -138,10 +120,6 @@ impl RedisOutput {
             latest_due_ns: 0,
             latest_left: 0,
             latest_waits_ns: None,
-            group: Vec::with_capacity(64),
-            peers: Vec::with_capacity(1_024),
-            composites: Vec::with_capacity(64),
-            group_has_rows: false,
             text: Vec::with_capacity(64 * options.inputs.len().max(1)),
             sink,
             options,
@@ -150,123 +128,46 @@ impl RedisOutput {
         }
     }
 
-    /// Bytes held.
-    #[must_use]
-    pub fn bytes(&self) -> usize {
-        self.latest.bytes()
-    }
-
     /// Bytes written so far.
     #[must_use]
     pub fn written_bytes(&self) -> u64 {
         self.sink.written_bytes()
     }
 
-    /// Makes room for the next symbol. Allocates.
-    pub fn add_symbol(&mut self, asset: &Asset) {
-        self.latest.add_symbol(asset);
-    }
-
-    /// Takes a closed bar.
+    /// Takes the results of a group: its bars, its signals, and the symbol's calculation event where it makes one.
     #[inline]
-    pub fn row(&mut self, row: &IndicatorRow, replayed: bool, directory: &Directory) {
-        self.latest.row(row);
-        self.group_has_rows = true;
-        if self.options.bars && !replayed && row.bar.is_built() {
-            xadd_bar(self.sink.batch(), &mut self.options.names, &row.bar, directory);
+    pub fn group(&mut self, group: &Group<'_>, alert_confidence: f64, labels: Labels<'_>) {
+        let Group { symbol, seq, event_ts, signals, replayed, .. } = *group;
+        for row in group.rows {
+            self.latest.row(row);
+            if self.options.bars && !replayed && row.bar.is_built() {
+                xadd_bar(self.sink.batch(), &mut self.options.names, &row.bar, labels.directory);
+            }
         }
-    }
-
-    /// Takes a published signal.
-    pub fn signal(&mut self, composite: &Composite<'_>, alert: bool, replayed: bool, labels: Labels<'_>) {
-        self.latest.signal(composite);
-        let from = self.peers.len();
-        self.peers.extend_from_slice(composite.supporting);
-        let middle = self.peers.len();
-        self.peers.extend_from_slice(composite.opposing);
-        self.group.push(Kept {
-            signal: *composite.signal,
-            style: composite.style,
-            composite_confidence: composite.composite_confidence,
-            correlation_strength: composite.correlation_strength,
-            priority: composite.priority,
-            from,
-            middle,
-            to: self.peers.len(),
-        });
-        if replayed {
-            return;
+        for weighed in signals.iter() {
+            self.latest.signal(weighed.composite);
+            if replayed {
+                continue;
+            }
+            xadd_signal(self.sink.batch(), &mut self.options.names, &weighed, labels);
+            if self.options.alerts && is_alert(weighed.composite, alert_confidence) {
+                xadd_signal_alert(self.sink.batch(), &mut self.options.names, weighed.composite, labels);
+            }
         }
-        xadd_signal(self.sink.batch(), &mut self.options.names, composite, labels);
-        if alert && self.options.alerts {
-            xadd_signal_alert(self.sink.batch(), &mut self.options.names, composite, labels);
-        }
-    }
-
-    /// Ends a group: the symbol's calculation event, where it makes one.
-    pub fn group_done(&mut self, symbol: SymbolId, seq: u64, event_ts: i64, replayed: bool, directory: &Directory) {
-        let peers = &self.peers;
-        let mut composites = recycled(std::mem::take(&mut self.composites));
-        composites.extend(self.group.iter().map(|kept| Composite {
-            signal: &kept.signal,
-            style: kept.style,
-            composite_confidence: kept.composite_confidence,
-            correlation_strength: kept.correlation_strength,
-            priority: kept.priority,
-            supporting: &peers[kept.from..kept.middle],
-            opposing: &peers[kept.middle..kept.to],
-        }));
-        let vote = Vote::of(&composites);
+        let vote = Vote::of(signals);
+        let signals = signals.as_slice();
         let wanted = match self.options.calculation_events {
             CalculationEvents::Off => false,
-            CalculationEvents::Signals => !composites.is_empty(),
-            CalculationEvents::Bars => self.group_has_rows || !composites.is_empty(),
+            CalculationEvents::Signals => !signals.is_empty(),
+            CalculationEvents::Bars => !group.rows.is_empty() || !signals.is_empty(),
         };
         if wanted && !replayed {
-            let rows = self.latest.rows(symbol);
-            let results = SymbolResults { symbol, seq, event_ts, rows, signals: &composites };
-            xadd_calculation_event(self.sink.batch(), &mut self.options.names, &results, directory);
+            let results = SymbolResults { symbol, seq, event_ts, rows: self.latest.rows(symbol), signals, vote };
+            xadd_calculation_event(self.sink.batch(), &mut self.options.names, &results, labels.directory);
         }
-        self.composites = recycled(composites);
-        self.group.clear();
-        self.peers.clear();
-        self.group_has_rows = false;
         if self.options.latest_values {
-            self.latest.group_done(symbol, seq, event_ts, vote);
+            self.latest.group_done(symbol, event_ts, vote);
         }
-    }
-
-    /// Appends the place in the order of the input.
-    ///
-    /// # Errors
-    /// Never, as for [`put`].
-    pub fn save(&self, out: &mut Vec<u8>) -> Result<(), StateError> {
-        put(out, &self.order)
-    }
-
-    /// Takes what [`save`](Self::save) appended.
-    ///
-    /// # Errors
-    /// Bytes that are none.
-    pub fn restore(&mut self, bytes: &mut &[u8]) -> Result<(), StateError> {
-        self.order = take(bytes)?;
-        Ok(())
-    }
-
-    /// Appends what is kept of a symbol.
-    ///
-    /// # Errors
-    /// Never, as for [`put`].
-    pub fn save_symbol(&self, symbol: SymbolId, out: &mut Vec<u8>) -> Result<(), StateError> {
-        self.latest.save(symbol, out)
-    }
-
-    /// Takes what [`save_symbol`](Self::save_symbol) appended.
-    ///
-    /// # Errors
-    /// Bytes that are none, or of other timeframes.
-    pub fn restore_symbol(&mut self, symbol: SymbolId, bytes: &mut &[u8]) -> Result<(), StateError> {
-        self.latest.restore(symbol, bytes)
     }
 
     /// Takes a refused record.
@@ -331,25 +232,19 @@ impl RedisOutput {
         }
     }
 
-    /// Whether there is anything to write.
+    /// Where it stands.
     #[inline]
     #[must_use]
-    pub fn is_dirty(&self) -> bool {
-        self.moved || self.sink.pending() > 0 || !self.latest.is_clean()
-    }
-
-    /// Whether a batch is on its way.
-    #[inline]
-    #[must_use]
-    pub fn is_in_flight(&self) -> bool {
-        self.sink.is_in_flight()
-    }
-
-    /// Whether a batch is wanted although there may be nothing to write.
-    #[inline]
-    #[must_use]
-    pub fn renewal_due(&self) -> bool {
-        self.sink.renewal_due(self.clock.ns())
+    pub fn standing(&self) -> Standing {
+        let latest_ns = (!self.latest.is_clean()).then_some(self.latest_due_ns);
+        Standing {
+            entries: self.sink.pending() as usize,
+            dirty: self.moved || self.sink.pending() > 0 || !self.latest.is_clean(),
+            full: !self.sink.has_room(),
+            in_flight: self.sink.is_in_flight(),
+            latest_due_ns: if self.latest_left > 0 { Some(0) } else { latest_ns },
+            renewal_ns: self.sink.renewal_ns(),
+        }
     }
 
     /// Time by which it wants to be polled, ns.
@@ -403,30 +298,6 @@ impl RedisOutput {
         self.sink.interests(set);
     }
 
-    /// Entries in the batch.
-    #[inline]
-    #[must_use]
-    pub fn entries(&self) -> usize {
-        self.sink.pending() as usize
-    }
-
-    /// Whether the batch in the making is below its bound of bytes.
-    #[inline]
-    #[must_use]
-    pub fn has_room(&self) -> bool {
-        self.sink.has_room()
-    }
-
-    /// From when on latest values may be written, ns, if there are any; they wait for a batch without signals.
-    #[inline]
-    #[must_use]
-    pub fn latest_due_ns(&self) -> Option<u64> {
-        if self.latest_left > 0 {
-            return Some(0);
-        }
-        (!self.latest.is_clean()).then_some(self.latest_due_ns)
-    }
-
     /// Closes the batch and sends it. Some latest values go with it where their interval is over and no `urgent` signals
     /// would have to wait for them, or where they have waited for another interval; all of them with the `last` one.
     ///
@@ -441,7 +312,7 @@ impl RedisOutput {
     ) -> Result<Written, AgentError> {
         if last {
             self.write_latest(usize::MAX, directory);
-        } else if self.latest_due_ns().is_some_and(|due_ns| now_ns >= due_ns) {
+        } else if self.standing().latest_due_ns.is_some_and(|due_ns| now_ns >= due_ns) {
             let since_ns = *self.latest_waits_ns.get_or_insert(now_ns);
             if !urgent || now_ns >= since_ns + self.options.latest_interval_ns {
                 self.write_some_latest(now_ns, directory);
@@ -467,24 +338,18 @@ impl RedisOutput {
     fn write_latest(&mut self, count: usize, directory: &Directory) {
         let (sink, names) = (&mut self.sink, &self.options.names);
         self.latest.flush(count, |fresh| {
-            let results = SymbolResults {
-                symbol: fresh.symbol,
-                seq: fresh.seq,
-                event_ts: fresh.event_ts,
-                rows: fresh.rows,
-                signals: fresh.signals,
-            };
+            let values = &fresh.values;
             let commands = sink.batch();
-            set_calculations(commands, names, &results, directory);
-            for (index, row) in fresh.rows.iter().enumerate() {
+            set_calculations(commands, names, values, directory);
+            for (index, row) in values.rows.iter().enumerate() {
                 if let Some(row) = row.as_ref().filter(|_| fresh.new_rows & 1 << index != 0) {
                     set_timeframe_indicators(commands, names, row, directory);
                 }
             }
             if let Some((vote, event_ts)) = &fresh.vote {
-                set_composite_signal(commands, names, fresh.symbol, vote, *event_ts, directory);
+                set_composite_signal(commands, names, values.symbol, vote, *event_ts, directory);
             }
-            if let Some(base) = results.base() {
+            if let Some(base) = values.base() {
                 set_latest_price(commands, names, &base.bar, directory);
             }
         });

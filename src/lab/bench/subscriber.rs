@@ -3,8 +3,8 @@
 use super::{bars::symbol_index, replies, schedule::Schedule, track::Track};
 use crate::{
     feed::{Entry, Record, decode_entry},
-    model::{Timeframe, TradingStyle},
     model::StreamId,
+    model::{Timeframe, TradingStyle},
     redis_io::{FieldIter, Link, XreadCursor, XreadItem, encode_xread},
     runtime::Clock,
 };

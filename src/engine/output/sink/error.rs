@@ -1,6 +1,6 @@
 //! Why a batch was not committed, and what that means for it.
 
-use crate::redis_io::{Link, ProtocolError, ServerErrorKind, words};
+use crate::redis_io::{ProtocolError, ServerErrorKind, words};
 use std::io;
 
 /// Why a batch was not, or not wholly, committed. Commands are numbered from 0, the transaction's own not counted; the
@@ -92,25 +92,21 @@ impl SinkError {
         }
     }
 
-    pub(super) fn protocol(link: &Link, source: ProtocolError) -> Self {
-        Self::Protocol { address: link.address().to_owned(), source }
+    pub(super) fn protocol(address: &str, source: ProtocolError) -> Self {
+        Self::Protocol { address: address.to_owned(), source }
     }
 
-    pub(super) fn shape(link: &Link) -> Self {
-        Self::protocol(link, ProtocolError::Shape)
+    pub(super) fn shape(address: &str) -> Self {
+        Self::protocol(address, ProtocolError::Shape)
     }
 
-    pub(super) fn no_transaction(link: &Link, text: &[u8]) -> Self {
+    pub(super) fn no_transaction(address: &str, text: &[u8]) -> Self {
         let kind = ServerErrorKind::of(text);
-        Self::NoTransaction {
-            address: link.address().to_owned(),
-            kind,
-            text: String::from_utf8_lossy(text).into_owned(),
-        }
+        Self::NoTransaction { address: address.to_owned(), kind, text: String::from_utf8_lossy(text).into_owned() }
     }
 
-    pub(super) fn partly(link: &Link, command: u32, failed: u32, text: &[u8]) -> Self {
+    pub(super) fn partly(address: &str, command: u32, failed: u32, text: &[u8]) -> Self {
         let (kind, text) = (ServerErrorKind::of(text), String::from_utf8_lossy(text).into_owned());
-        Self::Partly { address: link.address().to_owned(), command, failed, kind, text }
+        Self::Partly { address: address.to_owned(), command, failed, kind, text }
     }
 }
