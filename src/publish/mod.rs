@@ -9,6 +9,7 @@ mod bars;
 mod check;
 mod dead_letter;
 mod events;
+mod fields;
 mod file;
 mod indicators;
 mod json;

@@ -1,12 +1,11 @@
 //! A signal as a line of JSON and as an entry of the signals' stream: hot, nothing allocated besides the buffer's growth.
 
+use super::fields::{FieldCount, Fields};
 use super::json::{Array, Object, push_escaped};
 use super::names::{Labels, OutputNames};
 use crate::model::{Directory, Peer, Signal, Weighed};
 use crate::redis_io::Commands;
 use crate::text::push_i64;
-
-const FIELDS: usize = 18;
 
 /// A field that is there only where the indicators behind a result have not seen all that they should remember.
 pub(super) const HISTORY: &str = "history";
@@ -54,32 +53,51 @@ fn push_peers(out: &mut Vec<u8>, peers: &[Peer], directory: &Directory) {
     array.close();
 }
 
-/// Appends a signal as one line of JSON, its line feed included.
-pub fn signal_json_line(out: &mut Vec<u8>, weighed: &Weighed<'_>, labels: Labels<'_>) {
+/// The fields of a signal, in the order in which every form has them: a new field is a line here.
+#[inline]
+fn signal_fields(fields: &mut impl Fields, weighed: &Weighed<'_>, labels: Labels<'_>) {
     let (composite, directory) = (weighed.composite, labels.directory);
     let signal = &composite.signal;
+    // Names of symbols and files are the input's, and may hold anything.
+    fields.text_with("signal_id", |out| push_signal_id(out, signal, directory));
+    fields.text("symbol", directory.symbol(signal.symbol));
+    fields.text("timeframe", directory.timeframe_name(signal.timeframe));
+    fields.name("trading_style", composite.style.name());
+    fields.name("strategy", signal.strategy.name());
+    fields.name("kind", signal.candidate.kind.name());
+    fields.name("side", signal.candidate.side.name());
+    fields.float("price", signal.price);
+    fields.float("confidence", signal.candidate.confidence);
+    fields.float("composite_confidence", composite.composite_confidence);
+    fields.float("correlation_strength", composite.correlation_strength);
+    fields.float("priority", composite.priority);
+    fields.int("bar_ts", signal.bar_ts);
+    fields.int("event_ts", signal.event_ts);
+    fields.text_with("source_id", |out| labels.sources.push_id(out, signal.source));
+    fields.json("supporting", |out| push_peers(out, weighed.supporting, directory));
+    fields.json("opposing", |out| push_peers(out, weighed.opposing, directory));
+    fields.json("factors", |out| push_factors(out, signal));
+    if !signal.settled {
+        fields.name(HISTORY, INCOMPLETE);
+    }
+}
+
+/// Appends a signal as one line of JSON, its line feed included.
+pub fn signal_json_line(out: &mut Vec<u8>, weighed: &Weighed<'_>, labels: Labels<'_>) {
     let start = out.len();
     let mut object = Object::open(out);
-    // Names of symbols and files are the input's: they are escaped where the quick way would break the line.
-    object.value("signal_id", |out| push_quoted(out, |out| push_signal_id(out, signal, directory)));
-    object.text("symbol", directory.symbol(signal.symbol));
-    object.text("timeframe", directory.timeframe_name(signal.timeframe)).name("trading_style", composite.style.name());
-    object.name("strategy", signal.strategy.name()).name("kind", signal.candidate.kind.name());
-    object.name("side", signal.candidate.side.name()).float("price", signal.price);
-    object.float("confidence", signal.candidate.confidence);
-    object.float("composite_confidence", composite.composite_confidence);
-    object.float("correlation_strength", composite.correlation_strength).float("priority", composite.priority);
-    object.int("bar_ts", signal.bar_ts).int("event_ts", signal.event_ts);
-    object.value("source_id", |out| push_quoted(out, |out| labels.sources.push_id(out, signal.source)));
-    object.value("supporting", |out| push_peers(out, weighed.supporting, directory));
-    object.value("opposing", |out| push_peers(out, weighed.opposing, directory));
-    object.object("factors", |factors| fill_factors(factors, signal));
-    if !signal.settled {
-        object.text(HISTORY, INCOMPLETE);
-    }
+    signal_fields(&mut object, weighed, labels);
     object.close();
     debug_assert!(!out[start..].contains(&b'\n'));
     out.push(b'\n');
+}
+
+/// Appends an `XADD` of a signal to the signals' stream: numbers as decimal text; peers and factors as JSON.
+pub fn xadd_signal(commands: &mut Commands, names: &mut OutputNames, weighed: &Weighed<'_>, labels: Labels<'_>) {
+    let mut count = FieldCount::default();
+    signal_fields(&mut count, weighed, labels);
+    let mut command = names.signals.xadd(commands, count.0);
+    signal_fields(&mut command, weighed, labels);
 }
 
 /// Appends what `write` appends, quoted and escaped.
@@ -99,28 +117,4 @@ pub(super) fn push_quoted(out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
 fn escape_tail(out: &mut Vec<u8>, start: usize) {
     let tail = out.split_off(start);
     push_escaped(out, &String::from_utf8_lossy(&tail));
-}
-
-/// Appends an `XADD` of a signal to the signals' stream: numbers as decimal text; peers and factors as JSON.
-pub fn xadd_signal(commands: &mut Commands, names: &mut OutputNames, weighed: &Weighed<'_>, labels: Labels<'_>) {
-    let (composite, directory) = (weighed.composite, labels.directory);
-    let signal = &composite.signal;
-    let mut command = names.signals.xadd(commands, FIELDS + usize::from(!signal.settled));
-    command.field_with("signal_id", |out| push_signal_id(out, signal, directory));
-    command.field("symbol", directory.symbol(signal.symbol));
-    command.field("timeframe", directory.timeframe_name(signal.timeframe));
-    command.field("trading_style", composite.style.name()).field("strategy", signal.strategy.name());
-    command.field("kind", signal.candidate.kind.name()).field("side", signal.candidate.side.name());
-    command.field_float("price", signal.price).field_float("confidence", signal.candidate.confidence);
-    command.field_float("composite_confidence", composite.composite_confidence);
-    command.field_float("correlation_strength", composite.correlation_strength);
-    command.field_float("priority", composite.priority);
-    command.field_int("bar_ts", signal.bar_ts).field_int("event_ts", signal.event_ts);
-    command.field_with("source_id", |out| labels.sources.push_id(out, signal.source));
-    command.field_with("supporting", |out| push_peers(out, weighed.supporting, directory));
-    command.field_with("opposing", |out| push_peers(out, weighed.opposing, directory));
-    command.field_with("factors", |out| push_factors(out, signal));
-    if !signal.settled {
-        command.field(HISTORY, INCOMPLETE);
-    }
 }
