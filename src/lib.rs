@@ -81,17 +81,22 @@
 //! committed is committed, what had not is read again at the next start. Bad records change nothing: they are counted by
 //! reason, sampled into the log, and written to the dead-letter stream.
 
+#![cfg_attr(not(test), warn(clippy::disallowed_methods, clippy::disallowed_types))]
+
 pub mod aggregate;
+#[allow(clippy::disallowed_methods, reason = "commands wait for people and servers, in real time")]
 pub mod cli;
 pub mod config;
 pub mod correlate;
 pub mod engine;
 pub mod feed;
 pub mod indicators;
+#[allow(clippy::disallowed_methods, reason = "it measures from outside, in real time")]
 pub mod lab;
 pub mod lanes;
 pub mod model;
 pub mod publish;
+#[allow(clippy::disallowed_methods, reason = "requests that are waited for have a deadline; the hot ones never wait")]
 pub mod redis_io;
 pub mod runtime;
 pub mod state;

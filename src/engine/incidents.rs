@@ -1,4 +1,5 @@
 //! What has happened, in sentences for whoever watches. Off the hot path: a line per change of state, never per attempt.
+#![allow(clippy::disallowed_types, reason = "lines for a person, seldom and off the hot path")]
 
 use std::{
     collections::VecDeque,

@@ -1,4 +1,5 @@
 //! Samples of refused records, for whoever wants to know what was wrong with the input. Off the hot path.
+#![allow(clippy::disallowed_types, reason = "of refused records alone, which are off the hot path")]
 
 use super::RawFields;
 use crate::{feed::Refusal, model::SourceId};

@@ -143,6 +143,7 @@ impl Engine {
 
     /// Waits until the engine has ended, fails, or the time is over; whether it has ended.
     #[must_use]
+    #[allow(clippy::disallowed_methods, reason = "the main thread waits for the engine in real time")]
     pub fn wait(&self, timeout: Duration) -> bool {
         let deadline = std::time::Instant::now() + timeout;
         loop {

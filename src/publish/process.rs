@@ -1,4 +1,5 @@
 //! A process, so that it can be told from any other and be seen to have ended. Blocks for small files of `/proc`.
+#![allow(clippy::disallowed_methods, reason = "the age of a process, looked at once at the start")]
 
 use crate::model::time::Iso8601;
 use std::{fs, time::SystemTime};

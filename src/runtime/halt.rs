@@ -1,4 +1,5 @@
 //! Stopping all threads, and why. Asking whether to stop is hot, one load; the rest locks and is not.
+#![allow(clippy::disallowed_types, reason = "taken where a thread ends, not while it works")]
 
 use super::agent::AgentFailure;
 use super::waker::Waker;

@@ -1,5 +1,6 @@
 //! The thread that writes snapshots: collects the agents' chunks, closes the file, forgets the old ones. Blocks for the
 //! file system, and nobody waits for it.
+#![allow(clippy::disallowed_methods, reason = "a thread of its own that writes files")]
 
 use super::{SnapshotOptions, saver::SaverEnd};
 use crate::{
