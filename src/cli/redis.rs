@@ -242,7 +242,7 @@ impl<'a> Server<'a> {
         let key = self.position_key();
         check_outputs(&mut link, &names, directory, &key, self.timeout())?;
         let limits = RedisSinkOptions {
-            batch_bytes_max: self.config.limits.write_buffer_max_bytes.min(1 << 20),
+            batch_bytes_max: self.config.limits.write_buffer_max_bytes,
             reply_timeout_ns: self.config.redis.timeout_ms * 1_000_000,
         };
         let output = &self.config.output;

@@ -23,7 +23,7 @@ choice_enum! {
     Idle {
         /// Backs off; parks at once where all agents share a thread for want of cores.
         Auto = "auto",
-        /// Spins, then yields, then parks for longer and longer.
+        /// Spins, then yields, then parks until it is woken.
         Backoff = "backoff",
         /// Spins: lowest latency, and a whole core of its own.
         BusySpin = "busy-spin",
@@ -142,7 +142,7 @@ section! {
         /// Size up to which the buffer of replies may grow, bytes.
         read_buffer_max_bytes: usize = int(4_096, 1_073_741_824),
         /// Size up to which the buffer of one batch of output may grow, bytes.
-        write_buffer_max_bytes: usize = int(4_096, 1_073_741_824),
+        write_buffer_max_bytes: usize = int(4_096, 1_048_576),
     }
 }
 
