@@ -2,8 +2,6 @@
 //!
 //! Called from the publishing and reading agents for every field of every entry.
 
-use crate::model::time::civil_from_days;
-
 /// Appends an unsigned integer in decimal.
 #[inline]
 pub fn push_u64(out: &mut Vec<u8>, value: u64) {
@@ -64,39 +62,9 @@ fn push_tiny(out: &mut Vec<u8>, text: &[u8]) {
     out.extend_from_slice(b"e-05");
 }
 
-/// Appends a time of Unix milliseconds as ISO 8601 in UTC without a zone, such as `2025-07-08T14:30:00`
-/// (`.250` only where there are milliseconds): the text of [`Iso8601`](crate::model::time::Iso8601).
-pub fn push_iso8601(out: &mut Vec<u8>, unix_ms: i64) {
-    let (year, month, day) = civil_from_days(unix_ms.div_euclid(86_400_000));
-    let ms = unix_ms.rem_euclid(86_400_000);
-    match u32::try_from(year) {
-        Ok(year @ 0..=9999) => push_digits(out, year, 4),
-        _ => push_i64(out, year),
-    }
-    let clock = |divisor: i64, modulus: i64| u32::try_from(ms / divisor % modulus).unwrap_or(0);
-    for (separator, value) in
-        [(b'-', month), (b'-', day), (b'T', clock(3_600_000, 24)), (b':', clock(60_000, 60)), (b':', clock(1_000, 60))]
-    {
-        out.push(separator);
-        push_digits(out, value, 2);
-    }
-    let rest = clock(1, 1_000);
-    if rest != 0 {
-        out.push(b'.');
-        push_digits(out, rest, 3);
-    }
-}
-
-/// Appends the last `width` (at most 4) decimal digits of `value`, padded with zeros.
-fn push_digits(out: &mut Vec<u8>, value: u32, width: usize) {
-    let digits = [value / 1_000 % 10, value / 100 % 10, value / 10 % 10, value % 10].map(|digit| b'0' + digit as u8);
-    out.extend_from_slice(&digits[4 - width..]);
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::time::Iso8601;
     use proptest::prelude::*;
 
     fn text(push: impl Fn(&mut Vec<u8>)) -> String {
@@ -139,11 +107,6 @@ mod tests {
                 let back: f64 = text(|out| push_f64(out, value)).parse().unwrap();
                 prop_assert_eq!(back.to_bits(), value.to_bits());
             }
-        }
-
-        #[test]
-        fn times_read_as_the_model_prints_them(ms in -62_167_219_200_000i64..400_000_000_000_000) {
-            prop_assert_eq!(text(|out| push_iso8601(out, ms)), Iso8601(ms).to_string());
         }
     }
 }

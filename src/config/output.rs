@@ -114,28 +114,10 @@ section! {
 }
 
 impl KeysConfig {
-    /// Key of the latest results of a symbol.
-    #[must_use]
-    pub fn calculations_key(&self, symbol: &str) -> String {
-        self.fill(&self.calculations, symbol, "")
-    }
-
-    /// Key of the latest indicators of a symbol on a timeframe.
-    #[must_use]
-    pub fn timeframe_indicators_key(&self, symbol: &str, timeframe: &str) -> String {
-        self.fill(&self.timeframe_indicators, symbol, timeframe)
-    }
-
     /// Key of the latest composite of a symbol.
     #[must_use]
     pub fn composite_key(&self, symbol: &str) -> String {
         self.fill(&self.composite, symbol, "")
-    }
-
-    /// Key of the latest bar of a symbol.
-    #[must_use]
-    pub fn latest_price_key(&self, symbol: &str) -> String {
-        self.fill(&self.latest_price, symbol, "")
     }
 
     /// Key of the position of an engine by name.

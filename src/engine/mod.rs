@@ -17,6 +17,7 @@ mod running;
 mod setup;
 mod snapshots;
 mod sources;
+mod start_error;
 mod topology;
 mod wiring;
 
@@ -38,8 +39,9 @@ pub use output::{
     load_journal,
 };
 pub use refusals::{RefusalLog, Sample};
-pub use running::{Engine, StartError};
+pub use running::Engine;
 pub use setup::{Outputs, Setup};
 pub use snapshots::{Progress, Saver, SaverEnd, SnapshotOptions, SnapshotWriter, check_snapshot, saver};
 pub use sources::{FilesSource, MarketSource, Pace, Polled, RedisSource, RedisSourceError, RedisSourceOptions, Source};
+pub use start_error::StartError;
 pub use topology::{Payload, RingSpec, Role, Topology};

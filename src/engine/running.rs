@@ -1,53 +1,29 @@
 //! A running engine: started from its setup, watched, halted, reported on.
 
 use super::{
-    Committing, Incidents, LetterBytes, Progress, RefusalLog, RingSpec, Role, Setup, SnapshotOptions, SnapshotWriter,
+    Committing, Incidents, LetterBytes, Progress, RefusalLog, RingSpec, Setup, SnapshotOptions, SnapshotWriter,
     Topology,
     agents::Barriers,
     any_agent::AnyAgent,
     assembly::Assembly,
     memory::Memory,
     saver,
+    start_error::StartError,
     wiring::{Rings, Seats},
 };
 use crate::{
     config::Plan,
     model::{Directory, MAX_TIMEFRAMES},
-    publish::FileError,
     runtime::{AgentFailure, Clock, Halt, Placement, ThreadHandle},
-    state::StateError,
     telemetry::{
         Collector, EngineCounters, EngineSnapshot, HistogramSet, Latency, LatencyRow, ProcessUsage, Report,
         StateCounters,
     },
 };
-use std::{io, sync::Arc, thread::JoinHandle, time::Duration};
+use std::{sync::Arc, thread::JoinHandle, time::Duration};
 
 /// Time between two looks for a failure.
 const FAILURE_LOOK: Duration = Duration::from_millis(50);
-
-/// Why an engine could not be started.
-#[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    /// A file could not be created.
-    #[error(transparent)]
-    File(#[from] FileError),
-    /// The system has no thread or file descriptor left.
-    #[error("cannot start a thread")]
-    Thread(#[from] io::Error),
-    /// A snapshot is not one of this configuration.
-    #[error("the snapshot cannot be taken over")]
-    State(#[from] StateError),
-    /// The histograms could not be made.
-    #[error("cannot make the histograms")]
-    Histogram(#[from] hdrhistogram::CreationError),
-    /// The table of rings names an agent that it leaves without what it needs.
-    #[error("the {role} has no ring or no work of its own: mend the table in engine/topology.rs")]
-    NoRing {
-        /// The agent.
-        role: Role,
-    },
-}
 
 /// An engine at work.
 #[derive(Debug)]

@@ -81,11 +81,4 @@ impl Macd {
         let [line, signal, histogram] = image.reals()?;
         Ok(Self { fast, slow, signal_ema, line, signal, histogram })
     }
-
-    /// The slow average at the last bar: an ordinary EMA(slow).
-    #[inline]
-    #[must_use]
-    pub fn slow_ema(&self) -> f64 {
-        self.slow.value()
-    }
 }

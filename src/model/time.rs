@@ -1,5 +1,7 @@
 //! Calendar arithmetic on Unix milliseconds: the formats of the wire, without a time-zone database.
 
+use crate::text::push_i64;
+
 /// Days from 1970-01-01 to a date of the proleptic Gregorian calendar.
 ///
 /// Algorithm: H. Hinnant, "chrono-Compatible Low-Level Date Algorithms", `days_from_civil`.
@@ -58,9 +60,39 @@ impl std::fmt::Display for Iso8601 {
     }
 }
 
+/// Appends a time of Unix milliseconds as ISO 8601 in UTC without a zone, such as `2025-07-08T14:30:00`
+/// (`.250` only where there are milliseconds): the text of [`Iso8601`].
+pub fn push_iso8601(out: &mut Vec<u8>, unix_ms: i64) {
+    let (year, month, day) = civil_from_days(unix_ms.div_euclid(86_400_000));
+    let ms = unix_ms.rem_euclid(86_400_000);
+    match u32::try_from(year) {
+        Ok(year @ 0..=9999) => push_digits(out, year, 4),
+        _ => push_i64(out, year),
+    }
+    let clock = |divisor: i64, modulus: i64| u32::try_from(ms / divisor % modulus).unwrap_or(0);
+    for (separator, value) in
+        [(b'-', month), (b'-', day), (b'T', clock(3_600_000, 24)), (b':', clock(60_000, 60)), (b':', clock(1_000, 60))]
+    {
+        out.push(separator);
+        push_digits(out, value, 2);
+    }
+    let rest = clock(1, 1_000);
+    if rest != 0 {
+        out.push(b'.');
+        push_digits(out, rest, 3);
+    }
+}
+
+/// Appends the last `width` (at most 4) decimal digits of `value`, padded with zeros.
+fn push_digits(out: &mut Vec<u8>, value: u32, width: usize) {
+    let digits = [value / 1_000 % 10, value / 100 % 10, value / 10 % 10, value % 10].map(|digit| b'0' + digit as u8);
+    out.extend_from_slice(&digits[4 - width..]);
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn civil_dates_round_trip() {
@@ -75,5 +107,14 @@ mod tests {
     fn formats_as_the_existing_system_does() {
         assert_eq!(Iso8601(1_751_985_000_000).to_string(), "2025-07-08T14:30:00");
         assert_eq!(Iso8601(-1).to_string(), "1969-12-31T23:59:59.999");
+    }
+
+    proptest! {
+        #[test]
+        fn times_are_appended_as_they_are_printed(ms in -62_167_219_200_000i64..400_000_000_000_000) {
+            let mut text = Vec::new();
+            push_iso8601(&mut text, ms);
+            prop_assert_eq!(String::from_utf8(text).unwrap(), Iso8601(ms).to_string());
+        }
     }
 }

@@ -1,6 +1,9 @@
 //! Timeframes: how long a bar is, and the one place that knows where it begins and ends.
 
-use super::Calendar;
+use super::{
+    Calendar,
+    time::{civil_from_days, days_from_civil},
+};
 use std::{fmt, str::FromStr};
 
 const SECOND_MS: i64 = 1_000;
@@ -120,26 +123,14 @@ impl Timeframe {
 }
 
 /// The month that a moment, Unix ms, lies in, counted from January 1970.
-///
-/// Days become dates by counting from 1 March of year 0, so that the leap day is a year's last.
 const fn month_of(moment: i64) -> i64 {
-    let day = moment.div_euclid(DAY_MS) + 719_468;
-    let era = day.div_euclid(146_097);
-    let day = day.rem_euclid(146_097);
-    let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
-    let day_of_year = day - (365 * year + year / 4 - year / 100);
-    // Months have 153 days in five from March on; January and February belong to the year before.
-    let month = (5 * day_of_year + 2) / 153;
-    (era * 400 + year - 1_970) * 12 + month + 2
+    let (year, month, _) = civil_from_days(moment.div_euclid(DAY_MS));
+    (year - 1_970) * 12 + month as i64 - 1
 }
 
 /// The first moment, Unix ms, of a month counted from January 1970.
 const fn month_start(month: i64) -> i64 {
-    let (year, month) = ((month - 2).div_euclid(12) + 1_970, (month - 2).rem_euclid(12));
-    let (era, year) = (year.div_euclid(400), year.rem_euclid(400));
-    let day_of_year = (153 * month + 2) / 5;
-    let day = 365 * year + year / 4 - year / 100 + day_of_year;
-    (era * 146_097 + day - 719_468) * DAY_MS
+    days_from_civil(1_970 + month.div_euclid(12), month.rem_euclid(12) as u32 + 1, 1) * DAY_MS
 }
 
 impl FromStr for Timeframe {

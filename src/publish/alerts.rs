@@ -4,8 +4,9 @@ use super::json::Object;
 use super::names::{Labels, OutputNames};
 use super::signal::{push_quoted, push_signal_id};
 use crate::model::Composite;
+use crate::model::time::push_iso8601;
 use crate::redis_io::Commands;
-use crate::text::{push_f64, push_i64, push_iso8601};
+use crate::text::{push_f64, push_i64};
 
 const FIELDS: usize = 6;
 

@@ -1,9 +1,10 @@
 //! Closed bars and their indicators as stream entries and as rows of CSV: nothing allocated besides the buffer's growth.
 
 use super::names::OutputNames;
+use crate::model::time::push_iso8601;
 use crate::model::{Bar, Directory, IndicatorRow};
 use crate::redis_io::Commands;
-use crate::text::{push_f64, push_i64, push_iso8601};
+use crate::text::{push_f64, push_i64};
 
 /// What the engine's own bars name as their source.
 pub(super) const SOURCE: &str = "wagehood-engine";

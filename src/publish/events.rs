@@ -5,9 +5,10 @@ use super::json::Object;
 use super::names::OutputNames;
 use super::signal::{HISTORY, INCOMPLETE, fill_factors};
 use super::vote::{Vote, strongest};
+use crate::model::time::push_iso8601;
 use crate::model::{Composite, Directory, IndicatorRow, SymbolId, TimeframeId};
 use crate::redis_io::Commands;
-use crate::text::{push_i64, push_iso8601, push_u64};
+use crate::text::{push_i64, push_u64};
 
 /// What is known of a symbol after a group of closed bars and signals.
 #[derive(Debug, Clone, Copy)]

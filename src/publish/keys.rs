@@ -7,9 +7,9 @@ use super::json::Object;
 use super::names::OutputNames;
 use super::signal::{fill_factors, push_quoted};
 use super::vote::Vote;
+use crate::model::time::push_iso8601;
 use crate::model::{Bar, Composite, Directory, IndicatorRow, Strategy, SymbolId, TimeframeId};
 use crate::redis_io::Commands;
-use crate::text::push_iso8601;
 
 /// The newest values of a symbol.
 #[derive(Debug, Clone, Copy)]

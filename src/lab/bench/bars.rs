@@ -3,8 +3,8 @@
 use crate::{
     feed::{FrameRecord, MAX_FRAME_RECORDS, MockConfig, MockMarket, Record, encode_frame},
     model::Timeframe,
+    model::time::push_iso8601,
     redis_io::Command,
-    text::push_iso8601,
 };
 use anyhow::{Context, Result};
 

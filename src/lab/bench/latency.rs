@@ -19,9 +19,9 @@ use super::{
 use crate::{
     config::{Layer, Override},
     lab::report::{CoreInfo, Run, RunInfo, StepInfo},
+    model::time::push_iso8601,
     runtime::Clock,
     telemetry::{HgrmUnit, Latency, write_hgrm},
-    text::push_iso8601,
 };
 use anyhow::{Context, Result, bail};
 use std::{fs, path::PathBuf};

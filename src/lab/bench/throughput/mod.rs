@@ -12,14 +12,15 @@
 mod bare;
 mod consumer;
 mod cpu;
+mod info;
 mod measure;
 mod producer;
 mod results;
 mod tape;
 
 pub use cpu::TICK;
+pub use info::{FIGURE_HEADS, ThroughputInfo, thousands, throughput_text};
 pub use measure::Figure;
-pub use results::{FIGURE_HEADS, ThroughputInfo, thousands, throughput_text};
 
 use super::{
     bars::Form,
@@ -30,9 +31,9 @@ use super::{
 };
 use crate::{
     config::{Config, Layer, Override},
+    model::time::push_iso8601,
     model::{Timeframe, TradingStyle},
     runtime::Clock,
-    text::push_iso8601,
 };
 use anyhow::{Context, Result, bail};
 use measure::{Bench, Stretch, together};
