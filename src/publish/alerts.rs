@@ -1,8 +1,8 @@
 //! Alerts: signals worth waking somebody for, warnings and errors. Nothing allocated besides the buffer's growth.
 
-use super::json::Object;
+use super::json::{Object, push_quoted};
 use super::names::{Labels, OutputNames};
-use super::signal::{push_quoted, push_signal_id};
+use super::signal::push_signal_id;
 use crate::model::Composite;
 use crate::model::time::push_iso8601;
 use crate::redis_io::Commands;

@@ -1,7 +1,6 @@
 //! Named fields of a record, listed once and written in every form: an entry of a stream, an object of JSON.
 
-use super::json::Object;
-use super::signal::push_quoted;
+use super::json::{Object, push_quoted};
 use crate::redis_io::Command;
 
 /// A form that fields are written in.

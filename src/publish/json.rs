@@ -184,6 +184,25 @@ fn needs_escape(byte: u8) -> bool {
     byte < 0x20 || byte == b'"' || byte == b'\\'
 }
 
+/// Appends what `write` appends, quoted and escaped.
+#[inline]
+pub(super) fn push_quoted(out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
+    out.push(b'"');
+    let start = out.len();
+    write(out);
+    if out[start..].iter().any(|&byte| byte < 0x20 || byte == b'"' || byte == b'\\') {
+        escape_tail(out, start);
+    }
+    out.push(b'"');
+}
+
+/// Escapes what stands from `start` on; allocates, but names that need it are an accident.
+#[cold]
+fn escape_tail(out: &mut Vec<u8>, start: usize) {
+    let tail = out.split_off(start);
+    push_escaped(out, &String::from_utf8_lossy(&tail));
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -3,9 +3,9 @@
 use super::bars::{SOURCE, push_bar_id};
 use super::events::base_row;
 use super::indicators::{fill_indicators, push_indicators};
-use super::json::Object;
+use super::json::{Object, push_quoted};
 use super::names::OutputNames;
-use super::signal::{fill_factors, push_quoted};
+use super::signal::fill_factors;
 use super::vote::Vote;
 use crate::model::time::push_iso8601;
 use crate::model::{Bar, Composite, Directory, IndicatorRow, Strategy, SymbolId, TimeframeId};

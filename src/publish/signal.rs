@@ -1,7 +1,7 @@
 //! A signal as a line of JSON and as an entry of the signals' stream: hot, nothing allocated besides the buffer's growth.
 
 use super::fields::{FieldCount, Fields};
-use super::json::{Array, Object, push_escaped};
+use super::json::{Array, Object};
 use super::names::{Labels, OutputNames};
 use crate::model::{Directory, Peer, Signal, Weighed};
 use crate::redis_io::Commands;
@@ -98,23 +98,4 @@ pub fn xadd_signal(commands: &mut Commands, names: &mut OutputNames, weighed: &W
     signal_fields(&mut count, weighed, labels);
     let mut command = names.signals.xadd(commands, count.0);
     signal_fields(&mut command, weighed, labels);
-}
-
-/// Appends what `write` appends, quoted and escaped.
-#[inline]
-pub(super) fn push_quoted(out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
-    out.push(b'"');
-    let start = out.len();
-    write(out);
-    if out[start..].iter().any(|&byte| byte < 0x20 || byte == b'"' || byte == b'\\') {
-        escape_tail(out, start);
-    }
-    out.push(b'"');
-}
-
-/// Escapes what stands from `start` on; allocates, but names that need it are an accident.
-#[cold]
-fn escape_tail(out: &mut Vec<u8>, start: usize) {
-    let tail = out.split_off(start);
-    push_escaped(out, &String::from_utf8_lossy(&tail));
 }
