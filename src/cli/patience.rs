@@ -32,16 +32,14 @@ enum Worth {
 }
 
 fn worth(error: &anyhow::Error) -> Worth {
-    use ServerErrorKind::{Busy, ClusterDown, Full, Loading, MasterDown, Misconf, OutOfMemory};
     let link = error.chain().find_map(|cause| match cause.downcast_ref() {
         Some(LeaseError::Link(link)) => Some(link),
         _ => cause.downcast_ref::<LinkError>(),
     });
     match link {
-        Some(LinkError::Server {
-            kind: Loading | Busy | MasterDown | ClusterDown | OutOfMemory | Misconf | Full,
-            ..
-        }) => Worth::Unlimited,
+        // A replica may be the wrong server, and so may one that speaks in unknown codes.
+        Some(LinkError::Server { kind: ServerErrorKind::ReadOnly | ServerErrorKind::Unknown, .. }) => Worth::Limited,
+        Some(LinkError::Server { kind, .. }) if kind.is_transient() => Worth::Unlimited,
         Some(link) if link.is_transient() => Worth::Limited,
         _ => Worth::Nothing,
     }
@@ -166,6 +164,7 @@ mod tests {
         }
         assert_eq!(worth(&refused().into()), Worth::Limited);
         assert_eq!(worth(&server("READONLY …").into()), Worth::Limited);
+        assert_eq!(worth(&server("FLUXDOWN …").into()), Worth::Limited);
         assert_eq!(worth(&anyhow!("something else")), Worth::Nothing);
     }
 

@@ -3,7 +3,11 @@
 //! Nothing here is hot but [`Dial::is_up`].
 
 use super::{Backoff, Incidents};
-use crate::{publish::LeaseError, redis_io::LinkError, telemetry::LinkCounters};
+use crate::{
+    publish::LeaseError,
+    redis_io::{LinkError, ServerErrorKind, code},
+    telemetry::LinkCounters,
+};
 use crossbeam_utils::CachePadded;
 use std::{
     fmt,
@@ -34,6 +38,15 @@ impl DialError {
             Self::Lease(_) => false,
         }
     }
+
+    /// What the server said, where it is the server that refused.
+    fn server(&self) -> Option<(ServerErrorKind, &str)> {
+        match self {
+            Self::Link(LinkError::Server { kind, text, .. })
+            | Self::Lease(LeaseError::Link(LinkError::Server { kind, text, .. })) => Some((*kind, text)),
+            _ => None,
+        }
+    }
 }
 
 type Outcome<T> = Result<T, DialError>;
@@ -55,6 +68,8 @@ pub struct Dial<T> {
     attempts: u32,
     lost_ns: u64,
     counted_ns: u64,
+    /// The unknown code that was warned of last.
+    unknown_code: String,
     incidents: Arc<Incidents>,
     counters: Arc<CachePadded<LinkCounters>>,
 }
@@ -82,6 +97,7 @@ impl<T: Send + 'static> Dial<T> {
             attempts: 0,
             lost_ns: 0,
             counted_ns: 0,
+            unknown_code: String::new(),
             incidents,
             counters: LinkCounters::shared(),
         }
@@ -127,6 +143,20 @@ impl<T: Send + 'static> Dial<T> {
         self.wait(now_ns);
     }
 
+    /// Warns of an error whose code is in no table, and names the code: once until another such code comes.
+    #[cold]
+    pub fn warn_of_code(&mut self, kind: ServerErrorKind, text: &str) {
+        let code = code(text);
+        if kind != ServerErrorKind::Unknown || code == self.unknown_code {
+            return;
+        }
+        self.incidents.note(format!(
+            "warning: {}: the server answers with {code}, a code that this version does not know; it tries again, with growing pauses: {text}",
+            self.who
+        ));
+        self.unknown_code = code.into_owned();
+    }
+
     fn wait(&mut self, now_ns: u64) {
         let pause_ns = self.backoff.next_ns();
         self.state = State::Waiting { until_ns: now_ns + pause_ns };
@@ -168,7 +198,14 @@ impl<T: Send + 'static> Dial<T> {
                     *look_ns = now_ns + LOOK_NS;
                     Ok(None)
                 }
-                Ok(Err(_)) | Err(TryRecvError::Disconnected) => {
+                Ok(Err(error)) => {
+                    if let Some((kind, text)) = error.server() {
+                        self.warn_of_code(kind, text);
+                    }
+                    self.wait(now_ns);
+                    Ok(None)
+                }
+                Err(TryRecvError::Disconnected) => {
                     self.wait(now_ns);
                     Ok(None)
                 }
@@ -245,6 +282,27 @@ mod tests {
         assert_eq!(made.unwrap(), 9);
         assert_eq!(lines.len(), 2, "{lines:?}");
         assert!(lines[0].contains("pulled") && lines[1].contains("10 attempts"), "{lines:?}");
+    }
+
+    #[test]
+    fn an_unknown_code_is_warned_of_once_and_tried_again() {
+        let (tries, incidents) = (AtomicU32::new(0), Arc::new(Incidents::default()));
+        let (made, now_ns, lines) = dial(Dial::new("reader", 100, incidents, move || {
+            let tried = tries.fetch_add(1, Ordering::Relaxed);
+            let text = if tried == 6 { "DRYFLUX" } else { "FLUXDOWN the flux is down" }.to_owned();
+            let kind = ServerErrorKind::of(text.as_bytes());
+            let error = LinkError::Server { address: "there".to_owned(), what: "PING", kind, text };
+            if tried < 8 { Err(error.into()) } else { Ok(tried) }
+        }));
+        assert_eq!(made.unwrap(), 8);
+        let warnings: Vec<&String> = lines.iter().filter(|line| line.starts_with("warning: reader: ")).collect();
+        let named = |index: usize, code: &str| warnings[index].contains(&format!("answers with {code}, a code"));
+        assert!(
+            warnings.len() == 3 && named(0, "FLUXDOWN") && named(1, "DRYFLUX") && named(2, "FLUXDOWN"),
+            "{lines:?}"
+        );
+        // Nine pauses of 20 ms at first and 100 ms at last, of each at least a half.
+        assert!(now_ns > 1_300_000_000, "{now_ns}");
     }
 
     #[test]

@@ -4,9 +4,10 @@
 
 use super::command::Command;
 use super::inbox::Inbox;
-use super::link_error::{LinkError, ServerErrorKind};
+use super::link_error::LinkError;
 use super::reply::OwnedReply;
 use super::scan::Scanner;
+use super::server_error::ServerErrorKind;
 use super::socket::Socket;
 use super::tls::Tls;
 use super::token::{Limits, ProtocolError};

@@ -9,6 +9,7 @@ mod link;
 mod link_error;
 mod reply;
 mod scan;
+mod server_error;
 mod socket;
 mod stream_info;
 #[cfg(test)]
@@ -22,10 +23,12 @@ mod xread;
 
 pub use command::{Command, Commands};
 pub use link::{Link, LinkOptions};
+pub use link_error::LinkError;
 pub(crate) use link_error::words;
-pub use link_error::{LinkError, ServerErrorKind};
 pub use reply::OwnedReply;
 pub use scan::{Progress, Scanner};
+pub(crate) use server_error::code;
+pub use server_error::{ErrorClass, ServerErrorKind};
 pub use stream_info::StreamInfo;
 pub use tls::{Tls, TlsFiles, TlsFilesError};
 pub use tls_error::TlsError;

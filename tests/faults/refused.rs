@@ -20,12 +20,12 @@ fn write(link: &mut redis::Connection, walk: &mut Walk, records: usize) {
     pipe.query::<()>(link).unwrap();
 }
 
-fn ask(link: &mut redis::Connection, words: &[&str]) {
+fn ask(link: &mut redis::Connection, words: &[&str]) -> redis::Value {
     let mut command = redis::cmd(words[0]);
     words[1..].iter().for_each(|word| {
         command.arg(*word);
     });
-    command.query::<redis::Value>(link).unwrap();
+    command.query(link).unwrap()
 }
 
 /// Processor time of a process, seconds.
@@ -86,6 +86,63 @@ fn a_server_that_refuses_for_a_while_gets_everything_once() {
     let (expected, found) = (entries(&mut link, "signals:calm"), entries(&mut link, "signals:no"));
     assert_eq!(differences(&expected, &found), (0, 0));
     assert!(!expected.is_empty() && expected == found);
+}
+
+/// Number of the engine's reader where it waits in a blocked `XREAD`.
+fn blocked_reader(link: &mut redis::Connection) -> Option<u64> {
+    let clients: String = redis::cmd("CLIENT").arg("LIST").query(link).unwrap();
+    let word = |line: &str, name: &str| {
+        line.split(' ').find_map(|word| word.strip_prefix(name)?.strip_prefix('=')).unwrap_or_default().to_owned()
+    };
+    let blocked = |line: &&str| word(line, "cmd") == "xread" && word(line, "flags").contains('b');
+    clients.lines().find(blocked).and_then(|line| word(line, "id").parse().ok())
+}
+
+#[test]
+fn a_blocked_read_that_the_server_breaks_off_loses_and_repeats_nothing() {
+    const UNBLOCKED: usize = 60;
+    const DEMOTED: usize = 6;
+    let (dir, server, names) = (tempfile::tempdir().unwrap(), Server::start(), symbols(8, 0));
+    let (mut link, mut walk) = (server.connection(), Walk::new(4, "S", 8, 1_000));
+    // Long blocks, so that it is nearly always a blocked read that is broken off.
+    let text = config(server.port, "off", &names, "").replace("[input]", "[input]\nblock_ms = 900");
+    let mut engine = Engine::new(dir.path(), "off", &text, &[]);
+    engine.start();
+    let (mut unblocked, mut demoted) = (0, 0);
+    while unblocked < UNBLOCKED || demoted < DEMOTED {
+        write(&mut link, &mut walk, 100);
+        let mut id = None;
+        wait_for(LONG, || {
+            id = blocked_reader(&mut link);
+            id.is_some() || !engine.is_running()
+        });
+        assert!(engine.is_running(), "{}", engine.said());
+        if unblocked * DEMOTED < demoted * UNBLOCKED || demoted == DEMOTED {
+            let unblock = ["CLIENT", "UNBLOCK", &id.unwrap().to_string(), "ERROR"];
+            // The read may have ended by itself meanwhile.
+            unblocked += usize::from(ask(&mut link, &unblock) == redis::Value::Int(1));
+        } else {
+            ask(&mut link, &["REPLICAOF", "127.0.0.1", "1"]);
+            std::thread::sleep(Duration::from_millis(50));
+            ask(&mut link, &["REPLICAOF", "NO", "ONE"]);
+            demoted += 1;
+        }
+    }
+    write(&mut link, &mut walk, 1_000);
+    assert!(caught_up(&mut link, "off", &STREAMS, LONG), "{}", engine.said());
+    assert!(engine.is_running(), "{}", engine.said());
+    engine.stop();
+    let said = engine.said().matches("reader disconnected: UNBLOCKED ").count();
+    assert!((UNBLOCKED..=UNBLOCKED + DEMOTED).contains(&said), "{said}: {}", engine.said());
+    let mut calm = Engine::new(dir.path(), "calm", &config(server.port, "calm", &names, ""), &[]);
+    calm.start();
+    assert!(caught_up(&mut link, "calm", &STREAMS, LONG), "{}", calm.said());
+    calm.stop();
+    let (expected, found) = (entries(&mut link, "signals:calm"), entries(&mut link, "signals:off"));
+    assert_eq!(differences(&expected, &found), (0, 0));
+    assert!(!expected.is_empty() && expected == found);
+    let position: u64 = link.hget("wagehood:engine:position:off", "seq").unwrap();
+    eprintln!("{position} records, {said} reads broken off, {} signals", expected.len());
 }
 
 #[test]

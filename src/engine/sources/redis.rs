@@ -409,7 +409,7 @@ impl RedisSource {
         }
     }
 
-    /// What to do about a trouble: nothing but a permanent refusal ends the reading.
+    /// What to do about a trouble: nothing but a refusal that waiting cannot change ends the reading.
     #[cold]
     fn trouble(&mut self, trouble: Trouble, now: Now) -> Result<(), AgentError> {
         let reason = match trouble {
@@ -422,6 +422,7 @@ impl RedisSource {
                         RedisSourceError::Refused { address: self.link.address().to_owned(), kind, text }.into()
                     );
                 }
+                self.dial.warn_of_code(kind, &text);
                 text
             }
         };

@@ -73,7 +73,7 @@ pub enum SinkError {
 impl SinkError {
     /// Whether the link must be replaced before the sink can go on.
     #[must_use]
-    pub const fn needs_new_link(&self) -> bool {
+    pub fn needs_new_link(&self) -> bool {
         match self {
             Self::Lost { .. } | Self::Protocol { .. } | Self::NoTransaction { .. } | Self::Fenced { .. } => true,
             Self::Refused { kind, .. } => kind.is_elsewhere(),
@@ -84,11 +84,22 @@ impl SinkError {
     /// Whether the batch may be committed yet, on this link or on another, without anybody changing anything but the
     /// state of server and network.
     #[must_use]
-    pub const fn is_transient(&self) -> bool {
+    pub fn is_transient(&self) -> bool {
         match self {
             Self::Lost { .. } | Self::Protocol { .. } | Self::Fenced { .. } => true,
             Self::Refused { kind, .. } | Self::NoTransaction { kind, .. } => kind.is_transient(),
             Self::Partly { .. } => false,
+        }
+    }
+
+    /// What the server said, where it is the server that refused the batch.
+    #[must_use]
+    pub fn server(&self) -> Option<(ServerErrorKind, &str)> {
+        match self {
+            Self::Refused { kind, text, .. }
+            | Self::Partly { kind, text, .. }
+            | Self::NoTransaction { kind, text, .. } => Some((*kind, text)),
+            Self::Lost { .. } | Self::Protocol { .. } | Self::Fenced { .. } => None,
         }
     }
 

@@ -80,6 +80,9 @@ impl RedisSink {
         let Some(recovery) = self.recovery.as_mut().filter(|_| error.is_transient()) else {
             return Err(error.into());
         };
+        if let Some((kind, text)) = error.server() {
+            recovery.dial.warn_of_code(kind, text);
+        }
         if error.needs_new_link() {
             recovery.dial.lost(now_ns, &error);
         } else {

@@ -1,0 +1,264 @@
+//! What the code of a server's error means: one table of all codes, and what follows from each.
+
+use std::borrow::Cow;
+
+/// What can be done about an error of the server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ErrorClass {
+    /// The state of the server passes: the same command may succeed later. It is sent again with growing pauses.
+    Transient,
+    /// A person must change a setting of the server, of its data or of this program.
+    Configuration,
+    /// The server will never run this command: it does not know it, or the program has made a mistake.
+    Permanent,
+}
+
+/// What the code of a server's error says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ServerErrorKind {
+    /// The server wants a password and was given none.
+    NoAuth,
+    /// User or password are wrong.
+    WrongPass,
+    /// The account may not run the command or touch the key.
+    NoPerm,
+    /// The server is in protected mode and takes connections of its own host only.
+    Protected,
+    /// The server is loading its data and will be ready later.
+    Loading,
+    /// The server is a replica.
+    ReadOnly,
+    /// The server is out of memory.
+    OutOfMemory,
+    /// The server cannot save its data and refuses to write.
+    Misconf,
+    /// The server has fewer replicas than it wants before it writes.
+    NoReplicas,
+    /// The key holds another type of value.
+    WrongType,
+    /// A transaction was not run, because one of its commands was refused.
+    ExecAbort,
+    /// The server has ended a blocked read: it was demoted, or somebody asked it to.
+    Unblocked,
+    /// The key lives on another node of a cluster.
+    Moved,
+    /// A script is running.
+    Busy,
+    /// The server is a replica that has lost its primary.
+    MasterDown,
+    /// The cluster is without a quorum, or moves the key just now.
+    ClusterDown,
+    /// The server is in the middle of a failover or a copy between servers.
+    InTransit,
+    /// The server takes no more connections.
+    Full,
+    /// The server does not speak the version of the protocol that was asked for.
+    NoProtocol,
+    /// The group, script or key is there already, or is not.
+    Absent,
+    /// The command is unknown or malformed, or its arguments are not possible.
+    Command,
+    /// The code is not in the table.
+    Unknown,
+}
+
+/// What follows from some codes.
+struct Row {
+    /// First words of the errors, the code or more.
+    starts: &'static [&'static str],
+    kind: ServerErrorKind,
+    class: ErrorClass,
+    /// Whether another connection may lead to a server that does not say so.
+    elsewhere: bool,
+    /// What to do, to be appended to the server's words.
+    advice: &'static str,
+}
+
+const fn row(
+    starts: &'static [&'static str],
+    kind: ServerErrorKind,
+    class: ErrorClass,
+    elsewhere: bool,
+    advice: &'static str,
+) -> Row {
+    Row { starts, kind, class, elsewhere, advice }
+}
+
+/// Every code of Redis up to 7.4 and Valkey up to 8, with those of Sentinel; the first row that fits counts.
+#[rustfmt::skip]
+const TABLE: &[Row] = {
+    use ErrorClass::{Configuration, Permanent, Transient};
+    use ServerErrorKind as K;
+    &[
+        row(&["LOADING"], K::Loading, Transient, false, "; the server is loading its data, try again later"),
+        row(&["READONLY", "REDIRECT"], K::ReadOnly, Transient, true, "; this is a replica: connect to its primary"),
+        row(&["MASTERDOWN"], K::MasterDown, Transient, true, "; this replica has lost its primary"),
+        row(&["OOM"], K::OutOfMemory, Transient, false, "; raise the server's maxmemory or lower the streams' lengths"),
+        row(&["MISCONF"], K::Misconf, Transient, false, "; the server cannot save its data: see its log"),
+        row(&["NOREPLICAS"], K::NoReplicas, Transient, false, "; fewer replicas are connected than min-replicas-to-write asks for"),
+        row(&["BUSY"], K::Busy, Transient, false, ""),
+        row(&["UNBLOCKED"], K::Unblocked, Transient, false, ""),
+        row(&["EXECABORT"], K::ExecAbort, Transient, false, ""),
+        row(&["CLUSTERDOWN", "TRYAGAIN"], K::ClusterDown, Transient, false, ""),
+        row(&["INPROG", "NOGOODSLAVE", "NOMASTERLINK", "NOQUORUM", "NOTREADY", "IOERR", "UNKILLABLE"], K::InTransit, Transient, false, ""),
+        row(&["ERR max number of clients"], K::Full, Transient, false, "; raise the server's maxclients"),
+        row(&["NOAUTH"], K::NoAuth, Configuration, false, "; the server wants a password: put it into the URL, redis://[user]:password@host"),
+        row(&["WRONGPASS"], K::WrongPass, Configuration, false, "; check user and password in the URL"),
+        row(&["NOPERM"], K::NoPerm, Configuration, false, "; the account lacks a permission: ACL GETUSER shows what it has, the README what it needs"),
+        row(&["DENIED"], K::Protected, Configuration, false, "; the server is in protected mode: give it a password, or connect from its own host"),
+        row(&["WRONGTYPE"], K::WrongType, Configuration, false, "; another program uses this key for something else"),
+        row(&["MOVED", "ASK", "CROSSSLOT"], K::Moved, Configuration, false, "; the server is a cluster, which is not supported here"),
+        row(&["NOPROTO"], K::NoProtocol, Permanent, false, ""),
+        row(&["NOGROUP", "BUSYGROUP", "BUSYKEY", "NOSCRIPT", "NOTBUSY", "IDONTKNOW"], K::Absent, Permanent, false, ""),
+        row(&["ERR"], K::Command, Permanent, false, ""),
+        row(&[], K::Unknown, Transient, false, "; this version does not know the code and takes it for a state that passes"),
+    ]
+};
+
+impl ServerErrorKind {
+    /// The kind of an error by its first words, without the leading `-`.
+    #[must_use]
+    pub fn of(text: &[u8]) -> Self {
+        // Where EXEC itself is refused.
+        let text = text.strip_prefix(b"EXECABORT Transaction discarded because of: ").unwrap_or(text);
+        let fits = |start: &&str| {
+            text.strip_prefix(start.as_bytes()).is_some_and(|rest| matches!(rest.first(), None | Some(b' ')))
+        };
+        TABLE.iter().find(|row| row.starts.iter().any(fits)).map_or(Self::Unknown, |row| row.kind)
+    }
+
+    fn row(self) -> Option<&'static Row> {
+        TABLE.iter().find(|row| row.kind == self)
+    }
+
+    /// What can be done about it.
+    #[must_use]
+    pub fn class(self) -> ErrorClass {
+        self.row().map_or(ErrorClass::Transient, |row| row.class)
+    }
+
+    /// Whether the same command may well succeed later, without anybody changing anything but the server's state.
+    #[must_use]
+    pub fn is_transient(self) -> bool {
+        self.class() == ErrorClass::Transient
+    }
+
+    /// Whether another connection may lead to a server that does not say so: a failover has taken place.
+    #[must_use]
+    pub fn is_elsewhere(self) -> bool {
+        self.row().is_some_and(|row| row.elsewhere)
+    }
+
+    /// What to do about it, to be appended to the server's own words.
+    #[must_use]
+    pub fn advice(self) -> &'static str {
+        self.row().map_or("", |row| row.advice)
+    }
+}
+
+/// The code of an error, its first word, as it can be printed.
+#[must_use]
+pub fn code(text: &str) -> Cow<'_, str> {
+    const CODE_MAX: usize = 40;
+    let word = text.split_ascii_whitespace().next().unwrap_or_default();
+    String::from_utf8_lossy(&word.as_bytes()[..word.len().min(CODE_MAX)])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{ErrorClass::*, *};
+
+    /// Errors in the words of the servers, and what may be done about each.
+    const SAID: &[(&str, ErrorClass)] = &[
+        ("LOADING Redis is loading the dataset in memory", Transient),
+        ("LOADING Valkey is loading the dataset in memory", Transient),
+        ("BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.", Transient),
+        ("BUSY Valkey is busy running a module command.", Transient),
+        ("UNKILLABLE Sorry the script already executed write commands against the dataset.", Transient),
+        ("MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.", Transient),
+        ("MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk.", Transient),
+        ("MISCONF Errors writing to the AOF file: No space left on device", Transient),
+        ("READONLY You can't write against a read only replica.", Transient),
+        ("REDIRECT 127.0.0.1:6380", Transient),
+        ("NOREPLICAS Not enough good replicas to write.", Transient),
+        ("OOM command not allowed when used memory > 'maxmemory'.", Transient),
+        ("EXECABORT Transaction discarded because of previous errors.", Transient),
+        ("EXECABORT Transaction discarded because of: OOM command not allowed", Transient),
+        ("UNBLOCKED force unblock from blocking operation, instance state changed (master -> replica?)", Transient),
+        ("UNBLOCKED client unblocked via CLIENT UNBLOCK", Transient),
+        ("CLUSTERDOWN The cluster is down", Transient),
+        ("CLUSTERDOWN Hash slot not served", Transient),
+        ("TRYAGAIN Multiple keys request during rehashing of slot", Transient),
+        ("INPROG Failover already in progress", Transient),
+        ("NOGOODSLAVE No suitable replica to promote", Transient),
+        ("NOQUORUM 1 usable Sentinels. Not enough available Sentinels to reach the specified quorum", Transient),
+        ("NOMASTERLINK Can't SYNC while not connected with my master", Transient),
+        ("NOTREADY", Transient),
+        ("IOERR error or timeout writing to target instance", Transient),
+        ("ERR max number of clients reached", Transient),
+        ("ERR max number of clients + cluster connections reached", Transient),
+        ("NOAUTH Authentication required.", Configuration),
+        ("NOAUTH HELLO must be called with the client already authenticated", Configuration),
+        ("WRONGPASS invalid username-password pair or user is disabled.", Configuration),
+        ("NOPERM User engine has no permissions to run the 'multi' command", Configuration),
+        ("EXECABORT Transaction discarded because of: NOPERM User engine has no permissions", Configuration),
+        ("DENIED Redis is running in protected mode because protected mode is enabled", Configuration),
+        ("WRONGTYPE Operation against a key holding the wrong kind of value", Configuration),
+        ("MOVED 3999 127.0.0.1:6381", Configuration),
+        ("ASK 3999 127.0.0.1:6381", Configuration),
+        ("CROSSSLOT Keys in request don't hash to the same slot", Configuration),
+        ("NOPROTO unsupported protocol version", Permanent),
+        ("NOGROUP No such key 'k' or consumer group 'g' in XREADGROUP with GROUP option", Permanent),
+        ("BUSYGROUP Consumer Group name already exists", Permanent),
+        ("BUSYKEY Target key name already exists.", Permanent),
+        ("NOSCRIPT No matching script. Please use EVAL.", Permanent),
+        ("NOTBUSY No scripts in execution right now.", Permanent),
+        ("IDONTKNOW I have not enough information to reply", Permanent),
+        ("ERR unknown command 'XREAD', with args beginning with: ", Permanent),
+        ("ERR syntax error", Permanent),
+        ("ERR", Permanent),
+    ];
+
+    #[test]
+    fn every_code_of_redis_and_valkey_has_its_class() {
+        for (text, class) in SAID {
+            let kind = ServerErrorKind::of(text.as_bytes());
+            assert_eq!(kind.class(), *class, "{text}: {kind:?}");
+            assert_eq!(kind.is_transient(), *class == Transient, "{text}");
+            assert_ne!(kind, ServerErrorKind::Unknown, "{text}");
+        }
+        // And the table has none that is not looked at here.
+        let said = |start: &str| SAID.iter().any(|(text, _)| text.starts_with(start));
+        let starts = TABLE.iter().flat_map(|row| row.starts);
+        starts.for_each(|start| assert!(said(start), "{start}"));
+    }
+
+    #[test]
+    fn a_code_that_is_not_in_the_table_is_transient() {
+        for text in
+            ["FLUXDOWN the flux is down", "no upstream host", "", "ERROR", "BUSYBODY x", "err x", "\u{e9}t\u{e9}"]
+        {
+            let kind = ServerErrorKind::of(text.as_bytes());
+            assert_eq!((kind, kind.class()), (ServerErrorKind::Unknown, Transient), "{text}");
+            assert!(!kind.is_elsewhere() && kind.advice().contains("does not know the code"), "{text}");
+        }
+        assert_eq!(code("FLUXDOWN the flux is down"), "FLUXDOWN");
+        assert!(code(&"\u{e9}".repeat(100)).len() < 50);
+    }
+
+    #[test]
+    fn each_kind_has_one_row() {
+        for (index, row) in TABLE.iter().enumerate() {
+            assert!(TABLE[..index].iter().all(|other| other.kind != row.kind), "{:?}", row.kind);
+        }
+    }
+
+    #[test]
+    fn only_a_failover_asks_for_another_connection() {
+        let elsewhere = |text: &&str| ServerErrorKind::of(text.as_bytes()).is_elsewhere();
+        let all = SAID.iter().map(|(text, _)| *text).filter(elsewhere);
+        let words: Vec<&str> = all.filter_map(|text| text.split(' ').next()).collect();
+        assert_eq!(words, ["MASTERDOWN", "READONLY", "REDIRECT"]);
+    }
+}
