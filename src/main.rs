@@ -3,6 +3,7 @@
 use clap::Parser;
 use std::{io::Write, process::ExitCode};
 use wagehood_engine::cli::{
+    NothingAccepted,
     args::{Cli, Command, ConfigCommand},
     bench_echo, bench_latency, bench_throughput, config_command, doctor,
     lab_args::BenchCommand,
@@ -38,6 +39,9 @@ fn main() -> ExitCode {
         Err(error) => {
             // Nobody is left to tell where even that cannot be written.
             let _ = writeln!(std::io::stderr(), "error: {}", explain(&error));
+            if error.is::<NothingAccepted>() {
+                return ExitCode::from(NothingAccepted::EXIT_CODE);
+            }
             let interrupted = error.downcast_ref::<Interrupted>();
             interrupted.map_or(ExitCode::FAILURE, |interrupted| ExitCode::from(interrupted.exit_code()))
         }

@@ -12,7 +12,15 @@ use std::path::PathBuf;
 /// on each and weighs their signals against each other.
 #[derive(Debug, Parser)]
 #[command(name = "wagehood-engine", version, max_term_width = 100, propagate_version = true)]
-#[command(after_help = "Start with `wagehood-engine run`: it needs no Redis and no configuration.")]
+#[command(after_help = "Start with `wagehood-engine run`: it needs no Redis and no configuration.
+
+Exit codes:
+    0  success
+    1  failure: the reason is on standard error; or a check (`doctor`, `config check`, `bench`) that did not pass
+    2  the command line is wrong
+    3  `replay` accepted no record: all were refused, or there was none
+  130  a second Ctrl-C ended it at once; also a `bench` that was interrupted (143 by SIGTERM)
+  141  whoever read its output has gone")]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
@@ -31,7 +39,8 @@ pub enum Command {
     /// Replay recorded bars from CSV files through the same engine, as fast as it can
     ///
     /// The files have a header line and the columns ts, symbol, open, high, low, close, volume, in any order, and
-    /// optionally vwap and trades; plain or gzip. Several files are merged by time.
+    /// optionally vwap and trades; plain or gzip. Several files are merged by time. Ends with 3 where no record was
+    /// accepted, and says why.
     Replay(ReplayArgs),
     /// Examine this host for a configuration: what costs latency, why, and what to do about it
     ///

@@ -22,6 +22,7 @@ mod throughput;
 pub use config::config_command;
 pub use doctor::doctor;
 pub use lab::{bench_echo, bench_latency, report};
+pub use recorded::NothingAccepted;
 pub use replay::replay;
 pub use run::run;
 pub use throughput::bench_throughput;

@@ -3,7 +3,8 @@
 use super::args::ReplayArgs;
 use crate::{
     feed::{CsvError, CsvSource},
-    model::{Calendar, Directory, SymbolId, Timeframe, TimeframeId, WEEK_MS},
+    model::{Calendar, Directory, Refusal, SymbolId, Timeframe, TimeframeId, WEEK_MS},
+    telemetry::ReaderSnapshot,
 };
 use anyhow::{Result, bail};
 use std::{
@@ -194,6 +195,40 @@ pub fn unknown_cells(cells: &[(String, TimeframeId)], directory: &Directory) -> 
             format!("--cells {symbol}:{timeframe}: no bar of {symbol} was accepted; {why}")
         })
         .collect()
+}
+
+/// No record of a replay was accepted, so that it has calculated nothing.
+#[derive(Debug, thiserror::Error)]
+#[error("no record was accepted: {why}")]
+pub struct NothingAccepted {
+    why: String,
+}
+
+impl NothingAccepted {
+    /// The exit code for it.
+    pub const EXIT_CODE: u8 = 3;
+
+    /// Looks at what the reader has counted; `first` is the first refused record, for people.
+    ///
+    /// # Errors
+    /// Where nothing was accepted: why, and what would mend it.
+    pub fn check(reader: &ReaderSnapshot, first: Option<&str>) -> Result<(), Self> {
+        if reader.accepted > 0 {
+            return Ok(());
+        }
+        let mut reasons = Refusal::ALL.map(|reason| (reader.refused[reason.index()], reason));
+        reasons.sort_by_key(|(count, _)| std::cmp::Reverse(*count));
+        let (most, main) = reasons[0];
+        if most == 0 {
+            return Err(Self { why: "the input has none; give files with lines below the header".to_owned() });
+        }
+        let counts = reasons.iter().filter(|(count, _)| *count > 0);
+        let counts: Vec<String> = counts.map(|(count, reason)| format!("{} {count}", reason.name())).collect();
+        let all: u64 = reader.refused.iter().sum();
+        let first = first.map_or_else(String::new, |line| format!("; the first: {line}"));
+        let advice = main.advice();
+        Err(Self { why: format!("{all} of {all} refused ({}){first}; {advice}", counts.join(", ")) })
+    }
 }
 
 #[cfg(test)]

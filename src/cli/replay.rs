@@ -3,7 +3,7 @@
 use super::{
     args::{ReplayArgs, Speed},
     note::note,
-    recorded::{files_apart, odd_base, unknown_cells},
+    recorded::{NothingAccepted, files_apart, odd_base, unknown_cells},
     redis::Server,
     run::threads,
     session::{Session, SessionOptions, common_layers, layers, stop_flag},
@@ -26,7 +26,7 @@ use std::{
 /// Replays files to their end.
 ///
 /// # Errors
-/// Everything that keeps it from starting, and whatever stops it before the end.
+/// Everything that keeps it from starting, and whatever stops it before the end; [`NothingAccepted`] at the end.
 pub fn replay(args: &ReplayArgs) -> Result<()> {
     let stop = stop_flag()?;
     let mut layers = layers(args.config.as_deref(), &args.common.set)?;
@@ -109,8 +109,11 @@ pub fn replay(args: &ReplayArgs) -> Result<()> {
             .any(|p| p == Path::new("-")),
         sources,
     };
-    Session::new(engine, options, stop)?.run()?;
+    let ended = Session::new(engine, options, stop)?.run()?;
     remark(&unknown_cells(&cells, &directory));
+    if !ended.stopped {
+        NothingAccepted::check(&ended.report.counters.reader, ended.first_refused.as_deref())?;
+    }
     Ok(())
 }
 

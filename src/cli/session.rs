@@ -99,6 +99,17 @@ pub struct SessionOptions {
     pub sources: Arc<Sources>,
 }
 
+/// How a session ended.
+#[derive(Debug)]
+pub struct Ended {
+    /// The report at its end.
+    pub report: Report,
+    /// The first refused record: where it was, what it said and why it was refused.
+    pub first_refused: Option<String>,
+    /// Whether the user ended it.
+    pub stopped: bool,
+}
+
 /// Watches an engine until it ends, then reports.
 pub struct Session {
     engine: Engine,
@@ -115,6 +126,7 @@ pub struct Session {
     recent: HistogramSet,
     warm: bool,
     samples: usize,
+    first_refused: Option<String>,
     notifier: Notifier,
 }
 
@@ -150,6 +162,7 @@ impl Session {
             recent: HistogramSet::new(&Latency::ALL)?,
             warm,
             samples: 0,
+            first_refused: None,
             notifier: Notifier::from_env(),
         })
     }
@@ -158,7 +171,7 @@ impl Session {
     ///
     /// # Errors
     /// The engine's failure, after the report.
-    pub fn run(mut self) -> Result<Report> {
+    pub fn run(mut self) -> Result<Ended> {
         background();
         let mut draining = false;
         let mut until = self.options.duration.map(|duration| self.started + duration);
@@ -201,7 +214,7 @@ impl Session {
         }
         match failure {
             Some(failure) => Err(failure.into()),
-            None => Ok(report),
+            None => Ok(Ended { report, first_refused: self.first_refused, stopped: self.stop.load(Ordering::Relaxed) }),
         }
     }
 
@@ -276,7 +289,9 @@ impl Session {
             let mut name = Vec::new();
             self.options.sources.push_id(&mut name, source);
             let _: SourceId = source;
-            self.say(&format!("refused ({}) {}: {text}", reason.name(), String::from_utf8_lossy(&name)));
+            let line = format!("refused ({}) {}: {text}", reason.name(), String::from_utf8_lossy(&name));
+            self.say(&line);
+            self.first_refused.get_or_insert(line);
         }
     }
 

@@ -90,4 +90,35 @@ impl Refusal {
             Self::TooLarge => "too_large",
         }
     }
+
+    /// What makes such records acceptable, for people.
+    #[must_use]
+    pub const fn advice(self) -> &'static str {
+        match self {
+            Self::MissingField => "give every record all of ts, symbol, open, high, low, close and volume",
+            Self::RepeatedField => "give every field once",
+            Self::NotANumber => "write numbers with a decimal point and without thousands separators",
+            Self::NotFinite => "leave out records without finite prices and volume",
+            Self::PriceNotPositive => "leave out records without prices above zero",
+            Self::VolumeNegative => "write a volume of zero or more",
+            Self::HighLowBounds => {
+                "check that the columns are named as they are meant: high and low must bound the other prices"
+            }
+            Self::UnknownSymbol => "add the symbols to the watchlist, or raise limits.max_symbols",
+            Self::WrongTimeframe => "send bars of the timeframe that the stream is configured for",
+            Self::BadTimestamp => {
+                "write times as 2026-01-31T14:30:00Z, or in Unix seconds, milliseconds or nanoseconds"
+            }
+            Self::Late => "order the records by time, oldest first",
+            Self::Duplicate => {
+                "write one record per symbol and time; a base longer than the records' interval has the same effect"
+            }
+            Self::Future => "check the clock that stamps the records, or raise time.max_future_ms",
+            Self::BadText => {
+                "write symbols of at most 32 printable characters without spaces, and as many values as columns"
+            }
+            Self::BadFrame => "write frames as the documentation of the feed describes them",
+            Self::TooLarge => "write shorter records, or raise limits.max_entry_bytes",
+        }
+    }
 }

@@ -63,7 +63,7 @@ fn reported(report: &str, name: &str) -> Option<u64> {
 #[test]
 fn help_names_every_argument() {
     let cases: [(&[&str], &[&str]); 5] = [
-        (&["--help"], &["run", "replay", "config", "--version"]),
+        (&["--help"], &["run", "replay", "config", "--version", "Exit codes:", "3  `replay` accepted no record"]),
         (
             &["run", "--help"],
             &[
@@ -170,12 +170,36 @@ fn input_that_cannot_be_replayed_is_named() {
 }
 
 #[test]
-fn a_header_alone_is_an_empty_replay() {
+fn a_header_alone_is_an_empty_replay_and_no_success() {
     let (dir, bars) = with_bars(HEADER);
     let signals = dir.path().join("signals.jsonl");
-    let ended = run(engine(["replay", "--input"]).arg(&bars).arg("--signals").arg(&signals)).good();
+    let words = ["error: no record was accepted: the input has none"];
+    let ended = run(engine(["replay", "--input"]).arg(&bars).arg("--signals").arg(&signals)).refused(3, &words);
     assert_eq!(reported(&ended.stdout, "records in"), Some(0), "{}", ended.told());
     assert_eq!(fs::read_to_string(signals).unwrap(), "");
+    run(engine(["replay", "-q", "--input"]).arg(&bars)).refused(3, &words);
+}
+
+#[test]
+fn a_replay_of_which_nothing_was_accepted_says_why() {
+    let told = |lines: &str, words: &[&str]| {
+        let (_dir, bars) = with_bars(&format!("{HEADER}{lines}"));
+        let ended = run(engine(["replay", "-q", "--input"]).arg(&bars)).refused(3, words);
+        assert!(ended.stdout.is_empty() && ended.stderr.lines().count() == 1, "{}", ended.told());
+        run(engine(["replay", "--input"]).arg(&bars)).refused(3, words);
+    };
+    told(
+        "2024-01-01T00:00:00Z,A,1,1,1,1,-1\nsoon,A,1,1,1,1,1\nlater,A,1,1,1,1,1\n",
+        &[
+            "error: no record was accepted: 3 of 3 refused (bad_timestamp 2, volume_negative 1)",
+            "the first: refused (volume_negative) bars.csv:2: 2024-01-01T00:00:00Z,A,1,1,1,1,-1",
+            "write times as 2026-01-31T14:30:00Z",
+        ],
+    );
+    told("2024-01-01T00:00:00Z,A,0,1,0,1,1\n", &["1 of 1 refused (price_not_positive 1)", "bars.csv:2", "above zero"]);
+    // One that was accepted is enough.
+    let (_dir, bars) = with_bars(&format!("{HEADER}soon,A,1,1,1,1,1\n2024-01-01T00:00:00Z,A,1,1,1,1,1\n"));
+    run(engine(["replay", "-q", "--input"]).arg(&bars)).good();
 }
 
 #[test]
@@ -274,7 +298,7 @@ fn refused_lines_are_named_and_counted() {
 fn many_refused_lines_are_sampled() {
     let text = (0..5_000).fold(HEADER.to_owned(), |text, i| text + &format!("{i}th line,A,1,1,1,1,1\n"));
     let (_dir, path) = with_bars(&text);
-    let ended = run(engine(["replay", "--input"]).arg(&path)).good();
+    let ended = run(engine(["replay", "--input"]).arg(&path)).refused(3, &["5000 of 5000 refused"]);
     let named = ended.stderr.matches("refused (bad_timestamp)").count();
     assert!((1..=20).contains(&named), "{named} lines named\n{}", ended.stderr);
     assert!(ended.stderr.contains("bars.csv:2: 0th line"), "{}", ended.stderr);
