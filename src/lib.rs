@@ -59,7 +59,7 @@
 //! formulas are written in operations of a trait, `add(a, b)` instead of `a + b`.
 //!
 //! **Threads wait for what they need.** An idle thread spins, yields, then parks in one `poll(2)` over its rings' wake-up
-//! and its agents' sockets. On few cores, where all agents share a thread, it parks at once, and the reader asks for more
+//! and its agents' sockets. On few cores it parks at once, and where all agents share a thread the reader asks for more
 //! only when the server has taken the signals: whatever runs meanwhile may hold up those who wait for them. What reports
 //! and what saves is a nice thread. *Cost:* one wake-up, some 5–20 µs, after a pause; `busy-spin` pays a core instead.
 //!

@@ -127,7 +127,8 @@ pub struct CommonArgs {
     /// Strategy workers [default: as configured, 1 on a shared thread and 3 on dedicated ones]
     #[arg(long, value_name = "N")]
     pub workers: Option<u16>,
-    /// Threads: `shared` puts the whole pipeline on one, `dedicated` gives every agent its own [default: as configured]
+    /// Threads: `shared` puts the whole pipeline on one, `dedicated` gives every agent its own [default: as configured;
+    /// `auto` is dedicated from 6 cores on, for a replay at full speed from 2]
     #[arg(long, value_name = "MODE", value_parser = ["auto", "shared", "dedicated"])]
     pub threading: Option<String>,
     /// Write every latency histogram into this folder as .hgrm, as the HdrHistogram plotters read it

@@ -68,7 +68,11 @@ pub fn replay(args: &ReplayArgs) -> Result<()> {
         aggregated: args.bars.is_some(),
         cells: if args.indicators.is_some() { cells.clone() } else { Vec::new() },
     };
-    let topology = Topology::new(&config, available_cores().len());
+    let cores = available_cores().len();
+    let topology = match pace {
+        Pace::Max => Topology::unpaced(&config, cores),
+        Pace::Times(_) => Topology::new(&config, cores),
+    };
     if !args.common.quiet {
         note(&format!("replaying {} file(s), {}", args.input.len(), threads(&topology)));
     }

@@ -332,8 +332,13 @@ fn threads_follow_the_cores() {
     let mut engine = Config::default().engine;
     assert_eq!(engine.threads(2), Threads { shared: true, workers: 1 });
     assert_eq!(engine.threads(8), Threads { shared: false, workers: 3 });
+    assert_eq!([1, 2, 8].map(|cores| engine.threads_unpaced(cores).shared), [true, false, false]);
     engine.cores.workers = vec![4, 5];
     assert_eq!(engine.threads(8).workers, 2);
+    engine.threading = Threading::Shared;
+    assert!(engine.threads_unpaced(8).shared);
+    engine.threading = Threading::Dedicated;
+    assert!(!engine.threads_unpaced(1).shared);
 }
 
 #[test]

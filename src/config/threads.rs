@@ -107,8 +107,20 @@ impl EngineConfig {
     /// Resolves `auto` and 0 for a machine with so many cores.
     #[must_use]
     pub fn threads(&self, available_cores: usize) -> Threads {
+        self.resolve(Self::are_few(available_cores))
+    }
+
+    /// The same for a run that nothing paces: `auto` gives each agent a thread wherever two can run at once, since it is
+    /// throughput that counts and no thread waits for long.
+    #[must_use]
+    pub fn threads_unpaced(&self, available_cores: usize) -> Threads {
+        self.resolve(available_cores < 2)
+    }
+
+    /// Resolves `auto` to this, and 0.
+    fn resolve(&self, auto_shared: bool) -> Threads {
         let shared = match self.threading {
-            Threading::Auto => Self::are_few(available_cores),
+            Threading::Auto => auto_shared,
             Threading::Dedicated => false,
             Threading::Shared => true,
         };

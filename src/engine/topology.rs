@@ -8,7 +8,7 @@
 
 use super::Note;
 use crate::{
-    config::{Config, CoresConfig, EngineConfig, Idle, Plan},
+    config::{Config, CoresConfig, EngineConfig, Idle, Plan, Threading, Threads},
     feed::MAX_FRAME_RECORDS,
     model::{BarMessage, WorkerMessage},
     runtime::IdleStrategy,
@@ -138,12 +138,22 @@ impl Topology {
     /// The threads of this configuration on a machine with so many cores.
     #[must_use]
     pub fn new(config: &Config, available_cores: usize) -> Self {
+        Self::of(config, available_cores, config.engine.threads(available_cores))
+    }
+
+    /// The threads of a run that nothing paces, such as a replay at full speed, on a machine with so many cores.
+    #[must_use]
+    pub fn unpaced(config: &Config, available_cores: usize) -> Self {
+        Self::of(config, available_cores, config.engine.threads_unpaced(available_cores))
+    }
+
+    fn of(config: &Config, available_cores: usize, threads: Threads) -> Self {
         let engine = &config.engine;
-        let threads = engine.threads(available_cores);
         let park_us = engine.idle_park_us;
-        // What a thread waits for that is alone in the process is another process's work. On few cores it is as like as
-        // not that it waits for this very core.
-        let crowded = threads.shared && EngineConfig::are_few(available_cores);
+        // On few cores a thread waits as like as not for this very core: for another process, where it is alone in its own;
+        // for another agent, where each has a thread although there is no core for each.
+        let unasked = threads.shared || engine.threading == Threading::Auto;
+        let crowded = unasked && EngineConfig::are_few(available_cores);
         let idle = match engine.idle {
             Idle::Auto if crowded => IdleStrategy::Backoff { spins: 0, yields: 0, park_us },
             Idle::Auto | Idle::Backoff => {
@@ -202,7 +212,6 @@ impl Topology {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Threading;
 
     #[test]
     fn a_crowded_thread_parks_at_once_unless_told_otherwise() {
@@ -215,9 +224,28 @@ mod tests {
         assert_eq!(spins(&config, EngineConfig::DEDICATED_FROM), config.engine.idle_spins);
         config.engine.idle = Idle::Backoff;
         assert_eq!(spins(&config, 2), config.engine.idle_spins);
-        // Threads of their own wake each other, which spinning saves.
+        // Threads of their own that were asked for wake each other, which spinning saves.
         (config.engine.idle, config.engine.threading) = (Idle::Auto, Threading::Dedicated);
         assert_eq!(spins(&config, 2), config.engine.idle_spins);
+    }
+
+    #[test]
+    fn a_run_that_nothing_paces_has_threads_of_its_own_that_give_their_cores_away() {
+        let mut config = Config::default();
+        let shape = |config: &Config, cores| {
+            let topology = Topology::unpaced(config, cores);
+            (topology.shared, topology.idle)
+        };
+        let backoff = |spins, yields| IdleStrategy::Backoff { spins, yields, park_us: config.engine.idle_park_us };
+        let (parks, spins) = (backoff(0, 0), backoff(config.engine.idle_spins, config.engine.idle_yields));
+        assert_eq!(shape(&config, 1), (true, parks));
+        assert_eq!(shape(&config, 2), (false, parks));
+        assert_eq!(shape(&config, EngineConfig::DEDICATED_FROM), (false, spins));
+        // What the user has chosen stays.
+        config.engine.threading = Threading::Shared;
+        assert_eq!(shape(&config, 2), (true, parks));
+        config.engine.threading = Threading::Dedicated;
+        assert_eq!(shape(&config, 2), (false, spins));
     }
 
     #[test]
