@@ -406,6 +406,27 @@ fn signals_go_to_standard_output_where_they_are_wanted() {
     assert_eq!(ended.stdout, fs::read_to_string(file).unwrap());
 }
 
+/// The replay of the README as a reader types it, from the folder of a fresh clone.
+#[test]
+fn the_replay_of_the_readme_works_as_typed() {
+    let package = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let readme = fs::read_to_string(package.join("README.md")).unwrap();
+    let typed = readme.split("```sh\n").skip(1).filter_map(|block| block.split_once("```"));
+    let typed = typed.map(|(text, _)| text).find(|text| text.starts_with("wagehood-engine replay ")).unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    std::os::unix::fs::symlink(package.join("tests"), dir.path().join("tests")).unwrap();
+    let program = Path::new(env!("CARGO_BIN_EXE_wagehood-engine")).parent().unwrap();
+    let path = format!("{}:{}", program.display(), std::env::var("PATH").unwrap());
+    let mut shell = Command::new("sh");
+    shell.args(["-c", typed]).env("PATH", path).current_dir(&dir).stdin(Stdio::null());
+    let ended = run(shell.stdout(Stdio::piped()).stderr(Stdio::piped())).good();
+    assert_eq!(reported(&ended.stdout, "records refused"), Some(0), "{}", ended.told());
+    let lines = |name: &str| fs::read_to_string(dir.path().join(name)).unwrap().lines().count();
+    assert!(lines("signals.jsonl") > 100 && lines("bars.csv") > 1_000, "{}", ended.told());
+    // A line for the header, and one for each hour of three days.
+    assert_eq!(lines("indicators.csv"), 1 + 72);
+}
+
 #[test]
 fn histograms_are_written_where_they_are_wanted() {
     let (dir, path) = with_bars(&lively_bars(300));
