@@ -42,6 +42,17 @@ pub fn caught_up(connection: &mut redis::Connection, name: &str, streams: &[&str
     false
 }
 
+/// The first entries that are not the same, for a message of failure.
+pub fn first_difference(expected: &[Entry], found: &[Entry]) -> String {
+    let at = expected.iter().zip(found).position(|(a, b)| a != b).unwrap_or(expected.len().min(found.len()));
+    let (a, b) = (expected.get(at), found.get(at));
+    format!(
+        "{} and {} entries, the first difference at {at}:\nexpected {a:?}\n   found {b:?}",
+        expected.len(),
+        found.len()
+    )
+}
+
 /// Signals that are missing, and that are there too often.
 pub fn differences(expected: &[Entry], found: &[Entry]) -> (usize, usize) {
     let mut counts: HashMap<&Entry, i64> = HashMap::new();

@@ -3,7 +3,7 @@
 use crate::{
     engine::{Engine, config},
     feed::{STREAMS, Walk, symbols},
-    outcome::{caught_up, differences, entries},
+    outcome::{caught_up, differences, entries, first_difference},
     server::Server,
     writers::wait_for,
 };
@@ -84,7 +84,7 @@ fn a_server_that_refuses_for_a_while_gets_everything_once() {
     assert!(caught_up(&mut link, "calm", &STREAMS, LONG), "{}", calm.said());
     calm.stop();
     let (expected, found) = (entries(&mut link, "signals:calm"), entries(&mut link, "signals:no"));
-    assert_eq!(differences(&expected, &found), (0, 0));
+    assert_eq!(differences(&expected, &found), (0, 0), "{}", first_difference(&expected, &found));
     assert!(!expected.is_empty() && expected == found);
 }
 
@@ -139,7 +139,7 @@ fn a_blocked_read_that_the_server_breaks_off_loses_and_repeats_nothing() {
     assert!(caught_up(&mut link, "calm", &STREAMS, LONG), "{}", calm.said());
     calm.stop();
     let (expected, found) = (entries(&mut link, "signals:calm"), entries(&mut link, "signals:off"));
-    assert_eq!(differences(&expected, &found), (0, 0));
+    assert_eq!(differences(&expected, &found), (0, 0), "{}", first_difference(&expected, &found));
     assert!(!expected.is_empty() && expected == found);
     let position: u64 = link.hget("wagehood:engine:position:off", "seq").unwrap();
     eprintln!("{position} records, {said} reads broken off, {} signals", expected.len());
