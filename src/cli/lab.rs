@@ -118,10 +118,12 @@ pub fn report(args: &ReportArgs) -> Result<()> {
         let runs = latency.iter().map(|path| Run::open(path)).collect::<Result<Vec<_>>>()?;
         print_report(&runs, run_text, comparison_text, html, args.html.as_deref())?;
         let mut wanted = latency.iter().zip(&runs).filter(|_| args.png);
-        wanted.try_for_each(|(path, run)| write_pngs(path, &pictures(run, Theme::File)))
+        wanted.try_for_each(|(path, run)| write_pngs(path, &pictures(run, Theme::File)?))
     } else {
         let runs = throughput.iter().map(|path| ThroughputRun::open(path)).collect::<Result<Vec<_>>>()?;
-        print_report(&runs, ThroughputRun::text, rates_text, rates_html, args.html.as_deref())?;
+        let comparison = |before: &ThroughputRun, after: &ThroughputRun| Ok(rates_text(before, after));
+        let page = |runs: &[ThroughputRun]| Ok(rates_html(runs));
+        print_report(&runs, ThroughputRun::text, comparison, page, args.html.as_deref())?;
         let mut wanted = throughput.iter().zip(&runs).filter(|_| args.png);
         wanted.try_for_each(|(path, run)| write_pngs(path, &[rates(std::slice::from_ref(run), Theme::File)]))
     }
@@ -131,8 +133,8 @@ pub fn report(args: &ReportArgs) -> Result<()> {
 fn print_report<R>(
     runs: &[R],
     text: fn(&R) -> String,
-    comparison: fn(&R, &R) -> String,
-    page: fn(&[R]) -> String,
+    comparison: impl Fn(&R, &R) -> Result<String>,
+    page: impl Fn(&[R]) -> Result<String>,
     html: Option<&Path>,
 ) -> Result<()> {
     let mut out = std::io::stdout().lock();
@@ -141,11 +143,11 @@ fn print_report<R>(
     }
     if let [first, rest @ ..] = runs {
         for other in rest {
-            writeln!(out, "{}", comparison(first, other))?;
+            writeln!(out, "{}", comparison(first, other)?)?;
         }
     }
     if let Some(path) = html {
-        write_page(path, &page(runs))?;
+        write_page(path, &page(runs)?)?;
         writeln!(out, "page in {}", path.display())?;
     }
     Ok(())

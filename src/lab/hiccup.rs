@@ -59,6 +59,9 @@ pub enum HiccupError {
     /// The histogram could not be made.
     #[error("cannot make the histogram")]
     Histogram(#[from] hdrhistogram::CreationError),
+    /// A lateness could not be recorded.
+    #[error("a lateness could not be recorded")]
+    Record(#[from] hdrhistogram::RecordError),
     /// The thread ended by itself.
     #[error("the measuring thread is gone")]
     Gone,
@@ -73,7 +76,7 @@ pub struct Hiccups {
     pub last_core: usize,
     /// How it waited.
     pub mode: HiccupMode,
-    /// Lateness to every appointment, ns, up to [`HIGHEST_NS`].
+    /// Lateness to every appointment, ns.
     pub lateness: Histogram<u64>,
     /// The same by second, of a meter that was to keep them, from the time it was given.
     pub seconds: Vec<Histogram<u64>>,
@@ -93,7 +96,7 @@ pub struct Hiccups {
 #[derive(Debug)]
 pub struct HiccupMeter {
     stop: Arc<AtomicBool>,
-    thread: JoinHandle<Hiccups>,
+    thread: JoinHandle<Result<Hiccups, HiccupError>>,
 }
 
 impl HiccupMeter {
@@ -125,7 +128,9 @@ impl HiccupMeter {
         clock: &Clock,
         seconds_from_ns: Option<u64>,
     ) -> Result<Self, HiccupError> {
+        // Grows for a lateness beyond the usual range alone.
         let mut lateness = Histogram::new_with_bounds(1, HIGHEST_NS, 3)?;
+        lateness.auto(true);
         let stop = Arc::new(AtomicBool::new(false));
         let (report, reported) = mpsc::sync_channel(1);
         let (clock, stopped) = (clock.clone(), Arc::clone(&stop));
@@ -150,9 +155,9 @@ impl HiccupMeter {
                 clock_error_ns: 0,
             };
             if may_run {
-                hiccups.measure(&clock, &stopped, seconds_from_ns);
+                hiccups.measure(&clock, &stopped, seconds_from_ns)?;
             }
-            hiccups
+            Ok(hiccups)
         })?;
         reported.recv().map_err(|_| HiccupError::Gone)??;
         Ok(Self { stop, thread })
@@ -161,15 +166,15 @@ impl HiccupMeter {
     /// Ends the measurement.
     ///
     /// # Errors
-    /// Where the thread has ended by itself.
+    /// Where the thread has ended by itself, or could not record what it saw.
     pub fn stop(self) -> Result<Hiccups, HiccupError> {
         self.stop.store(true, Relaxed);
-        self.thread.join().map_err(|_| HiccupError::Gone)
+        self.thread.join().map_err(|_| HiccupError::Gone)?
     }
 }
 
 impl Hiccups {
-    fn measure(&mut self, clock: &Clock, stop: &AtomicBool, seconds_from_ns: Option<u64>) {
+    fn measure(&mut self, clock: &Clock, stop: &AtomicBool, seconds_from_ns: Option<u64>) -> Result<(), HiccupError> {
         let interval_ns = self.mode.interval_ns();
         let warm_ns = clock.ns() + WARM_UP_NS;
         while clock.ns() < warm_ns {}
@@ -189,40 +194,39 @@ impl Hiccups {
                 }
                 continue;
             }
-            due_ns = self.meet(due_ns, now_ns, seconds_from_ns);
+            due_ns = self.meet(due_ns, now_ns, seconds_from_ns)?;
         }
         // What it missed while nobody could tell it to stop counts as well.
-        self.meet(due_ns, clock.ns(), seconds_from_ns);
+        self.meet(due_ns, clock.ns(), seconds_from_ns)?;
         self.elapsed_ns = clock.ns().saturating_sub(begin_ns);
         let system_ns = u64::try_from(system.elapsed().as_nanos()).unwrap_or(u64::MAX);
         self.clock_error_ns = self.elapsed_ns.wrapping_sub(system_ns).cast_signed();
         self.waited_ns = run_queue_ns().zip(waited_ns).map(|(after, before)| after.saturating_sub(before));
         self.last_core = current_core();
+        Ok(())
     }
 
     /// Keeps all appointments that are due, late as they are; returns the next one.
-    fn meet(&mut self, mut due_ns: u64, now_ns: u64, seconds_from_ns: Option<u64>) -> u64 {
+    fn meet(&mut self, mut due_ns: u64, now_ns: u64, seconds_from_ns: Option<u64>) -> Result<u64, HiccupError> {
         self.max_ns = self.max_ns.max(now_ns.saturating_sub(due_ns));
         while due_ns <= now_ns {
-            self.lateness.saturating_record(now_ns - due_ns);
+            self.lateness.record(now_ns - due_ns)?;
             if let Some(at_ns) = seconds_from_ns.and_then(|from_ns| due_ns.checked_sub(from_ns)) {
-                self.keep(at_ns, now_ns - due_ns);
+                self.keep(at_ns, now_ns - due_ns)?;
             }
             due_ns += self.mode.interval_ns();
         }
-        due_ns
+        Ok(due_ns)
     }
 
     /// Keeps a lateness in its second.
-    fn keep(&mut self, at_ns: u64, late_ns: u64) {
+    fn keep(&mut self, at_ns: u64, late_ns: u64) -> Result<(), HiccupError> {
         let second = (at_ns / 1_000_000_000) as usize;
         while self.seconds.len() <= second {
             // Grows with what it holds: a second rarely spans the whole range.
-            let Ok(histogram) = Histogram::new(3) else { return };
-            self.seconds.push(histogram);
+            self.seconds.push(Histogram::new(3)?);
         }
-        // Cannot fail: it grows.
-        let _ = self.seconds[second].record(late_ns.max(1));
+        Ok(self.seconds[second].record(late_ns)?)
     }
 
     /// Lateness of this part of all appointments or less, ns.

@@ -4,11 +4,13 @@
 //! [`Recorder::hand_over`] the thread swaps the two and sends the filled one back. Two sets so go round for ever, the
 //! reporter does all adding and clearing, and the thread pays one load per duty cycle while nobody asks.
 
+use super::merge::merge;
 use crate::model::TradingStyle;
 use hdrhistogram::Histogram;
 use rtrb::{Consumer, Producer, RingBuffer};
 
-/// Longest time told apart, ns; longer ones count as this one. The longest is also kept exactly.
+/// Longest time told apart, ns. Longer ones count as this one in the percentiles, and are counted by themselves as well;
+/// the longest of all is kept exactly.
 pub const HIGHEST_NS: u64 = 60_000_000_000;
 /// Significant decimal digits of a recorded time.
 const DIGITS: u8 = 3;
@@ -84,6 +86,10 @@ impl Latency {
 struct Track {
     histogram: Histogram<u64>,
     max_ns: u64,
+    /// Times longer than [`HIGHEST_NS`].
+    over_range: u64,
+    /// Times that a sum could not take in.
+    lost: u64,
 }
 
 /// Histograms of some latencies, filled by one thread or the sum over several.
@@ -101,7 +107,7 @@ impl HistogramSet {
         let mut set = Self { tracks: Default::default() };
         for latency in latencies {
             let histogram = Histogram::new_with_bounds(1, HIGHEST_NS, DIGITS)?;
-            set.tracks[latency.index()] = Some(Box::new(Track { histogram, max_ns: 0 }));
+            set.tracks[latency.index()] = Some(Box::new(Track { histogram, max_ns: 0, over_range: 0, lost: 0 }));
         }
         Ok(set)
     }
@@ -112,27 +118,34 @@ impl HistogramSet {
         if let Some(track) = &mut self.tracks[latency.index()] {
             track.histogram.saturating_record(ns);
             track.max_ns = track.max_ns.max(ns);
+            track.over_range += u64::from(ns > HIGHEST_NS);
         }
     }
 
-    /// Adds what another set recorded, for the latencies that this one has.
+    /// Adds what another set recorded, for the latencies that this one has. What the sum cannot take in is counted:
+    /// [`LatencySummary::lost`].
     pub fn add(&mut self, more: &Self) {
         for (sum, more) in self.tracks.iter_mut().zip(&more.tracks) {
             if let (Some(sum), Some(more)) = (sum, more)
                 && !more.histogram.is_empty()
             {
-                // Fails only for bounds that differ, and they are the same constants everywhere.
-                let _ = sum.histogram.add(&more.histogram);
+                if merge(&mut sum.histogram, &more.histogram).is_err() {
+                    sum.lost = sum.lost.saturating_add(more.histogram.len());
+                }
                 sum.max_ns = sum.max_ns.max(more.max_ns);
+                sum.over_range += more.over_range;
+                sum.lost = sum.lost.saturating_add(more.lost);
             }
         }
     }
 
     /// Forgets everything, keeping the memory.
     pub fn clear(&mut self) {
-        for track in self.tracks.iter_mut().flatten().filter(|track| !track.histogram.is_empty()) {
-            track.histogram.reset();
-            track.max_ns = 0;
+        for track in self.tracks.iter_mut().flatten() {
+            if !track.histogram.is_empty() {
+                track.histogram.reset();
+            }
+            (track.max_ns, track.over_range, track.lost) = (0, 0, 0);
         }
     }
 
@@ -155,6 +168,8 @@ impl HistogramSet {
             p99_ns: at(0.99),
             p999_ns: at(0.999),
             max_ns: track.max_ns,
+            over_range: track.over_range,
+            lost: track.lost,
         }
     }
 
@@ -183,6 +198,10 @@ pub struct LatencySummary {
     pub p999_ns: u64,
     /// Longest, ns, exactly.
     pub max_ns: u64,
+    /// Times longer than [`HIGHEST_NS`]: the percentiles count them as that.
+    pub over_range: u64,
+    /// Times that are in no other figure here but the longest, because a sum could not take them in.
+    pub lost: u64,
 }
 
 /// The recording end, owned by one thread.
@@ -325,6 +344,12 @@ mod tests {
         set.record(DAY, 2 * HIGHEST_NS);
         let summary = set.summary(DAY);
         assert_eq!((summary.count, summary.max_ns), (100_001, 2 * HIGHEST_NS));
+        assert_eq!((summary.over_range, summary.lost), (1, 0));
+        let mut sum = HistogramSet::new(&Latency::ALL).unwrap();
+        (0..3).for_each(|_| sum.add(&set));
+        assert_eq!((sum.summary(DAY).count, sum.summary(DAY).over_range), (300_003, 3));
+        sum.clear();
+        assert_eq!(sum.summary(DAY), LatencySummary::default());
         for (got, want) in [(summary.p50_ns, 50_000_000), (summary.p99_ns, 99_000_000), (summary.p999_ns, 99_900_000)] {
             assert!(got.abs_diff(want) < want / 500, "{got} for {want}");
         }

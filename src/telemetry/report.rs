@@ -1,7 +1,7 @@
 //! The report of a run as text, a hundred columns wide. Plain numbers come in, so that it needs no threads. Not hot.
 
 use super::engine::EngineSnapshot;
-use super::histogram::{Latency, LatencySummary};
+use super::histogram::{HIGHEST_NS, Latency, LatencySummary};
 use super::memory::ProcessUsage;
 use super::table::{Table, exact_count, human_bytes, human_count, human_ns};
 use super::{AgentSnapshot, FlushCause};
@@ -100,6 +100,21 @@ impl Report {
             if row.budget_ns.is_some() { styles.row(row.cells()) } else { stages.row(row.cells()) }
         }
         [styles, stages]
+    }
+
+    /// What the percentiles do not say.
+    fn out_of_range(&self) -> Table {
+        let mut table = Table::new("Latencies that the percentiles do not tell", &["what: why", "count"]);
+        for LatencyRow { latency, summary, .. } in &self.latencies {
+            let over = format!("{}: longer than {}, counted as that", latency.name(), human_ns(HIGHEST_NS));
+            let lost = format!("{}: lost in adding up", latency.name());
+            for (what, count) in [(over, summary.over_range), (lost, summary.lost)] {
+                if count > 0 {
+                    table.row([what, exact_count(count)]);
+                }
+            }
+        }
+        table
     }
 
     fn duty(&self, title: &str, of: &[(String, AgentSnapshot)]) -> Table {
@@ -269,6 +284,7 @@ impl fmt::Display for Report {
         let tables = [
             styles,
             stages,
+            self.out_of_range(),
             self.throughput(),
             self.by_timeframe("Bars closed and signals found by timeframe and strategy", &c.worker.signals, true),
             self.by_timeframe("Signals published by timeframe and strategy", &c.publisher.published, false),
@@ -346,6 +362,8 @@ mod tests {
             p99_ns: max_ns / 4,
             p999_ns: max_ns / 2,
             max_ns,
+            over_range: u64::from(budget_ns.is_none()),
+            lost: 0,
         };
         LatencyRow { latency, summary, budget_ns }
     }
@@ -396,10 +414,20 @@ mod tests {
     #[test]
     fn says_everything_within_a_hundred_columns() {
         let text = report().to_string();
-        for part in
-            ["PASS", "FAIL", "500K/s", "record refused: late", "50.0%", "25.0%", "3.00 MiB", "macd_rsi", "123 µs"]
-                .into_iter()
-                .chain(["62.5%", "12.5%", "4.32K"])
+        for part in [
+            "PASS",
+            "FAIL",
+            "500K/s",
+            "record refused: late",
+            "50.0%",
+            "25.0%",
+            "3.00 MiB",
+            "macd_rsi",
+            "123 µs",
+            "read: longer than 60.0 s",
+        ]
+        .into_iter()
+        .chain(["62.5%", "12.5%", "4.32K"])
         {
             assert!(text.contains(part), "{part} is not in\n{text}");
         }

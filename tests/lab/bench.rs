@@ -70,7 +70,7 @@ fn the_schedule_is_kept_and_every_bar_gives_a_signal() {
     assert_eq!(pipeline, format!("{generator} (pipeline)"), "one starts the other");
     assert!(nice.contains("snapshots, wagehood-engine"), "what saves and reports gives way: {nice}");
     let read = Run::open(&outcome.dir).unwrap();
-    assert!(run_text(&read).contains("engine ÷ bare echo") && html(&[read]).contains("Where the time goes"));
+    assert!(run_text(&read).contains("engine ÷ bare echo") && html(&[read]).unwrap().contains("Where the time goes"));
 }
 
 #[test]

@@ -36,12 +36,15 @@ pub struct CoreHiccups {
 
 impl CoreHiccups {
     /// Adds what was seen of the same core from a later time on, ns from the start.
-    pub fn append(&mut self, more: &Self, from_ns: u64) {
+    ///
+    /// # Errors
+    /// Histograms that cannot be added up.
+    pub fn append(&mut self, more: &Self, from_ns: u64) -> Result<()> {
         let [own, other] = [&self.late, &more.late].map(|late| late.intervals.len() as f64);
         let share = |(a, b): (f64, f64)| (a * own + b * other) / (own + other).max(1.0);
         self.stolen = self.stolen.zip(more.stolen).map(share);
         self.waited_ms = self.waited_ms.zip(more.waited_ms).map(|(a, b)| a + b);
-        self.late.append_at(&more.late, from_ns);
+        self.late.append_at(&more.late, from_ns)
     }
 }
 

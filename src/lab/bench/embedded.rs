@@ -102,7 +102,7 @@ pub fn embedded(spec: &EngineSpec, options: &LatencyOptions, mut layers: Vec<Lay
             for style in TradingStyle::ALL.into_iter().filter(|_| keep) {
                 let Some(histogram) = recent.histogram(Latency::Style(style)) else { continue };
                 let track = &mut styles[style.index()];
-                track.append(&Track { total: histogram.clone(), intervals: vec![histogram.clone()] });
+                track.append(&Track { total: histogram.clone(), intervals: vec![histogram.clone()] })?;
             }
             recent.clear();
             second += 1;

@@ -93,7 +93,7 @@ impl Generator<'_> {
                 let due = self.schedule.due_of(number);
                 last_lag = done.saturating_sub(due);
                 if due >= measured_from {
-                    lag.record(due - measured_from, last_lag);
+                    lag.record(due - measured_from, last_lag)?;
                 }
             }
             next += count;

@@ -213,7 +213,9 @@ fn with_redis(options: &LatencyOptions, spec: &EngineSpec, note: &mut dyn FnMut(
     (info.faults, info.slices) = (faults, slices);
     info.sent = measured.sent.bars;
     (info.lost, info.backlog) = (measured.lost, measured.backlog);
-    info.steps = schedules.first().map_or_else(Vec::new, |schedule| steps(options, schedule, &measured));
+    if let Some(schedule) = schedules.first() {
+        info.steps = steps(options, schedule, &measured)?;
+    }
     // All styles, at the rate that the echo had too: the first one.
     let first = measured.seen.steps.first();
     info.echo = echo.as_ref().zip(first).map(|(echo, first)| slices::ratio(first, echo));
@@ -226,23 +228,23 @@ fn with_redis(options: &LatencyOptions, spec: &EngineSpec, note: &mut dyn FnMut(
     Ok(Results { info, host, start_unix_ns, styles, echo, lag, hiccups, engine: Some(dir), engine_report })
 }
 
-fn steps(options: &LatencyOptions, schedule: &Schedule, measured: &Measured) -> Vec<StepInfo> {
+fn steps(options: &LatencyOptions, schedule: &Schedule, measured: &Measured) -> Result<Vec<StepInfo>> {
     if options.shape != Shape::Ramp {
-        return Vec::new();
+        return Ok(Vec::new());
     }
     let done = schedule.steps().iter().zip(&measured.seen.steps).enumerate();
     done.filter(|(_, (_, track))| !track.total.is_empty())
         .map(|(index, (step, track))| {
             let [from, _] = verdict::step_ns(schedule, index);
-            StepInfo {
+            Ok(StepInfo {
                 bars_per_s: step.rate * options.symbols as f64,
                 from_s: from as f64 / 1e9,
-                held: verdict::held(schedule, measured, index),
-                lag_p99_ns: verdict::lag_p99_ns(schedule, measured, index),
+                held: verdict::held(schedule, measured, index)?,
+                lag_p99_ns: verdict::lag_p99_ns(schedule, measured, index)?,
                 p50_ns: track.at(0.5),
                 p99_ns: track.at(0.99),
                 max_ns: track.total.max(),
-            }
+            })
         })
         .collect()
 }

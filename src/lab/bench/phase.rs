@@ -102,19 +102,24 @@ pub struct Measured {
 
 impl Measured {
     /// Adds a stretch whose measured part is to start at this time of this one's, ns, a whole second.
-    pub fn append(&mut self, more: &Self, from_ns: u64) {
-        self.sent.lag.append_at(&more.sent.lag, from_ns);
+    ///
+    /// # Errors
+    /// Histograms that cannot be added up.
+    pub fn append(&mut self, more: &Self, from_ns: u64) -> Result<()> {
+        self.sent.lag.append_at(&more.sent.lag, from_ns)?;
         self.sent.bars += more.sent.bars;
         self.sent.overrun_ns = self.sent.overrun_ns.max(more.sent.overrun_ns);
         let own = self.seen.styles.iter_mut().chain(&mut self.seen.steps);
-        own.zip(more.seen.styles.iter().chain(&more.seen.steps)).for_each(|(own, more)| own.append_at(more, from_ns));
+        let more_of = more.seen.styles.iter().chain(&more.seen.steps);
+        own.zip(more_of).try_for_each(|(own, more)| own.append_at(more, from_ns))?;
         (self.lost, self.repeated) = (self.lost + more.lost, self.repeated + more.repeated);
         self.backlog = self.backlog.max(more.backlog);
         self.broke_at = self.broke_at.or(more.broke_at);
         for hiccups in &mut self.hiccups {
             let same = more.hiccups.iter().find(|more| more.core == hiccups.core);
-            same.into_iter().for_each(|more| hiccups.append(more, from_ns));
+            same.map_or(Ok(()), |more| hiccups.append(more, from_ns))?;
         }
+        Ok(())
     }
 }
 

@@ -84,7 +84,7 @@ impl Results {
         self.copy_engine(&dir)?;
         let run = Run::open(&dir)?;
         fs::write(dir.join("summary.md"), summary_markdown(&run))?;
-        for picture in pictures(&run, Theme::File) {
+        for picture in pictures(&run, Theme::File)? {
             if let Some(bytes) = png(&picture.svg) {
                 fs::write(dir.join(format!("{}.png", picture.name)), bytes)?;
             }
@@ -105,7 +105,7 @@ impl Results {
             .collect();
         write_hlog(&dir.join("hiccups.hlog"), self.start_unix_ns, Duration::from_nanos(INTERVAL_NS), &logged)?;
         let mut all = Track::new()?;
-        self.hiccups.iter().for_each(|hiccups| all.overlay(&hiccups.late));
+        self.hiccups.iter().try_for_each(|hiccups| all.overlay(&hiccups.late))?;
         write_hgrm(&dir.join("hiccups.hgrm"), &all.total, HgrmUnit::Microseconds)?;
         Ok(())
     }

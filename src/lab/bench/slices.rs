@@ -95,17 +95,17 @@ impl Sliced {
     /// Puts the slices of the engine together; `echoes` are those before each of them and after the last, or none.
     ///
     /// # Errors
-    /// Never, as for [`Track::new`].
+    /// Histograms that cannot be added up.
     fn new(shape: Shape, schedules: &[Schedule], parts: Vec<Measured>, echoes: &[Track]) -> Result<Self> {
         let several = schedules.len() > 1;
         let (mut faults, mut slices, mut from_ns) = (Vec::new(), Vec::new(), 0);
         let mut merged: Option<Measured> = None;
         for (index, (part, schedule)) in parts.into_iter().zip(schedules).enumerate() {
             let of = |fault| if several { format!("slice {}: {fault}", index + 1) } else { fault };
-            faults.extend(verdict::faults(shape, schedule, &part).into_iter().map(of));
+            faults.extend(verdict::faults(shape, schedule, &part)?.into_iter().map(of));
             if several {
                 let engine = part.seen.all()?;
-                let beside = joined(echoes.iter().skip(index).take(2)).filter(|echo| !echo.total.is_empty());
+                let beside = joined(echoes.iter().skip(index).take(2))?.filter(|echo| !echo.total.is_empty());
                 slices.push(SliceInfo {
                     from_s: from_ns as f64 / 1e9,
                     p50_ns: engine.at(0.5),
@@ -115,23 +115,21 @@ impl Sliced {
             }
             match &mut merged {
                 None => merged = Some(part),
-                Some(all) => all.append(&part, from_ns),
+                Some(all) => all.append(&part, from_ns)?,
             }
             // Whole seconds, so that the next slice starts with one of its own.
             from_ns += (schedule.end_ns() - schedule.measured_from_ns()).div_ceil(INTERVAL_NS) * INTERVAL_NS;
         }
         let measured = merged.context("nothing was measured")?;
-        Ok(Self { measured, echo: joined(echoes.iter()), faults, slices })
+        Ok(Self { measured, echo: joined(echoes.iter())?, faults, slices })
     }
 }
 
 /// Tracks one behind the other, if there are any.
-fn joined<'a>(mut tracks: impl Iterator<Item = &'a Track>) -> Option<Track> {
-    let first = tracks.next()?.clone();
-    Some(tracks.fold(first, |mut all, track| {
-        all.append(track);
-        all
-    }))
+fn joined<'a>(mut tracks: impl Iterator<Item = &'a Track>) -> Result<Option<Track>> {
+    let Some(mut all) = tracks.next().cloned() else { return Ok(None) };
+    tracks.try_for_each(|track| all.append(track))?;
+    Ok(Some(all))
 }
 
 /// The engine against the echo.
@@ -146,7 +144,7 @@ mod tests {
 
     fn seconds(latency_ns: u64, count: u64) -> Track {
         let mut track = Track::new().unwrap();
-        (0..10 * count).for_each(|n| track.record(n * INTERVAL_NS / 10, latency_ns));
+        (0..10 * count).for_each(|n| track.record(n * INTERVAL_NS / 10, latency_ns).unwrap());
         track
     }
 

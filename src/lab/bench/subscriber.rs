@@ -83,10 +83,10 @@ impl Seen {
     /// All of them.
     ///
     /// # Errors
-    /// Never, as for [`Track::new`].
+    /// Histograms that cannot be added up.
     pub fn all(&self) -> Result<Track> {
         let mut all = Track::new()?;
-        self.steps.iter().for_each(|step| all.overlay(step));
+        self.steps.iter().try_for_each(|step| all.overlay(step))?;
         Ok(all)
     }
 }
@@ -142,21 +142,23 @@ impl<'a> Subscriber<'a> {
                 XreadItem::Error(text) => bail!("XREAD: {}", text.escape_ascii()),
                 XreadItem::Entry(entry) => {
                     self.last = entry.id;
-                    let mut note = |symbol: Option<usize>, bar_ts: i64| {
-                        let Some(symbol) = symbol else { return };
-                        let Some(round) = ledger.first_sight(symbol, bar_ts) else { return };
-                        let (Some(start_ns), Some(step)) = (start_ns, ledger.schedule.step_of(round)) else { return };
+                    let mut note = |symbol: Option<usize>, bar_ts: i64| -> Result<()> {
+                        let Some(symbol) = symbol else { return Ok(()) };
+                        let Some(round) = ledger.first_sight(symbol, bar_ts) else { return Ok(()) };
+                        let (Some(start_ns), Some(step)) = (start_ns, ledger.schedule.step_of(round)) else {
+                            return Ok(());
+                        };
                         let due_ns = ledger.schedule.due_ns(round, symbol);
                         let latency_ns = now_ns.saturating_sub(start_ns + due_ns);
                         let at_ns = due_ns - ledger.schedule.measured_from_ns();
                         let style = self.styles.get(symbol).copied().unwrap_or(TradingStyle::Day);
-                        seen.styles[style.index()].record(at_ns, latency_ns);
-                        seen.steps[step].record(at_ns, latency_ns);
+                        seen.styles[style.index()].record(at_ns, latency_ns)?;
+                        seen.steps[step].record(at_ns, latency_ns)
                     };
                     match self.reads {
                         Reads::Signals => {
                             if let Some((symbol, bar_ts)) = probe(entry.fields) {
-                                note(symbol_index(symbol), bar_ts);
+                                note(symbol_index(symbol), bar_ts)?;
                             }
                         }
                         Reads::Bars => bars(entry.fields, self.base, |r| note(symbol_index(r.symbol), r.ts))?,
@@ -185,11 +187,10 @@ fn probe(fields: FieldIter<'_>) -> Option<(&[u8], i64)> {
     Some((symbol?, bar_ts?))
 }
 
-fn bars(fields: FieldIter<'_>, base: Timeframe, mut each: impl FnMut(&Record<'_>)) -> Result<()> {
+fn bars(fields: FieldIter<'_>, base: Timeframe, mut each: impl FnMut(&Record<'_>) -> Result<()>) -> Result<()> {
     match decode_entry(fields, base) {
         Ok(Entry::Bar(record)) => each(&record),
-        Ok(Entry::Frame(frame)) => frame.records().for_each(|record| each(&record)),
+        Ok(Entry::Frame(frame)) => frame.records().try_for_each(|record| each(&record)),
         Err(reason) => bail!("the echo wrote a bar that cannot be read: {}", reason.name()),
     }
-    Ok(())
 }

@@ -1,6 +1,6 @@
 //! Latencies of one kind: in all, and second by second.
 
-use crate::telemetry::HIGHEST_NS;
+use crate::telemetry::{HIGHEST_NS, merge};
 use anyhow::Result;
 use hdrhistogram::Histogram;
 
@@ -24,33 +24,41 @@ impl Track {
     /// # Errors
     /// Never: the bounds are constants that the library accepts.
     pub fn new() -> Result<Self> {
-        Ok(Self { total: Histogram::new_with_bounds(1, HIGHEST_NS, 3)?, intervals: Vec::new() })
+        // Memory for the usual range at once; a longer latency makes it grow.
+        let mut total = Histogram::new_with_bounds(1, HIGHEST_NS, 3)?;
+        total.auto(true);
+        Ok(Self { total, intervals: Vec::new() })
     }
 
     /// What these seconds hold.
     ///
     /// # Errors
-    /// Never, as for [`Track::new`].
+    /// Histograms that cannot be added up.
     pub fn of(intervals: Vec<Histogram<u64>>) -> Result<Self> {
         let mut total = Self::new()?.total;
-        for interval in &intervals {
-            total.add(interval)?;
-        }
+        intervals.iter().try_for_each(|interval| merge(&mut total, interval))?;
         Ok(Self { total, intervals })
     }
 
     /// Records a latency at a time of the measured part, both ns.
-    pub fn record(&mut self, at_ns: u64, latency_ns: u64) {
+    ///
+    /// # Errors
+    /// A latency that cannot be held.
+    pub fn record(&mut self, at_ns: u64, latency_ns: u64) -> Result<()> {
         let interval = (at_ns / INTERVAL_NS) as usize;
-        while self.intervals.len() <= interval {
+        self.fill_up_to(interval + 1)?;
+        self.total.record(latency_ns)?;
+        self.intervals[interval].record(latency_ns)?;
+        Ok(())
+    }
+
+    /// Adds empty seconds until there are so many.
+    fn fill_up_to(&mut self, count: usize) -> Result<()> {
+        while self.intervals.len() < count {
             // Grows with what it holds: a second rarely spans the whole range.
-            let Ok(histogram) = Histogram::new(3) else { return };
-            self.intervals.push(histogram);
+            self.intervals.push(Histogram::new(3)?);
         }
-        let latency_ns = latency_ns.clamp(1, HIGHEST_NS);
-        self.total.saturating_record(latency_ns);
-        // Cannot fail: it grows.
-        let _ = self.intervals[interval].record(latency_ns);
+        Ok(())
     }
 
     /// The latency that a share of all is within, ns.
@@ -61,51 +69,89 @@ impl Track {
 
     /// The latency that a share of those is within that were meant to start between two times of the measured part, ns;
     /// whole seconds only.
-    #[must_use]
-    pub fn at_between(&self, from_ns: u64, to_ns: u64, quantile: f64) -> u64 {
+    ///
+    /// # Errors
+    /// As for [`Track::of`].
+    pub fn at_between(&self, from_ns: u64, to_ns: u64, quantile: f64) -> Result<u64> {
         let (from, to) = (from_ns.div_ceil(INTERVAL_NS) as usize, (to_ns / INTERVAL_NS) as usize);
-        let Ok(mut sum) = Histogram::<u64>::new(3) else { return 0 };
-        for interval in self.intervals.iter().take(to).skip(from) {
-            // Cannot fail: it grows.
-            let _ = sum.add(interval);
-        }
-        sum.value_at_quantile(quantile)
+        let mut sum = Histogram::new(3)?;
+        self.intervals.iter().take(to).skip(from).try_for_each(|interval| merge(&mut sum, interval))?;
+        Ok(sum.value_at_quantile(quantile))
     }
 
     /// The seconds that are over at a time of the measured part, ns.
     ///
     /// # Errors
-    /// Never, as for [`Track::new`].
+    /// As for [`Track::of`].
     pub fn up_to(&self, end_ns: u64) -> Result<Self> {
         let count = usize::try_from(end_ns / INTERVAL_NS).unwrap_or(usize::MAX).min(self.intervals.len());
         Self::of(self.intervals[..count].to_vec())
     }
 
     /// Adds another track of the same time.
-    pub fn overlay(&mut self, more: &Self) {
-        // Fails only for bounds that differ, here and below; intervals grow.
-        let _ = self.total.add(&more.total);
+    ///
+    /// # Errors
+    /// As for [`Track::of`].
+    pub fn overlay(&mut self, more: &Self) -> Result<()> {
+        merge(&mut self.total, &more.total)?;
         for (index, interval) in more.intervals.iter().enumerate() {
             match self.intervals.get_mut(index) {
-                Some(own) => drop(own.add(interval)),
+                Some(own) => merge(own, interval)?,
                 None => self.intervals.push(interval.clone()),
             }
         }
+        Ok(())
     }
 
     /// Adds another track whose time starts at a whole second of this one's, ns.
-    pub fn append_at(&mut self, more: &Self, from_ns: u64) {
-        let from = (from_ns / INTERVAL_NS) as usize;
-        while self.intervals.len() < from {
-            let Ok(nothing) = Histogram::new(3) else { return };
-            self.intervals.push(nothing);
-        }
-        self.append(more);
+    ///
+    /// # Errors
+    /// As for [`Track::of`].
+    pub fn append_at(&mut self, more: &Self, from_ns: u64) -> Result<()> {
+        self.fill_up_to((from_ns / INTERVAL_NS) as usize)?;
+        self.append(more)
     }
 
     /// Adds another track behind this one, as another stretch of time.
-    pub fn append(&mut self, more: &Self) {
-        let _ = self.total.add(&more.total);
+    ///
+    /// # Errors
+    /// As for [`Track::of`].
+    pub fn append(&mut self, more: &Self) -> Result<()> {
+        merge(&mut self.total, &more.total)?;
         self.intervals.extend_from_slice(&more.intervals);
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::{collection::vec, prelude::*};
+
+    proptest! {
+        /// Latencies up to ten minutes: longer than [`HIGHEST_NS`] as well.
+        #[test]
+        fn no_latency_is_lost_however_tracks_are_put_together(
+            parts in vec(vec((0_u64..4, 0_u64..600_000_000_000), 0..30), 1..4), beside in any::<bool>()
+        ) {
+            let mut all = Track::new().unwrap();
+            for (number, part) in parts.iter().enumerate() {
+                let mut track = Track::new().unwrap();
+                part.iter().for_each(|&(second, ns)| track.record(second * INTERVAL_NS, ns).unwrap());
+                if beside { all.overlay(&track) } else { all.append_at(&track, 4 * number as u64 * INTERVAL_NS) }.unwrap();
+            }
+            let mut sorted: Vec<u64> = parts.iter().flatten().map(|latency| latency.1).collect();
+            sorted.sort_unstable();
+            let again = Track::of(all.intervals.clone()).unwrap().total;
+            for total in [&all.total, &again] {
+                prop_assert_eq!(total.len(), sorted.len() as u64);
+                let Some(most) = sorted.last() else { continue };
+                prop_assert_eq!(total.max(), total.highest_equivalent(*most));
+                let median = sorted[sorted.len().div_ceil(2) - 1];
+                prop_assert_eq!(total.value_at_quantile(0.5), total.highest_equivalent(median));
+            }
+            let last = if beside { 4 } else { 4 * parts.len() as u64 };
+            prop_assert_eq!(all.at_between(0, last * INTERVAL_NS, 1.0).unwrap(), all.at(1.0));
+        }
     }
 }

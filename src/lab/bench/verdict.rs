@@ -6,6 +6,7 @@ use super::{
     track::{INTERVAL_NS, Track},
 };
 use crate::telemetry::human_ns;
+use anyhow::Result;
 
 /// How late 99 % of the bars may be sent, ns: beyond it, the generator is measured and not the engine.
 const LAG_P99_MAX_NS: u64 = 10_000_000;
@@ -15,19 +16,24 @@ const OVERRUN_MAX_NS: u64 = 200_000_000;
 const QUEUE_P50_MAX_NS: u64 = 50_000_000;
 
 /// Whether a step was held: sent when it was due, and no queue at its end.
-pub fn held(schedule: &Schedule, measured: &Measured, step: usize) -> bool {
+///
+/// # Errors
+/// Histograms that cannot be added up, here and below.
+pub fn held(schedule: &Schedule, measured: &Measured, step: usize) -> Result<bool> {
     let [from, to] = step_ns(schedule, step);
     let last = to.saturating_sub(2 * INTERVAL_NS).max(from);
     let broke = measured.broke_at.is_some_and(|broke| step >= broke);
     let patience = schedule.patience_ns(step).unwrap_or(QUEUE_P50_MAX_NS);
-    let queued = |seen: &Track| seen.at_between(last, to, 0.5) > patience;
-    !broke
-        && lag_p99_ns(schedule, measured, step) <= LAG_P99_MAX_NS
-        && !measured.seen.steps.get(step).is_some_and(queued)
+    let queue = |seen: &Track| seen.at_between(last, to, 0.5);
+    let queue_ns = measured.seen.steps.get(step).map(queue).transpose()?.unwrap_or(0);
+    Ok(!broke && lag_p99_ns(schedule, measured, step)? <= LAG_P99_MAX_NS && queue_ns <= patience)
 }
 
 /// How late 99 % of a step's bars were sent, ns.
-pub fn lag_p99_ns(schedule: &Schedule, measured: &Measured, step: usize) -> u64 {
+///
+/// # Errors
+/// As for [`held`].
+pub fn lag_p99_ns(schedule: &Schedule, measured: &Measured, step: usize) -> Result<u64> {
     let [from, to] = step_ns(schedule, step);
     measured.sent.lag.at_between(from, to, 0.99)
 }
@@ -38,10 +44,13 @@ pub fn step_ns(schedule: &Schedule, step: usize) -> [u64; 2] {
 }
 
 /// Why the rate was not held; nothing where it was.
-pub fn faults(shape: Shape, schedule: &Schedule, measured: &Measured) -> Vec<String> {
+///
+/// # Errors
+/// As for [`held`].
+pub fn faults(shape: Shape, schedule: &Schedule, measured: &Measured) -> Result<Vec<String>> {
     // A ramp is driven until it breaks: what it shows is where.
     if shape == Shape::Ramp {
-        return Vec::new();
+        return Ok(Vec::new());
     }
     let mut faults = Vec::new();
     let lag = measured.sent.lag.at(0.99);
@@ -54,7 +63,7 @@ pub fn faults(shape: Shape, schedule: &Schedule, measured: &Measured) -> Vec<Str
     if measured.broke_at.is_some() {
         faults.push(format!("the backlog grew; ended after {} of {} bars", measured.sent.bars, schedule.bars()));
     }
-    if measured.broke_at.is_none() && lag <= LAG_P99_MAX_NS && !held(schedule, measured, 0) {
+    if measured.broke_at.is_none() && lag <= LAG_P99_MAX_NS && !held(schedule, measured, 0)? {
         faults.push("signals were queueing up at the end".to_owned());
     }
     if measured.lost > 0 {
@@ -63,7 +72,7 @@ pub fn faults(shape: Shape, schedule: &Schedule, measured: &Measured) -> Vec<Str
     if measured.repeated > 0 {
         faults.push(format!("{} signals came more than once", measured.repeated));
     }
-    faults
+    Ok(faults)
 }
 
 #[cfg(test)]
@@ -83,9 +92,9 @@ pub(super) mod tests {
         for number in schedule.warm_rounds() * schedule.symbols()..schedule.bars() {
             let at_ns = schedule.due_of(number) - schedule.measured_from_ns();
             let [lag_ns, latency_ns] = late(at_ns / INTERVAL_NS);
-            sent.lag.record(at_ns, lag_ns);
+            sent.lag.record(at_ns, lag_ns).unwrap();
             let step = schedule.step_of(number / schedule.symbols()).unwrap();
-            seen.steps[step].record(at_ns, latency_ns);
+            seen.steps[step].record(at_ns, latency_ns).unwrap();
         }
         Measured {
             sent,
@@ -107,7 +116,7 @@ pub(super) mod tests {
     #[test]
     fn a_run_that_could_not_hold_its_rate_says_why() {
         let schedule = schedule(Shape::Steady, 4);
-        let faults = |measured: &Measured| faults(Shape::Steady, &schedule, measured);
+        let faults = |measured: &Measured| faults(Shape::Steady, &schedule, measured).unwrap();
         assert_eq!(faults(&measured(&schedule, |_| [MS, 2 * MS])), Vec::<String>::new());
         let late = faults(&measured(&schedule, |second| [if second == 2 { 20 * MS } else { MS }, 2 * MS]));
         assert!(late.len() == 1 && late[0].contains("the generator was late: p99 20"), "{late:?}");
@@ -122,7 +131,7 @@ pub(super) mod tests {
     #[test]
     fn a_burst_may_take_until_the_next_one() {
         let schedule = schedule(Shape::Burst, 4);
-        let faults = |late: u64| faults(Shape::Burst, &schedule, &measured(&schedule, |_| [MS, late]));
+        let faults = |late: u64| faults(Shape::Burst, &schedule, &measured(&schedule, |_| [MS, late])).unwrap();
         assert_eq!(faults(90 * MS), Vec::<String>::new());
         assert_eq!(faults(110 * MS), ["signals were queueing up at the end"]);
     }
@@ -136,8 +145,8 @@ pub(super) mod tests {
             10.. => [MS, 80 * MS],
             _ => [MS, MS],
         });
-        let held: Vec<bool> = (0..5).map(|step| held(&schedule, &run, step)).collect();
+        let held: Vec<bool> = (0..5).map(|step| held(&schedule, &run, step).unwrap()).collect();
         assert_eq!(held, [true, true, true, false, false]);
-        assert!(faults(Shape::Ramp, &schedule, &run).is_empty(), "where it breaks is what a ramp is for");
+        assert!(faults(Shape::Ramp, &schedule, &run).unwrap().is_empty(), "where it breaks is what a ramp is for");
     }
 }

@@ -1,7 +1,7 @@
 //! Percentile by percentile: what moved, and whether by more than the runs themselves do.
 
-use super::distribution::{QUANTILES, Series};
-use hdrhistogram::Histogram;
+use super::distribution::{QUANTILES, Series, sum};
+use anyhow::Result;
 
 /// Stretches that a run is cut into, to see how much a percentile moves within it.
 const BLOCKS: usize = 8;
@@ -78,8 +78,10 @@ impl Row {
 /// The noise of a percentile is three standard errors of it, over eight stretches of each run. The host's stalls come in
 /// bunches, so that stretches say more than the number of latencies does; that is what is left where a file does not say
 /// how it went over time.
-#[must_use]
-pub fn compare(before: &[Series], after: &[Series]) -> Vec<Row> {
+///
+/// # Errors
+/// Intervals that cannot be added up.
+pub fn compare(before: &[Series], after: &[Series]) -> Result<Vec<Row>> {
     let mut rows = Vec::new();
     for old in before {
         let Some(new) = after.iter().find(|series| series.name == old.name) else { continue };
@@ -90,7 +92,7 @@ pub fn compare(before: &[Series], after: &[Series]) -> Vec<Row> {
                 continue;
             }
             let (before_ns, after_ns) = (old.total.at(quantile), new.total.at(quantile));
-            let (noise_ns, least) = match (error(old, quantile), error(new, quantile)) {
+            let (noise_ns, least) = match (error(old, quantile)?, error(new, quantile)?) {
                 (Some(a), Some(b)) => (ERRORS * a.hypot(b), LEAST),
                 _ => (spread(old, quantile).hypot(spread(new, quantile)), LEAST_UNKNOWN),
             };
@@ -104,7 +106,7 @@ pub fn compare(before: &[Series], after: &[Series]) -> Vec<Row> {
             rows.push(row);
         }
     }
-    rows
+    Ok(rows)
 }
 
 /// How far a percentile is from those that are three standard errors of its rank away, ns.
@@ -115,25 +117,24 @@ fn spread(series: &Series, quantile: f64) -> f64 {
 }
 
 /// Standard error of a percentile, ns; none where the course over time is not known.
-fn error(series: &Series, quantile: f64) -> Option<f64> {
+fn error(series: &Series, quantile: f64) -> Result<Option<f64>> {
     let intervals = &series.intervals;
     if intervals.len() < BLOCKS {
-        return None;
+        return Ok(None);
     }
     let mut values = Vec::with_capacity(BLOCKS);
     for block in 0..BLOCKS {
         let (from, to) = (block * intervals.len() / BLOCKS, (block + 1) * intervals.len() / BLOCKS);
-        let mut sum = Histogram::<u64>::new(3).ok()?;
-        intervals[from..to].iter().try_for_each(|interval| sum.add(&interval.histogram)).ok()?;
+        let sum = sum(&intervals[from..to])?;
         if !sum.is_empty() {
             values.push(sum.value_at_quantile(quantile) as f64);
         }
     }
     let count = values.len() as f64;
     if count < 2.0 {
-        return None;
+        return Ok(None);
     }
     let mean = values.iter().sum::<f64>() / count;
     let variance = values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / (count - 1.0);
-    Some((variance / count).sqrt())
+    Ok(Some((variance / count).sqrt()))
 }

@@ -1,5 +1,7 @@
 //! A distribution of latencies, wherever it was read from.
 
+use crate::telemetry::merge;
+use anyhow::{Context, Result};
 use hdrhistogram::Histogram;
 
 /// Latencies of one kind, as a histogram or as the lines of a `.hgrm` file.
@@ -35,26 +37,48 @@ pub struct Series {
 }
 
 impl Series {
+    /// The series of these intervals.
+    ///
+    /// # Errors
+    /// Intervals that cannot be added up; says which.
+    pub fn new(name: String, intervals: Vec<Interval>) -> Result<Self> {
+        let total = sum(&intervals).with_context(|| format!("{name} cannot be added up"))?;
+        Ok(Self { name, total: Distribution::of(total), intervals })
+    }
+
     /// All latencies of several series, interval by interval; none where they have no intervals.
-    #[must_use]
-    pub fn merged(name: &str, series: &[Self]) -> Option<Self> {
+    ///
+    /// # Errors
+    /// Intervals that cannot be added up; says which.
+    pub fn merged(name: &str, series: &[Self]) -> Result<Option<Self>> {
         let mut all: Vec<Interval> = Vec::new();
-        for interval in series.iter().flat_map(|series| &series.intervals) {
-            match all.iter_mut().find(|other| other.start_s == interval.start_s) {
-                // Fails only where one cannot grow, and all of them can.
-                Some(other) => drop(other.histogram.add(&interval.histogram)),
-                None => all.push(interval.clone()),
+        for one in series {
+            for interval in &one.intervals {
+                match all.iter_mut().find(|other| other.start_s == interval.start_s) {
+                    Some(other) => merge(&mut other.histogram, &interval.histogram).with_context(|| {
+                        format!("{name}: {} at {} s cannot be added to the others", one.name, interval.start_s)
+                    })?,
+                    None => all.push(interval.clone()),
+                }
             }
         }
         all.retain(|interval| !interval.histogram.is_empty());
         all.sort_by(|a, b| a.start_s.total_cmp(&b.start_s));
-        let mut total = all.first()?.histogram.clone();
-        total.auto(true);
-        for interval in &all[1..] {
-            let _ = total.add(&interval.histogram);
-        }
-        Some(Self { name: name.to_owned(), total: Distribution::of(total), intervals: all })
+        if all.is_empty() { Ok(None) } else { Self::new(name.to_owned(), all).map(Some) }
     }
+}
+
+/// All intervals as one.
+///
+/// # Errors
+/// As for [`Series::new`].
+pub(super) fn sum(intervals: &[Interval]) -> Result<Histogram<u64>> {
+    let Some((first, rest)) = intervals.split_first() else { return Ok(Histogram::new(3)?) };
+    let mut total = first.histogram.clone();
+    for interval in rest {
+        merge(&mut total, &interval.histogram).with_context(|| format!("the interval at {} s", interval.start_s))?;
+    }
+    Ok(total)
 }
 
 impl Distribution {
@@ -122,3 +146,77 @@ impl Distribution {
 /// The quantiles of tables.
 pub const QUANTILES: [(&str, f64); 6] =
     [("p50", 0.5), ("p90", 0.9), ("p99", 0.99), ("p99.9", 0.999), ("p99.99", 0.9999), ("max", 1.0)];
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        super::{read_hlog, write_hlog},
+        *,
+    };
+    use proptest::{collection::vec, prelude::*};
+    use std::time::Duration;
+
+    /// Seconds of latencies by series, from nothing to ten minutes each.
+    fn seconds() -> impl Strategy<Value = Vec<Vec<Vec<u64>>>> {
+        let latency = (0_u32..40, any::<u64>()).prop_map(|(bits, ns)| ns & ((1 << bits) - 1));
+        vec(vec(vec(latency, 0..12), 0..6), 1..4)
+    }
+
+    fn same(total: &Histogram<u64>, mut exact: Vec<u64>) -> std::result::Result<(), TestCaseError> {
+        exact.sort_unstable();
+        prop_assert_eq!(total.len(), exact.len() as u64);
+        let (Some(least), Some(most)) = (exact.first(), exact.last()) else { return Ok(()) };
+        prop_assert_eq!(total.min(), total.lowest_equivalent(*least));
+        prop_assert_eq!(total.max(), total.highest_equivalent(*most));
+        for quantile in [0.1, 0.5, 0.9, 0.99, 0.999] {
+            let rank = ((quantile * exact.len() as f64).ceil() as usize).max(1);
+            prop_assert_eq!(total.value_at_quantile(quantile), total.highest_equivalent(exact[rank - 1]));
+        }
+        Ok(())
+    }
+
+    proptest! {
+        /// Through a log and back: histograms that were read may not grow by themselves.
+        #[test]
+        fn merged_series_hold_every_latency_of_their_logs(by_series in seconds()) {
+            let histogram = |values: &Vec<u64>| {
+                let mut histogram = Histogram::<u64>::new(3).unwrap();
+                values.iter().for_each(|&ns| histogram.record(ns).unwrap());
+                histogram
+            };
+            let tags = ["core0", "core1", "core2"];
+            let logged: Vec<Vec<_>> = by_series.iter().map(|seconds| seconds.iter().map(histogram).collect()).collect();
+            let logged: Vec<(Option<&str>, &[_])> =
+                tags.iter().zip(&logged).map(|(tag, seconds)| (Some(*tag), &seconds[..])).collect();
+            let dir = tempfile::tempdir().unwrap();
+            let path = dir.path().join("hiccups.hlog");
+            write_hlog(&path, 1_760_000_000_000_000_000, Duration::from_secs(1), &logged).unwrap();
+            let read = read_hlog(&path).unwrap();
+            let all: Vec<u64> = by_series.iter().flatten().flatten().copied().collect();
+            let Some(merged) = Series::merged("hiccups", &read).unwrap() else {
+                prop_assert!(all.is_empty());
+                return Ok(());
+            };
+            prop_assert_eq!((merged.total.count(), merged.intervals.is_empty()), (all.len() as u64, all.is_empty()));
+            same(merged.total.histogram.as_ref().unwrap(), all)?;
+            for interval in &merged.intervals {
+                let of_second = |seconds: &Vec<Vec<u64>>| seconds.get(interval.start_s as usize).cloned();
+                same(&interval.histogram, by_series.iter().filter_map(of_second).flatten().collect())?;
+            }
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_added_up_is_named() {
+        let part = |name: &str, start_s: f64, count: u64| {
+            let mut histogram = Histogram::new(3).unwrap();
+            histogram.record_n(5, count).unwrap();
+            Series::new(name.to_owned(), vec![Interval { start_s, length_s: 1.0, histogram }]).unwrap()
+        };
+        let text = |of: [Series; 2]| format!("{:#}", Series::merged("hiccups", &of).unwrap_err());
+        let one_second = text([part("core0", 4.0, u64::MAX), part("core1", 4.0, 2)]);
+        assert!(one_second.starts_with("hiccups: core1 at 4 s cannot be added to the others: "), "{one_second}");
+        let total = text([part("core0", 4.0, u64::MAX), part("core1", 5.0, 2)]);
+        assert!(total.starts_with("hiccups cannot be added up: the interval at 5 s: "), "{total}");
+    }
+}

@@ -22,10 +22,15 @@ pub fn read_hgrm(path: &Path) -> Result<Distribution> {
     let (mut points, mut count) = (Vec::new(), 0);
     for line in text.lines().filter(|line| !line.starts_with('#')) {
         let columns: Vec<&str> = line.split_whitespace().collect();
-        let [value, quantile, total, ..] = columns[..] else { continue };
-        // The heads are the only line of words.
-        let (Ok(value), Ok(quantile), Ok(total)) = (value.parse::<f64>(), quantile.parse(), total.parse()) else {
+        if columns.is_empty() || columns[0] == "Value" {
             continue;
+        }
+        let parsed = match columns[..] {
+            [value, quantile, total, ..] => (value.parse::<f64>().ok(), quantile.parse().ok(), total.parse().ok()),
+            _ => (None, None, None),
+        };
+        let (Some(value), Some(quantile), Some(total)) = parsed else {
+            bail!("{}: {line:?} is no line of a percentile distribution", path.display());
         };
         points.push((quantile, (value * unit_ns).round() as u64));
         count = total;
@@ -34,4 +39,23 @@ pub fn read_hgrm(path: &Path) -> Result<Distribution> {
         bail!("{} is no percentile distribution", path.display());
     }
     Ok(Distribution::of_points(points, count))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_that_cannot_be_read_is_named_and_not_left_out() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("day.hgrm");
+        let text = "       Value     Percentile TotalCount 1/(1-Percentile)\n\n       1.000 0.500000000000          3           2.00\n";
+        fs::write(&path, text).unwrap();
+        assert_eq!((read_hgrm(&path).unwrap().count(), read_hgrm(&path).unwrap().max_ns()), (3, 1_000_000));
+        for broken in ["9.000 1.000000000000 fourteen", "9.000 1.0"] {
+            fs::write(&path, format!("{text}{broken}\n")).unwrap();
+            let error = read_hgrm(&path).unwrap_err().to_string();
+            assert!(error.contains("day.hgrm") && error.contains(broken), "{error}");
+        }
+    }
 }

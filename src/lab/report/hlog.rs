@@ -2,7 +2,7 @@
 //!
 //! Values are nanoseconds; the column of maxima is in milliseconds, as the Java implementation has it.
 
-use super::distribution::{Distribution, Interval, Series};
+use super::distribution::{Interval, Series};
 use anyhow::{Context, Result, anyhow};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use hdrhistogram::{
@@ -72,9 +72,11 @@ pub fn read_hlog(path: &Path) -> Result<Vec<Series>> {
             }
             continue;
         };
-        let encoded = STANDARD.decode(interval.encoded_histogram()).context("an interval is not base 64")?;
+        let at = || format!("{}: the interval at {} s", path.display(), interval.start_timestamp().as_secs_f64());
+        let encoded =
+            STANDARD.decode(interval.encoded_histogram()).with_context(|| format!("{} is not base 64", at()))?;
         let histogram: Histogram<u64> =
-            decoder.deserialize(&mut &encoded[..]).map_err(|error| anyhow!("an interval is no histogram: {error}"))?;
+            decoder.deserialize(&mut &encoded[..]).map_err(|error| anyhow!("{} is no histogram: {error}", at()))?;
         let name = interval.tag().map_or_else(|| stem.clone(), |tag| tag.as_str().to_owned());
         found.entry(name).or_default().push(Interval {
             start_s: interval.start_timestamp().as_secs_f64(),
@@ -87,18 +89,8 @@ pub fn read_hlog(path: &Path) -> Result<Vec<Series>> {
         let first = found.values().flatten().map(|interval| interval.start_s).fold(f64::INFINITY, f64::min);
         found.values_mut().flatten().for_each(|interval| interval.start_s -= first);
     }
-    found.into_iter().map(|(name, intervals)| Ok(Series { name, total: sum(&intervals)?, intervals })).collect()
-}
-
-/// All intervals as one.
-fn sum(intervals: &[Interval]) -> Result<Distribution> {
-    // As precise as what it is the sum of.
-    let mut total = intervals.first().map_or_else(|| Histogram::new(3), |first| Ok(first.histogram.clone()))?;
-    total.auto(true);
-    for interval in intervals.iter().skip(1) {
-        total.add(&interval.histogram).map_err(|error| anyhow!("{error}"))?;
-    }
-    Ok(Distribution::of(total))
+    let series = |(name, intervals)| Series::new(name, intervals).with_context(|| path.display().to_string());
+    found.into_iter().map(series).collect()
 }
 
 #[cfg(test)]

@@ -8,27 +8,30 @@ use super::{
     svg::escape,
 };
 use crate::telemetry::{human_count, human_ns};
+use anyhow::{Context, Result};
 use std::fmt::Write as _;
 
 const STYLE: &str = include_str!("report.css");
 
 /// A page with every run, and each further run compared with the first.
-#[must_use]
-pub fn html(runs: &[Run]) -> String {
+///
+/// # Errors
+/// Intervals that cannot be added up.
+pub fn html(runs: &[Run]) -> Result<String> {
     let mut page = begin(runs.iter().map(|run| run.title.as_str()));
     if let [first, rest @ ..] = runs {
-        if let Some(picture) = overlay(runs, Theme::Page).filter(|_| !rest.is_empty()) {
+        if let Some(picture) = overlay(runs, Theme::Page)?.filter(|_| !rest.is_empty()) {
             let _ = write!(page, "<section><figure>{}</figure></section>", picture.svg);
         }
         for other in rest {
-            push_comparison(&mut page, first, other);
+            push_comparison(&mut page, first, other)?;
         }
     }
     for run in runs {
-        push_run(&mut page, run);
+        push_run(&mut page, run)?;
     }
     page.push_str(END);
-    page
+    Ok(page)
 }
 
 /// The start of a page that is about these.
@@ -43,7 +46,7 @@ pub(super) fn begin<'a>(titles: impl Iterator<Item = &'a str>) -> String {
 /// The end of a page.
 pub(super) const END: &str = "</main></body></html>\n";
 
-fn push_run(page: &mut String, run: &Run) {
+fn push_run(page: &mut String, run: &Run) -> Result<()> {
     let verdict = run.info.as_ref().map_or("", |info| info.verdict.as_str());
     // Writing to a string does not fail, here and below.
     let _ = write!(
@@ -52,13 +55,13 @@ fn push_run(page: &mut String, run: &Run) {
         escape(&run.title),
         escape(&about(run))
     );
-    push_tiles(page, run);
+    push_tiles(page, run)?;
     page.push_str("<ul>");
     for (line, is_fault) in findings(run) {
         let _ = write!(page, "<li{}>{}", if is_fault { " class=\"fault\"" } else { "" }, escape(line.trim()));
     }
     page.push_str("</ul>");
-    for picture in pictures(run, Theme::Page) {
+    for picture in pictures(run, Theme::Page)? {
         let _ = write!(page, "<figure>{}</figure>", picture.svg);
     }
     push_table(page, run);
@@ -70,6 +73,7 @@ fn push_run(page: &mut String, run: &Run) {
         push_host(page, &run.host);
     }
     page.push_str("</section>\n");
+    Ok(())
 }
 
 /// The host as it described itself.
@@ -78,7 +82,7 @@ pub(super) fn push_host(page: &mut String, host: &toml::Table) {
     let _ = write!(page, "<details><summary>The host</summary><pre>{}</pre></details>", escape(&host));
 }
 
-fn push_tiles(page: &mut String, run: &Run) {
+fn push_tiles(page: &mut String, run: &Run) -> Result<()> {
     page.push_str("<div class=\"tiles\">");
     let mut tile = |name: &str, value: &str, more: &str| {
         let _ = write!(page, "<div><span>{name}</span><b>{value}</b><small>{more}</small></div>");
@@ -95,11 +99,13 @@ fn push_tiles(page: &mut String, run: &Run) {
     if let Some(echo) = run.info.as_ref().and_then(|info| info.echo) {
         tile("p50 ÷ bare echo", &format!("× {:.2}", echo.ratio_p50), &format!("p99 × {:.2}", echo.ratio_p99));
     }
-    if let Some(hiccups) = Series::merged("hiccups", &run.hiccups).map(|series| series.total) {
+    if let Some(hiccups) = Series::merged("hiccups", &run.hiccups).with_context(|| run.title.clone())? {
+        let hiccups = hiccups.total;
         let more = format!("p99.9 {} · max {}", human_ns(hiccups.at(0.999)), human_ns(hiccups.max_ns()));
         tile("host's hiccups p99", &human_ns(hiccups.at(0.99)), &more);
     }
     page.push_str("</div>");
+    Ok(())
 }
 
 fn push_table(page: &mut String, run: &Run) {
@@ -116,8 +122,8 @@ fn push_table(page: &mut String, run: &Run) {
     page.push_str("</table></div>");
 }
 
-fn push_comparison(page: &mut String, before: &Run, after: &Run) {
-    let (from, to, rows) = (escape(&before.title), escape(&after.title), comparison(before, after));
+fn push_comparison(page: &mut String, before: &Run, after: &Run) -> Result<()> {
+    let (from, to, rows) = (escape(&before.title), escape(&after.title), comparison(before, after)?);
     let _ = write!(
         page,
         "<section><h1>What moved</h1><p class=\"about\">{from} → {to}: {}</p>\
@@ -138,4 +144,5 @@ fn push_comparison(page: &mut String, before: &Run, after: &Run) {
         );
     }
     page.push_str("</table></div></section>\n");
+    Ok(())
 }

@@ -7,6 +7,7 @@ use super::{
     svg::{Anchor, Svg},
 };
 use crate::telemetry::{human_count, human_ns};
+use anyhow::{Context, Result};
 use hdrhistogram::Histogram;
 
 /// Where a picture goes.
@@ -28,11 +29,17 @@ pub struct Picture {
 }
 
 /// All pictures that a run has something for.
-#[must_use]
-pub fn pictures(run: &Run, theme: Theme) -> Vec<Picture> {
+///
+/// # Errors
+/// Intervals that cannot be added up.
+pub fn pictures(run: &Run, theme: Theme) -> Result<Vec<Picture>> {
     let own = theme == Theme::File;
     let drawn = [("percentiles", percentiles(run)), ("over-time", over_time(run)), ("stages", stages(run))];
-    drawn.into_iter().filter_map(|(name, svg)| Some(Picture { name, svg: svg?.finish(own) })).collect()
+    let drawn = drawn.into_iter().map(|(name, svg)| {
+        let svg = svg.with_context(|| format!("{}: cannot draw {name}", run.title))?;
+        Ok(svg.map(|svg| Picture { name, svg: svg.finish(own) }))
+    });
+    drawn.filter_map(Result::transpose).collect()
 }
 
 /// Colour of a series: those of the styles are theirs.
@@ -57,11 +64,12 @@ pub fn about(run: &Run) -> String {
 }
 
 /// What stands beside the signals: the echo, and the hiccups of all cores together; with colour and name.
-fn others(run: &Run) -> impl Iterator<Item = (Series, usize, &'static str)> {
+fn others(run: &Run) -> Result<Vec<(Series, usize, &'static str)>> {
     let ramp = run.info.as_ref().is_some_and(|info| !info.steps.is_empty());
     let name = if ramp { "bare echo, at the first rate" } else { "bare echo" };
     let echo = run.echo.iter().map(move |series| (series.clone(), 3, name));
-    echo.chain(Series::merged("hiccups", &run.hiccups).map(|series| (series, 4, "host's hiccups")))
+    let hiccups = Series::merged("hiccups", &run.hiccups)?.map(|series| (series, 4, "host's hiccups"));
+    Ok(echo.chain(hiccups).collect())
 }
 
 /// A line of the percentile picture: its name, its colour, quantiles and values, ns.
@@ -94,14 +102,17 @@ fn percentile_axis(plot: &mut Plot, deepest: f64) {
     plot.x_title("percentile");
 }
 
-/// The percentiles of several runs, all styles of each together, the echo of each dashed.
-#[must_use]
-pub fn overlay(runs: &[Run], theme: Theme) -> Option<Picture> {
+/// The percentiles of several runs, all styles of each together, the echo of each dashed; none where one has nothing.
+///
+/// # Errors
+/// Intervals that cannot be added up.
+pub fn overlay(runs: &[Run], theme: Theme) -> Result<Option<Picture>> {
     let mut curves: Vec<Curve> = Vec::new();
     for (index, run) in runs.iter().enumerate() {
-        let all = Series::merged("", &run.signals).map(|series| series.total);
+        let all = Series::merged("signals", &run.signals).with_context(|| run.title.clone())?;
         // A single .hgrm has no intervals to merge.
-        let total = all.or_else(|| run.signals.first().map(|series| series.total.clone()))?;
+        let all = all.map(|series| series.total).or_else(|| run.signals.first().map(|series| series.total.clone()));
+        let Some(total) = all else { return Ok(None) };
         curves.push((run.title.clone(), index % 6, total.curve()));
     }
     let echoes = runs.iter().enumerate().filter_map(|(index, run)| Some((index % 6, run.echo.as_ref()?)));
@@ -117,21 +128,24 @@ pub fn overlay(runs: &[Run], theme: Theme) -> Option<Picture> {
         }
         plot.curve(&class, points.into_iter().map(|(quantile, value)| (depth(quantile) / deepest, value)));
     }
-    Some(Picture { name: "runs", svg: plot.svg.finish(theme == Theme::File) })
+    Ok(Some(Picture { name: "runs", svg: plot.svg.finish(theme == Theme::File) }))
 }
 
 /// The curves of a ramp, one a step: all of it together would be of no rate at all.
-fn steps(run: &Run, steps: &[StepInfo]) -> Vec<Curve> {
-    let Some(all) = Series::merged("", &run.signals) else { return Vec::new() };
-    let curve = |(index, step): (usize, &StepInfo)| {
+fn steps(run: &Run, steps: &[StepInfo]) -> Result<Vec<Curve>> {
+    let Some(all) = Series::merged("signals", &run.signals)? else { return Ok(Vec::new()) };
+    let curve = |(index, step): (usize, &StepInfo)| -> Result<Option<Curve>> {
         let to_s = steps.get(index + 1).map_or(f64::INFINITY, |next| next.from_s);
         let within = |interval: &&Interval| interval.start_s >= step.from_s.floor() && interval.start_s < to_s.floor();
-        let intervals = all.intervals.iter().filter(within).cloned().collect();
-        let part = Series::merged("", &[Series { intervals, ..all.clone() }])?;
+        let intervals: Vec<Interval> = all.intervals.iter().filter(within).cloned().collect();
+        if intervals.is_empty() {
+            return Ok(None);
+        }
+        let part = Series::new("signals".to_owned(), intervals)?;
         let broke = if step.held { "" } else { " ✗" };
-        Some((format!("{}/s{broke}", human_count(step.bars_per_s as u64)), index, part.total.curve()))
+        Ok(Some((format!("{}/s{broke}", human_count(step.bars_per_s as u64)), index, part.total.curve())))
     };
-    steps.iter().enumerate().filter_map(curve).collect()
+    steps.iter().enumerate().map(curve).filter_map(Result::transpose).collect()
 }
 
 fn styles(run: &Run) -> Vec<Curve> {
@@ -140,19 +154,21 @@ fn styles(run: &Run) -> Vec<Curve> {
     run.signals.iter().enumerate().map(curve).collect()
 }
 
-fn percentiles(run: &Run) -> Option<Svg> {
+fn percentiles(run: &Run) -> Result<Option<Svg>> {
     let ramp = run.info.as_ref().map(|info| &info.steps[..]).filter(|steps| !steps.is_empty());
-    let mut curves = ramp.map_or_else(|| styles(run), |ramp| steps(run, ramp));
+    let mut curves = ramp.map_or_else(|| Ok(styles(run)), |ramp| steps(run, ramp))?;
     let (count, title) = match ramp {
         Some(_) => (curves.len(), "Intended send to signal seen, by percentile and rate"),
         None => (curves.len(), "Intended send to signal seen, by percentile"),
     };
     if ramp.is_none() {
-        curves.extend(others(run).map(|(series, colour, name)| (name.to_owned(), colour, series.total.curve())));
+        curves.extend(
+            others(run)?.into_iter().map(|(series, colour, name)| (name.to_owned(), colour, series.total.curve())),
+        );
     }
     curves.retain(|curve| !curve.2.is_empty());
     if curves.is_empty() {
-        return None;
+        return Ok(None);
     }
     let deepest = deepest(&mut curves, count);
     let budgets: Vec<(usize, &'static str, f64, u64)> = run
@@ -176,7 +192,7 @@ fn percentiles(run: &Run) -> Option<Svg> {
         plot.curve(&class, points.into_iter().map(|(quantile, value)| (depth(quantile) / deepest, value)));
     }
     budget_lines(&mut plot, &budgets, |quantile| depth(quantile) / deepest);
-    Some(plot.svg)
+    Ok(Some(plot.svg))
 }
 
 /// The longest allowed as a line across, the percentiles as a mark at theirs. Styles that share a limit share its mark.
@@ -206,10 +222,12 @@ fn budget_lines(plot: &mut Plot, budgets: &[(usize, &str, f64, u64)], x: impl Fn
     }
 }
 
-fn over_time(run: &Run) -> Option<Svg> {
-    let signals = Series::merged("signals", &run.signals)?.intervals;
-    let hiccups = Series::merged("hiccups", &run.hiccups).map_or_else(Vec::new, |series| series.intervals);
-    let end_s = signals.last().map(|interval| interval.start_s + interval.length_s)?;
+fn over_time(run: &Run) -> Result<Option<Svg>> {
+    let intervals = |series: Option<Series>| series.map_or_else(Vec::new, |series| series.intervals);
+    let signals = intervals(Series::merged("signals", &run.signals)?);
+    let hiccups = intervals(Series::merged("hiccups", &run.hiccups)?);
+    let Some(last) = signals.last() else { return Ok(None) };
+    let end_s = last.start_s + last.length_s;
     // A ramp is ended where it breaks: the picture shows how much was left.
     let end_s = run.info.iter().filter(|info| !info.steps.is_empty()).fold(end_s, |end, info| end.max(info.duration_s));
     let maxima = signals.iter().chain(&hiccups).map(|interval| interval.histogram.max());
@@ -242,11 +260,11 @@ fn over_time(run: &Run) -> Option<Svg> {
     for (index, slice) in run.info.iter().flat_map(|info| &info.slices).enumerate() {
         plot.mark(slice.from_s / end_s, &format!("slice {}", index + 1));
     }
-    Some(plot.svg)
+    Ok(Some(plot.svg))
 }
 
-fn stages(run: &Run) -> Option<Svg> {
-    let others: Vec<_> = others(run).collect();
+fn stages(run: &Run) -> Result<Option<Svg>> {
+    let others = others(run)?;
     let mut rows: Vec<(String, u8, &Distribution)> = Vec::new();
     if let Some(lag) = &run.lag {
         rows.push(("generator: late by".to_owned(), 3, &lag.total));
@@ -263,7 +281,7 @@ fn stages(run: &Run) -> Option<Svg> {
         rows.push((label.to_owned(), if name == "publish" { 1 } else { 0 }, distribution));
     }
     if run.stages.is_empty() {
-        return None;
+        return Ok(None);
     }
     for series in run.signals.iter().filter(|_| run.info.as_ref().is_some_and(|info| info.socket != "none")) {
         rows.push((format!("{}: sent → seen", series.name), 2, &series.total));
@@ -285,5 +303,5 @@ fn stages(run: &Run) -> Option<Svg> {
     }
     let key = "bar: p50 to p99 · dots: p99, p99.9 · whisker: longest. Arrival: the bytes are in the engine";
     svg.text("sub", 230.0, bottom + 42.0, Anchor::Start, key);
-    Some(svg)
+    Ok(Some(svg))
 }

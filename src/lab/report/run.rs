@@ -174,7 +174,11 @@ impl Run {
         let host = toml::from_str(&text("host.toml")?).context("host.toml")?;
         let log = |name: &str| -> Result<Option<Series>> {
             let file = path.join(name);
-            Ok(if file.exists() { read_hlog(&file)?.into_iter().next() } else { None })
+            if !file.exists() {
+                return Ok(None);
+            }
+            let mut series = read_hlog(&file)?;
+            if series.len() == 1 { Ok(series.pop()) } else { Series::merged(name, &series) }
         };
         let mut signals = read_hlog(&path.join("signals.hlog"))?;
         signals.sort_by_key(|series| STAGES.iter().position(|name| *name == series.name));

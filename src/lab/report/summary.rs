@@ -7,6 +7,7 @@ use super::{
     run::{EchoInfo, Run, SliceInfo},
 };
 use crate::telemetry::{Table, human_count, human_ns};
+use anyhow::{Context, Result};
 use std::fmt::Write as _;
 
 /// Everything of a run that has percentiles, with its name.
@@ -140,32 +141,37 @@ pub fn summary_markdown(run: &Run) -> String {
 }
 
 /// Two runs percentile by percentile, for a terminal.
-#[must_use]
-pub fn comparison_text(before: &Run, after: &Run) -> String {
+///
+/// # Errors
+/// Intervals that cannot be added up.
+pub fn comparison_text(before: &Run, after: &Run) -> Result<String> {
     let title = format!("{} → {}", before.title, after.title);
     let mut table = Table::new(&title, &["series", "percentile", "before", "after", "change", "noise", "verdict"]);
-    let rows = comparison(before, after);
+    let rows = comparison(before, after)?;
     for row in &rows {
         let [change, noise, verdict] = row.change.cells(row.relative(), row.noise);
         let [before, after] = [row.before_ns, row.after_ns].map(human_ns);
         table.row([row.series.clone(), row.percentile.to_owned(), before, after, change, noise, verdict]);
     }
-    upshot(&rows).into_iter().fold(table.to_string(), |text, line| text + "  " + &line + "\n")
+    Ok(upshot(&rows).into_iter().fold(table.to_string(), |text, line| text + "  " + &line + "\n"))
 }
 
 /// The rows of a comparison: signals and stages; then the echo and the hiccups, which say whether the host has changed.
-pub fn comparison(before: &Run, after: &Run) -> Vec<Row> {
-    let all = |run: &Run| -> Vec<Series> {
+///
+/// # Errors
+/// Intervals that cannot be added up.
+pub fn comparison(before: &Run, after: &Run) -> Result<Vec<Row>> {
+    let all = |run: &Run| -> Result<Vec<Series>> {
         let stage = |(name, total): &(String, Distribution)| Series {
             name: format!("engine: {name}"),
             total: total.clone(),
             intervals: Vec::new(),
         };
         let echo = run.echo.iter().map(|series| Series { name: ECHO.to_owned(), ..series.clone() });
-        let hiccups = Series::merged(HICCUPS, &run.hiccups);
-        run.signals.iter().cloned().chain(run.stages.iter().map(stage)).chain(echo).chain(hiccups).collect()
+        let hiccups = Series::merged(HICCUPS, &run.hiccups).with_context(|| run.title.clone())?;
+        Ok(run.signals.iter().cloned().chain(run.stages.iter().map(stage)).chain(echo).chain(hiccups).collect())
     };
-    compare(&all(before), &all(after))
+    compare(&all(before)?, &all(after)?)
 }
 
 /// What a comparison comes to, in a line or two.
@@ -206,11 +212,11 @@ mod tests {
     #[test]
     fn a_comparison_says_what_moved_and_what_did_not() {
         let (before, after) = (run("before", 300_000, 900_000), run("after", 305_000, 2_000_000));
-        let rows = comparison(&before, &after);
+        let rows = comparison(&before, &after).unwrap();
         let change = |name| rows.iter().find(|row| row.percentile == name).unwrap().change;
         assert_eq!((change("p50"), change("p99"), change("p99.9")), (Change::Same, Change::Worse, Change::Worse));
-        assert!(comparison(&before, &before).iter().all(|row| row.change == Change::Same));
-        let text = comparison_text(&before, &after);
+        assert!(comparison(&before, &before).unwrap().iter().all(|row| row.change == Change::Same));
+        let text = comparison_text(&before, &after).unwrap();
         assert!(text.contains("before → after") && text.contains("WORSE"), "{text}");
         assert!(text.contains("0 better"), "{text}");
     }
@@ -218,7 +224,7 @@ mod tests {
     #[test]
     fn the_page_holds_everything_itself() {
         let (before, after) = (run("before <1>", 300_000, 900_000), run("after", 305_000, 2_000_000));
-        let page = html(&[before, after]);
+        let page = html(&[before, after]).unwrap();
         assert!(page.starts_with("<!doctype html>") && page.contains("prefers-color-scheme: dark"));
         assert!(page.matches("<svg").count() >= 4 && page.contains("before &lt;1&gt;"));
         assert!(!page.contains("src=") && !page.contains("href=\"http"), "nothing is loaded from elsewhere");
