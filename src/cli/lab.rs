@@ -7,10 +7,10 @@ use super::{
 };
 use crate::{
     lab::{
-        bench::{Budgets, Form, Interrupt, LatencyOptions, Socket, echo, latency},
+        bench::{Budgets, Form, Interrupt, LatencyOptions, Socket, echo, latency, write_throughput_views},
         report::{
             Picture, Run, Theme, ThroughputRun, comparison_text, draw_png, html, pictures, rates, rates_html,
-            rates_text, run_text,
+            rates_text, run_text, write_views,
         },
     },
     model::TradingStyle,
@@ -116,11 +116,20 @@ pub fn report(args: &ReportArgs) -> Result<()> {
     }
     if throughput.is_empty() {
         let runs = latency.iter().map(|path| Run::open(path)).collect::<Result<Vec<_>>>()?;
+        for (dir, run) in latency.iter().zip(&runs).filter(|_| args.redraw) {
+            if run.info.is_none() {
+                bail!("{} is a single file: --redraw wants the folder of its run", dir.display());
+            }
+            write_views(dir, run)?;
+        }
         print_report(&runs, run_text, comparison_text, html, args.html.as_deref())?;
         let mut wanted = latency.iter().zip(&runs).filter(|_| args.png);
         wanted.try_for_each(|(path, run)| write_pngs(path, &pictures(run, Theme::File)?))
     } else {
         let runs = throughput.iter().map(|path| ThroughputRun::open(path)).collect::<Result<Vec<_>>>()?;
+        for (dir, run) in throughput.iter().zip(&runs).filter(|_| args.redraw) {
+            write_throughput_views(dir, run)?;
+        }
         let comparison = |before: &ThroughputRun, after: &ThroughputRun| Ok(rates_text(before, after));
         let page = |runs: &[ThroughputRun]| Ok(rates_html(runs));
         print_report(&runs, ThroughputRun::text, comparison, page, args.html.as_deref())?;

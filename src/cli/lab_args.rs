@@ -122,6 +122,9 @@ pub struct ReportArgs {
     /// first
     #[arg(value_name = "DIR", required = true)]
     pub runs: Vec<PathBuf>,
+    /// Make summary.md and the pictures in each folder again, from its logs
+    #[arg(long)]
+    pub redraw: bool,
     /// Write a page with tables and pictures to this file as well
     #[arg(long, value_name = "OUT")]
     pub html: Option<PathBuf>,

@@ -43,5 +43,7 @@ pub use options::LatencyOptions;
 pub use schedule::{Schedule, Shape, Step};
 pub use server::Socket;
 pub(crate) use throughput::{FIGURE_HEADS, TICK, thousands};
-pub use throughput::{Figure, ThroughputInfo, ThroughputOptions, ThroughputOutcome, throughput, throughput_text};
+pub use throughput::{
+    Figure, ThroughputInfo, ThroughputOptions, ThroughputOutcome, throughput, throughput_text, write_throughput_views,
+};
 pub use track::Track;

@@ -6,7 +6,7 @@ use super::{
     track::{INTERVAL_NS, Track},
 };
 use crate::{
-    lab::report::{Run, RunInfo, Theme, pictures, png, summary_markdown, write_hlog},
+    lab::report::{Run, RunInfo, write_hlog, write_views},
     model::TradingStyle,
     telemetry::{HgrmUnit, write_hgrm},
 };
@@ -83,13 +83,7 @@ impl Results {
         self.write_hiccups(&dir)?;
         self.copy_engine(&dir)?;
         let run = Run::open(&dir)?;
-        fs::write(dir.join("summary.md"), summary_markdown(&run))?;
-        for picture in pictures(&run, Theme::File)? {
-            if let Some(bytes) = png(&picture.svg) {
-                fs::write(dir.join(format!("{}.png", picture.name)), bytes)?;
-            }
-            fs::write(dir.join(format!("{}.svg", picture.name)), picture.svg)?;
-        }
+        write_views(&dir, &run)?;
         Ok((dir, run))
     }
 

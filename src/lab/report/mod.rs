@@ -13,6 +13,7 @@ mod run;
 mod summary;
 mod svg;
 mod throughput;
+mod views;
 
 pub use compare::{Change, Row, compare};
 pub use distribution::{Distribution, Interval, Series};
@@ -25,3 +26,4 @@ pub use rates::{rates, rates_html};
 pub use run::{CoreInfo, EchoInfo, Run, RunInfo, SliceInfo, StepInfo};
 pub use summary::{comparison_text, run_text, summary_markdown};
 pub use throughput::{RateRow, ThroughputRun, compare_rates, rates_text};
+pub use views::{write_picture, write_text, write_views};

@@ -21,6 +21,7 @@ mod tape;
 pub use cpu::TICK;
 pub use info::{FIGURE_HEADS, ThroughputInfo, thousands, throughput_text};
 pub use measure::Figure;
+pub use results::write_throughput_views;
 
 use super::{
     bars::Form,

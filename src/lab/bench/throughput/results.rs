@@ -3,7 +3,7 @@
 use super::info::{FIGURE_HEADS, ThroughputInfo};
 use crate::lab::{
     bench::results::fresh,
-    report::{Theme, ThroughputRun, png, rates},
+    report::{Theme, ThroughputRun, rates, write_picture, write_text},
 };
 use anyhow::Result;
 use std::{
@@ -40,12 +40,15 @@ pub(super) fn write(info: &ThroughputInfo, host: &toml::Table, runs: &Path, name
     let dir = fresh(runs, name)?;
     fs::write(dir.join("run.toml"), toml::to_string(info)?)?;
     fs::write(dir.join("host.toml"), toml::to_string(host)?)?;
-    fs::write(dir.join("summary.md"), markdown(info, host))?;
-    let run = ThroughputRun::open(&dir)?;
-    let picture = rates(&[run], Theme::File);
-    if let Some(bytes) = png(&picture.svg) {
-        fs::write(dir.join("rates.png"), bytes)?;
-    }
-    fs::write(dir.join("rates.svg"), picture.svg)?;
+    write_throughput_views(&dir, &ThroughputRun::open(&dir)?)?;
     Ok(dir)
+}
+
+/// Writes `summary.md` and the picture of a run into its folder.
+///
+/// # Errors
+/// A file that cannot be written.
+pub fn write_throughput_views(dir: &Path, run: &ThroughputRun) -> Result<()> {
+    write_text(dir, "summary.md", &markdown(&run.info, &run.host))?;
+    write_picture(dir, &rates(std::slice::from_ref(run), Theme::File))
 }
