@@ -57,12 +57,19 @@ pub fn tick(ns: u64) -> String {
     }
 }
 
+/// Where a label may be held: a pixel and what of the label lies there.
+pub type Anchorage = (f64, f64, Anchor);
+
 /// A picture with a latency axis at its left.
 pub struct Plot {
     pub svg: Svg,
     pub y: LogAxis,
     /// Right edge of the last legend entry, pixels.
     legend_x: f64,
+    /// What a label must not lie on: points along the curves and lines, pixels.
+    drawn: Vec<(f64, f64)>,
+    /// The labels so far: left, top, right, bottom, pixels.
+    labels: Vec<[f64; 4]>,
 }
 
 impl Plot {
@@ -82,7 +89,7 @@ impl Plot {
             svg.text("tick", LEFT - 10.0, y.at(decade) + 4.0, Anchor::End, &tick(decade));
         }
         svg.line("axis", LEFT, BOTTOM, RIGHT, BOTTOM);
-        Self { svg, y, legend_x: LEFT }
+        Self { svg, y, legend_x: LEFT, drawn: Vec::new(), labels: Vec::new() }
     }
 
     /// The pixel at a share of the width.
@@ -98,11 +105,53 @@ impl Plot {
         self.svg.text("tick", x, BOTTOM + 21.0, Anchor::Middle, text);
     }
 
-    /// A line down at a share of the width, with words at its top.
-    pub fn mark(&mut self, share: f64, text: &str) {
-        let x = Self::x(share);
-        self.svg.line("dash s3", x, TOP, x, BOTTOM);
-        self.svg.text("tick halo", x + 5.0, TOP + 12.0, Anchor::Start, text);
+    /// Lines down at shares of the width, with words beside them: all at their tops, or all at their feet where curves are
+    /// in the way.
+    pub fn marks(&mut self, marks: &[(f64, String)]) {
+        let at = |y: f64| marks.iter().map(move |(share, text)| (Self::x(*share) + 5.0, y, text));
+        let rows = [TOP + 12.0, BOTTOM - 8.0];
+        let met = |y: f64| at(y).map(|(x, y, text)| self.met(label_box(x, y, Anchor::Start, text))).sum::<usize>();
+        let y = if met(rows[0]) <= met(rows[1]) { rows[0] } else { rows[1] };
+        for (x, y, text) in at(y) {
+            self.svg.line("dash s3", x - 5.0, TOP, x - 5.0, BOTTOM);
+            self.svg.text("tick halo", x, y, Anchor::Start, text);
+        }
+    }
+
+    /// A line across from one pixel to another, at a value, ns.
+    pub fn across(&mut self, class: &str, [from, to]: [f64; 2], value_ns: u64) {
+        let y = self.y.at(value_ns);
+        self.svg.line(class, from, y, to, y);
+        self.keep_clear(&[(from, y), (to, y)]);
+    }
+
+    /// Words at the first of these places where they lie on nothing, or else where they lie on least.
+    pub fn label(&mut self, text: &str, places: impl Iterator<Item = Anchorage>) {
+        let met = |&(x, y, anchor): &Anchorage| self.met(label_box(x, y, anchor, text));
+        let Some((x, y, anchor)) = places.min_by_key(met) else { return };
+        self.labels.push(label_box(x, y, anchor, text));
+        self.svg.text("tick halo", x, y, anchor, text);
+    }
+
+    /// How much of what is drawn lies in a box; outside of the plot everything does.
+    fn met(&self, [left, top, right, bottom]: [f64; 4]) -> usize {
+        if left < LEFT || right > RIGHT || top < TOP || bottom > BOTTOM {
+            return usize::MAX / 1_000;
+        }
+        let points =
+            self.drawn.iter().filter(|(x, y)| (left..=right).contains(x) && (top..=bottom).contains(y)).count();
+        let over = |other: &&[f64; 4]| left < other[2] && other[0] < right && top < other[3] && other[1] < bottom;
+        points + 100 * self.labels.iter().filter(over).count()
+    }
+
+    /// Notes a line through points, so that labels keep off it.
+    fn keep_clear(&mut self, points: &[(f64, f64)]) {
+        for pair in points.windows(2) {
+            let ((x1, y1), (x2, y2)) = (pair[0], pair[1]);
+            let steps = (x2 - x1).abs().max((y2 - y1).abs()).ceil().max(1.0) as u32;
+            let share = |step| f64::from(step) / f64::from(steps);
+            self.drawn.extend((0..=steps).map(|step| (x1 + (x2 - x1) * share(step), y1 + (y2 - y1) * share(step))));
+        }
     }
 
     /// What the axis is of.
@@ -126,7 +175,19 @@ impl Plot {
             [(x, y)] => self.svg.dot(&format!("f{}", &class[class.len() - 1..]), x, y, 3.5),
             _ => self.svg.polyline(class, &points),
         }
+        self.keep_clear(&points);
     }
+}
+
+/// Where a small text at a pixel lies: left, top, right, bottom.
+fn label_box(x: f64, y: f64, anchor: Anchor, text: &str) -> [f64; 4] {
+    let width = 7.2 * text.chars().count() as f64;
+    let left = match anchor {
+        Anchor::Start => x,
+        Anchor::Middle => x - width / 2.0,
+        Anchor::End => x - width,
+    };
+    [left - 1.0, y - 11.0, left + width, y + 4.0]
 }
 
 /// Title and subtitle.

@@ -1,7 +1,7 @@
 //! The three pictures of a run: percentiles, course over time, stages.
 
 use super::{
-    chart::{LogAxis, Plot, WIDTH, heading, range_row, tick},
+    chart::{Anchorage, LogAxis, Plot, WIDTH, heading, range_row, tick},
     distribution::{Distribution, Interval, Series},
     run::{Run, StepInfo},
     svg::{Anchor, Svg},
@@ -198,28 +198,45 @@ fn percentiles(run: &Run) -> Result<Option<Svg>> {
 /// The longest allowed as a line across, the percentiles as a mark at theirs. Styles that share a limit share its mark.
 fn budget_lines(plot: &mut Plot, budgets: &[(usize, &str, f64, u64)], x: impl Fn(f64) -> f64) {
     let mut drawn: Vec<(&str, u64)> = Vec::new();
+    // After all lines, so that none is drawn through a label.
+    let mut labels: Vec<(String, Vec<Anchorage>)> = Vec::new();
     for &(colour, name, quantile, limit) in budgets {
         if drawn.contains(&(name, limit)) {
             continue;
         }
         drawn.push((name, limit));
         let shared = budgets.iter().filter(|budget| (budget.1, budget.3) == (name, limit)).count() > 1;
-        let (style, y) = (["day", "swing", "position"].get(colour).copied().unwrap_or(""), plot.y.at(limit));
+        let style = ["day", "swing", "position"].get(colour).copied().unwrap_or("");
         let style = if shared { "budget" } else { style };
         let class = if shared { "dash s5".to_owned() } else { format!("dash s{colour}") };
+        let y = plot.y.at(limit);
         if quantile >= 1.0 {
-            plot.svg.line(&class, Plot::x(0.0), y, Plot::x(1.0), y);
-            let text = format!("{style}: at most {}", tick(limit));
-            plot.svg.text("tick halo", Plot::x(0.0) + 6.0, y - 5.0, Anchor::Start, &text);
+            plot.across(&class, [0.0, 1.0].map(Plot::x), limit);
+            labels.push((format!("{style}: at most {}", tick(limit)), along(Plot::x(0.0) + 6.0, y)));
         } else if x(quantile) <= 1.0 {
             let at = Plot::x(x(quantile));
-            let [from, to] = [at - 22.0, at + 22.0].map(|x| x.clamp(Plot::x(0.0), Plot::x(1.0)));
-            plot.svg.line(&class.replace("dash", "line"), from, y, to, y);
-            let (at, anchor) = if at > Plot::x(0.9) { (Plot::x(1.0), Anchor::End) } else { (at, Anchor::Middle) };
-            // Above: the curve is below it where all is well.
-            plot.svg.text("tick halo", at, y - 8.0, anchor, &format!("{style} {name}: {}", human_ns(limit)));
+            let ends = [at - 22.0, at + 22.0].map(|x| x.clamp(Plot::x(0.0), Plot::x(1.0)));
+            plot.across(&class.replace("dash", "line"), ends, limit);
+            labels.push((format!("{style} {name}: {}", human_ns(limit)), around(at, y)));
         }
     }
+    for (text, places) in labels {
+        plot.label(&text, places.into_iter());
+    }
+}
+
+/// Places for the label of a line across: above it from the left on, then below it.
+fn along(left: f64, y: f64) -> Vec<Anchorage> {
+    let rows = [y - 5.0, y + 15.0].into_iter();
+    rows.flat_map(|y| (0..100).map(move |step| (left + 8.0 * f64::from(step), y, Anchor::Start))).collect()
+}
+
+/// Places for the label of a mark: above it, since the curve is below where all is well; then below it, then further off.
+fn around(at: f64, y: f64) -> Vec<Anchorage> {
+    let rows = [y - 8.0, y + 18.0, y - 24.0, y + 34.0].into_iter();
+    let beside =
+        [(0.0, Anchor::Middle), (0.0, Anchor::End), (0.0, Anchor::Start), (-30.0, Anchor::End), (30.0, Anchor::Start)];
+    rows.flat_map(|y| beside.map(|(off, anchor)| (at + off, y, anchor))).collect()
 }
 
 fn over_time(run: &Run) -> Result<Option<Svg>> {
@@ -253,13 +270,13 @@ fn over_time(run: &Run) -> Result<Option<Svg>> {
     if !hiccups.is_empty() {
         line("line thin s4", "host's longest hiccup", &hiccups, &|histogram| histogram.max());
     }
-    for step in run.info.iter().flat_map(|info| &info.steps) {
-        let text = format!("{}/s{}", human_count(step.bars_per_s as u64), if step.held { "" } else { " ✗" });
-        plot.mark(step.from_s / end_s, &text);
-    }
-    for (index, slice) in run.info.iter().flat_map(|info| &info.slices).enumerate() {
-        plot.mark(slice.from_s / end_s, &format!("slice {}", index + 1));
-    }
+    let steps = run.info.iter().flat_map(|info| &info.steps).map(|step| {
+        let broke = if step.held { "" } else { " ✗" };
+        (step.from_s / end_s, format!("{}/s{broke}", human_count(step.bars_per_s as u64)))
+    });
+    let slices = run.info.iter().flat_map(|info| &info.slices).enumerate();
+    let slices = slices.map(|(index, slice)| (slice.from_s / end_s, format!("slice {}", index + 1)));
+    plot.marks(&steps.chain(slices).collect::<Vec<_>>());
     Ok(Some(plot.svg))
 }
 

@@ -47,6 +47,8 @@ pub fn draw_png(svg: &str) -> Result<Vec<u8>, PngError> {
     let size = tree.size().to_int_size();
     let pixels = size.scale_by(SCALE).and_then(|size| tiny_skia::Pixmap::new(size.width(), size.height()));
     let mut pixels = pixels.ok_or_else(|| PngError::Draw(format!("{size:?} is no size")))?;
+    // Its last row may be half outside of the picture.
+    pixels.fill(tiny_skia::Color::WHITE);
     resvg::render(&tree, tiny_skia::Transform::from_scale(SCALE, SCALE), &mut pixels.as_mut());
     encode(&pixels).map_err(|error| PngError::Draw(error.to_string()))
 }
