@@ -251,7 +251,7 @@ impl Session {
         let snapshot = self.engine.snapshot();
         if !self.warm {
             let (done, all) = (snapshot.reader.accepted, self.options.history);
-            return format!("warming up on recorded history: {} % of {all} bars", done * 100 / all.max(1));
+            return format!("warming up on recorded history: {} % of {all} bars", (done * 100 / all.max(1)).min(100));
         }
         let (before, bars) = self.last_status;
         let closed = snapshot.closed();
