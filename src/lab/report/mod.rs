@@ -15,13 +15,16 @@ mod svg;
 mod throughput;
 mod views;
 
+#[cfg(test)]
+mod tests;
+
 pub use compare::{Change, Row, compare};
 pub use distribution::{Distribution, Interval, Series};
 pub use hgrm::read_hgrm;
 pub use hlog::{read_hlog, write_hlog};
 pub use html::html;
 pub use pictures::{Picture, Theme, overlay, pictures};
-pub use png::{PngError, draw_png, png};
+pub use png::{PngError, draw_png};
 pub use rates::{rates, rates_html};
 pub use run::{CoreInfo, EchoInfo, Run, RunInfo, SliceInfo, StepInfo};
 pub use summary::{comparison_text, run_text, summary_markdown};
