@@ -32,7 +32,7 @@ impl AnyAgent {
         each!(self, agent => agent.restore(snapshot))
     }
 
-    /// Name, kept by whoever reports.
+    /// Name, for reports.
     pub(super) fn label(&self) -> String {
         self.name().to_owned()
     }

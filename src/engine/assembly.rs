@@ -31,7 +31,7 @@ pub(super) struct Assembly {
     pub rows: RowsWanted,
     pub rings: Rings,
     pub clock: Clock,
-    /// Ends the reading.
+    /// Stops the reader.
     pub drain: Halt,
     /// Raised when the publisher has closed.
     pub done: Halt,
@@ -47,7 +47,7 @@ impl Assembly {
     /// The agent of a role.
     ///
     /// # Errors
-    /// A file that cannot be created; a role without its ring.
+    /// A file that cannot be created, or a role without its ring.
     pub fn agent(&mut self, role: Role) -> Result<AnyAgent, StartError> {
         match role {
             Role::Reader => self.reader().map(AnyAgent::Reader),

@@ -1,10 +1,10 @@
-//! Pauses between attempts: they double up to a bound and are shortened at random by up to half, so that a fleet that
-//! lost the same server does not come back in step.
+//! Pauses between attempts to connect: they double up to a bound, less a random part of up to half, so that many engines
+//! that lost the same server do not return at the same moment.
 
 /// First pause, ns.
 pub(super) const PAUSE_MIN_NS: u64 = 20_000_000;
 
-/// The pauses of one row of attempts.
+/// The pauses between successive attempts.
 #[derive(Debug)]
 pub struct Backoff {
     max_ns: u64,
@@ -13,7 +13,7 @@ pub struct Backoff {
 }
 
 impl Backoff {
-    /// Pauses of up to `max_ms`; `who` makes them differ from those of others in this process.
+    /// Pauses of up to `max_ms`; `who` seeds the random part.
     #[must_use]
     pub fn new(who: &str, max_ms: u64) -> Self {
         let random = who.bytes().fold(u64::from(std::process::id()), |h, b| h.rotate_left(7) ^ u64::from(b));
@@ -26,14 +26,14 @@ impl Backoff {
         self.max_ns
     }
 
-    /// The next pause of a row, ns.
+    /// The next pause, ns.
     pub fn next_ns(&mut self) -> u64 {
         let full_ns = (PAUSE_MIN_NS << self.in_a_row.min(20)).min(self.max_ns);
         self.in_a_row += 1;
         full_ns - jitter(&mut self.random) % (full_ns / 2 + 1)
     }
 
-    /// The next pause is a short one.
+    /// Starts over with the shortest pause.
     #[inline]
     pub fn reset(&mut self) {
         self.in_a_row = 0;

@@ -5,7 +5,7 @@ use crate::{
     runtime::Outlet,
 };
 
-/// The sending end of a ring of bars, which sends a head only where the last one does not fit.
+/// The sending end of a ring of bars. It sends a head only if the last one does not fit the bar.
 #[derive(Debug)]
 pub struct BarOutlet {
     /// The ring.
@@ -36,14 +36,14 @@ impl BarOutlet {
         self.ring.send(BarMessage::Bar(bar));
     }
 
-    /// Sends a head by itself.
+    /// Sends a head alone.
     #[inline]
     pub fn head(&mut self, head: &Head) {
         self.ring.send(BarMessage::Control(Control::Head(*head)));
         self.head = Some(*head);
     }
 
-    /// Sends anything else.
+    /// Sends a control message.
     #[inline]
     pub fn control(&mut self, control: Control) {
         self.ring.send(BarMessage::Control(control));

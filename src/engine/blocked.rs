@@ -1,15 +1,15 @@
-//! For how long an agent could not go on because another was not ready. Hot: a comparison while nothing changes.
+//! How long an agent was blocked by another. Hot: one comparison while nothing changes.
 
 use crate::{runtime::Now, telemetry::Counter};
 
-/// Since when an agent is held up.
+/// Measures for how long an agent is blocked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Blocked {
     counted_ns: Option<u64>,
 }
 
 impl Blocked {
-    /// Says whether the agent is held up now; adds the time since it last said so.
+    /// Notes whether the agent is blocked now, and adds the time since the last note if it was.
     #[inline]
     pub fn is(&mut self, blocked: bool, now: Now, total_ns: &Counter) {
         if let Some(counted_ns) = self.counted_ns {
@@ -18,7 +18,7 @@ impl Blocked {
         self.counted_ns = blocked.then_some(now.ns);
     }
 
-    /// Whether it was held up when it last said.
+    /// Whether it was blocked at the last note.
     #[inline]
     #[must_use]
     pub fn is_on(&self) -> bool {

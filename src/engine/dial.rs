@@ -1,6 +1,6 @@
-//! Connecting again without blocking: a short-lived thread dials, the agent looks whether it has got through.
+//! Reconnecting without blocking: a short-lived thread dials, and the agent polls for the result.
 //!
-//! Nothing here is hot but [`Dial::is_up`].
+//! Only [`Dial::is_up`] is hot.
 
 use super::{Backoff, Incidents};
 use crate::{
@@ -17,13 +17,13 @@ use std::{
     },
 };
 
-/// Time between two looks at a thread that dials, ns.
+/// Time between two polls of a thread that dials, ns.
 const LOOK_NS: u64 = 2_000_000;
 
 /// Why a server could not be connected to.
 #[derive(Debug, thiserror::Error)]
 pub enum DialError {
-    /// It is not there, or refuses.
+    /// It is absent, or refuses the connection.
     #[error(transparent)]
     Link(#[from] LinkError),
     /// Another engine has taken over.
@@ -39,7 +39,7 @@ impl DialError {
         }
     }
 
-    /// What the server said, where it is the server that refused.
+    /// The server's error, if the server refused.
     fn server(&self) -> Option<(ServerErrorKind, &str)> {
         match self {
             Self::Link(LinkError::Server { kind, text, .. })
@@ -57,11 +57,11 @@ enum State<T> {
     Dialing { outcome: Receiver<Outcome<T>>, look_ns: u64 },
 }
 
-/// One side's way back to its server.
+/// Reconnects one side, the reader or the publisher, to the server.
 pub struct Dial<T> {
     who: &'static str,
     make: Arc<dyn Fn() -> Outcome<T> + Send + Sync>,
-    /// A connection that breaks at once does not end a row of attempts.
+    /// A connection that breaks at once does not reset the pauses.
     backoff: Backoff,
     state: State<T>,
     /// Attempts since the connection was lost.
@@ -81,7 +81,7 @@ impl<T> fmt::Debug for Dial<T> {
 }
 
 impl<T: Send + 'static> Dial<T> {
-    /// A way back by `make`, which blocks and is called on a thread of its own; at present connected.
+    /// A dial that connects with `make`, which blocks and runs on a thread of its own. Connected at first.
     #[must_use]
     pub fn new(
         who: &'static str,
@@ -103,19 +103,19 @@ impl<T: Send + 'static> Dial<T> {
         }
     }
 
-    /// Whose way it is.
+    /// Which side it connects.
     #[must_use]
     pub fn who(&self) -> &'static str {
         self.who
     }
 
-    /// Where attempts and times are counted.
+    /// The counters of attempts and times.
     #[must_use]
     pub fn counters(&self) -> Arc<CachePadded<LinkCounters>> {
         Arc::clone(&self.counters)
     }
 
-    /// Where lines are left.
+    /// Takes lines for the log.
     #[must_use]
     pub fn incidents(&self) -> &Incidents {
         &self.incidents
@@ -173,10 +173,10 @@ impl<T: Send + 'static> Dial<T> {
         self.backoff.reset();
     }
 
-    /// What has been dialled, once it is there. Never blocks; starts a thread where an attempt is due.
+    /// The new connection, once there is one. Never blocks; starts a thread if an attempt is due.
     ///
     /// # Errors
-    /// What no attempt can change.
+    /// A fault that no further attempt can change.
     pub fn poll(&mut self, now_ns: u64) -> Result<Option<T>, DialError> {
         self.counters.down_ns.add(now_ns.saturating_sub(self.counted_ns));
         self.counted_ns = now_ns;
@@ -219,7 +219,7 @@ impl<T: Send + 'static> Dial<T> {
         self.attempts += 1;
         self.counters.attempts.bump();
         let thread = std::thread::Builder::new().name(format!("{} dials", self.who));
-        // Nobody is left to take it where the engine has ended meanwhile.
+        // The engine may have ended meanwhile: then no one takes it.
         match thread.spawn(move || drop(give.send(make()))) {
             Ok(_) => self.state = State::Dialing { outcome, look_ns: now_ns + LOOK_NS },
             Err(_) => self.wait(now_ns),
@@ -234,7 +234,7 @@ impl<T: Send + 'static> Dial<T> {
         self.state = State::Up { since_ns: now_ns };
     }
 
-    /// Time of the next look or attempt, ns; none while connected.
+    /// Time of the next poll or attempt, ns; none while connected.
     #[must_use]
     pub fn deadline_ns(&self) -> Option<u64> {
         match self.state {

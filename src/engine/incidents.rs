@@ -1,4 +1,4 @@
-//! What has happened, in sentences for whoever watches. Off the hot path: a line per change of state, never per attempt.
+//! What has happened, as lines for the log. Off the hot path: one line per change of state, never one per attempt.
 #![allow(clippy::disallowed_types, reason = "lines for a person, seldom and off the hot path")]
 
 use std::{
@@ -6,15 +6,15 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-/// Lines kept that nobody has read.
+/// Unread lines that are kept.
 const LINES_MAX: usize = 1_000;
 
-/// The lines that agents leave for the thread that reports.
+/// The lines that agents pass to the thread that reports.
 #[derive(Debug, Default)]
 pub struct Incidents(Mutex<VecDeque<String>>);
 
 impl Incidents {
-    /// Leaves a line; where nobody reads them the oldest goes.
+    /// Adds a line; drops the oldest if too many are unread.
     #[cold]
     pub fn note(&self, line: String) {
         let mut lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -24,7 +24,7 @@ impl Incidents {
         lines.push_back(line);
     }
 
-    /// Takes the lines that have been left.
+    /// Takes the unread lines.
     #[must_use]
     pub fn take(&self) -> Vec<String> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).drain(..).collect()

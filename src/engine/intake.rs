@@ -1,4 +1,5 @@
-//! Records into the pipeline: symbols to identities, order and time checked, refusals counted and told.
+//! The way of a record into the pipeline: its symbol becomes an id, its order and time are checked, and it is accepted or
+//! refused, counted and reported.
 
 use super::{
     BarOutlet, Saver,
@@ -22,11 +23,11 @@ use std::sync::Arc;
 pub struct Origin {
     /// The entry.
     pub source: SourceId,
-    /// Its number among all that were ever added to its stream; 0 where it is not known.
+    /// Its number among all entries ever added to its stream; 0 if unknown.
     pub number: u64,
-    /// Whether the journal has its place already.
+    /// Whether the journal already holds its place.
     pub journaled: bool,
-    /// Time in the entry's id, Unix ms, where it has one.
+    /// Time in the entry's id, Unix ms, if it has one.
     pub entry_ms: Option<i64>,
     /// Monotonic time of arrival, ns.
     pub arrival_ns: u64,
@@ -41,9 +42,9 @@ pub struct IntakeWiring {
     pub plan: Arc<Plan>,
     /// To the aggregator.
     pub bars: Outlet<crate::model::BarMessage>,
-    /// To the publisher, where somebody there wants to know.
+    /// To the publisher, if it keeps a position.
     pub notes: Option<Outlet<Note>>,
-    /// What the refused records among them hold.
+    /// Bytes of the refused records on that ring.
     pub letters: LetterBytes,
     /// Names of the symbols.
     pub directory: Arc<Directory>,
@@ -53,8 +54,8 @@ pub struct IntakeWiring {
     pub refusals: Arc<RefusalLog>,
 }
 
-/// The way into the pipeline. Allocates for a new symbol and for a refused record, never for a good one of a known
-/// symbol; never blocks.
+/// Admits records to the pipeline. Allocates for a new symbol and for a refused record, never for an accepted record of a
+/// known symbol. Never blocks.
 #[derive(Debug)]
 pub struct Intake {
     plan: Arc<Plan>,
@@ -66,16 +67,16 @@ pub struct Intake {
     directory: Arc<Directory>,
     counters: Arc<CachePadded<ReaderCounters>>,
     refusals: Arc<RefusalLog>,
-    /// The interval of the last record and its identity: nearly always that of the next.
+    /// The interval and timeframe of the last record: nearly always those of the next.
     last_interval: Option<(Timeframe, TimeframeId)>,
     /// Time of arrival of the last entry, ns; 0 for one that only rebuilds state.
     arrival_ns: u64,
-    /// By input: the last entry taken. Empty where nobody wants to know.
+    /// By input: the last entry taken. Empty unless snapshots are made.
     positions: Vec<InputPosition>,
 }
 
 impl Intake {
-    /// The way in for the plan's symbols, which get their names in the directory.
+    /// An intake for the plan's symbols; enters their names in the directory.
     #[must_use]
     pub fn new(wiring: IntakeWiring) -> Self {
         let plan = wiring.plan;
@@ -102,7 +103,7 @@ impl Intake {
         }
     }
 
-    /// Moves on what waits; whether a new entry may be taken.
+    /// Flushes what waits; returns whether a new entry may be taken.
     #[inline]
     pub fn flush(&mut self) -> bool {
         let notes = self.notes.as_mut().is_none_or(Outlet::flush);
@@ -135,8 +136,7 @@ impl Intake {
         self.admission.bytes() + self.symbols.capacity() * (size_of::<(Box<[u8]>, SymbolId)>() + 16)
     }
 
-    /// Takes a decoded record, or the reason why it could not be decoded; `raw` gives its original fields where it is
-    /// refused.
+    /// Takes a decoded record, or the reason why it could not be decoded. `raw` gives its original fields if it is refused.
     #[inline]
     pub fn record(&mut self, decoded: Result<Record<'_>, Refusal>, origin: &Origin, raw: impl FnOnce() -> RawFields) {
         self.counters.records_in.bump();
@@ -169,7 +169,7 @@ impl Intake {
         Ok(id)
     }
 
-    /// Lets a symbol in that is seen for the first time, where the watchlist is open and there is room.
+    /// Adds a symbol that is seen for the first time, if the watchlist is open and there is room.
     #[cold]
     fn add_symbol(&mut self, name: &[u8]) -> Result<SymbolId, Refusal> {
         let index = self.symbols.len();
@@ -196,7 +196,7 @@ impl Intake {
         }
     }
 
-    /// Tells that an entry has been taken with all its records.
+    /// Notes that an entry has been taken with all its records.
     #[inline]
     pub fn entry_done(&mut self, origin: &Origin) {
         self.counters.entries.bump();
@@ -211,7 +211,7 @@ impl Intake {
         }
     }
 
-    /// Tells that entries were removed before they were read.
+    /// Notes that entries were removed before they were read.
     #[cold]
     pub fn gap(&mut self, gap: &Gap) {
         if let Some(notes) = &mut self.notes {
@@ -219,7 +219,7 @@ impl Intake {
         }
     }
 
-    /// Injects a clock event where one is due: an open bar's end lies further back than the allowed lateness.
+    /// Makes a clock event if one is due: if the end of an open bar lies further back than the allowed lateness.
     pub fn clock(&mut self, wall_ms: i64, arrival_ns: u64) -> bool {
         let Some(event_ts) = self.admission.clock_due(wall_ms) else { return false };
         self.arrival_ns = arrival_ns;
@@ -227,7 +227,7 @@ impl Intake {
         true
     }
 
-    /// Takes a clock event, made now or out of the journal.
+    /// Takes a clock event, made now or read from the journal.
     pub fn clock_event(&mut self, event_ts: i64, arrival_ns: u64, replayed: bool, journaled: bool) {
         self.admission.admit_clock(event_ts);
         self.counters.clock_events.bump();
@@ -240,12 +240,12 @@ impl Intake {
         }
     }
 
-    /// Keeps the positions of the inputs from now on, for snapshots; these are where they stand.
+    /// Keeps the positions of the inputs from now on, for snapshots, starting at these.
     pub fn keep_positions(&mut self, positions: Vec<InputPosition>) {
         self.positions = positions;
     }
 
-    /// Tells that bars of an interval are missing before those that follow; how many cells are made of them.
+    /// Notes that bars of an interval are missing before those that follow; returns how many cells are made of them.
     #[cold]
     pub fn incomplete(&mut self, interval: Timeframe) -> usize {
         let Some(base) = self.plan.timeframe_id(interval) else { return 0 };
@@ -276,14 +276,14 @@ impl Intake {
     /// Takes the state of a snapshot.
     ///
     /// # Errors
-    /// One that does not fit the plan.
+    /// The snapshot does not fit the plan.
     pub fn restore(&mut self, snapshot: &Snapshot) -> Result<(), StateError> {
         let mut bytes = snapshot.part(Part::Reader)?;
         let _: ReaderState = take(&mut bytes)?;
         self.admission.restore(bytes)
     }
 
-    /// Tells that nothing follows.
+    /// Ends the input.
     pub fn end(&mut self) {
         self.bars.control(Control::End);
     }

@@ -21,7 +21,7 @@ pub struct Memory {
 }
 
 impl Memory {
-    /// Nothing yet but the rings.
+    /// The rings only.
     #[must_use]
     pub fn new(ring_bytes: usize, workers: usize) -> Self {
         Self {

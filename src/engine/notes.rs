@@ -1,4 +1,4 @@
-//! What the reader tells the publisher beside the bars: how far the input has been read, and what was refused.
+//! Notes from the reader to the publisher, beside the bars: how far the input has been read, and what was refused.
 
 use crate::{
     feed::{Refusal, streams::Gap},
@@ -9,7 +9,7 @@ use std::sync::{
     atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed},
 };
 
-/// Bytes of refused records on their way to the publisher from which on nothing is read.
+/// Bytes of refused records on their way to the publisher at which reading pauses.
 pub const LETTER_BYTES_MAX: usize = 16 << 20;
 
 /// The fields of a refused record: names and values.
@@ -26,14 +26,14 @@ pub enum Note {
     Gap {
         /// Sequence of the last record accepted before them.
         seq: u64,
-        /// Which.
+        /// Which one.
         gap: Box<Gap>,
     },
     /// The barrier of a snapshot.
     Snapshot {
         /// Sequence of the last record accepted before it.
         seq: u64,
-        /// Which.
+        /// Which one.
         number: u32,
     },
 }
@@ -45,11 +45,11 @@ pub struct Mark {
     pub seq: u64,
     /// The entry.
     pub source: SourceId,
-    /// Its number among all that were ever added to its stream; 0 where it is not known.
+    /// Its number among all entries ever added to its stream; 0 if unknown.
     pub number: u64,
-    /// Whether the journal has its place already.
+    /// Whether the journal already holds its place.
     pub journaled: bool,
-    /// Whether its effects were published before the engine was started: state is rebuilt, nothing is published.
+    /// Whether its effects were published before this start: it rebuilds state, and nothing is published.
     pub replayed: bool,
 }
 
@@ -74,18 +74,18 @@ impl DeadLetter {
     }
 }
 
-/// Whether a batch is on its way; told by the publisher, read by the reader. Relaxed: a courtesy.
+/// Whether a batch is on its way. Set by the publisher, read by the reader; relaxed, because it is only a hint.
 #[derive(Debug, Clone, Default)]
 pub struct Committing(Arc<AtomicBool>);
 
 impl Committing {
-    /// Says so.
+    /// Sets it.
     #[inline]
     pub fn set(&self, committing: bool) {
         self.0.store(committing, Relaxed);
     }
 
-    /// Whether one is.
+    /// Whether a batch is on its way.
     #[inline]
     #[must_use]
     pub fn is_on(&self) -> bool {
@@ -93,7 +93,7 @@ impl Committing {
     }
 }
 
-/// Bytes of the refused records that are on their way; shared by reader and publisher. Relaxed: a bound, not a balance.
+/// Bytes of the refused records on their way. Shared by reader and publisher; relaxed, because it is only a bound.
 #[derive(Debug, Clone, Default)]
 pub struct LetterBytes(Arc<AtomicUsize>);
 

@@ -1,4 +1,4 @@
-//! Samples of refused records, for whoever wants to know what was wrong with the input. Off the hot path.
+//! Samples of refused records, to show what is wrong with the input. Off the hot path.
 #![allow(clippy::disallowed_types, reason = "of refused records alone, which are off the hot path")]
 
 use super::RawFields;
@@ -13,15 +13,15 @@ const SAMPLE_BYTES: usize = 200;
 /// One refused record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sample {
-    /// Why.
+    /// The reason.
     pub reason: Refusal,
     /// The entry it came in.
     pub source: SourceId,
-    /// The beginning of what it said.
+    /// The beginning of its text.
     pub text: String,
 }
 
-/// The first few refused records of each reason. Written by the reader, a bounded number of times; read by whoever
+/// The first few refused records of each reason. Written by the reader, a bounded number of times; read by the thread that
 /// reports.
 #[derive(Debug, Default)]
 pub struct RefusalLog {
@@ -29,7 +29,7 @@ pub struct RefusalLog {
 }
 
 impl RefusalLog {
-    /// Keeps the record where it is one of the first of its reason.
+    /// Keeps the record if it is one of the first of its reason.
     pub fn note(&self, reason: Refusal, source: SourceId, fields: &RawFields) {
         let mut samples = self.samples.lock().unwrap_or_else(PoisonError::into_inner);
         if samples.iter().filter(|sample| sample.reason == reason).count() >= SAMPLES {

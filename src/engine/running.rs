@@ -22,10 +22,10 @@ use crate::{
 };
 use std::{sync::Arc, thread::JoinHandle, time::Duration};
 
-/// Time between two looks for a failure.
+/// Time between two checks for a failure.
 const FAILURE_LOOK: Duration = Duration::from_millis(50);
 
-/// An engine at work.
+/// A running engine.
 #[derive(Debug)]
 pub struct Engine {
     plan: Arc<Plan>,
@@ -40,7 +40,7 @@ pub struct Engine {
     writer: Option<JoinHandle<()>>,
     /// Ends every thread at once.
     halt: Halt,
-    /// Ends the reading; the rest follows by itself.
+    /// Stops the reader; the other agents drain and end.
     drain: Halt,
     /// Raised when the publisher has closed.
     done: Halt,
@@ -112,12 +112,12 @@ impl Engine {
         })
     }
 
-    /// Asks the engine to end: what has been read is finished and written. Returns at once.
+    /// Asks the engine to end after it has processed and written what it has read. Returns at once.
     pub fn drain(&self) {
         self.drain.raise();
     }
 
-    /// Waits until the engine has ended, fails, or the time is over; whether it has ended.
+    /// Waits until the engine has ended or failed, or the time is over; returns whether it has ended.
     #[must_use]
     #[allow(clippy::disallowed_methods, reason = "the main thread waits for the engine in real time")]
     pub fn wait(&self, timeout: Duration) -> bool {
@@ -130,7 +130,7 @@ impl Engine {
             if left.is_zero() {
                 return false;
             }
-            // The publisher is the last to end, but a failure may keep it from saying so.
+            // The publisher ends last, unless a failure keeps it from raising the token.
             if self.done.wait(left.min(FAILURE_LOOK)) || self.halt.is_raised() {
                 std::thread::sleep(left.min(Duration::from_millis(1)));
             }
@@ -149,13 +149,13 @@ impl Engine {
         &self.refusals
     }
 
-    /// What has happened and nobody has read yet.
+    /// The unread lines about what has happened.
     #[must_use]
     pub fn incidents(&self) -> Vec<String> {
         self.incidents.take()
     }
 
-    /// Where the threads ended up, by name.
+    /// The placement of the threads, by name.
     pub fn placements(&self) -> impl Iterator<Item = (&str, &Placement)> {
         self.threads.iter().map(|thread| (thread.name(), thread.placement()))
     }
@@ -172,13 +172,12 @@ impl Engine {
         self.clock.ns() - self.started_ns
     }
 
-    /// Asks the threads for their histograms; what they hand over is there at the next
-    /// [`collect`](Self::collect), some milliseconds later.
+    /// Asks the threads for their histograms. The next [`collect`](Self::collect), some milliseconds later, gets them.
     pub fn request(&mut self) {
         self.collectors.iter_mut().for_each(Collector::request);
     }
 
-    /// Takes in what the threads have handed over, and adds it to `recent` as well.
+    /// Adds what the threads have handed over to the totals, and to `recent`.
     pub fn collect(&mut self, recent: &mut HistogramSet) {
         for collector in &mut self.collectors {
             if collector.collect() {
@@ -190,7 +189,7 @@ impl Engine {
     /// The histograms since the start.
     ///
     /// # Errors
-    /// Never, as for [`HistogramSet::new`].
+    /// As [`HistogramSet::new`].
     pub fn histograms(&self) -> Result<HistogramSet, hdrhistogram::CreationError> {
         let mut all = HistogramSet::new(&Latency::ALL)?;
         for collector in &self.collectors {
@@ -202,7 +201,7 @@ impl Engine {
     /// The report as of now.
     ///
     /// # Errors
-    /// Never, as for [`HistogramSet::new`].
+    /// As [`HistogramSet::new`].
     pub fn report(&self) -> Result<Report, hdrhistogram::CreationError> {
         let histograms = self.histograms()?;
         let row = |latency: Latency| {
@@ -226,7 +225,7 @@ impl Engine {
         })
     }
 
-    /// Waits for the threads and takes in their last histograms.
+    /// Waits for the threads and collects their last histograms.
     ///
     /// # Errors
     /// The first failure.
@@ -251,7 +250,7 @@ impl Engine {
     }
 }
 
-/// Gives every agent a way to save its state, and starts the thread that writes it.
+/// Gives every agent a saver, and starts the thread that writes snapshots.
 fn keep_snapshots(
     options: SnapshotOptions,
     agents: &mut [AnyAgent],

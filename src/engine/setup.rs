@@ -4,12 +4,12 @@ use super::{FileOutputOptions, Incidents, RedisLink, RowsWanted, SnapshotOptions
 use crate::{config::Plan, model::Directory, publish::Sources, state::Snapshot};
 use std::sync::Arc;
 
-/// What is written, where.
+/// The outputs.
 #[derive(Debug)]
 pub struct Outputs {
     /// Files.
     pub files: FileOutputOptions,
-    /// A Redis server, over a connection that has been made.
+    /// A Redis server, over an open connection.
     pub redis: Option<RedisLink>,
 }
 
@@ -28,15 +28,15 @@ pub struct Setup {
     pub source: super::Source,
     /// Where the results go.
     pub outputs: Outputs,
-    /// Which closed bars the outputs want to see.
+    /// Which closed bars the outputs need.
     pub rows: RowsWanted,
-    /// Whether the publisher is told how far the input has been read: to keep a position, or to hold back what only
-    /// rebuilds state.
+    /// Whether the publisher is told how far the input has been read, to keep a position or to hold back what only rebuilds
+    /// state.
     pub marks: bool,
-    /// State to go on from.
+    /// State to start from.
     pub restore: Option<Snapshot>,
     /// Where snapshots go, if anywhere; asks for `marks`.
     pub snapshots: Option<SnapshotOptions>,
-    /// Where agents say what has happened.
+    /// Takes lines about what has happened.
     pub incidents: Arc<Incidents>,
 }

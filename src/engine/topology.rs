@@ -93,7 +93,7 @@ pub struct RingSpec {
     pub payload: Payload,
     /// Messages that it holds.
     pub capacity: usize,
-    /// Messages that wait at the sending end where it is full: those of one work item.
+    /// Capacity of the spill: the messages of one work item.
     pub spill: usize,
 }
 
@@ -122,9 +122,9 @@ pub struct Topology {
     pub ring_size: usize,
     /// Entries or messages an agent takes in one duty cycle.
     pub batch_records: usize,
-    /// What a thread does that has nothing to do.
+    /// What an idle thread does.
     pub idle: IdleStrategy,
-    /// Cores by agent, where threads are pinned.
+    /// Cores by agent, if threads are pinned.
     pub cores: Option<CoresConfig>,
     /// Whether the wall clock may close bars.
     pub clock_events: bool,
@@ -135,13 +135,13 @@ pub struct Topology {
 }
 
 impl Topology {
-    /// The threads of this configuration on a machine with so many cores.
+    /// The topology of this configuration on a machine with `cores` cores.
     #[must_use]
     pub fn new(config: &Config, available_cores: usize) -> Self {
         Self::of(config, available_cores, config.engine.threads(available_cores))
     }
 
-    /// The threads of a run that nothing paces, such as a replay at full speed, on a machine with so many cores.
+    /// The topology of an unpaced run, such as a replay at full speed, on a machine with `cores` cores.
     #[must_use]
     pub fn unpaced(config: &Config, available_cores: usize) -> Self {
         Self::of(config, available_cores, config.engine.threads_unpaced(available_cores))
@@ -150,8 +150,7 @@ impl Topology {
     fn of(config: &Config, available_cores: usize, threads: Threads) -> Self {
         let engine = &config.engine;
         let park_us = engine.idle_park_us;
-        // On few cores a thread waits as like as not for this very core: for another process, where it is alone in its own;
-        // for another agent, where each has a thread although there is no core for each.
+        // On few cores a thread often waits for something that needs this very core: another process, or another agent.
         let unasked = threads.shared || engine.threading == Threading::Auto;
         let crowded = unasked && EngineConfig::are_few(available_cores);
         let idle = match engine.idle {
@@ -176,7 +175,7 @@ impl Topology {
         }
     }
 
-    /// The table of rings, one row each; `marks` where the publisher is told how far the input has been read.
+    /// The table of rings, one row each; `marks`: whether the publisher is told how far the input has been read.
     #[must_use]
     pub fn rings(&self, plan: &Plan, marks: bool) -> Vec<RingSpec> {
         use {Payload::*, Role::*};

@@ -1,4 +1,4 @@
-//! The table made real: a seat for each agent and a ring for each row, whose ends are handed out once.
+//! The seats and rings of a topology: a seat for each agent, a ring for each row, whose ends are handed out once.
 
 use super::{Note, RingSpec, Role, StartError, Topology, any_agent::AnyAgent, topology::Payload};
 use crate::{
@@ -87,12 +87,12 @@ impl<T> Ends<T> {
         counters
     }
 
-    /// Where an agent sends to: all that is left of it.
+    /// The remaining rings that an agent sends to.
     pub fn outlets(&mut self, from: Role) -> Vec<Outlet<T>> {
         self.outlets.extract_if(.., |(role, _)| *role == from).map(|(_, outlet)| outlet).collect()
     }
 
-    /// Where an agent receives from: all that is left of it.
+    /// The remaining rings that an agent receives from.
     pub fn inlets(&mut self, to: Role) -> Vec<Inlet<T>> {
         self.inlets.extract_if(.., |(role, _)| *role == to).map(|(_, inlet)| inlet).collect()
     }

@@ -97,7 +97,7 @@ impl AggregatorAgent {
     /// Takes the state of a snapshot.
     ///
     /// # Errors
-    /// One that does not fit the plan.
+    /// The snapshot does not fit the plan.
     pub fn restore(&mut self, snapshot: &Snapshot) -> Result<(), StateError> {
         let mut bytes = snapshot.part(Part::Aggregator)?;
         let seq = take(&mut bytes)?;

@@ -33,7 +33,7 @@ pub struct PublisherWiring {
     pub inlets: Vec<Inlet<WorkerMessage>>,
     /// From the reader, where the position of the input is kept.
     pub notes: Option<Inlet<Note>>,
-    /// What the refused records among them hold.
+    /// Bytes of the refused records on that ring.
     pub letters: LetterBytes,
     /// Its counters.
     pub counters: Arc<CachePadded<PublisherCounters>>,
@@ -156,7 +156,7 @@ impl PublisherAgent {
     /// Takes the state of a snapshot.
     ///
     /// # Errors
-    /// One that does not fit the plan.
+    /// The snapshot does not fit the plan.
     pub fn restore(&mut self, snapshot: &Snapshot) -> Result<(), StateError> {
         let mut bytes = snapshot.part(Part::Publisher)?;
         self.merge.resume(take(&mut bytes)?);

@@ -93,7 +93,7 @@ impl ReaderAgent {
     /// Takes the state of a snapshot.
     ///
     /// # Errors
-    /// One that does not fit the plan.
+    /// The snapshot does not fit the plan.
     pub fn restore(&mut self, snapshot: &Snapshot) -> Result<(), StateError> {
         self.intake.restore(snapshot)
     }

@@ -212,7 +212,7 @@ impl WorkerAgent {
     /// Takes the state of a snapshot.
     ///
     /// # Errors
-    /// One that does not fit the plan.
+    /// The snapshot does not fit the plan.
     pub fn restore(&mut self, snapshot: &Snapshot) -> Result<(), StateError> {
         for (owner, cell) in self.owners.iter_mut().zip(self.cells.iter_mut()) {
             let mut bytes = snapshot.part(Part::Cell(owner.symbol.0, owner.timeframe.index() as u8))?;

@@ -17,11 +17,11 @@ use std::sync::{
 pub enum Pace {
     /// As fast as the pipeline takes the records.
     Max,
-    /// So many ms of recorded time in one.
+    /// This factor times the recorded speed.
     Times(f64),
 }
 
-/// Where recorded time and the clock were tied together.
+/// A recorded time and the moment it was replayed at.
 #[derive(Debug, Clone, Copy)]
 struct Anchor {
     event_ms: i64,
@@ -42,7 +42,7 @@ pub struct FilesSource {
     countdown: u32,
     /// Bar interval of the files, ms.
     interval_ms: i64,
-    /// By file: the last line that has been taken in another life.
+    /// By file: the last line that was taken before this start.
     taken: Vec<u64>,
 }
 
@@ -58,12 +58,12 @@ impl FilesSource {
         Self { lines, pace, anchor: None, due_ns: None, progress, bytes: 0, countdown: 0, interval_ms, taken }
     }
 
-    /// Goes on behind these lines, by file.
+    /// Continues after these lines, by file.
     pub fn resume(&mut self, taken: Vec<u64>) {
         self.taken = taken;
     }
 
-    /// The last line of a file that was taken in another life.
+    /// The last line of a file that was taken before this start.
     pub(super) fn taken(&self, input: usize) -> u64 {
         self.taken.get(input).copied().unwrap_or(0)
     }
@@ -74,10 +74,10 @@ impl FilesSource {
         Arc::clone(&self.progress)
     }
 
-    /// Hands the next line to the intake, where it is due.
+    /// Hands the next line to the intake, if it is due.
     ///
     /// # Errors
-    /// A file that cannot be read any further.
+    /// A file cannot be read.
     #[inline]
     pub fn poll(&mut self, now: Now, intake: &mut Intake) -> Result<Polled, AgentError> {
         if self.countdown == 0 {

@@ -1,4 +1,4 @@
-//! The mock market: its history as fast as the pipeline takes it, then its life in real time.
+//! The mock market: first its history at full speed, then bars in real time.
 
 use super::Polled;
 use crate::{
@@ -8,15 +8,15 @@ use crate::{
     runtime::Now,
 };
 
-/// Makes a market up.
+/// The source of the mock market.
 #[derive(Debug)]
 pub struct MarketSource {
     market: MockMarket,
-    /// Whether the history is still being told.
+    /// Whether the history is not over yet.
     warming: bool,
     /// Records given.
     given: u64,
-    /// When the next bar is due, monotonic ns; known after a poll that found nothing due.
+    /// When the next bar is due, monotonic ns; known after a poll that found none due.
     next_ns: Option<u64>,
 }
 
@@ -27,7 +27,7 @@ impl MarketSource {
         Self { market, warming: history, given: 0, next_ns: None }
     }
 
-    /// Hands the next bar to the intake, where it is due. History only warms: nothing of it is published.
+    /// Hands the next bar to the intake, if it is due. History only warms the cells; nothing of it is published.
     #[inline]
     pub fn poll(&mut self, now: Now, intake: &mut Intake) -> Polled {
         self.next_ns = None;

@@ -1,4 +1,4 @@
-//! Where the records come from: a source is polled by the reader's agent and hands one entry at a time to the intake.
+//! The sources of records. The reader's agent polls a source, which hands one entry at a time to the intake.
 
 mod files;
 mod market;
@@ -16,17 +16,17 @@ use crate::{
     state::InputPosition,
 };
 
-/// What a source had.
+/// What a poll gave.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Polled {
-    /// An entry, which the intake has taken.
+    /// The intake has taken an entry.
     Entry,
-    /// Nothing now; `caught_up` where everything that was written so far has been taken.
+    /// Nothing now.
     Nothing {
-        /// Whether the wall clock may speak for the input.
+        /// Whether everything written so far has been taken, so that the wall clock may close bars.
         caught_up: bool,
     },
-    /// Nothing ever again.
+    /// The input has ended.
     End,
 }
 
@@ -43,7 +43,7 @@ pub enum Source {
 }
 
 impl Source {
-    /// Hands the next entry to the intake. Never blocks, but for files.
+    /// Hands the next entry to the intake. Blocks for files only.
     #[inline]
     pub fn poll(&mut self, now: Now, intake: &mut Intake) -> Result<Polled, AgentError> {
         match self {
@@ -63,7 +63,7 @@ impl Source {
         }
     }
 
-    /// What the source waits for.
+    /// Adds the file descriptors that the source waits for.
     pub fn interests<'a>(&'a self, set: &mut Interests<'a>) {
         if let Self::Redis(source) = self {
             source.interests(set);
@@ -77,7 +77,7 @@ impl Source {
         if let Self::Redis(source) = self { source.wall_ms(now) } else { now.wall_ms() }
     }
 
-    /// Where the inputs of these names stand.
+    /// The positions of the inputs of these names.
     #[must_use]
     pub fn positions(&self, inputs: &[String]) -> Vec<InputPosition> {
         let of = |(index, name): (usize, &String)| {

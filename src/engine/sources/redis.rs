@@ -1,9 +1,9 @@
 //! Streams of a Redis server: one `XREAD` over all of them at a time, read in place, each entry once and in one order.
 //!
 //! Before each read the server is asked for its time: what is older than that has been seen by the read, so an entry is
-//! taken once the server's time has passed its id, and nothing can precede it any more. A lone stream waits for nothing.
-//! What must wait is not kept but read again. Never blocks; allocates for refused entries, for replies larger than any
-//! before, and when something has gone wrong.
+//! taken once the server's time has passed its id: nothing can precede it any more. A lone stream waits for nothing.
+//! Entries that must wait are not buffered; the next read asks for them again. Never blocks; allocates for refused entries,
+//! for replies larger than any before, and after errors.
 
 mod notices;
 mod trouble;
@@ -26,11 +26,11 @@ use crossbeam_utils::CachePadded;
 use std::{os::fd::AsFd, sync::Arc};
 use trouble::{Trouble, time_us};
 
-/// Time between two looks at how far the streams are behind, ns.
+/// Time between two measurements of the backlog, ns.
 const LOOK_NS: u64 = 1_000_000_000;
-/// The same after a look whose answer could not be received, ns.
+/// The same after a measurement without an answer, ns.
 const BLIND_NS: u64 = 60_000_000_000;
-/// How late the answer to a read may be before the input no longer counts as caught up with, ns.
+/// How late the reply to a read may be before the input no longer counts as caught up, ns.
 const LATE_NS: u64 = 500_000_000;
 /// From this size of a reply on fewer entries are asked for, bytes: it is written by the server, copied by the socket and
 /// read here, and all three are several times faster while it stays in the cache of a core.

@@ -11,7 +11,7 @@ use crate::{
 /// What is known of an entry beside itself.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Taking {
-    /// Its number among all that were ever added to its stream; 0 where it is not known.
+    /// Its number among all entries ever added to its stream; 0 if unknown.
     pub number: u64,
     /// Whether the journal has its place.
     pub journaled: bool,
