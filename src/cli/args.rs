@@ -34,18 +34,18 @@ pub enum Command {
     ///
     /// Without a configuration the engine runs on its built-in one: a random market of 100 symbols, one bar a second
     /// each, with signals written to signals.jsonl. With --redis it reads the configured input streams and writes the
-    /// output streams. Ctrl-C or SIGTERM end it cleanly: what has been read is finished and written, then it reports.
+    /// output streams. Ctrl-C or SIGTERM end it cleanly: it processes and writes what it has read, then reports.
     Run(RunArgs),
     /// Replay recorded bars from CSV files through the same engine, as fast as it can
     ///
     /// The files have a header line and the columns ts, symbol, open, high, low, close, volume, in any order, and
-    /// optionally vwap and trades; plain or gzip. Several files are merged by time. Ends with 3 where no record was
+    /// optionally vwap and trades; plain or gzip. Several files are merged by time. Exits with 3 if no record was
     /// accepted, and says why.
     Replay(ReplayArgs),
     /// Examine this host for a configuration: what costs latency, why, and what to do about it
     ///
-    /// Needs no rights and changes nothing. Takes a few seconds, in which it keeps the cores that are used busy. Ends
-    /// with 1 where anything fails.
+    /// Needs no rights and changes nothing. Takes a few seconds and keeps the cores it tests busy meanwhile. Exits with 1 if
+    /// anything fails.
     Doctor(DoctorArgs),
     /// Show or check a configuration
     #[command(subcommand)]
@@ -60,7 +60,7 @@ pub enum Command {
 /// Arguments of `run`.
 #[derive(Debug, Args)]
 pub struct RunArgs {
-    /// Configuration file, laid over the built-in one (see `config show`)
+    /// Configuration file; overrides the built-in one (see `config show`)
     #[arg(long, short, value_name = "FILE")]
     pub config: Option<PathBuf>,
     /// Read from and write to this Redis server, such as redis://127.0.0.1:6379 or redis+unix:///run/redis.sock
@@ -69,10 +69,10 @@ pub struct RunArgs {
     /// Stop after this time, such as 30s, 5m or 1h; without it, run until Ctrl-C
     #[arg(long, value_name = "TIME", value_parser = parse_duration)]
     pub duration: Option<std::time::Duration>,
-    /// Write the signals to this file as JSON lines too (the mock market writes signals.jsonl by default)
+    /// Also write the signals to this file as JSON lines (the mock market writes signals.jsonl by default)
     #[arg(long, value_name = "FILE")]
     pub signals: Option<PathBuf>,
-    /// Where another engine of this name is at work, wait for its end and take over [default: an error]
+    /// If another engine of this name is running, wait until it ends and take over [default: an error]
     #[arg(long)]
     pub standby: bool,
     /// What the runs have in common.
@@ -89,7 +89,7 @@ pub struct ReplayArgs {
     /// Timeframe of the bars in the files
     #[arg(long, default_value = "1m", value_name = "TF")]
     pub base: Timeframe,
-    /// Timeframes to calculate: any numbers of s, m, h, d or w that are multiples of the base
+    /// Timeframes to calculate: a number and s, m, h, d, w or M (months); multiples of the base
     #[arg(long, default_value = "1m,5m,1h,1d", value_name = "TF,…", value_delimiter = ',')]
     pub timeframes: Vec<Timeframe>,
     /// Price of a bar that indicators and strategies read [default: as configured, ohlc]
@@ -107,10 +107,10 @@ pub struct ReplayArgs {
     /// The cells for --indicators, such as BTCUSD:1h,ETHUSD:1m
     #[arg(long, value_name = "SYM:TF,…", value_delimiter = ',', requires = "indicators")]
     pub cells: Vec<String>,
-    /// Write the output streams and keys to this Redis server as well
+    /// Also write the output streams and keys to this Redis server
     #[arg(long, value_name = "URL")]
     pub redis: Option<String>,
-    /// `max`, or so many times the recorded time, such as 60x
+    /// `max`, or a multiple of the recorded speed, such as 60x
     #[arg(long, default_value = "max", value_name = "SPEED", value_parser = parse_speed)]
     pub speed: Speed,
     /// Configuration file for strategy parameters, weights, lateness and threads
@@ -127,11 +127,11 @@ pub struct CommonArgs {
     /// Strategy workers [default: as configured, 1 on a shared thread and 3 on dedicated ones]
     #[arg(long, value_name = "N")]
     pub workers: Option<u16>,
-    /// Threads: `shared` puts the whole pipeline on one, `dedicated` gives every agent its own [default: as configured;
+    /// Threads: `shared` runs the whole pipeline on one, `dedicated` gives every agent its own [default: as configured;
     /// `auto` is dedicated from 6 cores on, for a replay at full speed from 2]
     #[arg(long, value_name = "MODE", value_parser = ["auto", "shared", "dedicated"])]
     pub threading: Option<String>,
-    /// Write every latency histogram into this folder as .hgrm, as the HdrHistogram plotters read it
+    /// Write every latency histogram to this folder as .hgrm, for the HdrHistogram plotters
     #[arg(long, value_name = "DIR")]
     pub histograms: Option<PathBuf>,
     /// Set any key of the configuration, such as --set engine.ring_size=65536; may be repeated
@@ -145,7 +145,7 @@ pub struct CommonArgs {
 /// Arguments of `doctor`.
 #[derive(Debug, Args)]
 pub struct DoctorArgs {
-    /// Configuration file, laid over the built-in one
+    /// Configuration file; overrides the built-in one
     #[arg(long, short, value_name = "FILE")]
     pub config: Option<PathBuf>,
     /// Print an array of objects
@@ -154,7 +154,7 @@ pub struct DoctorArgs {
     /// Examine this Redis server [default: that of a configuration whose feed is Redis]
     #[arg(long, value_name = "URL")]
     pub redis: Option<String>,
-    /// How long the hiccup test takes
+    /// Duration of the hiccup test
     #[arg(long, value_name = "S", default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=3_600))]
     pub seconds: u64,
     /// Set any key of the configuration, such as --set engine.pin=true; may be repeated
@@ -174,11 +174,11 @@ pub enum ConfigCommand {
 /// Arguments of `config`.
 #[derive(Debug, Args)]
 pub struct ConfigArgs {
-    /// Configuration file, laid over the built-in one
+    /// Configuration file; overrides the built-in one
     #[arg(long, short, value_name = "FILE")]
     pub config: Option<PathBuf>,
-    /// Look at the configuration as `run --redis` would: with the documents in Redis where redis.config_from_redis is
-    /// true; without URL, those of redis.url
+    /// Read the configuration as `run --redis` does: with the documents in Redis if redis.config_from_redis is true;
+    /// without a URL, from redis.url
     #[arg(long, value_name = "URL", num_args = 0..=1, default_missing_value = "")]
     pub redis: Option<String>,
     /// Set any key of the configuration, such as --set engine.workers=3; may be repeated
@@ -212,7 +212,7 @@ impl From<Method> for PriceMethod {
 pub enum Speed {
     /// As fast as it can.
     Max,
-    /// So many seconds of recorded time in one.
+    /// This multiple of the recorded speed.
     Times(f64),
 }
 

@@ -102,7 +102,7 @@ pub fn config_command(args: &super::args::ConfigArgs, show_it: bool) -> anyhow::
         check(&layers, crate::runtime::available_cores().len(), &mut out)
     };
     match written {
-        // Whoever reads has seen enough.
+        // The reader of the output has closed it.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(true),
         other => Ok(other?),
     }

@@ -49,7 +49,7 @@ pub fn doctor(args: &DoctorArgs) -> Result<bool> {
     };
     let items = Host { sys: &sys, plan: &plan }.examine(&probes);
     match print(&items, args.json) {
-        // Whoever reads has seen enough.
+        // The reader of the output has closed it.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
         other => other?,
     }

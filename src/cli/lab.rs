@@ -21,7 +21,7 @@ use std::{io::Write, path::Path};
 /// `bench latency`; whether the rate was held and, where it was asked for, every budget kept.
 ///
 /// # Errors
-/// What keeps it from measuring.
+/// Whatever prevents the measurement.
 pub fn bench_latency(args: &LatencyArgs) -> Result<bool> {
     let options = options(args)?;
     note(&format!("{}: {} symbols, {} bars/s each", options.name, options.symbols, options.rate));

@@ -16,7 +16,7 @@ const SIGNALS_ONLY: [&str; 4] =
 /// Arguments of `bench throughput`.
 #[derive(Debug, Args)]
 pub struct ThroughputArgs {
-    /// How bars travel [default: one after the other]
+    /// Form of the bars [default: each in turn]
     #[arg(long, value_enum)]
     pub form: Option<Form>,
     /// Symbols
@@ -25,19 +25,19 @@ pub struct ThroughputArgs {
     /// Bars of a compact frame
     #[arg(long, default_value_t = 64, value_name = "N")]
     pub frame: usize,
-    /// Timeframes; bars of the shortest come in
+    /// Timeframes; the bars sent are of the shortest
     #[arg(long, default_value = "1s,1m,5m,1h,1d", value_name = "TF,…", value_delimiter = ',')]
     pub timeframes: Vec<Timeframe>,
-    /// How the server is reached
+    /// Kind of connection to the server
     #[arg(long, value_enum, default_value = "unix")]
     pub socket: Socket,
-    /// Only read a stream that is full already
+    /// Only drain a stream that is full already
     #[arg(long)]
     pub drain: bool,
     /// Entries that are preloaded for each drain [default: 300000 legacy entries, 20000 frames]
     #[arg(long, value_name = "N")]
     pub entries: Option<u64>,
-    /// Length of a flow, all turns together; an attempt at a steady rate takes half of it
+    /// Duration of a flow, all turns together; an attempt at a steady rate takes half of it
     #[arg(long, default_value = "8s", value_name = "TIME", value_parser = parse_duration)]
     pub duration: Duration,
     /// How often the bare loop and the engine take turns
@@ -49,7 +49,7 @@ pub struct ThroughputArgs {
     /// Set any key of the engine's configuration; may be repeated
     #[arg(long, value_name = "KEY=VALUE")]
     pub set: Vec<String>,
-    /// Name of the run [default: the form, with what differs from the defaults]
+    /// Name of the run [default: the form, and what differs from the defaults]
     #[arg(long)]
     pub name: Option<String>,
     /// Where the results go, and under whose name.
@@ -63,7 +63,7 @@ pub struct ThroughputArgs {
 /// `bench throughput`; whether every rate was held in the end.
 ///
 /// # Errors
-/// What keeps it from measuring.
+/// Whatever prevents the measurement.
 pub fn bench_throughput(args: &ThroughputArgs) -> Result<bool> {
     let forms = args.form.map_or(vec![Form::Legacy, Form::Compact], |form| vec![form]);
     let interrupt = Interrupt::on_signals()?;

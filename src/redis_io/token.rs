@@ -43,7 +43,7 @@ pub enum ProtocolError {
     #[error("arrays of a reply are nested too deep")]
     TooDeep,
     /// A reply has another shape than the command's.
-    #[error("a reply has not the shape that its command answers with")]
+    #[error("a reply does not have the shape of its command")]
     Shape,
 }
 

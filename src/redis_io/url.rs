@@ -47,7 +47,7 @@ pub enum AddressError {
     )]
     Fragment,
     /// The protocol asked for is not RESP2.
-    #[error("only protocol=resp2 is spoken; drop the protocol from the URL")]
+    #[error("only protocol=resp2 is supported; remove the protocol from the URL")]
     Resp3,
     /// Anything else.
     #[error(

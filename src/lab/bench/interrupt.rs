@@ -63,7 +63,7 @@ impl Interrupt {
 
 /// A bench was told to end before it had results.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("interrupted by {}: what the bench had started is ended, there are no results", self.name())]
+#[error("interrupted by {}: all processes of the bench have been ended; there are no results", self.name())]
 pub struct Interrupted {
     signal: usize,
 }
