@@ -19,7 +19,7 @@ use crate::{
 use anyhow::{Context, Result, bail};
 use std::{
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, atomic::AtomicU64},
     time::Duration,
 };
 
@@ -29,12 +29,7 @@ use std::{
 /// Everything that keeps it from starting, and whatever stops it before the end; [`NothingAccepted`] at the end.
 pub fn replay(args: &ReplayArgs) -> Result<()> {
     let stop = stop_flag()?;
-    let mut layers = layers(args.config.as_deref(), &args.common.set)?;
-    if let Some(url) = &args.redis {
-        layers.push(Layer::Override(Override::new("redis.url", url.as_str())));
-    }
-    common_layers(&args.common, &mut layers);
-    let Loaded { config, notes, .. } = Config::load(&layers)?;
+    let Loaded { config, notes, .. } = configuration(args)?;
     let remark = |lines: &[String]| {
         if !args.common.quiet {
             lines.iter().for_each(|line| note(&format!("note: {line}")));
@@ -50,42 +45,26 @@ pub fn replay(args: &ReplayArgs) -> Result<()> {
     }
     let files = MergedSource::new(files);
     let total = files.total_bytes();
-    let pace = match args.speed {
-        Speed::Max => Pace::Max,
-        Speed::Times(factor) => Pace::Times(factor),
-    };
-    let source = FilesSource::new(files, pace, args.base.interval_ms());
+    let source = FilesSource::new(files, pace(args.speed), args.base.interval_ms());
     let progress = source.progress();
 
     let directory = Arc::new(Directory::new(plan.max_symbols, &plan.timeframes));
     let sources = Arc::new(Sources::new(args.input.iter().map(|path| Input::File { name: file_name(path) }).collect()));
-    let redis = match &args.redis {
-        Some(_) => Some(Server::new(&config)?.output(&directory, None, Vec::new(), &Arc::default())?),
-        None => None,
-    };
-    let rows = RowsWanted {
-        all: redis.is_some(),
-        aggregated: args.bars.is_some(),
-        cells: if args.indicators.is_some() { cells.clone() } else { Vec::new() },
-    };
-    let cores = available_cores().len();
-    let topology = match pace {
-        Pace::Max => Topology::unpaced(&config, cores),
-        Pace::Times(_) => Topology::new(&config, cores),
+    let outputs = outputs(args, &config, &directory, &cells)?;
+    let topology = match args.speed {
+        Speed::Max => Topology::unpaced(&config, available_cores().len()),
+        Speed::Times(_) => Topology::new(&config, available_cores().len()),
     };
     if !args.common.quiet {
         note(&format!("replaying {} file(s), {}", args.input.len(), threads(&topology)));
     }
     let setup = Setup {
-        outputs: Outputs {
-            files: FileOutputOptions {
-                signals: args.signals.clone(),
-                bars: args.bars.clone(),
-                indicators: args.indicators.clone(),
-                cells: cells.clone(),
-            },
-            redis,
+        rows: RowsWanted {
+            all: outputs.redis.is_some(),
+            aggregated: args.bars.is_some(),
+            cells: if args.indicators.is_some() { cells.clone() } else { Vec::new() },
         },
+        outputs,
         source: Source::Files(source),
         sources: Arc::clone(&sources),
         marks: false,
@@ -95,30 +74,72 @@ pub fn replay(args: &ReplayArgs) -> Result<()> {
         plan,
         topology,
         directory: Arc::clone(&directory),
-        rows,
     };
     let engine = Engine::start(setup, Clock::new())?;
-    let histograms = &config.telemetry.histograms_dir;
-    let options = SessionOptions {
-        duration: None,
-        progress: Some((progress, total)),
-        history: 0,
-        status_every: Some(Duration::from_secs(1)),
-        report_every: None,
-        histograms: (!histograms.is_empty()).then(|| PathBuf::from(histograms)),
-        quiet: args.common.quiet,
-        results_on_stdout: [&args.signals, &args.bars, &args.indicators]
-            .into_iter()
-            .flatten()
-            .any(|p| p == Path::new("-")),
-        sources,
-    };
-    let ended = Session::new(engine, options, stop)?.run()?;
+    let ended = Session::new(engine, session(args, &config, (progress, total), sources), stop)?.run()?;
     remark(&unknown_cells(&cells, &directory));
     if !ended.stopped {
         NothingAccepted::check(&ended.report.counters.reader, ended.first_refused.as_deref())?;
     }
     Ok(())
+}
+
+/// The configuration with what the command line says.
+fn configuration(args: &ReplayArgs) -> Result<Loaded> {
+    let mut layers = layers(args.config.as_deref(), &args.common.set)?;
+    if let Some(url) = &args.redis {
+        layers.push(Layer::Override(Override::new("redis.url", url.as_str())));
+    }
+    common_layers(&args.common, &mut layers);
+    Ok(Config::load(&layers)?)
+}
+
+fn pace(speed: Speed) -> Pace {
+    match speed {
+        Speed::Max => Pace::Max,
+        Speed::Times(factor) => Pace::Times(factor),
+    }
+}
+
+fn outputs(
+    args: &ReplayArgs,
+    config: &Config,
+    directory: &Arc<Directory>,
+    cells: &[(String, TimeframeId)],
+) -> Result<Outputs> {
+    let redis = match &args.redis {
+        Some(_) => Some(Server::new(config)?.output(directory, None, Vec::new(), &Arc::default())?),
+        None => None,
+    };
+    let files = FileOutputOptions {
+        signals: args.signals.clone(),
+        bars: args.bars.clone(),
+        indicators: args.indicators.clone(),
+        cells: cells.to_vec(),
+    };
+    Ok(Outputs { files, redis })
+}
+
+/// How the run is watched; `progress` is the bytes read so far and their total.
+fn session(
+    args: &ReplayArgs,
+    config: &Config,
+    progress: (Arc<AtomicU64>, Option<u64>),
+    sources: Arc<Sources>,
+) -> SessionOptions {
+    let histograms = &config.telemetry.histograms_dir;
+    let results = [&args.signals, &args.bars, &args.indicators];
+    SessionOptions {
+        duration: None,
+        progress: Some(progress),
+        history: 0,
+        status_every: Some(Duration::from_secs(1)),
+        report_every: None,
+        histograms: (!histograms.is_empty()).then(|| PathBuf::from(histograms)),
+        quiet: args.common.quiet,
+        results_on_stdout: results.into_iter().flatten().any(|path| path == Path::new("-")),
+        sources,
+    }
 }
 
 /// The cells that the user named.
