@@ -21,7 +21,7 @@ pub fn take_lease(server: &Server<'_>, standby: bool, quiet: bool, stop: &Atomic
     let started = Instant::now();
     let mut waited_for = None;
     loop {
-        match server.connect("start").and_then(|mut link| Ok(spec.attempt(&mut link, server.timeout())?)) {
+        match server.connect("start").and_then(|mut link| Ok(spec.attempt(&mut link)?)) {
             Ok(Attempt::Taken(lease)) => return Ok(lease),
             Ok(Attempt::Held { holder, alive, .. }) => {
                 let key = spec.key.clone();

@@ -146,7 +146,7 @@ mod tests {
 
     fn server(text: &str) -> LinkError {
         let kind = ServerErrorKind::of(text.as_bytes());
-        LinkError::Server { address: "there".to_owned(), what: "PING", kind, text: text.to_owned() }
+        LinkError::Server { address: "there".to_owned(), what: "PING".to_owned(), kind, text: text.to_owned() }
     }
 
     fn refused() -> LinkError {

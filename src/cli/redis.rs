@@ -9,10 +9,11 @@ use crate::{
     feed::streams::{Exception, StreamStart},
     model::{Directory, StreamId},
     publish::{KeySpec, Lease, LeaseSpec, OutputNames, StreamSpec, check_key, check_outputs},
-    redis_io::{Address, Command, Link, LinkOptions, Tls, TlsFiles},
+    redis_io::{Address, Link, LinkOptions, Tls, TlsFiles},
 };
 use anyhow::{Context, Result};
-use std::{path::Path, sync::Arc, time::Duration};
+use redis::{Cmd, Value};
+use std::{collections::HashMap, path::Path, sync::Arc, time::Duration};
 
 /// The server of a configuration.
 pub struct Server<'a> {
@@ -88,7 +89,7 @@ impl<'a> Server<'a> {
         LinkOptions {
             name: format!("wagehood-engine:{}:{role}", self.config.engine.name),
             connect_timeout: Duration::from_millis(self.config.redis.connect_timeout_ms),
-            reply_timeout: self.timeout(),
+            reply_timeout: Duration::from_millis(self.config.redis.timeout_ms),
             tls: self.tls.clone(),
             receive_bytes_max: self.config.limits.read_buffer_max_bytes,
             ..LinkOptions::default()
@@ -106,11 +107,6 @@ impl<'a> Server<'a> {
         self.address.to_string()
     }
 
-    /// Longest wait for a reply.
-    pub fn timeout(&self) -> Duration {
-        Duration::from_millis(self.config.redis.timeout_ms)
-    }
-
     /// The key of the position.
     pub fn position_key(&self) -> String {
         self.config.output.keys.position_key(&self.config.engine.name)
@@ -123,11 +119,8 @@ impl<'a> Server<'a> {
     pub fn documents(&self, link: &mut Link) -> Result<Vec<Layer>> {
         let mut layers = Vec::new();
         for key in self.config.redis.document_keys() {
-            let reply = link.request("GET", self.timeout(), |out| {
-                Command::new(out, 2).arg("GET").arg(&key);
-            })?;
-            if let Some(bytes) = reply.bytes() {
-                layers.push(Layer::Document { key, bytes: bytes.to_vec() });
+            if let Some(bytes) = link.ask(&Cmd::get(&key))? {
+                layers.push(Layer::Document { key, bytes });
             }
         }
         Ok(layers)
@@ -139,17 +132,12 @@ impl<'a> Server<'a> {
     /// A server that refuses, or a position that is none.
     pub fn position(&self, link: &mut Link) -> Result<Position> {
         let key = self.position_key();
-        check_key(link, &key, "hash", self.timeout())?;
-        let reply = link.request("HGETALL", self.timeout(), |out| {
-            Command::new(out, 2).arg("HGETALL").arg(&key);
-        })?;
-        let field = |name: &str| {
-            let mut pairs = reply.elements().chunks_exact(2);
-            pairs.find(|pair| pair[0].text() == Some(name)).and_then(|pair| pair[1].bytes())
-        };
+        check_key(link, &key, "hash")?;
+        let fields: HashMap<Vec<u8>, Vec<u8>> = link.ask(&Cmd::hgetall(&key))?;
+        let field = |name: &str| fields.get(name.as_bytes());
         let mut streams = Vec::new();
         for stream in &self.config.input.streams {
-            check_key(link, &stream.name, "stream", self.timeout())?;
+            check_key(link, &stream.name, "stream")?;
             let published = match field(&stream.name) {
                 Some(text) => StreamId::parse(text).with_context(|| {
                     format!(
@@ -169,22 +157,19 @@ impl<'a> Server<'a> {
             let entries = entries.and_then(|text| std::str::from_utf8(text).ok()?.parse().ok()).filter(|&n| n > 0);
             streams.push(StreamStart { published, published_entries: entries, start, start_number: None });
         }
-        let batch = field("batch").map(<[u8]>::to_vec);
+        let batch = field("batch").cloned();
         let config = field("config").map(|text| String::from_utf8_lossy(text).into_owned());
         let inputs: Vec<&str> = self.config.input.streams.iter().map(|stream| stream.name.as_str()).collect();
         let journal = self.config.output.keys.journal_key(&self.config.engine.name);
-        let journal = load_journal(link, &journal, &inputs, self.timeout())?;
+        let journal = load_journal(link, &journal, &inputs)?;
         let origin = field("origin").and_then(|text| u64::from_str_radix(std::str::from_utf8(text).ok()?, 16).ok());
         Ok(Position { streams, journal, batch, config, origin })
     }
 
     /// The newest entry of a stream, the zero id where there is none.
     fn last_id(&self, link: &mut Link, stream: &str) -> Result<StreamId> {
-        let reply = link.request("XREVRANGE", self.timeout(), |out| {
-            Command::new(out, 6).arg("XREVRANGE").arg(stream).arg("+").arg("-").arg("COUNT").arg("1");
-        })?;
-        let id = reply.elements().first().and_then(|entry| entry.elements().first()).and_then(|id| id.bytes());
-        Ok(id.and_then(StreamId::parse).unwrap_or_default())
+        let newest: Vec<(StreamId, Value)> = link.ask(&Cmd::xrevrange_count(stream, "+", "-", 1))?;
+        Ok(newest.first().map(|(id, _)| *id).unwrap_or_default())
     }
 
     /// The source of the input streams.
@@ -212,16 +197,14 @@ impl<'a> Server<'a> {
 
     /// The publisher's way back: a connection on which the lease is confirmed and the position read.
     fn recovery(&self, lease: &Lease, position: &Position, incidents: &Arc<Incidents>) -> Recovery {
-        let (address, options, timeout) = (self.address.clone(), self.link_options("publisher"), self.timeout());
+        let (address, options) = (self.address.clone(), self.link_options("publisher"));
         let (lease, key) = (lease.clone(), self.position_key());
         let dial = Dial::new("publisher", self.config.redis.reconnect_max_ms, Arc::clone(incidents), move || {
             let mut link = Link::connect(&address, &options)?;
-            RedisSink::check(&mut link, timeout)?;
-            lease.confirm(&mut link, timeout)?;
-            let reply = link.request("HGET", timeout, |out| {
-                Command::new(out, 3).arg("HGET").arg(&key).arg("batch");
-            })?;
-            Ok(Arrived { link, batch: reply.bytes().map(<[u8]>::to_vec) })
+            RedisSink::check(&mut link)?;
+            lease.confirm(&mut link)?;
+            let batch = link.ask(&Cmd::hget(&key, "batch"))?;
+            Ok(Arrived { link, batch })
         });
         Recovery { dial, position_key: self.position_key(), batch: position.batch.clone() }
     }
@@ -240,7 +223,7 @@ impl<'a> Server<'a> {
         let mut link = self.connect("publisher")?;
         let names = self.names();
         let key = self.position_key();
-        check_outputs(&mut link, &names, directory, &key, self.timeout())?;
+        check_outputs(&mut link, &names, directory, &key)?;
         let limits = RedisSinkOptions {
             batch_bytes_max: self.config.limits.write_buffer_max_bytes,
             reply_timeout_ns: self.config.redis.timeout_ms * 1_000_000,
@@ -267,7 +250,7 @@ impl<'a> Server<'a> {
         };
         let mut sink = RedisSink::start(link, limits)?;
         let Some((position, lease)) = position else { return Ok(RedisLink { sink, recovery: None, options }) };
-        lease.confirm(sink.link(), self.timeout())?;
+        lease.confirm(sink.link())?;
         sink.guard(lease.clone());
         Ok(RedisLink { sink, recovery: Some(self.recovery(lease, position, incidents)), options })
     }

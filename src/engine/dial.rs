@@ -291,7 +291,7 @@ mod tests {
             let tried = tries.fetch_add(1, Ordering::Relaxed);
             let text = if tried == 6 { "DRYFLUX" } else { "FLUXDOWN the flux is down" }.to_owned();
             let kind = ServerErrorKind::of(text.as_bytes());
-            let error = LinkError::Server { address: "there".to_owned(), what: "PING", kind, text };
+            let error = LinkError::Server { address: "there".to_owned(), what: "PING".to_owned(), kind, text };
             if tried < 8 { Err(error.into()) } else { Ok(tried) }
         }));
         assert_eq!(made.unwrap(), 8);

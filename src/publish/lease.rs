@@ -6,7 +6,8 @@
 //! Everything here blocks: it runs at start, and on the thread that connects again.
 
 use super::process::Process;
-use crate::redis_io::{Command, Link, LinkError, OwnedReply};
+use crate::redis_io::{Link, LinkError};
+use redis::{Cmd, ExistenceCheck, SetExpiry, SetOptions, Value, cmd};
 use std::{fmt, time::Duration};
 
 /// The keys of one lease and how long it lasts.
@@ -117,40 +118,25 @@ impl LeaseSpec {
     ///
     /// # Errors
     /// A server that is gone or refuses.
-    pub fn attempt(&self, link: &mut Link, timeout: Duration) -> Result<Attempt, LinkError> {
-        link.request("WATCH", timeout, |out| {
-            Command::new(out, 2).arg("WATCH").arg(&self.key);
-        })?;
-        let found = get(link, &self.key, timeout)?;
-        if let Some(found) = found {
+    pub fn attempt(&self, link: &mut Link) -> Result<Attempt, LinkError> {
+        link.ask::<()>(cmd("WATCH").arg(&self.key))?;
+        if let Some(found) = get(link, &self.key)? {
             let holder = Holder(found);
             let alive = holder.is_alive();
             if alive != Some(false) {
-                let left = link.request("PTTL", timeout, |out| {
-                    Command::new(out, 2).arg("PTTL").arg(&self.key);
-                })?;
-                let left = if let OwnedReply::Int(ms) = left { u64::try_from(ms).unwrap_or(0) } else { 0 };
-                let left = Duration::from_millis(left);
+                // Negative where the key is gone meanwhile.
+                let left: i64 = link.ask(&Cmd::pttl(&self.key))?;
+                let left = Duration::from_millis(u64::try_from(left).unwrap_or(0));
                 return Ok(Attempt::Held { holder, alive: alive == Some(true), left });
             }
         }
-        let reply = link.request("INCR", timeout, |out| {
-            Command::new(out, 2).arg("INCR").arg(&self.epoch_key);
-        })?;
-        let epoch = if let OwnedReply::Int(epoch) = reply { epoch.unsigned_abs() } else { 0 };
+        let epoch: u64 = link.ask(cmd("INCR").arg(&self.epoch_key))?;
         let lease = Lease { spec: self.clone(), epoch, value: Process::current().lease_value(epoch) };
         // Only if nobody else has come meanwhile.
-        link.request("MULTI", timeout, |out| {
-            Command::new(out, 1).arg("MULTI");
-        })?;
-        link.request("SET", timeout, |out| {
-            let mut command = Command::new(out, 5);
-            command.arg("SET").arg(&self.key).arg(&lease.value).arg("PX").uint(self.ttl_ms);
-        })?;
-        let set = link.request("EXEC", timeout, |out| {
-            Command::new(out, 1).arg("EXEC");
-        })?;
-        if set == OwnedReply::Nil { self.attempt(link, timeout) } else { Ok(Attempt::Taken(lease)) }
+        link.ask::<()>(&cmd("MULTI"))?;
+        link.ask::<()>(&lease.set(SetOptions::default()))?;
+        let set: Value = link.ask(&cmd("EXEC"))?;
+        if set == Value::Nil { self.attempt(link) } else { Ok(Attempt::Taken(lease)) }
     }
 }
 
@@ -160,27 +146,25 @@ impl Lease {
     ///
     /// # Errors
     /// [`LeaseError::Lost`], or a server that is gone or refuses.
-    pub fn confirm(&self, link: &mut Link, timeout: Duration) -> Result<(), LeaseError> {
+    pub fn confirm(&self, link: &mut Link) -> Result<(), LeaseError> {
         let key = &self.spec.key;
         loop {
-            match get(link, key, timeout)? {
-                None => link.request("SET", timeout, |out| {
-                    let mut command = Command::new(out, 6);
-                    command.arg("SET").arg(key).arg(&self.value).arg("NX").arg("PX").uint(self.spec.ttl_ms);
-                })?,
+            match get(link, key)? {
+                None => link.ask::<()>(&self.set(SetOptions::default().conditional_set(ExistenceCheck::NX)))?,
                 // Should it have become another's meanwhile, that one has a little longer.
-                Some(found) if found == self.value => link.request("PEXPIRE", timeout, |out| {
-                    Command::new(out, 3).arg("PEXPIRE").arg(key).uint(self.spec.ttl_ms);
-                })?,
+                Some(found) if found == self.value => link.ask::<()>(&Cmd::pexpire(key, self.spec.ttl_ms as i64))?,
                 Some(found) => return Err(LeaseError::Lost { holder: Holder(found), key: key.clone() }),
-            };
-            link.request("WATCH", timeout, |out| {
-                Command::new(out, 2).arg("WATCH").arg(key);
-            })?;
-            if get(link, key, timeout)?.is_some_and(|found| found == self.value) {
+            }
+            link.ask::<()>(cmd("WATCH").arg(key))?;
+            if get(link, key)?.is_some_and(|found| found == self.value) {
                 return Ok(());
             }
         }
+    }
+
+    /// The command that writes the key, to expire unless it is renewed.
+    fn set(&self, options: SetOptions) -> Cmd {
+        Cmd::set_options(&self.spec.key, &self.value, options.with_expiration(SetExpiry::PX(self.spec.ttl_ms)))
     }
 
     /// The name of a batch: no two batches of any engines have the same.
@@ -191,9 +175,7 @@ impl Lease {
     }
 }
 
-fn get(link: &mut Link, key: &str, timeout: Duration) -> Result<Option<String>, LinkError> {
-    let reply = link.request("GET", timeout, |out| {
-        Command::new(out, 2).arg("GET").arg(key);
-    })?;
-    Ok(reply.bytes().map(|bytes| String::from_utf8_lossy(bytes).into_owned()))
+fn get(link: &mut Link, key: &str) -> Result<Option<String>, LinkError> {
+    let found: Option<Vec<u8>> = link.ask(&Cmd::get(key))?;
+    Ok(found.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
 }

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::model::*;
-use crate::redis_io::{Commands, OwnedReply};
+use crate::redis_io::Commands;
 use serde_json::{Value, json};
 
 const TS: i64 = 1_751_985_000_000;
@@ -109,9 +109,8 @@ fn row(timeframe: usize, ready: bool) -> IndicatorRow {
 }
 
 fn args(commands: &Commands) -> Vec<String> {
-    let reply = OwnedReply::parse(commands.bytes()).unwrap();
     assert_eq!(commands.count(), 1);
-    reply.elements().iter().map(|arg| arg.text().unwrap().to_owned()).collect()
+    ::redis::from_redis_value(::redis::parse_redis_value(commands.bytes()).unwrap()).unwrap()
 }
 
 /// The fields of an `XADD`, its stream checked, and the length where it trims.

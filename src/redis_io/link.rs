@@ -1,21 +1,18 @@
 //! A connection to a server: non-blocking, polled by the agent that owns it, buffers reused.
 //!
-//! [`Link::connect`] and [`Link::request`] block, up to their timeouts; nothing else does.
+//! [`Link::connect`] and [`Link::ask`] block, up to their timeouts; nothing else does.
 
-use super::command::Command;
 use super::inbox::Inbox;
 use super::link_error::LinkError;
-use super::reply::OwnedReply;
 use super::scan::Scanner;
-use super::server_error::ServerErrorKind;
 use super::socket::Socket;
 use super::tls::Tls;
 use super::token::{Limits, ProtocolError};
 use super::url::Address;
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use redis::cmd;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// How a link is made, and its bounds.
 #[derive(Debug, Clone)]
@@ -24,7 +21,7 @@ pub struct LinkOptions {
     pub name: String,
     /// Longest wait for the connection, per address of the host, and again for the TLS handshake.
     pub connect_timeout: Duration,
-    /// Longest wait for each reply while logging in.
+    /// Longest wait for each reply to [`Link::ask`], and while logging in.
     pub reply_timeout: Duration,
     /// What TLS connections are made with; without it none can be made.
     pub tls: Option<Tls>,
@@ -56,6 +53,7 @@ pub struct Link {
     scanner: Scanner,
     outbox: Vec<u8>,
     written: usize,
+    reply_timeout: Duration,
 }
 
 impl Link {
@@ -74,37 +72,32 @@ impl Link {
             scanner: Scanner::new(options.limits),
             outbox: Vec::with_capacity(1 << 12),
             written: 0,
+            reply_timeout: options.reply_timeout,
         };
         link.log_in(address, options).map_err(|error| hung_up(error, address))?;
         Ok(link)
     }
 
     fn log_in(&mut self, address: &Address, options: &LinkOptions) -> Result<(), LinkError> {
-        let timeout = options.reply_timeout;
-        let password = address.password.as_deref().unwrap_or_default();
-        match &address.user {
-            Some(user) => self.request("AUTH", timeout, |out| {
-                Command::new(out, 3).arg("AUTH").arg(user).arg(password);
-            })?,
-            None if address.password.is_some() => self.request("AUTH", timeout, |out| {
-                Command::new(out, 2).arg("AUTH").arg(password);
-            })?,
-            None => OwnedReply::Nil,
-        };
+        if address.user.is_some() || address.password.is_some() {
+            let mut auth = cmd("AUTH");
+            if let Some(user) = &address.user {
+                auth.arg(user);
+            }
+            self.ask::<()>(auth.arg(address.password.as_deref().unwrap_or_default()))?;
+        }
         if address.db != 0 {
-            self.request("SELECT", timeout, |out| {
-                Command::new(out, 2).arg("SELECT").uint(address.db.into());
-            })?;
+            self.ask::<()>(cmd("SELECT").arg(address.db))?;
         }
         let name: String = options.name.chars().map(|c| if c.is_ascii_graphic() { c } else { '_' }).collect();
-        self.request("CLIENT SETNAME", timeout, |out| {
-            Command::new(out, 3).arg("CLIENT").arg("SETNAME").arg(&name);
-        })?;
+        self.ask::<()>(cmd("CLIENT").arg("SETNAME").arg(name))?;
         // Refused while the server loads its data, unlike everything before.
-        self.request("PING", timeout, |out| {
-            Command::new(out, 1).arg("PING");
-        })?;
-        Ok(())
+        self.ask::<()>(&cmd("PING"))
+    }
+
+    /// Longest wait for a reply to [`Link::ask`].
+    pub(super) fn reply_timeout(&self) -> Duration {
+        self.reply_timeout
     }
 
     /// The address as it is printed, without its password.
@@ -201,57 +194,6 @@ impl Link {
             result => result,
         }
     }
-
-    /// Sends one command and waits for its reply: blocks, for the start and for administration.
-    ///
-    /// `what` names the command in errors.
-    ///
-    /// # Errors
-    ///
-    /// [`LinkError`]: busy where commands sent before have not been answered, the server's error reply, a timeout, or
-    /// the connection's loss; after the last two the link is of no further use.
-    pub fn request(
-        &mut self,
-        what: &'static str,
-        timeout: Duration,
-        encode: impl FnOnce(&mut Vec<u8>),
-    ) -> Result<OwnedReply, LinkError> {
-        if !self.outbox.is_empty() || !self.inbox.received().is_empty() {
-            return Err(LinkError::Busy { address: self.address.clone(), what });
-        }
-        encode(&mut self.outbox);
-        let deadline = Instant::now() + timeout;
-        let failed = |link: &Self, source| LinkError::Io { address: link.address.clone(), what, source };
-        while !self.write_pending().map_err(|e| failed(self, e))? {
-            self.wait(PollFlags::OUT, deadline).map_err(|e| failed(self, e))?;
-        }
-        loop {
-            if self.fill().map_err(|e| failed(self, e))? == 0 {
-                self.wait(PollFlags::IN, deadline).map_err(|e| failed(self, e))?;
-                continue;
-            }
-            let protocol = |source| LinkError::Protocol { address: self.address.clone(), what, source };
-            let Some(len) = self.scanner.scan(self.inbox.received()).map_err(protocol)?.complete() else { continue };
-            let reply = OwnedReply::parse(&self.inbox.received()[..len]).map_err(protocol)?;
-            self.inbox.consume(len);
-            let OwnedReply::Error(text) = reply else { return Ok(reply) };
-            let kind = ServerErrorKind::of(text.as_bytes());
-            return Err(LinkError::Server { address: self.address.clone(), what, kind, text });
-        }
-    }
-
-    /// Waits until the socket is ready; an error at the deadline.
-    fn wait(&self, flags: PollFlags, deadline: Instant) -> io::Result<()> {
-        let left = deadline.saturating_duration_since(Instant::now());
-        if left.is_zero() {
-            return Err(io::Error::from(io::ErrorKind::TimedOut));
-        }
-        let left = Timespec { tv_sec: left.as_secs().cast_signed(), tv_nsec: left.subsec_nanos().into() };
-        match poll(&mut [PollFd::new(&self.socket, flags)], Some(&left)) {
-            Ok(_) | Err(rustix::io::Errno::INTR) => Ok(()),
-            Err(error) => Err(error.into()),
-        }
-    }
 }
 
 impl AsFd for Link {
@@ -264,8 +206,10 @@ impl AsFd for Link {
 fn hung_up(error: LinkError, address: &Address) -> LinkError {
     use io::ErrorKind::{BrokenPipe, ConnectionReset, UnexpectedEof};
     match error {
-        LinkError::Io { address: text, what: what @ ("AUTH" | "SELECT" | "CLIENT SETNAME"), source }
-            if !address.is_tls() && matches!(source.kind(), BrokenPipe | ConnectionReset | UnexpectedEof) =>
+        LinkError::Io { address: text, what, source }
+            if !address.is_tls()
+                && ["AUTH", "SELECT", "CLIENT SETNAME"].contains(&&*what)
+                && matches!(source.kind(), BrokenPipe | ConnectionReset | UnexpectedEof) =>
         {
             let why = "the server hung up before it had answered; where it speaks TLS, write rediss://";
             LinkError::Io { address: text, what, source: io::Error::new(io::ErrorKind::ConnectionAborted, why) }
@@ -281,8 +225,9 @@ fn later(error: &io::Error) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::Server;
+    use super::super::{server_error::ServerErrorKind, testing::Server};
     use super::*;
+    use redis::Cmd;
 
     const SECOND: Duration = Duration::from_secs(1);
 
@@ -294,10 +239,7 @@ mod tests {
     fn it_logs_in_selects_and_introduces_itself() {
         let server = Server::start(&["--requirepass", "s3cret"]);
         let mut link = connect(&server.url("?db=3&pass=s3cret")).unwrap();
-        let info = link.request("CLIENT LIST", SECOND, |out| {
-            Command::new(out, 2).arg("CLIENT").arg("LIST");
-        });
-        let info = info.unwrap().text().unwrap().to_owned();
+        let info: String = link.ask(cmd("CLIENT").arg("LIST")).unwrap();
         assert!(info.contains("name=wagehood-engine") && info.contains("db=3"), "{info}");
     }
 
@@ -345,10 +287,7 @@ mod tests {
         let _server = Server::start(&["--port", &port.to_string()]);
         let mut link = connect(&format!("redis://127.0.0.1:{port}/1")).unwrap();
         assert!(rustix::net::sockopt::tcp_nodelay(&link).unwrap());
-        let ping = link.request("PING", SECOND, |out| {
-            Command::new(out, 1).arg("PING");
-        });
-        assert_eq!(ping.unwrap(), OwnedReply::Simple("PONG".into()));
+        assert_eq!(link.ask::<String>(&cmd("PING")).unwrap(), "PONG");
     }
 
     #[test]
@@ -356,13 +295,7 @@ mod tests {
         let server = Server::start(&[]);
         let mut link = server.link();
         let value: Vec<u8> = (0..10_000_000u32).map(|i| (i % 251) as u8).collect();
-        let set = link.request("SET", 5 * SECOND, |out| {
-            Command::new(out, 3).arg("SET").arg("k").arg(&value);
-        });
-        assert_eq!(set.unwrap(), OwnedReply::Simple("OK".into()));
-        let get = link.request("GET", 5 * SECOND, |out| {
-            Command::new(out, 2).arg("GET").arg("k");
-        });
-        assert!(get.unwrap().bytes() == Some(&value[..]));
+        link.ask::<()>(&Cmd::set("k", &value)).unwrap();
+        assert!(link.ask::<Vec<u8>>(&Cmd::get("k")).unwrap() == value);
     }
 }

@@ -22,7 +22,7 @@ pub enum LinkError {
         /// The server, without its password.
         address: String,
         /// The command.
-        what: &'static str,
+        what: String,
         /// The system's error.
         source: io::Error,
     },
@@ -32,7 +32,7 @@ pub enum LinkError {
         /// The server, without its password.
         address: String,
         /// The command.
-        what: &'static str,
+        what: String,
         /// What is wrong with them.
         source: ProtocolError,
     },
@@ -42,7 +42,7 @@ pub enum LinkError {
         /// The server, without its password.
         address: String,
         /// The command.
-        what: &'static str,
+        what: String,
         /// What its code says.
         kind: ServerErrorKind,
         /// The server's words.
@@ -54,7 +54,7 @@ pub enum LinkError {
         /// The server, without its password.
         address: String,
         /// The command.
-        what: &'static str,
+        what: String,
     },
 }
 

@@ -1,13 +1,14 @@
-//! Redis without a client library in the hot path: a link, an encoder of commands and a scanner of replies.
+//! Redis without a client library in the hot path: a link, an encoder of commands and a scanner of replies. Everything
+//! cold goes through the `redis` crate: it reads the URL, builds the commands and converts the replies of [`Link::ask`].
 //!
 //! After the start everything here is non-blocking and polled by the agent that owns the [`Link`]; buffers are reused
-//! and grow to configured bounds only. [`Link::request`] is the exception: it blocks, and serves administration.
+//! and grow to configured bounds only. [`Link::ask`] is the exception: it blocks, and serves administration.
 
+mod admin;
 mod command;
 mod inbox;
 mod link;
 mod link_error;
-mod reply;
 mod scan;
 mod server_error;
 mod socket;
@@ -25,7 +26,6 @@ pub use command::{Command, Commands};
 pub use link::{Link, LinkOptions};
 pub use link_error::LinkError;
 pub(crate) use link_error::words;
-pub use reply::OwnedReply;
 pub use scan::{Progress, Scanner};
 pub(crate) use server_error::code;
 pub use server_error::{ErrorClass, ServerErrorKind};

@@ -1,8 +1,12 @@
-//! The reply of `XINFO STREAM`, as far as it says how much of a stream is left. Allocates nothing.
+//! The reply of `XINFO STREAM`, as far as it says how much of a stream is left. [`StreamInfo::parse`] allocates nothing:
+//! the reader looks at its streams while it reads them.
 
+use super::link::Link;
+use super::link_error::LinkError;
 use super::scan::Scanner;
 use super::token::{Limits, ProtocolError, Token, token};
 use crate::model::StreamId;
+use redis::Cmd;
 
 /// How much of a stream there is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -20,6 +24,15 @@ pub struct StreamInfo {
 }
 
 impl StreamInfo {
+    /// Asks for a stream; blocks.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Link::ask`]; an absent stream is one of them.
+    pub fn ask(link: &mut Link, stream: &str) -> Result<Self, LinkError> {
+        link.ask_raw(&Cmd::xinfo_stream(stream), |reply| Self::parse(reply)?.ok_or(ProtocolError::Shape))
+    }
+
     /// Reads a complete reply; `None` for an error, such as that there is no such stream.
     ///
     /// # Errors
@@ -72,24 +85,15 @@ mod tests {
             let _: String = oracle.xadd("s", format!("{i}-1"), &[("f", "v")]).unwrap();
         }
         let _: u64 = oracle.xtrim("s", redis::streams::StreamMaxlen::Equals(2)).unwrap();
-        let mut info = |name: &str| {
-            super::super::Command::new(link.outbox(), 3).arg("XINFO").arg("STREAM").arg(name);
-            while !link.write_pending().unwrap() {}
-            loop {
-                link.fill().unwrap();
-                if let Some(len) = link.reply().unwrap() {
-                    let info = StreamInfo::parse(&link.received()[..len]).unwrap();
-                    link.consume(len);
-                    return info;
-                }
-            }
-        };
+        let mut info = |name: &str| StreamInfo::ask(&mut link, name);
         let id = |ms, seq| StreamId { ms, seq };
         let found = info("s").unwrap();
         assert_eq!((found.length, found.added, found.first, found.last), (2, Some(5), id(4, 1), id(5, 1)));
         let _: u64 = oracle.xdel("s", &["4-1", "5-1"]).unwrap();
         let found = info("s").unwrap();
         assert_eq!((found.length, found.first, found.max_deleted), (0, id(5, 2), id(5, 1)));
-        assert_eq!(info("absent"), None);
+        let absent = info("absent").unwrap_err().to_string();
+        assert!(absent.contains("XINFO STREAM: ERR no such key"), "{absent}");
+        assert_eq!(StreamInfo::parse(b"-ERR no such key\r\n"), Ok(None));
     }
 }

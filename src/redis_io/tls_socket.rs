@@ -151,8 +151,9 @@ fn wait(stream: &TcpStream, flags: PollFlags, deadline: Instant) -> io::Result<(
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Address, Command, Link, LinkOptions, OwnedReply, TlsFiles, testing::Server};
+    use super::super::{Address, Command, Link, LinkOptions, TlsFiles, testing::Server};
     use super::*;
+    use redis::Cmd;
     use rustix::process::{Signal, kill_process};
 
     const SECOND: Duration = Duration::from_secs(1);
@@ -188,14 +189,9 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let (_server, mut link) = start(dir.path());
         let value: Vec<u8> = (0..10_000_000u32).map(|i| (i % 251) as u8).collect();
-        let set = link.request("SET", 10 * SECOND, |out| {
-            Command::new(out, 3).arg("SET").arg("k").arg(&value);
-        });
-        assert_eq!(set.unwrap(), OwnedReply::Simple("OK".into()));
-        let get = link.request("GET", 10 * SECOND, |out| {
-            Command::new(out, 2).arg("GET").arg("k");
-        });
-        assert!(get.unwrap().bytes() == Some(&value[..]));
+        let set: String = link.ask_within(&Cmd::set("k", &value), 10 * SECOND).unwrap();
+        assert_eq!(set, "OK");
+        assert!(link.ask_within::<Vec<u8>>(&Cmd::get("k"), 10 * SECOND).unwrap() == value);
         // Replies that share a record: whoever reads until nothing comes has all of them, and may wait for the socket.
         for i in 0..1_000 {
             Command::new(link.outbox(), 2).arg("ECHO").arg(i.to_string());
@@ -206,8 +202,8 @@ mod tests {
             link.write_pending().unwrap();
             while link.fill().unwrap() > 0 {}
             while let Some(len) = link.reply().unwrap() {
-                let found = OwnedReply::parse(&link.received()[..len]).unwrap();
-                assert_eq!(found.text(), Some(answers.to_string().as_str()));
+                let found = redis::parse_redis_value(&link.received()[..len]).unwrap();
+                assert_eq!(found, redis::Value::BulkString(answers.to_string().into_bytes()));
                 link.consume(len);
                 answers += 1;
             }
@@ -245,9 +241,6 @@ mod tests {
         }
         assert_eq!(link.received(), b"+OK\r\n");
         link.consume(5);
-        let get = link.request("GET", 20 * SECOND, |out| {
-            Command::new(out, 2).arg("GET").arg("k");
-        });
-        assert!(get.unwrap().bytes() == Some(&value[..]));
+        assert!(link.ask_within::<Vec<u8>>(&Cmd::get("k"), 20 * SECOND).unwrap() == value);
     }
 }

@@ -238,8 +238,8 @@ pub fn encode_xread<'a>(
 
 #[cfg(test)]
 mod tests {
+    use super::super::Link;
     use super::super::testing::Server;
-    use super::super::{Link, OwnedReply};
     use super::*;
     use proptest::prelude::*;
     use redis::streams::StreamReadReply;
@@ -283,12 +283,9 @@ mod tests {
         let server = Server::start(&[]);
         let mut link = server.link();
         for i in 0..500usize {
-            link.request("XADD", Duration::from_secs(5), |out| {
-                let stream = if i % 3 == 0 { "b" } else { "a" };
-                let big = vec![(i % 256) as u8; if i == 250 { 3_000_000 } else { i }];
-                Command::new(out, 7).arg("XADD").arg(stream).arg("*").arg("i").uint(i as u64).arg("").arg(&big);
-            })
-            .unwrap();
+            let stream = if i % 3 == 0 { "b" } else { "a" };
+            let big = vec![(i % 256) as u8; if i == 250 { 3_000_000 } else { i }];
+            link.ask::<()>(redis::cmd("XADD").arg(stream).arg("*").arg("i").arg(i).arg("").arg(&big)).unwrap();
         }
         let streams = [(&b"a"[..], StreamId::default()), (b"b", StreamId::default()), (b"none", StreamId::default())];
         let ours =
@@ -311,7 +308,7 @@ mod tests {
         }
         let last = ours[0].1.last().unwrap().0.parse().unwrap();
         let nothing = exchange(&mut link, |out| encode_xread(out, 10, Some(1), [(&b"a"[..], last)].into_iter()));
-        assert_eq!(OwnedReply::parse(&nothing), Ok(OwnedReply::Nil));
+        assert_eq!(redis::parse_redis_value(&nothing), Ok(redis::Value::Nil));
         assert_eq!(read(&nothing), Ok(Read::new()));
     }
 

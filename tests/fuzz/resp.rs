@@ -5,7 +5,7 @@ use crate::{
     outcome::{Outcome, nothing},
 };
 use wagehood_engine::redis_io::{
-    Limits, OwnedReply, Progress, ProtocolError, Scanner, StreamInfo, XreadCursor, XreadItem,
+    Limits, Progress, ProtocolError, Scanner, StreamInfo, Token, XreadCursor, XreadItem, token,
 };
 
 pub const RESP: Target = Target {
@@ -37,20 +37,23 @@ pub const RESP: Target = Target {
         "$17\r\nlast-generated-id\r\n",
         "$18\r\n18446744073709551615-18446744073709551615\r\n",
     ],
-    // An owned reply of empty arrays is the most that bytes can become.
+    // A value of empty arrays is the most that bytes can become.
     memory: (64 << 10, 128),
     made: Vec::new,
 };
 
-fn same(ours: &OwnedReply, theirs: &redis::Value) -> bool {
-    match (ours, theirs) {
-        (OwnedReply::Simple(text), redis::Value::Okay) => text == "OK",
-        (OwnedReply::Simple(text), redis::Value::SimpleString(other)) => text == other,
-        (OwnedReply::Error(_), redis::Value::ServerError(_)) | (OwnedReply::Nil, redis::Value::Nil) => true,
-        (OwnedReply::Int(value), redis::Value::Int(other)) => value == other,
-        (OwnedReply::Bulk(bytes), redis::Value::BulkString(other)) => bytes == other,
-        (OwnedReply::Array(all), redis::Value::Array(others)) => {
-            all.len() == others.len() && all.iter().zip(others).all(|(a, b)| same(a, b))
+/// Whether the elements from `pos` on are those of a value; moves on behind them.
+fn same(reply: &[u8], pos: &mut usize, value: &redis::Value) -> bool {
+    let (element, next) = token(reply, *pos, &Limits::NONE).expect("it was scanned").expect("it is complete");
+    *pos = next;
+    match (element, value) {
+        (Token::Simple(text), redis::Value::Okay) => text == b"OK",
+        (Token::Simple(text), redis::Value::SimpleString(other)) => text == other.as_bytes(),
+        (Token::Error(_), redis::Value::ServerError(_)) | (Token::Nil, redis::Value::Nil) => true,
+        (Token::Int(value), redis::Value::Int(other)) => value == *other,
+        (Token::Bulk(bytes), redis::Value::BulkString(other)) => bytes == other,
+        (Token::Array(count), redis::Value::Array(others)) => {
+            count == others.len() && others.iter().all(|other| same(reply, pos, other))
         }
         _ => false,
     }
@@ -80,16 +83,22 @@ fn resp(input: &[u8]) -> u64 {
     }
     // Neither needs a complete reply.
     outcome.add(entries(input)).add(u64::from(StreamInfo::parse(input).is_ok()));
-    match whole {
+    match &whole {
         Ok(Progress::Complete(len)) => {
-            let reply = &input[..len];
-            let ours = OwnedReply::parse(reply).expect("what is complete can be read");
-            match redis::parse_redis_value(reply) {
-                Ok(theirs) => assert!(same(&ours, &theirs), "{ours:?} {theirs:?}"),
+            let reply = &input[..*len];
+            let mut pos = 0;
+            let elements = match redis::parse_redis_value(reply) {
+                Ok(theirs) => {
+                    assert!(same(reply, &mut pos, &theirs) && pos == *len, "{theirs:?}");
+                    theirs.as_sequence().map_or(0, <[_]>::len)
+                }
                 // The redis crate insists on UTF-8 in lines; the scanner leaves that to whoever reads them.
-                Err(error) => assert!(std::str::from_utf8(reply).is_err(), "{error}: {ours:?}"),
-            }
-            outcome.add(1).add(u64::from(reply[0])).add(ours.elements().len().min(8) as u64).get()
+                Err(error) => {
+                    assert!(std::str::from_utf8(reply).is_err(), "{error}: {reply:?}");
+                    0
+                }
+            };
+            outcome.add(1).add(u64::from(reply[0])).add(elements.min(8) as u64).get()
         }
         Ok(Progress::Incomplete) => outcome.add(2).get(),
         Err(ProtocolError::TooLong(_)) => outcome.add(3).get(),

@@ -5,12 +5,16 @@ use crate::{
     feed::streams::{Exception, Place, Taken},
     model::{SourceId, StreamId},
     publish::StreamSpec,
-    redis_io::{Command, Commands, Link, LinkError, OwnedReply},
+    redis_io::{Commands, Link, LinkError},
 };
-use std::time::Duration;
+use redis::Cmd;
+use std::collections::HashMap;
 
 /// Entries read at a time.
-const PAGE: u64 = 1_000;
+const PAGE: usize = 1_000;
+
+/// The fields of an entry by name.
+type Fields = HashMap<Vec<u8>, Vec<u8>>;
 
 /// Appends an `XADD` of an exception; `inputs` are the names of the streams.
 pub(super) fn xadd_exception(
@@ -36,34 +40,21 @@ pub(super) fn xadd_exception(
 ///
 /// # Errors
 /// A server that is gone or refuses.
-pub fn load_journal(
-    link: &mut Link,
-    key: &str,
-    inputs: &[&str],
-    timeout: Duration,
-) -> Result<Vec<Exception>, LinkError> {
+pub fn load_journal(link: &mut Link, key: &str, inputs: &[&str]) -> Result<Vec<Exception>, LinkError> {
     let mut journal = Vec::new();
     let mut from = "-".to_owned();
     loop {
-        let page = link.request("XRANGE", timeout, |out| {
-            Command::new(out, 6).arg("XRANGE").arg(key).arg(&from).arg("+").arg("COUNT").uint(PAGE);
-        })?;
-        for entry in page.elements() {
-            let [id, fields] = entry.elements() else { continue };
-            from = format!("({}", id.text().unwrap_or_default());
-            journal.extend(exception(fields, inputs));
-        }
-        if (page.elements().len() as u64) < PAGE {
-            return Ok(journal);
+        let page: Vec<(String, Fields)> = link.ask(&Cmd::xrange_count(key, &from, "+", PAGE))?;
+        journal.extend(page.iter().filter_map(|(_, fields)| exception(fields, inputs)));
+        match page.last() {
+            Some((id, _)) if page.len() == PAGE => from = format!("({id}"),
+            _ => return Ok(journal),
         }
     }
 }
 
-fn exception(fields: &OwnedReply, inputs: &[&str]) -> Option<Exception> {
-    let field = |name: &str| {
-        let mut pairs = fields.elements().chunks_exact(2);
-        pairs.find(|pair| pair[0].text() == Some(name)).and_then(|pair| pair[1].text())
-    };
+fn exception(fields: &Fields, inputs: &[&str]) -> Option<Exception> {
+    let field = |name: &str| std::str::from_utf8(fields.get(name.as_bytes())?).ok();
     let source = |stream: &str, id: &str| {
         let input = inputs.iter().position(|input| Some(*input) == field(stream))?;
         Some(SourceId { id: StreamId::parse(field(id)?.as_bytes())?, input: u8::try_from(input).ok()? })
@@ -80,11 +71,12 @@ fn exception(fields: &OwnedReply, inputs: &[&str]) -> Option<Exception> {
 mod tests {
     use super::*;
     use crate::redis_io::testing::Server;
+    use redis::ConnectionLike as _;
 
     #[test]
     fn what_is_written_reads_back() {
         let server = Server::start(&[]);
-        let mut link = server.link();
+        let (mut link, mut oracle) = (server.link(), server.oracle());
         let inputs = ["a".to_owned(), "b".to_owned()];
         let journal = StreamSpec::new("j", 10_000);
         let entry = |ms, input| SourceId { id: StreamId { ms, seq: 3 }, input };
@@ -97,11 +89,10 @@ mod tests {
         for Exception { place, what } in &all {
             let mut commands = Commands::default();
             xadd_exception(&mut commands, &journal, place, what, &inputs);
-            link.request("XADD", Duration::from_secs(1), |out| out.extend_from_slice(commands.bytes())).unwrap();
+            oracle.req_packed_command(commands.bytes()).unwrap();
         }
-        let second = Duration::from_secs(1);
-        assert_eq!(load_journal(&mut link, "j", &["a", "b"], second).unwrap(), all);
-        assert_eq!(load_journal(&mut link, "j", &["b"], second).unwrap().len(), 750);
-        assert_eq!(load_journal(&mut link, "absent", &["b"], second).unwrap(), []);
+        assert_eq!(load_journal(&mut link, "j", &["a", "b"]).unwrap(), all);
+        assert_eq!(load_journal(&mut link, "j", &["b"]).unwrap().len(), 750);
+        assert_eq!(load_journal(&mut link, "absent", &["b"]).unwrap(), []);
     }
 }

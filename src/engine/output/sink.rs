@@ -17,13 +17,14 @@ pub use recovery::{Arrived, Recovery};
 use super::Written;
 use crate::{
     publish::Lease,
-    redis_io::{Command, Commands, Link, LinkError},
+    redis_io::{Commands, Link, LinkError},
     runtime::{AgentError, Interests},
     telemetry::PublisherCounters,
 };
 use answers::Answers;
 use crossbeam_utils::CachePadded;
-use std::{io, os::fd::AsFd, sync::Arc, time::Duration};
+use redis::cmd;
+use std::{io, os::fd::AsFd, sync::Arc};
 
 /// Bounds of a sink.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -88,9 +89,9 @@ impl RedisSink {
     ///
     /// # Errors
     ///
-    /// [`LinkError`] as [`Link::request`] has them.
+    /// [`LinkError`] as [`Link::ask`] has them.
     pub fn start(mut link: Link, options: RedisSinkOptions) -> Result<Self, LinkError> {
-        Self::check(&mut link, Duration::from_nanos(options.reply_timeout_ns))?;
+        Self::check(&mut link)?;
         let mut sink = Self {
             link,
             options,
@@ -120,14 +121,10 @@ impl RedisSink {
     ///
     /// # Errors
     ///
-    /// [`LinkError`] as [`Link::request`] has them.
-    pub fn check(link: &mut Link, timeout: Duration) -> Result<(), LinkError> {
-        for name in ["MULTI", "EXEC"] {
-            link.request(name, timeout, |out| {
-                Command::new(out, 1).arg(name);
-            })?;
-        }
-        Ok(())
+    /// [`LinkError`] as [`Link::ask`] has them.
+    pub fn check(link: &mut Link) -> Result<(), LinkError> {
+        link.ask::<()>(&cmd("MULTI"))?;
+        link.ask(&cmd("EXEC"))
     }
 
     /// Commits nothing from here on unless this lease is held, which the link's [`Lease::confirm`] has just found.

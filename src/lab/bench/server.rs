@@ -1,10 +1,11 @@
 //! A Redis server of the run's own, or the one that is given.
 
 use super::{child::Guarded, tempdir::TempDir};
-use crate::redis_io::{Address, Command, Link, LinkOptions, OwnedReply};
-use anyhow::{Context, Result, bail};
+use crate::redis_io::{Address, Link, LinkOptions};
+use anyhow::{Context, Result};
+use redis::{Cmd, InfoDict, cmd};
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, HashMap},
     process::Stdio,
     time::{Duration, Instant},
 };
@@ -102,20 +103,12 @@ impl RedisServer {
     pub fn facts(&self) -> Result<BTreeMap<String, String>> {
         let mut link = self.connect("facts")?;
         let mut facts = BTreeMap::new();
-        let info = link.request("INFO", TIMEOUT, |out| {
-            Command::new(out, 2).arg("INFO").arg("server");
-        })?;
-        let version = info.text().and_then(|text| text.lines().find_map(|line| line.strip_prefix("redis_version:")));
-        facts.insert("version".to_owned(), version.unwrap_or("unknown").trim().to_owned());
+        let info: InfoDict = link.ask(cmd("INFO").arg("server"))?;
+        facts.insert("version".to_owned(), info.get("redis_version").unwrap_or_else(|| "unknown".to_owned()));
         for name in SETTINGS {
-            let reply = link.request("CONFIG GET", TIMEOUT, |out| {
-                Command::new(out, 3).arg("CONFIG").arg("GET").arg(name);
-            });
             // Hosted servers forbid it.
-            let Ok(reply) = reply else { break };
-            if let Some(value) = reply.elements().get(1).and_then(OwnedReply::text) {
-                facts.insert(name.to_owned(), value.to_owned());
-            }
+            let Ok(setting) = link.ask::<HashMap<String, String>>(cmd("CONFIG").arg("GET").arg(name)) else { break };
+            facts.extend(setting);
         }
         Ok(facts)
     }
@@ -128,17 +121,6 @@ impl RedisServer {
         if !self.is_foreign() {
             return Ok(());
         }
-        let mut link = self.connect("clean")?;
-        let reply = link.request("UNLINK", TIMEOUT, |out| {
-            let mut command = Command::new(out, 1 + names.len());
-            command.arg("UNLINK");
-            for name in names {
-                command.arg(name);
-            }
-        })?;
-        if let OwnedReply::Error(text) = reply {
-            bail!("UNLINK: {text}");
-        }
-        Ok(())
+        Ok(self.connect("clean")?.ask(&Cmd::unlink(names))?)
     }
 }

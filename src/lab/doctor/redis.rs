@@ -2,10 +2,11 @@
 
 use super::redis_streams::StreamProbe;
 use crate::{
-    redis_io::{Address, Command, Endpoint, Link, LinkError, LinkOptions, OwnedReply, Tls},
+    redis_io::{Address, Endpoint, Link, LinkError, LinkOptions, Tls},
     runtime::Clock,
 };
-use std::{collections::BTreeMap, path::PathBuf, time::Duration};
+use redis::{InfoDict, cmd};
+use std::{collections::HashMap, path::PathBuf, time::Duration};
 
 /// Round trips that are measured.
 const TRIPS: usize = 2_000;
@@ -55,9 +56,9 @@ pub struct RedisProbe {
     /// Why there is no connection, if there is none; the rest is empty then.
     pub failure: Option<String>,
     /// `INFO`, by name; nothing where it was refused.
-    pub info: Option<BTreeMap<String, String>>,
+    pub info: Option<InfoDict>,
     /// `CONFIG GET *`, by name; nothing where it was refused.
-    pub settings: Option<BTreeMap<String, String>>,
+    pub settings: Option<HashMap<String, String>>,
     /// The round trip over the unix socket.
     pub socket: RoundTrip,
     /// The round trip over TCP.
@@ -68,21 +69,11 @@ pub struct RedisProbe {
     pub reply_bytes_max: usize,
 }
 
-/// Sends a command and waits for its reply.
-pub(super) fn ask(link: &mut Link, timeout: Duration, words: &[&str]) -> Result<OwnedReply, LinkError> {
-    link.request("a question of the doctor", timeout, |out| {
-        let mut command = Command::new(out, words.len());
-        for word in words {
-            command.arg(word);
-        }
-    })
-}
-
 impl RedisProbe {
     /// Connects and asks everything; what is refused stays unknown.
     #[must_use]
     pub fn ask(questions: &RedisQuestions, clock: &Clock) -> Self {
-        let RedisQuestions { address, timeout, .. } = questions;
+        let address = &questions.address;
         let mut probe = Self {
             address: address.to_string(),
             failure: None,
@@ -96,7 +87,7 @@ impl RedisProbe {
         let options = LinkOptions {
             name: "wagehood-engine:doctor".to_owned(),
             connect_timeout: questions.connect_timeout,
-            reply_timeout: *timeout,
+            reply_timeout: questions.timeout,
             tls: questions.tls.clone(),
             ..LinkOptions::default()
         };
@@ -107,10 +98,11 @@ impl RedisProbe {
                 return probe;
             }
         };
-        probe.info = ask(&mut link, *timeout, &["INFO"]).ok().and_then(|reply| Some(info(reply.text()?)));
-        probe.settings = ask(&mut link, *timeout, &["CONFIG", "GET", "*"]).ok().and_then(|reply| pairs(&reply));
+        probe.info = link.ask(&cmd("INFO")).ok();
+        let settings: Option<HashMap<_, _>> = link.ask(cmd("CONFIG").arg("GET").arg("*")).ok();
+        probe.settings = settings.filter(|all| !all.is_empty());
         let measured = |link: &mut Link, address: &Address| {
-            round_trip(link, *timeout, clock).map_or_else(
+            round_trip(link, clock).map_or_else(
                 |error| RoundTrip::Unknown(error.to_string()),
                 |(p50_ns, p99_ns)| RoundTrip::Measured { address: address.to_string(), p50_ns, p99_ns },
             )
@@ -127,11 +119,8 @@ impl RedisProbe {
             Endpoint::Unix { .. } => (own, probe.elsewhere(false, "").map_or_else(|none| none, over)),
             Endpoint::Tcp { host, .. } => (probe.elsewhere(true, host).map_or_else(|none| none, over), own),
         };
-        probe.streams = questions
-            .streams
-            .iter()
-            .map(|name| StreamProbe::ask(&mut link, *timeout, name, &questions.position_key))
-            .collect();
+        probe.streams =
+            questions.streams.iter().map(|name| StreamProbe::ask(&mut link, name, &questions.position_key)).collect();
         probe
     }
 
@@ -141,8 +130,8 @@ impl RedisProbe {
     }
 
     /// A figure of `INFO`.
-    pub(super) fn figure(&self, name: &str) -> Option<&str> {
-        self.info.as_ref()?.get(name).map(String::as_str)
+    pub(super) fn figure(&self, name: &str) -> Option<String> {
+        self.info.as_ref()?.get(name)
     }
 
     /// Where the same server listens besides: its unix socket, or its TCP port on this host.
@@ -167,11 +156,12 @@ impl RedisProbe {
 }
 
 /// Median and 99th percentile of round trips, ns.
-fn round_trip(link: &mut Link, timeout: Duration, clock: &Clock) -> Result<(u64, u64), LinkError> {
+fn round_trip(link: &mut Link, clock: &Clock) -> Result<(u64, u64), LinkError> {
+    let ping = cmd("PING");
     let mut times = Vec::with_capacity(TRIPS);
     for trip in 0..TRIPS + TRIPS / 10 {
         let begin = clock.ns();
-        ask(link, timeout, &["PING"])?;
+        link.ask::<()>(&ping)?;
         // The first ones warm up.
         if trip >= TRIPS / 10 {
             times.push(clock.ns() - begin);
@@ -179,15 +169,4 @@ fn round_trip(link: &mut Link, timeout: Duration, clock: &Clock) -> Result<(u64,
     }
     times.sort_unstable();
     Ok((times[TRIPS / 2], times[TRIPS * 99 / 100]))
-}
-
-/// The lines `name:value` of `INFO`.
-fn info(text: &str) -> BTreeMap<String, String> {
-    let pair = |line: &str| line.trim().split_once(':').map(|(name, value)| (name.to_owned(), value.to_owned()));
-    text.lines().filter_map(pair).collect()
-}
-
-fn pairs(reply: &OwnedReply) -> Option<BTreeMap<String, String>> {
-    let pair = |pair: &[OwnedReply]| Some((pair[0].text()?.to_owned(), pair[1].text()?.to_owned()));
-    Some(reply.elements().chunks_exact(2).filter_map(pair).collect()).filter(|all: &BTreeMap<_, _>| !all.is_empty())
 }

@@ -76,7 +76,7 @@ fn eviction(probe: &RedisProbe) -> Item {
     let check = check("maxmemory-policy", "noeviction")
         .why("a server that is full evicts whole keys: a stream would be gone with everything unread in it")
         .fix("CONFIG SET maxmemory-policy noeviction, and in redis.conf");
-    let either = |name: &str, figure: &str| probe.setting(name).or_else(|| probe.figure(figure)).map(str::to_owned);
+    let either = |name: &str, figure: &str| probe.setting(name).map(str::to_owned).or_else(|| probe.figure(figure));
     let (Some(policy), Some(bytes)) =
         (either("maxmemory-policy", "maxmemory_policy"), either("maxmemory", "maxmemory"))
     else {

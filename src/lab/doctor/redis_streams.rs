@@ -1,12 +1,9 @@
 //! Input streams against the position that the engine has saved.
 
-use super::{
-    item::{Check, Item, Section, Verdict},
-    redis::ask,
-};
+use super::item::{Check, Item, Section, Verdict};
 use crate::model::StreamId;
-use crate::redis_io::{Link, LinkError, OwnedReply, ServerErrorKind};
-use std::time::Duration;
+use crate::redis_io::{Link, LinkError, ServerErrorKind, StreamInfo};
+use redis::{Cmd, Value};
 
 /// Entries counted at once, and at most.
 const PAGE: usize = 1_000;
@@ -50,45 +47,34 @@ pub enum StreamState {
 }
 
 impl StreamProbe {
-    pub(super) fn ask(link: &mut Link, timeout: Duration, name: &str, position_key: &str) -> Self {
-        let state = Self::state(link, timeout, name, position_key).unwrap_or_else(|error| match error {
+    pub(super) fn ask(link: &mut Link, name: &str, position_key: &str) -> Self {
+        let state = Self::state(link, name, position_key).unwrap_or_else(|error| match error {
             LinkError::Server { kind: ServerErrorKind::WrongType, .. } => StreamState::WrongType,
             error => StreamState::Unknown(error.to_string()),
         });
-        let expires = match ask(link, timeout, &["PTTL", name]) {
-            Ok(OwnedReply::Int(ms)) => Some(ms >= 0),
-            _ => None,
-        };
+        let expires = link.ask(&Cmd::pttl(name)).ok().map(|ms: i64| ms >= 0);
         Self { name: name.to_owned(), state, expires }
     }
 
-    fn state(link: &mut Link, timeout: Duration, name: &str, position_key: &str) -> Result<StreamState, LinkError> {
-        if ask(link, timeout, &["EXISTS", name])? == OwnedReply::Int(0) {
+    fn state(link: &mut Link, name: &str, position_key: &str) -> Result<StreamState, LinkError> {
+        if !link.ask::<bool>(&Cmd::exists(name))? {
             return Ok(StreamState::Absent);
         }
-        let about = ask(link, timeout, &["XINFO", "STREAM", name])?;
-        let value =
-            |key: &str| about.elements().chunks_exact(2).find(|pair| pair[0].text() == Some(key)).map(|pair| &pair[1]);
-        let id = |reply: &OwnedReply| reply.bytes().and_then(StreamId::parse);
-        let length = match value("length") {
-            Some(OwnedReply::Int(length)) => u64::try_from(*length).unwrap_or(0),
-            _ => 0,
-        };
-        let first = value("first-entry").and_then(|entry| id(entry.elements().first()?));
-        let last = value("last-generated-id").and_then(id).unwrap_or_default();
-        let saved = ask(link, timeout, &["HGET", position_key, name])?;
-        let position = match saved.bytes() {
+        let info = StreamInfo::ask(link, name)?;
+        let saved: Option<Vec<u8>> = link.ask(&Cmd::hget(position_key, name))?;
+        let position = match saved {
             None => Ok(None),
-            Some(text) => match StreamId::parse(text) {
+            Some(text) => match StreamId::parse(&text) {
                 Some(id) => Ok(Some(id).filter(|id| *id != StreamId::default())),
                 None => Err(text.escape_ascii().to_string()),
             },
         };
         let lag = match position {
-            Ok(Some(position)) => count_after(link, timeout, name, position)?,
-            _ => (length, false),
+            Ok(Some(position)) => count_after(link, name, position)?,
+            _ => (info.length, false),
         };
-        Ok(StreamState::Present { length, first, last, position, lag })
+        let first = (info.length > 0).then_some(info.first);
+        Ok(StreamState::Present { length: info.length, first, last: info.last, position, lag })
     }
 
     /// The item of this stream.
@@ -155,21 +141,17 @@ fn present(
 }
 
 /// Number of entries after a position, and whether counting stopped before the end.
-fn count_after(link: &mut Link, timeout: Duration, name: &str, position: StreamId) -> Result<(u64, bool), LinkError> {
+fn count_after(link: &mut Link, name: &str, position: StreamId) -> Result<(u64, bool), LinkError> {
     let (mut count, mut from) = (0, position);
     loop {
         // The exclusive `(` is not known to servers before 6.2.
         let Some(seq) = from.seq.checked_add(1) else { return Ok((count, true)) };
         let begin = format!("{}-{seq}", from.ms);
-        let page = ask(link, timeout, &["XRANGE", name, &begin, "+", "COUNT", &PAGE.to_string()])?;
-        count += page.elements().len() as u64;
-        if page.elements().len() < PAGE {
-            return Ok((count, false));
-        }
-        let last = page.elements().last().and_then(|entry| StreamId::parse(entry.elements().first()?.bytes()?));
-        match last {
-            Some(last) if count < COUNTED_MAX => from = last,
-            _ => return Ok((count, true)),
+        let page: Vec<(StreamId, Value)> = link.ask(&Cmd::xrange_count(name, begin, "+", PAGE))?;
+        count += page.len() as u64;
+        match page.last() {
+            Some((last, _)) if page.len() == PAGE && count < COUNTED_MAX => from = *last,
+            _ => return Ok((count, page.len() == PAGE)),
         }
     }
 }

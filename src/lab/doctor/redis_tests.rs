@@ -1,8 +1,6 @@
 //! The doctor and servers of its own.
 
-use super::{
-    CpuPlan, Item, RedisProbe, RedisQuestions, RoundTrip, StreamState, Verdict, redis::ask, redis_items::items,
-};
+use super::{CpuPlan, Item, RedisProbe, RedisQuestions, RoundTrip, StreamState, Verdict, redis_items::items};
 use crate::{
     config::Config,
     redis_io::{Link, testing::Server},
@@ -25,7 +23,8 @@ fn questions(server: &Server) -> RedisQuestions {
 }
 
 fn say(link: &mut Link, line: &str) {
-    ask(link, SECOND, &line.split(' ').collect::<Vec<_>>()).unwrap();
+    let mut words = line.split(' ');
+    link.ask::<()>(words.next().map(redis::cmd).unwrap().arg(words.collect::<Vec<_>>())).unwrap();
 }
 
 fn examine(questions: &RedisQuestions) -> Vec<Item> {
@@ -60,8 +59,7 @@ fn a_server_is_asked_over_both_sockets_and_left_as_it_was() {
     expect(&found, "last fork", Verdict::Pass, "never");
     expect(&found, "output buffers", Verdict::Pass, "no limit");
     expect(&found, "stream bars", Verdict::Pass, "3 behind of 5");
-    let keys = ask(&mut link, SECOND, &["DBSIZE"]).unwrap();
-    assert_eq!(keys, crate::redis_io::OwnedReply::Int(2));
+    assert_eq!(link.ask::<u64>(&redis::cmd("DBSIZE")).unwrap(), 2);
     // By TCP, the unix socket is found by asking.
     let by_tcp = RedisQuestions { address: format!("redis://127.0.0.1:{port}").parse().unwrap(), ..questions(&server) };
     let probe = RedisProbe::ask(&by_tcp, &Clock::new());
@@ -82,8 +80,8 @@ fn settings_that_lose_streams_fail() {
     say(&mut link, "CONFIG SET maxmemory-policy volatile-lru");
     say(&mut link, "CONFIG SET appendfsync everysec");
     say(&mut link, "CONFIG SET maxmemory 100000000");
-    let limits = ["CONFIG", "SET", "client-output-buffer-limit", "normal 1mb 1mb 5"];
-    ask(&mut link, SECOND, &limits).unwrap();
+    let limits = ["SET", "client-output-buffer-limit", "normal 1mb 1mb 5"];
+    link.ask::<()>(redis::cmd("CONFIG").arg(&limits)).unwrap();
     say(&mut link, "XADD bars 7-1 f v");
     let found = examine(&questions(&server));
     expect(&found, "maxmemory-policy", Verdict::Pass, "the streams have no lifetime");

@@ -6,9 +6,10 @@ use super::{Flight, RedisSink, SinkError};
 use crate::{
     engine::{Dial, output::Written},
     publish::LeaseError,
-    redis_io::{Command, Link},
+    redis_io::Link,
     runtime::AgentError,
 };
+use redis::{Cmd, cmd};
 use std::time::Duration;
 
 /// Longest wait for the answers to the release of the lease.
@@ -150,14 +151,8 @@ impl RedisSink {
         let idle = !self.is_in_flight() && self.answers.armed;
         let Some(lease) = self.lease.clone().filter(|_| idle) else { return };
         // Watched: what is deleted is ours. Where it fails, the lease expires by itself.
-        for command in [&["MULTI"][..], &["DEL", &lease.spec.key], &["EXEC"]] {
-            let sent = self.link.request("release of the lease", RELEASE_TIMEOUT, |out| {
-                let mut words = Command::new(out, command.len());
-                command.iter().for_each(|word| {
-                    words.arg(word);
-                });
-            });
-            if sent.is_err() {
+        for command in [cmd("MULTI"), Cmd::del(&lease.spec.key), cmd("EXEC")] {
+            if self.link.ask_within::<()>(&command, RELEASE_TIMEOUT).is_err() {
                 return;
             }
         }

@@ -3,6 +3,7 @@
 use super::*;
 use crate::redis_io::{ServerErrorKind, testing::Server};
 use ::redis::Commands as _;
+use std::time::Duration;
 
 fn sink(server: &Server) -> RedisSink {
     RedisSink::start(server.link(), RedisSinkOptions::default()).unwrap()
@@ -115,7 +116,7 @@ fn keys_of_other_types_are_found_at_start() {
     let mut link = server.link();
     let mut check = || {
         let names = crate::publish::OutputNames::default();
-        crate::publish::check_outputs(&mut link, &names, &directory, "position", Duration::from_secs(5))
+        crate::publish::check_outputs(&mut link, &names, &directory, "position")
     };
     let mut oracle = server.oracle();
     oracle.xadd::<_, _, _, _, ()>("signals", "*", &[("a", "b")]).unwrap();

@@ -3,9 +3,10 @@
 use super::{bare::bare, producer::Flow};
 use crate::{
     lab::bench::{child::Guarded, engine_config::EngineSpec, server::RedisServer, tempdir::TempDir},
-    redis_io::{Command as Words, Link, OwnedReply},
+    redis_io::{Link, LinkError, StreamInfo},
 };
 use anyhow::{Result, bail};
+use redis::Cmd;
 use std::{
     fs::{self, File},
     path::Path,
@@ -98,26 +99,17 @@ impl Consumer for Engine<'_> {
         if let Some(status) = self.child.ended() {
             bail!("the engine has ended: {status}: {}", self.log());
         }
-        let reply = self.link.request("HGET", Duration::from_secs(10), |out| {
-            Words::new(out, 3).arg("HGET").arg(&self.key).arg(&self.field);
-        })?;
-        Ok(match &reply {
-            OwnedReply::Nil => 0,
-            reply => reply.text().and_then(|text| text.parse().ok()).unwrap_or(0),
-        })
+        let text: Option<String> = self.link.ask(&Cmd::hget(&self.key, &self.field))?;
+        Ok(text.and_then(|text| text.parse().ok()).unwrap_or(0))
     }
 
     fn signals(&mut self) -> Result<u64> {
-        let reply = self.link.request("XINFO STREAM", Duration::from_secs(10), |out| {
-            Words::new(out, 3).arg("XINFO").arg("STREAM").arg(&self.signals);
-        });
-        // No stream, no signal.
-        let Ok(reply) = reply else { return Ok(0) };
-        let added = reply.elements().chunks_exact(2).find(|pair| pair[0].text() == Some("entries-added"));
-        Ok(match added.map(|pair| &pair[1]) {
-            Some(OwnedReply::Int(count)) => count.unsigned_abs(),
-            _ => 0,
-        })
+        match StreamInfo::ask(&mut self.link, &self.signals) {
+            Ok(info) => Ok(info.added.unwrap_or(0)),
+            // No stream, no signal.
+            Err(LinkError::Server { .. }) => Ok(0),
+            Err(error) => Err(error.into()),
+        }
     }
 
     fn place(&self) -> (Option<u32>, Option<u64>) {

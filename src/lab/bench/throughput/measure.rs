@@ -9,7 +9,6 @@ use super::{
 };
 use crate::{
     lab::bench::{engine_config::EngineSpec, host, server::RedisServer, tempdir::TempDir},
-    redis_io::Command,
     runtime::Clock,
 };
 use anyhow::{Result, bail};
@@ -206,10 +205,8 @@ impl Bench<'_> {
     /// A server with nothing in it but so many entries, and the tape behind them.
     fn preload(&self, entries: u64) -> Result<Tape> {
         self.options.interrupt.check()?;
-        let mut link = self.server.connect("clear")?;
-        link.request("FLUSHALL", Duration::from_secs(30), |out| {
-            Command::new(out, 2).arg("FLUSHALL").arg("SYNC");
-        })?;
+        let flush = redis::cmd("FLUSHALL").arg("SYNC").take();
+        self.server.connect("clear")?.ask_within::<()>(&flush, Duration::from_secs(30))?;
         let (options, input) = (self.options, self.spec.input());
         // Bars whose time is past, however many of them are sent.
         let first_ms = self.clock.now().wall_ms() - 400 * 86_400_000;

@@ -1,0 +1,139 @@
+//! Cold requests: a command of the `redis` crate out, its reply back, converted by the crate. Blocks and allocates.
+//!
+//! The start, the lease, the doctor and the benches work this way. They use the engine's own [`Link`] rather than a
+//! `redis::Connection`, because the lease is watched on the very connection that the hot writer commits on.
+
+use super::link::Link;
+use super::link_error::LinkError;
+use super::server_error::ServerErrorKind;
+use super::token::ProtocolError;
+use crate::model::{StreamId, StreamIdError};
+use redis::{Arg, Cmd, FromRedisValue, ParsingError, Value};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use std::io;
+use std::time::{Duration, Instant};
+
+/// Commands whose second word is part of their name.
+const CONTAINERS: [&str; 3] = ["CLIENT", "CONFIG", "XINFO"];
+
+impl Link {
+    /// Sends one command and waits for its reply, at most the link's
+    /// [`reply_timeout`](super::LinkOptions::reply_timeout).
+    ///
+    /// # Errors
+    ///
+    /// [`LinkError`]: earlier commands are unanswered, the server refuses, the reply is no `T`, the time is over, or the
+    /// connection is lost. After the last two the link is of no further use.
+    pub fn ask<T: FromRedisValue>(&mut self, command: &Cmd) -> Result<T, LinkError> {
+        self.ask_within(command, self.reply_timeout())
+    }
+
+    /// [`Link::ask`] with a timeout of its own.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Link::ask`].
+    pub fn ask_within<T: FromRedisValue>(&mut self, command: &Cmd, timeout: Duration) -> Result<T, LinkError> {
+        let convert = |reply: &[u8]| T::from_redis_value(redis::parse_redis_value(reply).ok()?).ok();
+        self.exchange(command, timeout, |reply| convert(reply).ok_or(ProtocolError::Shape))
+    }
+
+    /// [`Link::ask`] with a reader of the reply's bytes.
+    pub(super) fn ask_raw<T>(
+        &mut self,
+        command: &Cmd,
+        read: impl FnOnce(&[u8]) -> Result<T, ProtocolError>,
+    ) -> Result<T, LinkError> {
+        self.exchange(command, self.reply_timeout(), read)
+    }
+
+    fn exchange<T>(
+        &mut self,
+        command: &Cmd,
+        timeout: Duration,
+        read: impl FnOnce(&[u8]) -> Result<T, ProtocolError>,
+    ) -> Result<T, LinkError> {
+        let (address, what) = (self.address().to_owned(), name(command));
+        if !self.outbox().is_empty() || !self.received().is_empty() {
+            return Err(LinkError::Busy { address, what });
+        }
+        command.write_packed_command(self.outbox());
+        let len = match self.next_reply(Instant::now() + timeout) {
+            Ok(len) => len,
+            Err(Broken::Io(source)) => return Err(LinkError::Io { address, what, source }),
+            Err(Broken::Protocol(source)) => return Err(LinkError::Protocol { address, what, source }),
+        };
+        let reply = &self.received()[..len];
+        let result = match reply.strip_prefix(b"-") {
+            None => read(reply).map_err(|source| LinkError::Protocol { address, what, source }),
+            Some(line) => {
+                let text = String::from_utf8_lossy(line.trim_ascii_end()).into_owned();
+                Err(LinkError::Server { address, what, kind: ServerErrorKind::of(text.as_bytes()), text })
+            }
+        };
+        self.consume(len);
+        result
+    }
+
+    fn next_reply(&mut self, deadline: Instant) -> Result<usize, Broken> {
+        loop {
+            let sent = self.write_pending()?;
+            if self.fill()? == 0 {
+                wait(self, if sent { PollFlags::IN } else { PollFlags::IN | PollFlags::OUT }, deadline)?;
+            } else if let Some(len) = self.reply()? {
+                return Ok(len);
+            }
+        }
+    }
+}
+
+/// Waits until the socket is ready; an error at the deadline.
+fn wait(link: &Link, flags: PollFlags, deadline: Instant) -> io::Result<()> {
+    let left = deadline.saturating_duration_since(Instant::now());
+    if left.is_zero() {
+        return Err(io::Error::from(io::ErrorKind::TimedOut));
+    }
+    let left = Timespec { tv_sec: left.as_secs().cast_signed(), tv_nsec: left.subsec_nanos().into() };
+    match poll(&mut [PollFd::new(link, flags)], Some(&left)) {
+        Ok(_) | Err(rustix::io::Errno::INTR) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// The name of a command, never its arguments: they may be a password.
+fn name(command: &Cmd) -> String {
+    let mut words = command.args_iter().filter_map(|arg| match arg {
+        Arg::Simple(word) => Some(String::from_utf8_lossy(word)),
+        _ => None,
+    });
+    let first = words.next().unwrap_or_default();
+    match words.next().filter(|_| CONTAINERS.contains(&&*first)) {
+        Some(second) => format!("{first} {second}"),
+        None => first.into_owned(),
+    }
+}
+
+/// Why a link is of no further use.
+enum Broken {
+    Io(io::Error),
+    Protocol(ProtocolError),
+}
+
+impl From<io::Error> for Broken {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+impl From<ProtocolError> for Broken {
+    fn from(error: ProtocolError) -> Self {
+        Self::Protocol(error)
+    }
+}
+
+impl FromRedisValue for StreamId {
+    fn from_redis_value(value: Value) -> Result<Self, ParsingError> {
+        let text: Vec<u8> = redis::from_redis_value(value)?;
+        Self::parse(&text).ok_or_else(|| ParsingError::from(StreamIdError.to_string()))
+    }
+}
