@@ -10,7 +10,6 @@ use crate::{
             render, to_json,
         },
     },
-    redis_io::Address,
     runtime::Clock,
 };
 use anyhow::{Context, Result};
@@ -77,7 +76,7 @@ fn load(mut layers: Vec<Layer>) -> Result<Config> {
 
 /// What to ask of the server.
 fn questions(config: &Config) -> Result<RedisQuestions> {
-    let address: Address = config.redis.url.expose().parse().context("redis.url")?;
+    let address = config.redis.url.address().context("redis.url")?;
     Ok(RedisQuestions {
         tls: super::redis::tls(config, &address)?,
         address,

@@ -72,7 +72,7 @@ impl<'a> Server<'a> {
     /// # Errors
     /// An address that is none, files for TLS that are not good.
     pub fn new(config: &'a Config) -> Result<Self> {
-        let address = config.redis.url.expose().parse::<Address>().context("redis.url")?;
+        let address = config.redis.url.address().context("redis.url")?;
         let tls = tls(config, &address)?;
         Ok(Self { config, address, tls })
     }

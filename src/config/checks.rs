@@ -67,8 +67,9 @@ fn tls(config: &Config, checks: &mut Checks<'_>) {
             "is there without the other of redis.tls_cert and redis.tls_key; allowed: both or neither".into()
         });
     }
+    let plain = redis.url.address().is_ok_and(|address| address.is_plain_tcp());
     for (key, file) in [("tls_ca", &redis.tls_ca), ("tls_cert", &redis.tls_cert)] {
-        checks.require(file.is_empty() || !redis.url.is_plain_tcp(), &["redis", key], || {
+        checks.require(file.is_empty() || !plain, &["redis", key], || {
             "is there, but redis.url is without TLS and nothing would be encrypted; write rediss://, or leave it away".into()
         });
     }

@@ -6,6 +6,7 @@ use super::{
     url::RedisUrl,
 };
 use crate::model::{AssetType, Timeframe, TradingStyle};
+use crate::redis_io::AddressError;
 use std::marker::PhantomData;
 
 /// A switch.
@@ -150,14 +151,14 @@ pub(super) struct Url;
 impl Scalar for Url {
     type Out = RedisUrl;
     fn read(&self, node: &Node) -> Option<RedisUrl> {
-        if let Data::Text(text) = &node.data { RedisUrl::parse(text) } else { None }
+        if let Data::Text(text) = &node.data { text.parse().ok() } else { None }
     }
     fn allowed(&self) -> String {
-        RedisUrl::ALLOWED.to_owned()
+        AddressError::ALLOWED.to_owned()
     }
     fn found(&self, node: &Node) -> String {
         match &node.data {
-            Data::Text(text) => RedisUrl::fault(text).to_owned(),
+            Data::Text(text) => text.parse::<RedisUrl>().err().map_or("", AddressError::found).to_owned(),
             _ => format!("{}, not shown", node.kind()),
         }
     }

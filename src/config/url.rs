@@ -1,58 +1,28 @@
-//! The address of a Redis server, which may hold a password and never shows it.
+//! The address of a Redis server as a setting, which may hold a password and never shows it.
 
-use std::fmt;
+use crate::redis_io::{Address, AddressError};
+use std::{fmt, str::FromStr};
 
-/// Address of a Redis server. `Debug` and `Display` hide the password; [`RedisUrl::expose`] does not.
+/// Address of a Redis server, as it was written. `Debug` and `Display` hide the password.
 #[derive(Clone, PartialEq, Eq)]
 pub struct RedisUrl(String);
 
 impl RedisUrl {
-    /// What an address may look like.
-    pub const ALLOWED: &'static str = "redis://[user:password@]host[:port][/database], the same with rediss:// (TLS), \
-        or redis+unix:///path or unix:///path to a socket; special characters of the password as %XX";
-
-    /// The address as a text, where it is one.
+    /// The address, read; whether anybody listens there is not known.
     ///
-    /// The form is checked, not whether anybody listens there.
-    #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
-        if text.chars().any(|c| c.is_whitespace() || c.is_control()) {
-            return None;
-        }
-        let (scheme, rest) = text.split_once("://")?;
-        let good = match scheme {
-            "redis" | "rediss" => tcp(rest),
-            "redis+unix" | "unix" => rest.len() > 1 && rest.starts_with('/') && !rest.starts_with("/?"),
-            _ => false,
-        };
-        good.then(|| Self(text.to_owned()))
+    /// # Errors
+    ///
+    /// None for a text that was parsed.
+    pub fn address(&self) -> Result<Address, AddressError> {
+        self.0.parse()
     }
+}
 
-    /// What is wrong with a text that is no address, without a word of it: it may be nothing but a password.
-    pub(super) fn fault(text: &str) -> &'static str {
-        let Some((scheme, rest)) = text.split_once("://") else { return "a text without redis:// (not shown)" };
-        match scheme {
-            "redis" | "rediss"
-                if rest.rsplit_once('@').is_some_and(|(account, _)| account.contains(['/', '?', '#'])) =>
-            {
-                "an address with a /, ? or # in user or password (not shown; write %2F, %3F, %23)"
-            }
-            "redis" | "rediss" => "an address whose host, port or database is not good (not shown)",
-            "redis+unix" | "unix" => "a path that does not begin with a / (not shown)",
-            _ => "an address of another scheme (not shown)",
-        }
-    }
+impl FromStr for RedisUrl {
+    type Err = AddressError;
 
-    /// Whether connections to it are neither encrypted nor stay on this machine.
-    #[must_use]
-    pub fn is_plain_tcp(&self) -> bool {
-        self.0.starts_with("redis://")
-    }
-
-    /// The address with its password.
-    #[must_use]
-    pub fn expose(&self) -> &str {
-        &self.0
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        text.parse::<Address>().map(|_| Self(text.to_owned()))
     }
 }
 
@@ -61,27 +31,6 @@ impl Default for RedisUrl {
     fn default() -> Self {
         Self("redis://127.0.0.1:6379/0".to_owned())
     }
-}
-
-/// Whether this is `[user:password@]host[:port][/database][?…]`.
-fn tcp(rest: &str) -> bool {
-    let (account, rest) = rest.rsplit_once('@').unwrap_or(("", rest));
-    if account.contains(['/', '?', '#']) {
-        return false;
-    }
-    let rest = rest.split(['?', '#']).next().unwrap_or_default();
-    let (host, database) = rest.split_once('/').unwrap_or((rest, ""));
-    let (host, port) = match host.strip_prefix('[').and_then(|h| h.split_once(']')) {
-        Some((host, "")) => (host, None),
-        Some((host, port)) => match port.strip_prefix(':') {
-            Some(port) => (host, Some(port)),
-            None => return false,
-        },
-        None => host.split_once(':').map_or((host, None), |(host, port)| (host, Some(port))),
-    };
-    !host.is_empty()
-        && port.is_none_or(|port| port.parse::<u16>().is_ok_and(|port| port > 0))
-        && (database.is_empty() || database.parse::<u32>().is_ok())
 }
 
 /// A text with the password of any address in it replaced by `***`.
@@ -129,11 +78,11 @@ mod tests {
             "redis://127.0.0.1:6379/0",
             "rediss://user:p@ss@host",
             "redis://[::1]:6379",
-            "redis://:x@h:1/15?protocol=resp3",
+            "redis://:x@h:1/15?protocol=resp2",
             "unix:///run/redis.sock",
             "redis+unix:///run/redis.sock?db=1&pass=x",
         ] {
-            assert!(RedisUrl::parse(good).is_some(), "{good}");
+            assert!(good.parse::<RedisUrl>().is_ok(), "{good}");
         }
         for bad in [
             "redis://:a/b@h",
@@ -144,14 +93,18 @@ mod tests {
             "redis://h:0",
             "redis://h:99999",
             "redis://h/x",
+            "redis://h?db=2",
+            "redis://:x@h:1/15?protocol=resp3",
             "unix://",
+            "hunter2",
+            "redis:hunter2@h",
+            "redis://:hun#ter2@h",
+            "redis://:hun?ter2",
+            "http://:hunter2@h",
+            "://ter2",
         ] {
-            assert!(RedisUrl::parse(bad).is_none(), "{bad}");
-        }
-        for bad in
-            ["hunter2", "redis:hunter2@h", "redis://:hun#ter2@h", "redis://:hun?ter2", "http://:hunter2@h", "://ter2"]
-        {
-            assert!(RedisUrl::parse(bad).is_none() && !RedisUrl::fault(bad).contains("ter2"), "{bad}");
+            let error = bad.parse::<RedisUrl>().unwrap_err();
+            assert!(!error.to_string().contains("ter2"), "{bad}");
         }
     }
 
@@ -168,9 +121,9 @@ mod tests {
         for text in all {
             assert!(!redact(text).contains("ter2"), "{}", redact(text));
         }
-        let url = RedisUrl::parse(all[0]);
-        assert_eq!(url.as_ref().map(ToString::to_string).as_deref(), Some("redis://u:***@h:1/0"));
+        let url: RedisUrl = all[0].parse().unwrap();
+        assert_eq!(url.to_string(), "redis://u:***@h:1/0");
         assert!(!format!("{url:?}").contains("hunter2"));
-        assert_eq!(url.as_ref().map(RedisUrl::expose), Some(all[0]));
+        assert_eq!(url.address().unwrap().account().password(), Some("hunter2"));
     }
 }

@@ -77,13 +77,23 @@ impl Link {
 
     fn next_reply(&mut self, deadline: Instant) -> Result<usize, Broken> {
         loop {
-            let sent = self.write_pending()?;
+            let sent = match self.write_pending() {
+                Ok(sent) => sent,
+                // A server that takes no more connections says so before it hangs up.
+                Err(error) => return self.last_words().ok_or(Broken::Io(error)),
+            };
             if self.fill()? == 0 {
                 wait(self, if sent { PollFlags::IN } else { PollFlags::IN | PollFlags::OUT }, deadline)?;
             } else if let Some(len) = self.reply()? {
                 return Ok(len);
             }
         }
+    }
+
+    /// Length of a reply that came before the connection was lost.
+    fn last_words(&mut self) -> Option<usize> {
+        self.fill().ok()?;
+        self.reply().ok()?
     }
 }
 

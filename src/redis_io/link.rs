@@ -63,7 +63,7 @@ impl Link {
     ///
     /// [`LinkError`] names the address, the step and what to do about it.
     pub fn connect(address: &Address, options: &LinkOptions) -> Result<Self, LinkError> {
-        let socket = Socket::connect(&address.endpoint, options.tls.as_ref(), options.connect_timeout)
+        let socket = Socket::connect(address.socket(), options.tls.as_ref(), options.connect_timeout)
             .map_err(|source| LinkError::Connect { address: address.to_string(), source })?;
         let mut link = Self {
             address: address.to_string(),
@@ -79,15 +79,13 @@ impl Link {
     }
 
     fn log_in(&mut self, address: &Address, options: &LinkOptions) -> Result<(), LinkError> {
-        if address.user.is_some() || address.password.is_some() {
-            let mut auth = cmd("AUTH");
-            if let Some(user) = &address.user {
-                auth.arg(user);
-            }
-            self.ask::<()>(auth.arg(address.password.as_deref().unwrap_or_default()))?;
+        let account = address.account();
+        if account.username().is_some() || account.password().is_some() {
+            let password = account.password().unwrap_or_default();
+            self.ask::<()>(cmd("AUTH").arg(account.username()).arg(password))?;
         }
-        if address.db != 0 {
-            self.ask::<()>(cmd("SELECT").arg(address.db))?;
+        if account.db() != 0 {
+            self.ask::<()>(cmd("SELECT").arg(account.db()))?;
         }
         let name: String = options.name.chars().map(|c| if c.is_ascii_graphic() { c } else { '_' }).collect();
         self.ask::<()>(cmd("CLIENT").arg("SETNAME").arg(name))?;
@@ -279,6 +277,21 @@ mod tests {
         assert_eq!(link.fill().unwrap(), 0);
         server.kill();
         assert_eq!(link.fill().unwrap_err().kind(), io::ErrorKind::UnexpectedEof);
+    }
+
+    #[test]
+    fn a_full_server_is_worth_waiting_for() {
+        let server = Server::start(&["--maxclients", "1", "--requirepass", "pw"]);
+        let url = server.url("?pass=pw");
+        let _only = loop {
+            // The one that saw the server come up has to leave first.
+            if let Ok(link) = connect(&url) {
+                break link;
+            }
+        };
+        let error = connect(&url).unwrap_err();
+        assert!(matches!(error, LinkError::Server { kind: ServerErrorKind::Full, .. }), "{error}");
+        assert!(error.is_transient() && error.to_string().contains("maxclients"), "{error}");
     }
 
     #[test]

@@ -33,5 +33,5 @@ pub use stream_info::StreamInfo;
 pub use tls::{Tls, TlsFiles, TlsFilesError};
 pub use tls_error::TlsError;
 pub use token::{Limits, ProtocolError, Token, token};
-pub use url::{Address, AddressError, Endpoint};
+pub use url::{Address, AddressError};
 pub use xread::{Entry, FieldIter, XreadCursor, XreadItem, encode_xread};

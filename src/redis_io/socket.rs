@@ -2,7 +2,7 @@
 
 use super::tls::Tls;
 use super::tls_socket::TlsSocket;
-use super::url::Endpoint;
+use redis::ConnectionAddr;
 use std::io::{self, Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};
 use std::os::fd::{AsFd, BorrowedFd};
@@ -17,23 +17,19 @@ pub(super) enum Socket {
 }
 
 impl Socket {
-    pub(super) fn connect(endpoint: &Endpoint, tls: Option<&Tls>, timeout: Duration) -> io::Result<Self> {
-        Ok(match endpoint {
-            Endpoint::Tcp { host, port, tls: wanted } => {
+    pub(super) fn connect(address: &ConnectionAddr, tls: Option<&Tls>, timeout: Duration) -> io::Result<Self> {
+        Ok(match address {
+            ConnectionAddr::Tcp(host, port) => Self::Tcp(connect_tcp(host, *port, timeout)?),
+            ConnectionAddr::TcpTls { host, port, .. } => {
                 let stream = connect_tcp(host, *port, timeout)?;
-                stream.set_nodelay(true)?;
-                rustix::net::sockopt::set_socket_keepalive(&stream, true)?; // a host that vanished answers no FIN
-                stream.set_nonblocking(true)?;
-                if !wanted {
-                    return Ok(Self::Tcp(stream));
-                }
                 Self::Tls(Box::new(TlsSocket::connect(stream, host, tls, timeout)?))
             }
-            Endpoint::Unix { path } => {
+            ConnectionAddr::Unix(path) => {
                 let stream = UnixStream::connect(path)?;
                 stream.set_nonblocking(true)?;
                 Self::Unix(stream)
             }
+            _ => return Err(io::Error::from(io::ErrorKind::Unsupported)),
         })
     }
 
@@ -66,12 +62,17 @@ impl AsFd for Socket {
     }
 }
 
-/// Connects to the first address of the host that answers.
+/// Connects to the first address of the host that answers; non-blocking from then on.
 fn connect_tcp(host: &str, port: u16, timeout: Duration) -> io::Result<TcpStream> {
     let mut last = io::Error::new(io::ErrorKind::NotFound, "the host has no address");
     for address in (host, port).to_socket_addrs()? {
         match TcpStream::connect_timeout(&address, timeout) {
-            Ok(stream) => return Ok(stream),
+            Ok(stream) => {
+                stream.set_nodelay(true)?;
+                rustix::net::sockopt::set_socket_keepalive(&stream, true)?; // a host that vanished answers no FIN
+                stream.set_nonblocking(true)?;
+                return Ok(stream);
+            }
             Err(error) => last = error,
         }
     }

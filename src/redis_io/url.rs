@@ -1,126 +1,174 @@
-//! Where a server is and who connects: read from a URL at start, printed without its password.
+//! Where a server is and who connects: read from a URL by the `redis` crate, printed without its password.
 
-use redis::{ConnectionAddr, IntoConnectionInfo};
-use std::{fmt, path::PathBuf, str::FromStr};
-
-/// The socket of a server.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Endpoint {
-    /// A TCP socket.
-    Tcp {
-        /// Name or address of the host.
-        host: String,
-        /// Port, 6379 where the URL has none.
-        port: u16,
-        /// Whether it speaks TLS.
-        tls: bool,
-    },
-    /// A unix socket.
-    Unix {
-        /// Path of the socket.
-        path: PathBuf,
-    },
-}
+use redis::{ConnectionAddr, ConnectionInfo, IntoConnectionInfo, RedisConnectionInfo};
+use std::{fmt, str::FromStr};
 
 /// A server, the account on it and the database: `redis[s]://[user[:password]@]host[:port][/db]`, or
 /// `redis+unix:///path?db=n&user=&pass=` (also `unix:///path`). Neither `Display` nor `Debug` shows the password.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Address {
-    /// The socket.
-    pub endpoint: Endpoint,
-    /// The account; the default one where absent.
-    pub user: Option<String>,
-    /// Its password.
-    pub password: Option<String>,
-    /// Number of the database.
-    pub db: u32,
-}
+#[derive(Clone)]
+pub struct Address(ConnectionInfo);
 
 /// Why a text is not the address of a server. The text may hold a password and is not repeated.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum AddressError {
+    /// There is no `://`.
+    NoScheme,
+    /// The scheme is not one of Redis.
+    Scheme,
+    /// User or password hold characters that end them.
+    Account,
+    /// Host, port or database are missing or wrong.
+    Place,
+    /// The path of a unix socket is missing or wrong.
+    Path,
+    /// A parameter that means nothing with TCP.
+    TcpParameter,
+    /// A parameter that means nothing with a unix socket.
+    UnixParameter,
     /// The URL asks for TLS without verification, or for something else behind a `#`.
-    #[error(
-        "nothing may stand behind a # in a rediss:// URL (a # of the password is written %23); certificates are \
-             always verified: name the CA in redis.tls_ca"
-    )]
     Fragment,
     /// The protocol asked for is not RESP2.
-    #[error("only protocol=resp2 is supported; remove the protocol from the URL")]
-    Resp3,
-    /// Anything else.
-    #[error(
-        "not the URL of a Redis server ({0}); write redis://[user[:password]@]host[:port][/db], the same with rediss:// for \
-         TLS, or redis+unix:///path, and special characters of the password as %XX"
-    )]
-    Url(String),
+    Protocol,
 }
+
+impl AddressError {
+    /// What an address may look like.
+    pub const ALLOWED: &'static str = "redis://[user:password@]host[:port][/database], the same with rediss:// (TLS), \
+        or redis+unix:///path or unix:///path to a socket; special characters of the password as %XX";
+
+    /// What the text is instead.
+    #[must_use]
+    pub const fn found(self) -> &'static str {
+        match self {
+            Self::NoScheme => "a text without redis:// (not shown)",
+            Self::Scheme => "an address of another scheme (not shown)",
+            Self::Account => "an address with a /, ? or # in user or password (not shown; write %2F, %3F, %23)",
+            Self::Place => "an address whose host, port or database is not valid (not shown)",
+            Self::Path => "a socket whose path does not begin with a / or whose db is not valid (not shown)",
+            Self::TcpParameter => "a parameter behind ? (not shown; the database goes behind the host: redis://host/2)",
+            Self::UnixParameter => "an unknown parameter behind ? (not shown; there are db, user, pass and protocol)",
+            Self::Fragment => {
+                "something behind a # (not shown; a # of the password is written %23; certificates are always \
+                 verified: name the CA in redis.tls_ca)"
+            }
+            Self::Protocol => "a protocol other than resp2, the only one supported (remove it)",
+        }
+    }
+}
+
+impl fmt::Display for AddressError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "not the URL of a Redis server: found {}; allowed: {}", self.found(), Self::ALLOWED)
+    }
+}
+
+impl std::error::Error for AddressError {}
 
 impl FromStr for Address {
     type Err = AddressError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        // The crate knows TLS only with its own TLS built in.
-        let (scheme, rest) = text.split_once("://").unwrap_or(("", text));
-        let tls = ["rediss", "valkeys"].iter().any(|name| scheme.eq_ignore_ascii_case(name));
-        if tls && rest.contains('#') {
+        let (scheme, rest) = text.split_once("://").ok_or(AddressError::NoScheme)?;
+        let (plain, tls, unix) = match &*scheme.to_ascii_lowercase() {
+            "redis" | "valkey" => ("redis", false, false),
+            // The crate reads this scheme only if its own TLS is built in.
+            "rediss" | "valkeys" => ("redis", true, false),
+            "redis+unix" | "valkey+unix" | "unix" => ("unix", false, true),
+            _ => return Err(AddressError::Scheme),
+        };
+        if !unix && rest.rsplit_once('@').is_some_and(|(account, _)| account.contains(['/', '?', '#'])) {
+            return Err(AddressError::Account);
+        }
+        let wrong = if unix { AddressError::Path } else { AddressError::Place };
+        // The parser drops some of these silently.
+        if text.contains(|c: char| c.is_whitespace() || c.is_control()) {
+            return Err(wrong);
+        }
+        let url = redis::parse_redis_url(&format!("{plain}://{rest}")).ok_or(wrong)?;
+        if url.fragment().is_some() {
             return Err(AddressError::Fragment);
         }
-        let plain = if tls { format!("redis://{rest}") } else { text.to_owned() };
-        let info = plain.as_str().into_connection_info().map_err(|e| AddressError::Url(reason(&e)))?;
-        let account = info.redis_settings();
-        if account.protocol() != redis::ProtocolVersion::RESP2 {
-            return Err(AddressError::Resp3);
+        for (name, value) in url.query_pairs() {
+            match &*name {
+                "protocol" if ["2", "resp2"].contains(&&*value) => {}
+                "protocol" => return Err(AddressError::Protocol),
+                "db" | "user" | "pass" if unix => {}
+                _ => return Err(if unix { AddressError::UnixParameter } else { AddressError::TcpParameter }),
+            }
         }
-        let endpoint = match info.addr() {
-            ConnectionAddr::Tcp(host, port) => Endpoint::Tcp { host: host.clone(), port: *port, tls },
-            ConnectionAddr::Unix(path) => Endpoint::Unix { path: path.clone() },
-            _ => return Err(AddressError::Url("this kind of socket is not supported".into())),
+        let mut info = url.into_connection_info().map_err(|_| wrong)?;
+        let good = match info.addr() {
+            ConnectionAddr::Tcp(_, port) => *port > 0,
+            ConnectionAddr::Unix(path) => path.file_name().is_some(),
+            _ => false,
         };
-        Ok(Self {
-            endpoint,
-            user: account.username().map(str::to_owned),
-            password: account.password().map(str::to_owned),
-            db: u32::try_from(account.db()).map_err(|_| AddressError::Url("the database is a number from 0".into()))?,
-        })
+        if !good || u32::try_from(info.redis_settings().db()).is_err() {
+            return Err(wrong);
+        }
+        if let ConnectionAddr::Tcp(host, port) = info.addr()
+            && tls
+        {
+            let addr = ConnectionAddr::TcpTls { host: host.clone(), port: *port, insecure: false, tls_params: None };
+            info = info.set_addr(addr);
+        }
+        Ok(Self(info))
     }
 }
 
-/// What the parser says is wrong, without the parts of the URL that it may repeat.
-fn reason(error: &redis::RedisError) -> String {
-    let text = error.to_string();
-    text.split(" - ").next().unwrap_or_default().to_owned()
-}
-
 impl Address {
+    /// The socket of the server.
+    #[must_use]
+    pub fn socket(&self) -> &ConnectionAddr {
+        self.0.addr()
+    }
+
+    /// The account on it and the database.
+    #[must_use]
+    pub fn account(&self) -> &RedisConnectionInfo {
+        self.0.redis_settings()
+    }
+
+    /// The same account and database over another socket.
+    #[must_use]
+    pub fn over(&self, socket: ConnectionAddr) -> Self {
+        Self(self.0.clone().set_addr(socket))
+    }
+
     /// Whether connections to it speak TLS.
     #[must_use]
-    pub const fn is_tls(&self) -> bool {
-        matches!(self.endpoint, Endpoint::Tcp { tls: true, .. })
+    pub fn is_tls(&self) -> bool {
+        matches!(self.socket(), ConnectionAddr::TcpTls { .. })
+    }
+
+    /// Whether connections to it go over TCP without TLS.
+    #[must_use]
+    pub fn is_plain_tcp(&self) -> bool {
+        matches!(self.socket(), ConnectionAddr::Tcp(..))
     }
 }
 
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let account = match (&self.user, &self.password) {
+        let settings = self.account();
+        let account = match (settings.username(), settings.password()) {
             (None, None) => String::new(),
             // Most likely the password of somebody who has forgotten the colon.
             (_, None) => "***".to_owned(),
-            (user, Some(_)) => user.clone().unwrap_or_default() + ":***",
+            (user, Some(_)) => format!("{}:***", user.unwrap_or_default()),
         };
-        match &self.endpoint {
-            Endpoint::Tcp { host, port, tls } => {
-                let scheme = if *tls { "rediss" } else { "redis" };
-                let host = if host.contains(':') { format!("[{host}]") } else { host.clone() };
-                let at = if account.is_empty() { "" } else { "@" };
-                write!(f, "{scheme}://{account}{at}{host}:{port}/{}", self.db)
+        let (scheme, host, port) = match self.socket() {
+            ConnectionAddr::TcpTls { host, port, .. } => ("rediss", host, port),
+            ConnectionAddr::Tcp(host, port) => ("redis", host, port),
+            // A socket prints as its path.
+            socket => {
+                let user = if account.is_empty() { String::new() } else { format!("&user={account}") };
+                return write!(f, "redis+unix://{socket}?db={}{user}", settings.db());
             }
-            Endpoint::Unix { path } => {
-                write!(f, "redis+unix://{}?db={}", path.display(), self.db)?;
-                if account.is_empty() { Ok(()) } else { write!(f, "&user={account}") }
-            }
-        }
+        };
+        let host = if host.contains(':') { format!("[{host}]") } else { host.clone() };
+        let at = if account.is_empty() { "" } else { "@" };
+        write!(f, "{scheme}://{account}{at}{host}:{port}/{}", settings.db())
     }
 }
 
@@ -150,20 +198,36 @@ mod tests {
                 "redis+unix:///run/redis.sock?db=4&user=me:***",
             ),
             ("unix:///run/redis.sock", "redis+unix:///run/redis.sock?db=0"),
+            ("valkeys://h/1?protocol=2", "rediss://h:6379/1"),
         ] {
             let address: Address = url.parse().unwrap();
             assert_eq!(address.to_string(), printed);
             assert_eq!(format!("{address:?}"), format!("Address({printed})"));
             if url.contains("cret") {
-                assert_eq!(address.password.as_deref(), Some("s@cret"));
+                assert_eq!(address.account().password(), Some("s@cret"));
             }
         }
     }
 
     #[test]
     fn what_cannot_work_is_refused_with_a_reason_that_keeps_the_password() {
-        assert_eq!("rediss://h#insecure".parse::<Address>(), Err(AddressError::Fragment));
-        assert_eq!("redis://h/?protocol=resp3".parse::<Address>(), Err(AddressError::Resp3));
+        for (url, error) in [
+            ("rediss://h#insecure", AddressError::Fragment),
+            ("redis://h/1#2", AddressError::Fragment),
+            ("redis://h/?protocol=resp3", AddressError::Protocol),
+            ("unix:///run/redis.sock?protocol=3", AddressError::Protocol),
+            ("redis://h?db=2", AddressError::TcpParameter),
+            ("redis://h/1?protocol=2&db=2", AddressError::TcpParameter),
+            ("unix:///run/redis.sock?password=secret", AddressError::UnixParameter),
+            ("redis://h\t1", AddressError::Place),
+            ("redis://h:0", AddressError::Place),
+            ("unix:///", AddressError::Path),
+            ("unix://run/redis.sock", AddressError::Path),
+            ("unix:///run/redis.sock?db=two", AddressError::Path),
+            ("redis://:sec/ret@h", AddressError::Account),
+        ] {
+            assert_eq!(url.parse::<Address>().unwrap_err(), error, "{url}");
+        }
         for url in [
             "",
             "localhost:6379",

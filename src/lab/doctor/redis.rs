@@ -2,11 +2,11 @@
 
 use super::redis_streams::StreamProbe;
 use crate::{
-    redis_io::{Address, Endpoint, Link, LinkError, LinkOptions, Tls},
+    redis_io::{Address, Link, LinkError, LinkOptions, Tls},
     runtime::Clock,
 };
-use redis::{InfoDict, cmd};
-use std::{collections::HashMap, path::PathBuf, time::Duration};
+use redis::{ConnectionAddr, InfoDict, cmd};
+use std::{collections::HashMap, time::Duration};
 
 /// Round trips that are measured.
 const TRIPS: usize = 2_000;
@@ -107,17 +107,19 @@ impl RedisProbe {
                 |(p50_ns, p99_ns)| RoundTrip::Measured { address: address.to_string(), p50_ns, p99_ns },
             )
         };
-        let over = |endpoint: Endpoint| {
-            let other = Address { endpoint, ..address.clone() };
+        let over = |socket: ConnectionAddr| {
+            let other = address.over(socket);
             match Link::connect(&other, &options) {
                 Ok(mut link) => measured(&mut link, &other),
                 Err(error) => RoundTrip::Unknown(error.to_string()),
             }
         };
         let own = measured(&mut link, address);
-        (probe.socket, probe.tcp) = match &address.endpoint {
-            Endpoint::Unix { .. } => (own, probe.elsewhere(false, "").map_or_else(|none| none, over)),
-            Endpoint::Tcp { host, .. } => (probe.elsewhere(true, host).map_or_else(|none| none, over), own),
+        (probe.socket, probe.tcp) = match address.socket() {
+            ConnectionAddr::Tcp(host, _) | ConnectionAddr::TcpTls { host, .. } => {
+                (probe.elsewhere(true, host).map_or_else(|none| none, over), own)
+            }
+            _ => (own, probe.elsewhere(false, "").map_or_else(|none| none, over)),
         };
         probe.streams =
             questions.streams.iter().map(|name| StreamProbe::ask(&mut link, name, &questions.position_key)).collect();
@@ -135,7 +137,7 @@ impl RedisProbe {
     }
 
     /// Where the same server listens besides: its unix socket, or its TCP port on this host.
-    fn elsewhere(&self, unix: bool, host: &str) -> Result<Endpoint, RoundTrip> {
+    fn elsewhere(&self, unix: bool, host: &str) -> Result<ConnectionAddr, RoundTrip> {
         let unknown = |reason: &str| Err(RoundTrip::Unknown(reason.to_owned()));
         let local = ["localhost", "127.0.0.1", "::1", ""].contains(&host);
         if !local {
@@ -146,9 +148,9 @@ impl RedisProbe {
         };
         match setting {
             "" | "0" => Err(RoundTrip::Off),
-            path if unix => Ok(Endpoint::Unix { path: PathBuf::from(path) }),
+            path if unix => Ok(ConnectionAddr::Unix(path.into())),
             port => match port.parse() {
-                Ok(port) => Ok(Endpoint::Tcp { host: "127.0.0.1".to_owned(), port, tls: false }),
+                Ok(port) => Ok(ConnectionAddr::Tcp("127.0.0.1".to_owned(), port)),
                 Err(_) => unknown("the server's port is not a number"),
             },
         }
