@@ -1,4 +1,4 @@
-//! Sets of cores as the kernel writes them: `0-3,8`.
+//! Sets of cores in the kernel's notation: `0-3,8`.
 
 use std::{collections::BTreeSet, fmt};
 
@@ -7,10 +7,10 @@ use std::{collections::BTreeSet, fmt};
 pub struct Cpus(BTreeSet<usize>);
 
 impl Cpus {
-    /// Core numbers above this are taken for a mistake.
+    /// Core numbers above this are treated as a mistake.
     const MAX: usize = 8_191;
 
-    /// Reads a list such as `0-3,8`; the kernel's `(null)` and an empty text are the empty set, `all` is not known here.
+    /// Parses a list such as `0-3,8`. The kernel's `(null)` and an empty text are the empty set; `all` is not accepted.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let text = text.trim();
@@ -29,13 +29,13 @@ impl Cpus {
         Some(Self(set))
     }
 
-    /// Whether the core is one of these.
+    /// Whether the set holds the core.
     #[must_use]
     pub fn contains(&self, core: usize) -> bool {
         self.0.contains(&core)
     }
 
-    /// The cores, ascending.
+    /// The cores, in ascending order.
     pub fn iter(&self) -> impl Iterator<Item = usize> + '_ {
         self.0.iter().copied()
     }
@@ -46,13 +46,13 @@ impl Cpus {
         self.0.len()
     }
 
-    /// Whether there is none.
+    /// Whether the set is empty.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// The cores of this set that are in the other too.
+    /// The cores that are in both sets.
     #[must_use]
     pub fn and(&self, other: &Self) -> Self {
         Self(self.0.intersection(&other.0).copied().collect())
@@ -64,7 +64,7 @@ impl Cpus {
         Self(self.0.difference(&other.0).copied().collect())
     }
 
-    /// The cores of either set.
+    /// The cores that are in either set.
     #[must_use]
     pub fn or(&self, other: &Self) -> Self {
         Self(self.0.union(&other.0).copied().collect())
@@ -83,7 +83,7 @@ impl FromIterator<usize> for Cpus {
 }
 
 impl fmt::Display for Cpus {
-    /// As the kernel writes it, `none` for the empty set.
+    /// The kernel's notation; `none` for the empty set.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.is_empty() {
             return f.write_str("none");

@@ -1,9 +1,9 @@
-//! The hiccup meter: how late a thread runs that only wants to run. Allocates at start, then nothing and no lock.
+//! The hiccup meter: how late the host runs a thread that is ready to run. Allocates only at start; takes no lock.
 //!
-//! It has an appointment every [`HiccupMode::interval_ns`] and records by how much it is late to each; a stall of the
-//! host makes it miss many, and each of them counts with the time it waited (no coordinated omission). So the percentiles
-//! are those of a request that arrives at any time and finds the core gone, and stand beside latencies of an open-loop
-//! load. The idea is jHiccup's.
+//! The thread has an appointment every [`HiccupMode::interval_ns`] and records its lateness to each. A stall of the
+//! host makes it miss many appointments, and each of them counts with its own lateness (no coordinated omission). So the
+//! percentiles are those of a request that arrives at a random time, and compare with the latencies of an open-loop
+//! load. The idea comes from jHiccup.
 
 use crate::{
     runtime::{Clock, PinError, current_core, pin_current_thread},
@@ -22,22 +22,22 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// Time before the first appointment, ns: the thread finds its core and its memory.
+/// Time before the first appointment, ns: the thread first reaches its core and touches its memory.
 const WARM_UP_NS: u64 = 5_000_000;
-/// How late the system may end a sleep of the meter, ns; its default is 50 µs.
+/// Timer slack of the meter, ns; the system's default is 50 µs.
 const TIMER_SLACK_NS: NonZeroU64 = NonZeroU64::MIN.saturating_add(999);
 
 /// How the meter waits for its next appointment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum HiccupMode {
-    /// Reads the clock for ever, as a spinning agent does: takes the whole core, sees every interruption.
+    /// Spins on the clock, as a spinning agent does: it takes the whole core and sees every interruption.
     Spin,
-    /// Sleeps, as a parked agent does: takes next to nothing of the core, and sees what waking up costs as well.
+    /// Sleeps, as a parked agent does: it takes next to nothing of the core, and also sees the cost of waking up.
     Sleep,
 }
 
 impl HiccupMode {
-    /// Time from one appointment to the next, ns.
+    /// Time between two appointments, ns.
     #[must_use]
     pub const fn interval_ns(self) -> u64 {
         match self {
@@ -53,10 +53,10 @@ pub enum HiccupError {
     /// The thread could not be pinned.
     #[error(transparent)]
     Pin(#[from] PinError),
-    /// The system has no thread left.
+    /// The system cannot start another thread.
     #[error("cannot start a thread")]
     Thread(#[from] io::Error),
-    /// The histogram could not be made.
+    /// The histogram could not be created.
     #[error("cannot make the histogram")]
     Histogram(#[from] hdrhistogram::CreationError),
     /// A lateness could not be recorded.
@@ -67,32 +67,32 @@ pub enum HiccupError {
     Gone,
 }
 
-/// What a meter saw.
+/// Result of a meter.
 #[derive(Debug, Clone)]
 pub struct Hiccups {
-    /// The core asked for, if any.
+    /// The core asked for; `None` if the thread was not pinned.
     pub core: Option<usize>,
     /// The core the thread was last on.
     pub last_core: usize,
-    /// How it waited.
+    /// How the meter waited.
     pub mode: HiccupMode,
     /// Lateness to every appointment, ns.
     pub lateness: Histogram<u64>,
-    /// The same by second, of a meter that was to keep them, from the time it was given.
+    /// The same by second, from the time given to the meter on; empty if it was not asked for.
     pub seconds: Vec<Histogram<u64>>,
-    /// Longest lateness, and for the spinning meter also the longest time between two readings of the clock, ns.
+    /// Maximum lateness, ns; for the spinning meter also the longest time between two readings of the clock.
     pub max_ns: u64,
     /// Time measured, ns.
     pub elapsed_ns: u64,
-    /// Of that, time in which other programs had the core and the meter waited for it, ns; nothing where the kernel does
-    /// not say. What is late beyond it is the hypervisor's doing, the firmware's, or that of interrupts.
+    /// Of that, time for which the meter waited while other programs had the core, ns; `None` if the kernel does not
+    /// say. Lateness beyond it comes from the hypervisor, the firmware or interrupts.
     pub waited_ns: Option<u64>,
-    /// By how much the engine's clock ran ahead of the system's in that time, ns: far from 0, the clock cannot be trusted
-    /// and neither can the rest.
+    /// How far the engine's clock ran ahead of the system's in that time, ns. Far from 0, neither the clock nor the
+    /// other figures can be trusted.
     pub clock_error_ns: i64,
 }
 
-/// A meter at work.
+/// A running meter.
 #[derive(Debug)]
 pub struct HiccupMeter {
     stop: Arc<AtomicBool>,
@@ -100,19 +100,19 @@ pub struct HiccupMeter {
 }
 
 impl HiccupMeter {
-    /// Starts a meter on a core, or anywhere.
+    /// Starts a meter on a core, or without pinning it.
     ///
     /// # Errors
-    /// Where the core is not to be had, or no thread.
+    /// The core is not available, or the system cannot start a thread.
     pub fn start(core: Option<usize>, mode: HiccupMode, clock: &Clock) -> Result<Self, HiccupError> {
         Self::launch(core, mode, clock, None)
     }
 
-    /// As [`start`](Self::start), and keeps what it sees by second as well, from a time of the clock on, ns. Allocates a
-    /// histogram a second.
+    /// As [`start`](Self::start), and also records by second, from a time of the clock on, ns. Allocates one histogram
+    /// per second.
     ///
     /// # Errors
-    /// Where the core is not to be had, or no thread.
+    /// The core is not available, or the system cannot start a thread.
     pub fn start_by_second(
         core: Option<usize>,
         mode: HiccupMode,
@@ -128,7 +128,7 @@ impl HiccupMeter {
         clock: &Clock,
         seconds_from_ns: Option<u64>,
     ) -> Result<Self, HiccupError> {
-        // Grows for a lateness beyond the usual range alone.
+        // Grows only for a lateness beyond the usual range.
         let mut lateness = Histogram::new_with_bounds(1, HIGHEST_NS, 3)?;
         lateness.auto(true);
         let stop = Arc::new(AtomicBool::new(false));
@@ -138,10 +138,10 @@ impl HiccupMeter {
         let thread = std::thread::Builder::new().name(name).spawn(move || {
             let pinned = core.map_or(Ok(()), pin_current_thread);
             let may_run = pinned.is_ok();
-            // Refused only by a sandbox; then sleeps end some 50 µs late, and that is what is measured.
+            // Only a sandbox refuses this; then sleeps end some 50 µs late, and the meter shows that.
             let _ = rustix::thread::set_current_timer_slack(Some(TIMER_SLACK_NS));
             let _ = report.send(pinned);
-            // Touches the pages, on this core.
+            // Touch the pages on this core.
             lateness.reset();
             let mut hiccups = Hiccups {
                 core,
@@ -166,7 +166,7 @@ impl HiccupMeter {
     /// Ends the measurement.
     ///
     /// # Errors
-    /// Where the thread has ended by itself, or could not record what it saw.
+    /// The thread has ended by itself, or could not record its samples.
     pub fn stop(self) -> Result<Hiccups, HiccupError> {
         self.stop.store(true, Relaxed);
         self.thread.join().map_err(|_| HiccupError::Gone)?
@@ -196,7 +196,7 @@ impl Hiccups {
             }
             due_ns = self.meet(due_ns, now_ns, seconds_from_ns)?;
         }
-        // What it missed while nobody could tell it to stop counts as well.
+        // Count the appointments missed during a stall that reached past the stop.
         self.meet(due_ns, clock.ns(), seconds_from_ns)?;
         self.elapsed_ns = clock.ns().saturating_sub(begin_ns);
         let system_ns = u64::try_from(system.elapsed().as_nanos()).unwrap_or(u64::MAX);
@@ -206,7 +206,7 @@ impl Hiccups {
         Ok(())
     }
 
-    /// Keeps all appointments that are due, late as they are; returns the next one.
+    /// Records all appointments that are due; returns the time of the next one.
     fn meet(&mut self, mut due_ns: u64, now_ns: u64, seconds_from_ns: Option<u64>) -> Result<u64, HiccupError> {
         self.max_ns = self.max_ns.max(now_ns.saturating_sub(due_ns));
         while due_ns <= now_ns {
@@ -219,24 +219,24 @@ impl Hiccups {
         Ok(due_ns)
     }
 
-    /// Keeps a lateness in its second.
+    /// Records a lateness in its second.
     fn keep(&mut self, at_ns: u64, late_ns: u64) -> Result<(), HiccupError> {
         let second = (at_ns / 1_000_000_000) as usize;
         while self.seconds.len() <= second {
-            // Grows with what it holds: a second rarely spans the whole range.
+            // Grows with its content: one second rarely spans the whole range.
             self.seconds.push(Histogram::new(3)?);
         }
         Ok(self.seconds[second].record(late_ns)?)
     }
 
-    /// Lateness of this part of all appointments or less, ns.
+    /// The lateness at a quantile, ns.
     #[must_use]
     pub fn quantile_ns(&self, quantile: f64) -> u64 {
         self.lateness.value_at_quantile(quantile).min(self.max_ns)
     }
 }
 
-/// Time the calling thread has waited for its core so far, ns.
+/// Time for which the calling thread has waited for its core so far, ns.
 fn run_queue_ns() -> Option<u64> {
     let text = std::fs::read_to_string("/proc/thread-self/schedstat").ok()?;
     text.split_whitespace().nth(1)?.parse().ok()
@@ -263,7 +263,7 @@ mod tests {
         hog.join().unwrap();
         let hiccups = meter.stop().unwrap();
         assert_eq!((hiccups.core, hiccups.last_core), (Some(core), core));
-        // Two threads that want one core take turns of a scheduler's slice, a millisecond or more each.
+        // Two threads that compete for one core take turns of one scheduler slice, a millisecond or more.
         assert!(hiccups.max_ns > 500_000, "longest {} ns", hiccups.max_ns);
         assert!(hiccups.quantile_ns(0.9) > 200_000, "p90 {} ns", hiccups.quantile_ns(0.9));
         assert!(hiccups.waited_ns.is_none_or(|ns| ns > 50_000_000), "waited {:?} ns", hiccups.waited_ns);

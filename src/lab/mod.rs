@@ -1,8 +1,8 @@
-//! The laboratory: what this host does to latency, measured and examined. Nothing here runs beside trading unless asked.
+//! The laboratory: measures and examines how this host affects latency. It runs beside trading only if you ask for it.
 //!
-//! [`HiccupMeter`] tells the host's stalls from the engine's. [`doctor`] looks at everything else that a tuner would:
-//! it reads the system through a [`Sysfs`], changes nothing and needs no rights. [`mod@bench`] measures the whole path under
-//! a load of its own, [`report`] is what its results look like.
+//! [`HiccupMeter`] tells the host's stalls from the engine's. [`doctor`] examines the other settings that matter: it
+//! reads the system through a [`Sysfs`], changes nothing and needs no rights. [`mod@bench`] measures the whole path
+//! under a load of its own, and [`report`] shows the results.
 
 pub mod bench;
 mod cpus;

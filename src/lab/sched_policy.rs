@@ -1,4 +1,4 @@
-//! How the scheduler treats a thread: its policy and its priority or niceness.
+//! The scheduling of a thread: its policy, and its priority or niceness.
 
 use super::Sysfs;
 use std::{collections::BTreeMap, fmt};
@@ -6,16 +6,16 @@ use std::{collections::BTreeMap, fmt};
 /// Policy, priority and niceness of a thread.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SchedPolicy {
-    /// Number of the policy, as the kernel has it.
+    /// Number of the policy in the kernel's numbering.
     policy: i64,
-    /// Real-time priority; 0 for the other policies.
+    /// Real-time priority; 0 for other policies.
     priority: i64,
     /// Niceness.
     nice: i64,
 }
 
 impl SchedPolicy {
-    /// That of a `stat` file below `/proc`.
+    /// Parses a `stat` file below `/proc`.
     pub fn parse(stat: &str) -> Option<Self> {
         // The fields after the name, which may contain anything: state is the first, nice the 17th, policy the 39th.
         let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
@@ -23,7 +23,7 @@ impl SchedPolicy {
         Some(Self { nice: number(16)?, priority: number(37)?, policy: number(38)? })
     }
 
-    /// Whether its threads do not wait for everybody else.
+    /// Whether its threads need not wait for most others: a real-time policy, or a niceness of at most 0.
     pub fn is_prompt(self) -> bool {
         match self.policy {
             0 => self.nice <= 0,
@@ -51,11 +51,11 @@ impl fmt::Display for SchedPolicy {
     }
 }
 
-/// How all threads of a process are scheduled, `self` or a number: one policy, or each with the names of its threads.
+/// Scheduling of all threads of a process, `self` or a process id: one policy, or each with the names of its threads.
 pub fn of_process(sys: &Sysfs, process: &str) -> Option<String> {
     let mut threads: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for thread in sys.names(&format!("/proc/{process}/task"))? {
-        // Some end meanwhile.
+        // Threads may end meanwhile.
         let Some(stat) = sys.read(&format!("/proc/{process}/task/{thread}/stat")) else { continue };
         let Some(policy) = SchedPolicy::parse(&stat) else { continue };
         let name = stat.split_once('(').and_then(|(_, rest)| Some(rest.rsplit_once(')')?.0.to_owned()));

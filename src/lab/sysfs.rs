@@ -1,25 +1,25 @@
-//! The files by which a system tells about itself, under a root that a test may put anywhere.
+//! Reads the system's files below a root, which a test may choose.
 
 use std::{
     fs,
     path::{Path, PathBuf},
 };
 
-/// The tree of `/proc`, `/sys` and `/run`.
+/// The trees `/proc`, `/sys` and `/run`.
 #[derive(Debug, Clone)]
 pub struct Sysfs {
     root: PathBuf,
 }
 
 impl Default for Sysfs {
-    /// This system's.
+    /// The tree of this system.
     fn default() -> Self {
         Self::at("/")
     }
 }
 
 impl Sysfs {
-    /// The tree under another root.
+    /// The tree below another root.
     #[must_use]
     pub fn at(root: impl Into<PathBuf>) -> Self {
         Self { root: root.into() }
@@ -29,10 +29,10 @@ impl Sysfs {
         self.root.join(path.trim_start_matches('/'))
     }
 
-    /// The text of a file without the white space at its ends; nothing where it cannot be read.
+    /// The trimmed text of a file; `None` if it cannot be read.
     #[must_use]
     pub fn read(&self, path: &str) -> Option<String> {
-        // Names of interrupts and programs are bytes, not always UTF-8.
+        // Names of interrupts and programs are bytes, not always valid UTF-8.
         let bytes = fs::read(self.path(path)).ok()?;
         Some(String::from_utf8_lossy(&bytes).trim().to_owned())
     }
@@ -43,7 +43,7 @@ impl Sysfs {
         self.read(path)?.parse().ok()
     }
 
-    /// Names in a directory, sorted; nothing where it cannot be read.
+    /// The names in a directory, sorted; empty if it cannot be read.
     #[must_use]
     pub fn names(&self, path: &str) -> Option<Vec<String>> {
         let entries = fs::read_dir(self.path(path)).ok()?;
@@ -53,7 +53,7 @@ impl Sysfs {
         Some(names)
     }
 
-    /// Whether there is such a file.
+    /// Whether the file exists.
     #[must_use]
     pub fn exists(&self, path: &str) -> bool {
         Path::exists(&self.path(path))
@@ -67,7 +67,7 @@ impl Sysfs {
         Some(value.trim().to_owned())
     }
 
-    /// The choice in brackets of a file such as `always [madvise] never`.
+    /// The choice in brackets in a file such as `always [madvise] never`.
     #[must_use]
     pub fn chosen(&self, path: &str) -> Option<String> {
         let text = self.read(path)?;

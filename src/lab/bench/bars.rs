@@ -1,4 +1,4 @@
-//! The bars that are sent: a mock market's, in the order of the schedule, and their bytes.
+//! The bars that a bench sends: those of a mock market, in the order of the schedule, and their encoding.
 
 use crate::{
     feed::{FrameRecord, MAX_FRAME_RECORDS, MockConfig, MockMarket, Record, encode_frame},
@@ -12,14 +12,14 @@ use anyhow::{Context, Result};
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Form {
-    /// One entry of flat fields a bar, as the existing ingestion writes them.
+    /// One stream entry of flat fields for each bar, as the existing ingestion writes them.
     #[default]
     Legacy,
-    /// Frames of the bars that are due together.
+    /// Compact frames; each holds the bars that are due at the same time.
     Compact,
 }
 
-/// Entries that the input stream keeps: more than any backlog that is not a failure.
+/// Maximum length of the input stream, entries: more than any backlog of a run that has not failed.
 const MAXLEN: u64 = 1_000_000;
 
 /// Name of the symbol with this index.
@@ -27,7 +27,7 @@ pub fn symbol_name(index: usize) -> String {
     format!("B{index:05}")
 }
 
-/// The index in a symbol's name.
+/// Index of the symbol with this name; `None` if the name is not one of ours.
 #[inline]
 pub fn symbol_index(name: &[u8]) -> Option<usize> {
     let digits = name.strip_prefix(b"B")?;
@@ -37,10 +37,10 @@ pub fn symbol_index(name: &[u8]) -> Option<usize> {
     })
 }
 
-/// The market that the loads are made of: so many symbols, the first bars starting at `first_ms`, Unix ms.
+/// The market that supplies the load, with `symbols` symbols; their first bars start at `first_ms`, Unix ms.
 ///
 /// # Errors
-/// None that a well-formed call can cause.
+/// The market refuses the symbols or the timeframe; a well-formed call never causes this.
 pub fn market(symbols: usize, base: Timeframe, first_ms: i64) -> Result<MockMarket> {
     Ok(MockMarket::new(&MockConfig {
         seed: 1,
@@ -51,7 +51,7 @@ pub fn market(symbols: usize, base: Timeframe, first_ms: i64) -> Result<MockMark
     })?)
 }
 
-/// Encodes the bars of a run one after another.
+/// Encodes the bars of a run, one after another.
 pub struct Bars {
     market: MockMarket,
     base: Timeframe,
@@ -61,19 +61,19 @@ pub struct Bars {
 }
 
 impl Bars {
-    /// The bars of so many symbols, the first ones starting at `first_ms`, Unix ms.
+    /// The bars of `symbols` symbols, the first of which start at `first_ms`, Unix ms.
     ///
     /// # Errors
-    /// None that a well-formed call can cause.
+    /// The market refuses the symbols or the timeframe; a well-formed call never causes this.
     pub fn new(symbols: usize, base: Timeframe, first_ms: i64, form: Form) -> Result<Self> {
         let market = market(symbols, base, first_ms)?;
         Ok(Self { market, base, form, frame: Vec::with_capacity(MAX_FRAME_RECORDS), bytes: Vec::new() })
     }
 
-    /// Appends the commands that send the next `count` bars to `stream`; returns how many commands they are.
+    /// Appends the commands that send the next `count` bars to `stream`, and returns the number of commands.
     ///
     /// # Errors
-    /// A frame that cannot be encoded.
+    /// A frame cannot be encoded.
     pub fn push(&mut self, count: usize, stream: &str, out: &mut Vec<u8>) -> Result<usize> {
         let mut left = count;
         let mut commands = 0;
@@ -105,7 +105,7 @@ impl Bars {
     }
 }
 
-/// One bar as the existing ingestion writes it.
+/// One bar in the format of the existing ingestion.
 pub fn push_legacy(record: &Record<'_>, base: Timeframe, stream: &str, out: &mut Vec<u8>) {
     let mut command = Command::new(out, 6 + 2 * 11);
     command.arg("XADD").arg(stream).arg("MAXLEN").arg("~").uint(MAXLEN).arg("*");

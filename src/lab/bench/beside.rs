@@ -1,5 +1,5 @@
-//! What runs beside a measurement: a meter on each core that the engine may be on, so that the host's stalls are not
-//! taken for the engine's.
+//! Meters that run beside a measurement, one on each core that the engine may use. They tell the host's stalls from the
+//! engine's.
 
 use super::track::{INTERVAL_NS, Track};
 use crate::{
@@ -12,33 +12,33 @@ use crate::{
 };
 use anyhow::Result;
 
-/// Cores that are watched at most, where no thread is pinned and the engine may be on any.
+/// Maximum number of cores watched if the threads are not pinned and the engine may run on any core.
 const CORES_MAX: usize = 16;
 
-/// The cores that the threads of a configured engine may be found on.
+/// The cores on which the threads of a configured engine may run.
 pub fn cores_of(config: &Config) -> Vec<usize> {
     let plan = CpuPlan::new(config, Some(available_cores().into_iter().collect()));
     plan.used.iter().take(CORES_MAX).collect()
 }
 
-/// What the meter of a core saw.
+/// What the meter of one core measured.
 #[derive(Debug)]
 pub struct CoreHiccups {
     /// The core.
     pub core: usize,
-    /// How late the meter's thread ran, every millisecond.
+    /// How late the meter's thread woke up, sampled every millisecond.
     pub late: Track,
-    /// Time in which the meter waited because other programs had the core, ms.
+    /// Time for which the meter waited because other programs had the core, ms.
     pub waited_ms: Option<f64>,
-    /// Part of the core's time that the hypervisor took.
+    /// Share of the core's time that the hypervisor took, 0 to 1.
     pub stolen: Option<f64>,
 }
 
 impl CoreHiccups {
-    /// Adds what was seen of the same core from a later time on, ns from the start.
+    /// Adds a later measurement of the same core, which started `from_ns` after this one.
     ///
     /// # Errors
-    /// Histograms that cannot be added up.
+    /// The histograms cannot be added up.
     pub fn append(&mut self, more: &Self, from_ns: u64) -> Result<()> {
         let [own, other] = [&self.late, &more.late].map(|late| late.intervals.len() as f64);
         let share = |(a, b): (f64, f64)| (a * own + b * other) / (own + other).max(1.0);
@@ -48,7 +48,7 @@ impl CoreHiccups {
     }
 }
 
-/// Meters at work. They sleep, for a spinning one would take the core from the engine.
+/// Running meters. They sleep between samples: a spinning meter would take the core from the engine.
 #[derive(Debug)]
 pub struct Beside {
     meters: Vec<(usize, HiccupMeter)>,
@@ -56,7 +56,7 @@ pub struct Beside {
 }
 
 impl Beside {
-    /// Starts a meter on each of the cores that can be had; what is seen before `from_ns` does not count.
+    /// Starts a meter on each of the available cores. Samples before `from_ns` are dropped.
     #[must_use]
     pub fn start(cores: &[usize], clock: &Clock, from_ns: u64) -> Self {
         let meter = |&core: &usize| {
@@ -66,10 +66,10 @@ impl Beside {
         Self { meters: cores.iter().filter_map(meter).collect(), before: Activity::read(&Sysfs::default()) }
     }
 
-    /// Ends them; what was seen later than `length_ns` after the start does not count either.
+    /// Stops the meters. Samples later than `length_ns` after the start are dropped.
     ///
     /// # Errors
-    /// A meter whose thread is gone.
+    /// The thread of a meter has died.
     pub fn stop(self, length_ns: u64) -> Result<Vec<CoreHiccups>> {
         let after = Activity::read(&Sysfs::default());
         let mut seen = Vec::new();

@@ -1,4 +1,4 @@
-//! What latencies may be: `perf/budgets.toml`.
+//! Latency budgets, read from `perf/budgets.toml`.
 
 use crate::model::TradingStyle;
 use serde::{Deserialize, Serialize};
@@ -8,16 +8,16 @@ use std::{collections::BTreeMap, path::Path};
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct StyleBudget {
-    /// 99th percentile, ms; none: not judged.
+    /// 99th percentile, ms; `None` if there is no limit.
     pub p99_ms: Option<f64>,
-    /// 99.9th percentile, ms.
+    /// 99.9th percentile, ms; `None` if there is no limit.
     pub p999_ms: Option<f64>,
-    /// Longest, ms.
+    /// Maximum, ms; `None` if there is no limit.
     pub max_ms: Option<f64>,
 }
 
 impl StyleBudget {
-    /// The limits with their names and quantiles, ms; the longest has quantile 1.
+    /// The limits with their names and quantiles, ms; the maximum has quantile 1.
     pub fn limits(&self) -> impl Iterator<Item = (&'static str, f64, f64)> {
         [("p99", 0.99, self.p99_ms), ("p99.9", 0.999, self.p999_ms), ("max", 1.0, self.max_ms)]
             .into_iter()
@@ -32,10 +32,10 @@ impl StyleBudget {
 pub struct Budgets(pub BTreeMap<String, BTreeMap<TradingStyle, StyleBudget>>);
 
 impl Budgets {
-    /// Those of the repository.
+    /// The budgets of the repository.
     ///
     /// # Errors
-    /// None: a test reads them.
+    /// The embedded file is wrong; a test reads it.
     pub fn built_in() -> anyhow::Result<Self> {
         Ok(toml::from_str(include_str!("../../../perf/budgets.toml"))?)
     }
@@ -43,14 +43,14 @@ impl Budgets {
     /// Reads a file.
     ///
     /// # Errors
-    /// A file that cannot be read or is none of budgets.
+    /// The file cannot be read, or does not hold budgets.
     pub fn open(path: &Path) -> anyhow::Result<Self> {
         use anyhow::Context;
         let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
         toml::from_str(&text).with_context(|| format!("{} is no file of budgets", path.display()))
     }
 
-    /// The budgets of the first of these loads that has any.
+    /// The budgets of the first of these loads that has any; `None` if no load has any.
     #[must_use]
     pub fn of(&self, loads: &[&str]) -> BTreeMap<TradingStyle, StyleBudget> {
         loads.iter().find_map(|load| self.0.get(*load)).cloned().unwrap_or_default()

@@ -1,5 +1,5 @@
-//! A process of ours that outlives neither its guard nor this process.
-#![allow(unsafe_code)] // what is done between fork and exec
+//! A child process that ends with its guard, or with this process.
+#![allow(unsafe_code)] // between fork and exec: two system calls
 
 use anyhow::{Context, Result};
 use rustix::{
@@ -12,7 +12,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// A child process, killed when dropped, and by the kernel when the thread that has started it is gone.
+/// A child process. Dropping this kills it; the kernel kills it when the thread that started it ends.
 #[derive(Debug)]
 pub struct Guarded {
     child: Child,
@@ -20,40 +20,40 @@ pub struct Guarded {
 }
 
 impl Guarded {
-    /// Starts it.
+    /// Starts the process.
     ///
     /// # Errors
-    /// A program that is not there.
+    /// The program does not exist or cannot be run.
     pub fn spawn(name: &'static str, command: &mut Command) -> Result<Self> {
-        // A group of its own: Ctrl-C is for the bench, which ends it.
+        // In a process group of its own: Ctrl-C reaches the bench alone, which then ends the child.
         die_with_this_thread(command.process_group(0));
         let child = command.spawn().with_context(|| format!("cannot start {name}"))?;
         Ok(Self { child, name })
     }
 
-    /// The process.
+    /// The process id.
     pub fn id(&self) -> u32 {
         self.child.id()
     }
 
-    /// Sends it a signal.
+    /// Sends a signal to the process.
     ///
     /// # Errors
-    /// Where it is gone.
+    /// The process has ended.
     pub fn signal(&self, signal: Signal) -> Result<()> {
         let pid = Pid::from_child(&self.child);
         kill_process(pid, signal).with_context(|| format!("{} is gone", self.name))
     }
 
-    /// Whether it has ended by itself.
+    /// Whether the process has ended.
     pub fn ended(&mut self) -> Option<ExitStatus> {
         self.child.try_wait().ok().flatten()
     }
 
-    /// Asks it to end and waits; kills it where it does not within `patience`. Whether it ended well.
+    /// Sends SIGTERM and waits; kills the process if it does not end within `patience`. Whether it exited with 0.
     ///
     /// # Errors
-    /// Where it was gone already.
+    /// The process had ended before the call.
     pub fn stop(&mut self, patience: Duration) -> Result<bool> {
         self.signal(Signal::TERM)?;
         let deadline = Instant::now() + patience;
@@ -74,14 +74,14 @@ impl Drop for Guarded {
     }
 }
 
-/// Has the kernel kill the process where nobody is left to do it, as after a kill -9.
+/// Asks the kernel to kill the process when its parent dies, for example by `kill -9`.
 fn die_with_this_thread(command: &mut Command) {
     let parent = getpid();
     let ask = move || {
         set_parent_process_death_signal(Some(Signal::KILL))?;
-        // Where the parent is gone already, nobody will be told.
+        // If the parent has died already, the kernel sends no signal any more.
         if getppid() == Some(parent) { Ok(()) } else { Err(Errno::SRCH.into()) }
     };
-    // SAFETY: two system calls after the fork, which allocate nothing and take no lock.
+    // SAFETY: two system calls after the fork, which neither allocate nor take a lock.
     unsafe { command.pre_exec(ask) };
 }

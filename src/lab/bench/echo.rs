@@ -1,4 +1,4 @@
-//! The peer: a process that does nothing but read an entry and write it again. What Redis and the host cost by themselves.
+//! The baseline: a process that reads an entry and writes it back. It shows the latency of Redis and the host alone.
 
 use super::replies;
 use crate::model::StreamId;
@@ -9,10 +9,10 @@ use std::{
     time::Duration,
 };
 
-/// Copies every entry of one stream to another until it is told to stop; blocked while there is none.
+/// Copies every entry of one stream to another until it is stopped. Blocks while there is no entry.
 ///
 /// # Errors
-/// A server that is gone or refuses.
+/// The server is gone or refuses a command.
 pub fn echo(url: &str, from: &str, to: &str, stop: &AtomicBool) -> Result<()> {
     let address: Address = url.parse()?;
     let mut link = Link::connect(&address, &LinkOptions { name: "bench-echo".to_owned(), ..LinkOptions::default() })?;

@@ -1,6 +1,6 @@
-//! The engine without Redis: a mock market at one end, memory at the other.
+//! The engine without Redis: a mock market is its input, memory its output.
 //!
-//! The market lives in real time, one bar a symbol and interval; latencies are those that the engine measures itself,
+//! The market runs in real time, one bar per symbol and interval. The engine measures the latencies itself,
 //! from the moment its reader took the bar.
 
 use super::{
@@ -26,19 +26,19 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// What the embedded engine found.
+/// Results of the embedded engine.
 pub struct Embedded {
-    /// By style.
+    /// Latencies by trading style.
     pub styles: [Track; 3],
-    /// All histograms of the engine, warm-up included.
+    /// All histograms of the engine, with the warm-up.
     pub histograms: HistogramSet,
     /// The engine's report.
     pub report: String,
     /// Start of the measured part, Unix ns.
     pub start_unix_ns: i64,
-    /// The host's own stalls meanwhile.
+    /// The host's stalls during the run.
     pub hiccups: Vec<CoreHiccups>,
-    /// How the threads were scheduled, those of the bench with the engine's.
+    /// Scheduling of the threads, those of the bench and those of the engine.
     pub scheduling: Option<String>,
 }
 
@@ -55,7 +55,7 @@ fn setup(spec: &EngineSpec, shape: Shape, config: &Config, clock: &Clock) -> Res
         directory: Arc::new(Directory::new(plan.assets.len(), &plan.timeframes)),
         sources: Arc::new(Sources::new(vec![Input::File { name: "mock".to_owned() }])),
         source: Source::Market(MarketSource::new(market, false)),
-        // Encoded and handed to a device that forgets it: without an output there is nothing to acknowledge.
+        // Signals are encoded and discarded. They need an output: only an acknowledged signal counts as published.
         outputs: Outputs {
             files: FileOutputOptions { signals: Some("/dev/null".into()), ..Default::default() },
             redis: None,
@@ -70,10 +70,10 @@ fn setup(spec: &EngineSpec, shape: Shape, config: &Config, clock: &Clock) -> Res
     })
 }
 
-/// Runs it.
+/// Runs the engine and measures it.
 ///
 /// # Errors
-/// A configuration with faults, an engine that does not start or fails.
+/// The configuration is wrong, or the engine does not start or fails.
 pub fn embedded(spec: &EngineSpec, options: &LatencyOptions, mut layers: Vec<Layer>) -> Result<Embedded> {
     if options.shape == Shape::Ramp {
         bail!("--embedded knows no ramp: the mock market lives in real time");
@@ -96,7 +96,7 @@ pub fn embedded(spec: &EngineSpec, options: &LatencyOptions, mut layers: Vec<Lay
                 return Ok(engine.join()?);
             }
             engine.request();
-            // The threads hand over in their next duty cycle, or when their parks end.
+            // Threads hand their histograms over in their next duty cycle, or when they wake up.
             std::thread::sleep(Duration::from_millis(20));
             engine.collect(&mut recent);
             for style in TradingStyle::ALL.into_iter().filter(|_| keep) {

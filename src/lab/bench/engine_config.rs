@@ -1,4 +1,4 @@
-//! The configuration of the engine that is measured.
+//! The configuration of the engine under test.
 
 use super::bars::symbol_name;
 use crate::{
@@ -7,38 +7,38 @@ use crate::{
 };
 use std::{fmt::Write as _, path::Path};
 
-/// What the engine is told.
+/// What the engine is configured with.
 #[derive(Debug, Clone)]
 pub struct EngineSpec {
-    /// Symbols.
+    /// Number of symbols.
     pub symbols: usize,
-    /// Timeframe of the bars that come in.
+    /// Timeframe of the base bars.
     pub base: Timeframe,
-    /// All timeframes, the base among them.
+    /// All timeframes, with the base.
     pub timeframes: Vec<Timeframe>,
-    /// Styles that the symbols have in turn.
+    /// Trading styles, given to the symbols in turn.
     pub styles: Vec<TradingStyle>,
-    /// Before the names of all streams and keys.
+    /// Prefix of the names of all streams and keys.
     pub prefix: String,
 }
 
 impl EngineSpec {
-    /// The style of a symbol.
+    /// Trading style of a symbol.
     pub fn style(&self, symbol: usize) -> TradingStyle {
         self.styles.get(symbol % self.styles.len().max(1)).copied().unwrap_or(TradingStyle::Day)
     }
 
-    /// The stream that comes in.
+    /// Name of the input stream.
     pub fn input(&self) -> String {
         format!("{}in", self.prefix)
     }
 
-    /// The stream of signals.
+    /// Name of the signal stream.
     pub fn signals(&self) -> String {
         format!("{}signals", self.prefix)
     }
 
-    /// The streams and the key of the position; latest values expire by themselves.
+    /// The streams, and the key of the position. The keys of latest values expire by themselves.
     pub fn names(&self) -> Vec<String> {
         let mut names = vec![self.input(), self.signals()];
         names.extend(
@@ -48,7 +48,8 @@ impl EngineSpec {
         names
     }
 
-    /// The file: everything as by default but for the probe, the wall clock (bars are older than it) and the names.
+    /// The configuration file. It differs from the defaults in the probe, the wall clock (off: the bars are in the
+    /// past) and the names.
     pub fn toml(&self) -> String {
         let (prefix, base) = (&self.prefix, self.base);
         let list: Vec<String> = self.timeframes.iter().map(|timeframe| format!("\"{timeframe}\"")).collect();
@@ -76,19 +77,19 @@ impl EngineSpec {
         text
     }
 
-    /// The configuration that the file gives with these layers upon it.
+    /// The configuration of this file under these layers.
     ///
     /// # Errors
-    /// Every fault of the layers.
+    /// All faults of the layers.
     pub fn config(&self, mut layers: Vec<Layer>) -> anyhow::Result<Config> {
         layers.insert(0, Layer::File { name: "bench".to_owned(), bytes: self.toml().into_bytes() });
         Ok(Config::load(&layers)?.config)
     }
 
-    /// Writes it.
+    /// Writes the file.
     ///
     /// # Errors
-    /// Those of the file system.
+    /// The file cannot be written.
     pub fn write(&self, path: &Path) -> std::io::Result<()> {
         std::fs::write(path, self.toml())
     }

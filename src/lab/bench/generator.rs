@@ -1,4 +1,4 @@
-//! The load: sends every bar when it is due, or as soon after as it can, and never waits for an answer.
+//! The load generator: sends every bar when it is due, or as soon after as it can. It never waits for an answer.
 
 use super::{bars::Bars, host, replies, schedule::Schedule, track::Track};
 use crate::{
@@ -12,63 +12,63 @@ use std::{
     time::Duration,
 };
 
-/// Before a bar is due by less than this, the thread spins: a sleep ends some microseconds late.
+/// The thread spins if a bar is due in less than this, ns: a sleep ends some microseconds late.
 const SPIN_NS: u64 = 30_000;
-/// Longest sleep between two looks at whether it is to end, ns.
+/// Longest sleep between two checks of the stop flag, ns.
 const SLEEP_MAX_NS: u64 = 100_000_000;
-/// Bars that are late are sent together, up to so many at a time.
+/// Maximum number of late bars that are sent together.
 const TOGETHER_MAX: usize = 1_024;
 
-/// What the generator shares with whoever watches it.
+/// What the generator shares with the thread that watches it.
 #[derive(Debug, Default)]
 pub struct Progress {
-    /// Bars sent.
+    /// Number of bars sent.
     pub sent: AtomicUsize,
-    /// Ends the sending early.
+    /// Set this to stop the generator early.
     pub stop: AtomicBool,
 }
 
-/// How well the schedule was kept.
+/// How well the generator kept its schedule.
 #[derive(Debug)]
 pub struct Sent {
-    /// How late bars were handed to the socket, ns; measured part only.
+    /// How late each bar was handed to the socket, ns; measured part only.
     pub lag: Track,
-    /// Bars sent.
+    /// Number of bars sent.
     pub bars: usize,
-    /// How late the last one was, ns.
+    /// How late the last bar was, ns.
     pub overrun_ns: u64,
-    /// How the thread was scheduled.
+    /// Scheduling policy of the thread.
     pub scheduling: Option<String>,
 }
 
 /// Sends bars on a schedule over one connection.
 pub struct Generator<'a> {
-    /// When.
+    /// When each bar is due.
     pub schedule: &'a Schedule,
-    /// What.
+    /// The bars.
     pub bars: &'a mut Bars,
-    /// Where to.
+    /// The stream to send to.
     pub stream: &'a str,
-    /// Over which connection.
+    /// The connection to send over.
     pub link: Link,
     /// The clock of all latencies.
     pub clock: &'a Clock,
-    /// For the watcher.
+    /// State shared with the watching thread.
     pub progress: &'a Progress,
-    /// Core that the thread is kept on.
+    /// Core that the thread is pinned to; `None` if it is not pinned.
     pub core: Option<usize>,
 }
 
 impl Generator<'_> {
-    /// Sends all of it; `start_ns` is the clock's time of the schedule's start.
+    /// Sends the whole schedule; `start_ns` is the start of the schedule by the clock, ns.
     ///
     /// # Errors
-    /// A server that is gone or refuses an entry.
+    /// The server is gone or refuses an entry.
     pub fn run(mut self, start_ns: u64) -> Result<Sent> {
         if let Some(core) = self.core {
             pin_current_thread(core).context("the generator")?;
         }
-        // Sleeps end when they are told to, not up to 50 µs later; refused only by odd sandboxes.
+        // Lets sleeps end on time, not up to 50 µs later. Only unusual sandboxes refuse this.
         let _ = rustix::thread::set_current_timer_slack(NonZeroU64::new(1));
         let mut lag = Track::new()?;
         let (all, measured_from) = (self.schedule.bars(), self.schedule.measured_from_ns());
@@ -81,7 +81,7 @@ impl Generator<'_> {
                 count += 1;
             }
             owed += self.bars.push(count, self.stream, self.link.outbox())?;
-            // The time before the call: a server that is woken by it may take this very core before it returns.
+            // Read the clock before the call: the server that it wakes up may take this core before the call returns.
             let mut done = self.clock.ns();
             while !self.link.write_pending()? {
                 owed -= self.take_replies()?;
@@ -111,7 +111,7 @@ impl Generator<'_> {
         Ok(Sent { lag, bars: next, overrun_ns: last_lag, scheduling: host::scheduling_of_thread(None) })
     }
 
-    /// Waits for a time of the clock; returns the time it is then, or none where the sending is to end.
+    /// Waits until the clock shows this time. Returns the actual time, or `None` if the generator is to stop.
     fn wait_until(&self, due_ns: u64) -> Option<u64> {
         loop {
             let now = self.clock.ns();
@@ -130,7 +130,7 @@ impl Generator<'_> {
         }
     }
 
-    /// Takes the replies that are there; how many.
+    /// Reads the replies that have arrived, and returns their number.
     fn take_replies(&mut self) -> Result<usize> {
         let mut taken = 0;
         loop {

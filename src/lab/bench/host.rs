@@ -1,4 +1,4 @@
-//! What this host is, as far as it matters to latency: `host.toml`. What cannot be read is `unknown`.
+//! A description of the host, as far as it matters to latency: `host.toml`. A value that cannot be read is `unknown`.
 
 use crate::lab::{
     Sysfs,
@@ -9,41 +9,41 @@ use toml::{Table, Value};
 
 const UNKNOWN: &str = "unknown";
 
-/// The host's name, fit for a folder's.
+/// The host name, made fit for a folder name.
 pub fn name() -> String {
     let name = Sysfs::default().read("/proc/sys/kernel/hostname").unwrap_or_else(|| UNKNOWN.to_owned());
     name.chars().map(|c| if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' }).collect()
 }
 
-/// A line of `/proc/cpuinfo`, whose keys are padded.
+/// The value of a line of `/proc/cpuinfo`, whose keys are padded.
 fn from_cpuinfo(sys: &Sysfs, key: &str) -> Option<String> {
     let text = sys.read("/proc/cpuinfo")?;
     let mut lines = text.lines().filter_map(|line| line.split_once(':'));
     lines.find(|(name, _)| name.trim() == key).map(|(_, value)| value.trim().to_owned())
 }
 
-/// A parameter that the kernel was started with.
+/// The value of a kernel parameter of this boot.
 fn parameter(sys: &Sysfs, name: &str) -> Option<String> {
     let line = sys.read("/proc/cmdline")?;
     let value = |word: &str| word.strip_prefix(name)?.strip_prefix('=').map(str::to_owned);
     Some(line.split_whitespace().find_map(value).unwrap_or_else(|| "none".to_owned()))
 }
 
-/// How the threads of a run were scheduled, by what they are of: `[scheduling]` of `host.toml`. What is gone is left out.
+/// How the threads of a run were scheduled, by program: `[scheduling]` of `host.toml`. Ended programs are left out.
 pub type Scheduling = BTreeMap<&'static str, String>;
 
-/// How the threads of a process are scheduled.
+/// Scheduling of the threads of a process.
 pub fn scheduling_of(pid: u32) -> Option<String> {
     of_process(&Sysfs::default(), &pid.to_string())
 }
 
-/// How a thread of this process is scheduled: the calling one, or one by its number.
+/// Scheduling of one thread of this process: the calling thread, or the thread with this id.
 pub fn scheduling_of_thread(thread: Option<u64>) -> Option<String> {
     let folder = thread.map_or_else(|| "thread-self".to_owned(), |thread| format!("self/task/{thread}"));
     Some(SchedPolicy::parse(&Sysfs::default().read(&format!("/proc/{folder}/stat"))?)?.to_string())
 }
 
-/// Adds to the table what is known at the end only.
+/// Adds to the table what is known only after the run.
 pub fn add_scheduling(host: &mut Table, scheduling: Scheduling) {
     if !scheduling.is_empty() {
         let scheduling = scheduling.into_iter().map(|(name, text)| (name.to_owned(), Value::String(text))).collect();
@@ -51,13 +51,13 @@ pub fn add_scheduling(host: &mut Table, scheduling: Scheduling) {
     }
 }
 
-/// The profile that a program was built with, by the folder it is in.
+/// The build profile of a program, taken from the folder that it is in.
 fn profile(exe: &Path) -> String {
     let folder = exe.parent().and_then(Path::file_name).unwrap_or_default().to_string_lossy().into_owned();
     if cfg!(debug_assertions) { format!("{folder} (with assertions)") } else { folder }
 }
 
-/// Everything as a table.
+/// The whole description as a table.
 pub fn facts(name: &str, exe: &Path, redis: BTreeMap<String, String>) -> Table {
     let sys = Sysfs::default();
     let cpu = |file: &str| sys.read(&format!("/sys/devices/system/cpu/{file}"));

@@ -1,6 +1,6 @@
-//! A bench that is told to end: Ctrl-C or SIGTERM, looked at wherever a bench waits.
+//! Ctrl-C or SIGTERM during a bench. Every wait of a bench checks for it.
 //!
-//! A bench so returns as it does from any other error, and its guards end what was started and remove its folders.
+//! An interrupted bench returns as from any other error, so that its guards end the processes and remove the folders.
 
 use anyhow::Result;
 use signal_hook::{
@@ -15,7 +15,7 @@ use std::{
     },
 };
 
-/// The request to end, shared by everybody who waits. That of the default is never made.
+/// A request to stop, shared by all who wait. The default value is never interrupted.
 #[derive(Debug, Clone, Default)]
 pub struct Interrupt {
     raised: Arc<AtomicBool>,
@@ -23,14 +23,14 @@ pub struct Interrupt {
 }
 
 impl Interrupt {
-    /// Raised by Ctrl-C and SIGTERM; a second one ends the process at once.
+    /// Set by Ctrl-C and SIGTERM; a second signal ends the process at once.
     ///
     /// # Errors
-    /// Where the system takes no handler.
+    /// The system does not accept the handler.
     pub fn on_signals() -> io::Result<Self> {
         let interrupt = Self::default();
         for signal in [SIGINT, SIGTERM] {
-            // In this order: the first signal finds the flag down and only raises it.
+            // The order matters: the first signal finds the flag unset, and only sets it.
             flag::register_conditional_shutdown(signal, 128 + signal, Arc::clone(&interrupt.raised))?;
             flag::register_usize(signal, Arc::clone(&interrupt.signal), signal as usize)?;
             flag::register(signal, Arc::clone(&interrupt.raised))?;
@@ -38,10 +38,10 @@ impl Interrupt {
         Ok(interrupt)
     }
 
-    /// Goes on where nobody has asked for the end.
+    /// Returns `Ok` unless a stop was requested.
     ///
     /// # Errors
-    /// [`Interrupted`], once somebody has.
+    /// [`Interrupted`] if a stop was requested.
     pub fn check(&self) -> Result<(), Interrupted> {
         if self.raised.load(Ordering::Acquire) {
             return Err(Interrupted { signal: self.signal.load(Ordering::Acquire) });
@@ -49,10 +49,10 @@ impl Interrupt {
         Ok(())
     }
 
-    /// The result, or that it was interrupted: what fails then, fails for that.
+    /// The result, or [`Interrupted`] if a stop was requested: an error after that is a consequence of it.
     ///
     /// # Errors
-    /// The result's, or [`Interrupted`].
+    /// That of the result, or [`Interrupted`].
     pub fn explain<T>(&self, result: Result<T>) -> Result<T> {
         match result {
             Err(error) => Err(self.check().err().map_or(error, anyhow::Error::from)),
@@ -61,7 +61,7 @@ impl Interrupt {
     }
 }
 
-/// A bench was told to end before it had results.
+/// The bench was stopped before it had results.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("interrupted by {}: all processes of the bench have been ended; there are no results", self.name())]
 pub struct Interrupted {
@@ -69,7 +69,7 @@ pub struct Interrupted {
 }
 
 impl Interrupted {
-    /// The exit code of a program that a signal ends, as shells have it.
+    /// Exit code of a program that a signal ended, by the shells' convention.
     #[must_use]
     pub fn exit_code(self) -> u8 {
         u8::try_from(128 + self.signal).unwrap_or(u8::MAX)

@@ -1,4 +1,4 @@
-//! The command: server, echo and engine in turns, results.
+//! `bench latency`: starts the server, runs echo and engine in turns, writes the results.
 
 use super::{
     bars::Form,
@@ -26,23 +26,23 @@ use crate::{
 use anyhow::{Context, Result, bail};
 use std::{fs, path::PathBuf};
 
-/// What came of it.
+/// Outcome of a bench.
 #[derive(Debug)]
 pub struct Outcome {
-    /// The run as a report reads it.
+    /// The run, as a report reads it.
     pub run: Run,
-    /// Its folder.
+    /// Folder of the run.
     pub dir: PathBuf,
     /// Whether the rate was held.
     pub held: bool,
-    /// Whether all budgets were kept.
+    /// Whether the run met all budgets.
     pub within_budget: bool,
 }
 
-/// Measures, writes the results, and says what it is doing through `note`.
+/// Measures and writes the results; reports progress through `note`.
 ///
 /// # Errors
-/// What keeps it from measuring at all; a rate that is not held is a result.
+/// The measurement cannot be made. A rate that is not held is a result, not an error.
 pub fn latency(options: &LatencyOptions, note: &mut dyn FnMut(&str)) -> Result<Outcome> {
     let base = options.timeframes.iter().min().copied().context("no timeframe is given")?;
     if options.symbols == 0 || !options.rate.is_finite() || options.rate <= 0.0 {
@@ -99,10 +99,10 @@ fn info(options: &LatencyOptions, spec: &EngineSpec) -> RunInfo {
     }
 }
 
-/// Budgets and verdict.
+/// Compares the run with its budgets and gives the verdict.
 fn judge(options: &LatencyOptions, results: &mut Results) -> Result<()> {
     let info = &mut results.info;
-    // What broke is not to be judged by its latencies.
+    // A run that did not hold its rate is not judged by its latencies.
     let broke_s = info.steps.iter().find(|step| !step.held).map_or(f64::INFINITY, |step| step.from_s);
     let shape = options.shape.name();
     let sized = format!("{shape}-{}", options.symbols);
@@ -113,7 +113,7 @@ fn judge(options: &LatencyOptions, results: &mut Results) -> Result<()> {
             continue;
         }
         info.budgets.insert(style.name().to_owned(), budget);
-        // A percentile of fewer latencies than it needs is the maximum under another name.
+        // With too few latencies, a percentile equals the maximum: skip it.
         let known = |quantile: f64| quantile >= 1.0 || track.total.len() as f64 * (1.0 - quantile) >= 1.0;
         for (name, quantile, limit_ms) in budget.limits().filter(|limit| known(limit.1)) {
             let value_ms = track.at(quantile) as f64 / 1e6;
@@ -131,7 +131,7 @@ fn judge(options: &LatencyOptions, results: &mut Results) -> Result<()> {
     Ok(())
 }
 
-/// The settings as the configuration has them.
+/// The settings as the configuration resolved them.
 fn layers(options: &LatencyOptions) -> Result<Vec<Layer>> {
     let layer = |text: &String| {
         let parsed = Override::parse(text).with_context(|| format!("{text}: write KEY=VALUE"))?;
@@ -140,7 +140,7 @@ fn layers(options: &LatencyOptions) -> Result<Vec<Layer>> {
     options.settings.iter().map(layer).collect()
 }
 
-/// What is told of each watched core beside its histogram.
+/// What a run says of each watched core besides its histogram.
 fn cores(hiccups: &[CoreHiccups]) -> Vec<CoreInfo> {
     let info = |seen: &CoreHiccups| CoreInfo { core: seen.core, waited_ms: seen.waited_ms, stolen: seen.stolen };
     hiccups.iter().map(info).collect()
@@ -163,7 +163,7 @@ fn without_redis(options: &LatencyOptions, spec: &EngineSpec) -> Result<Results>
     info.cores = cores(&found.hiccups);
     info.sent = found.styles.iter().map(|track| track.total.len() as usize).sum();
     let expected = (options.duration.as_secs_f64() * options.rate * options.symbols as f64) as usize;
-    // Two rounds may be on either side of the edges.
+    // At each end, one round may fall on either side of the boundary.
     if info.sent + 2 * options.symbols < expected {
         info.faults.push(format!("{} signals of {expected}", info.sent));
     }
@@ -204,7 +204,7 @@ fn with_redis(options: &LatencyOptions, spec: &EngineSpec, note: &mut dyn FnMut(
     };
     let schedules = slices::schedules(options);
     let sliced = slices::measure(options, &rig, &schedules, note);
-    // Somebody else's server is left as it was, whatever has come of it.
+    // Clean up a server that is not ours, whether or not the run succeeded.
     let cleaned = server.clean(&spec.names());
     let Sliced { measured, echo, faults, slices } = sliced?;
     cleaned?;
@@ -216,7 +216,7 @@ fn with_redis(options: &LatencyOptions, spec: &EngineSpec, note: &mut dyn FnMut(
     if let Some(schedule) = schedules.first() {
         info.steps = steps(options, schedule, &measured)?;
     }
-    // All styles, at the rate that the echo had too: the first one.
+    // All styles, at the rate of the first step: the echo had that rate too.
     let first = measured.seen.steps.first();
     info.echo = echo.as_ref().zip(first).map(|(echo, first)| slices::ratio(first, echo));
     let engine_report = fs::read_to_string(dir.path().join("engine.txt")).ok();

@@ -1,12 +1,12 @@
-//! `bench latency`: bars sent on a fixed schedule, signals watched for, the engine a process of its own between them.
+//! `bench latency`: sends bars on a fixed schedule and waits for the signals. The engine is its own process.
 //!
 //! ```text
-//!  generator ──XADD──▶ Redis ──XREAD──▶ engine (or the echo, its peer) ──XADD──▶ Redis ──XREAD──▶ subscriber
-//!      └───────────── the schedule: when each bar was meant to be sent ◀───────────────────────────────┘
+//!  generator ──XADD──▶ Redis ──XREAD──▶ engine (or the echo, its baseline) ──XADD──▶ Redis ──XREAD──▶ subscriber
+//!      └─────────────── the schedule: when each bar was meant to be sent ◀─────────────────────────────────┘
 //! ```
 //!
-//! The load is open: the generator never waits for the engine, and a latency counts from the *intended* time of its
-//! bar, so that a stalled engine (or a stalled generator) is charged for every bar that it kept waiting.
+//! The load is open: the generator never waits for the engine. A latency counts from the *intended* send time of its
+//! bar, so that a stall of the engine or of the generator counts for every bar that it delayed.
 
 mod bars;
 mod beside;

@@ -1,56 +1,56 @@
-//! What `bench latency` is asked to measure.
+//! Options of `bench latency`.
 
 use super::{bars::Form, budget::Budgets, interrupt::Interrupt, schedule::Shape, server::Socket};
 use crate::model::{Timeframe, TradingStyle};
 use std::{path::PathBuf, time::Duration};
 
-/// What is measured.
+/// Options of `bench latency`.
 #[derive(Debug, Clone)]
 pub struct LatencyOptions {
-    /// The program that is started as engine and as echo.
+    /// The program to start as engine and as echo.
     pub exe: PathBuf,
     /// Shape of the load.
     pub shape: Shape,
-    /// Symbols.
+    /// Number of symbols.
     pub symbols: usize,
-    /// Bars per second and symbol; at the start, for a ramp.
+    /// Bars per second and symbol; of a ramp, the rate of its first step.
     pub rate: f64,
     /// Length of the measured part.
     pub duration: Duration,
-    /// Length of the part before it.
+    /// Length of the warm-up.
     pub warm_up: Duration,
-    /// Timeframes; bars of the shortest come in.
+    /// Timeframes; the shortest is the base.
     pub timeframes: Vec<Timeframe>,
-    /// Styles that the symbols have in turn.
+    /// Trading styles, given to the symbols in turn.
     pub styles: Vec<TradingStyle>,
-    /// How the server of the run's own is reached.
+    /// How to connect to the server that the bench starts.
     pub socket: Socket,
-    /// Another server.
+    /// URL of another server to use; `None` to start one.
     pub url: Option<String>,
-    /// How bars travel.
+    /// Encoding of the bars.
     pub form: Form,
-    /// Settings of the engine, `key=value`.
+    /// Further settings of the engine, `key=value`.
     pub settings: Vec<String>,
-    /// Core of the generator.
+    /// Core of the generator; `None` if it is not pinned.
     pub core: Option<usize>,
-    /// Without Redis.
+    /// Whether to measure the engine without Redis.
     pub embedded: bool,
-    /// Whether the cores are watched for hiccups.
+    /// Whether to watch the cores for hiccups.
     pub hiccups: bool,
-    /// Whether the bare echo is measured too.
+    /// Whether to measure the echo too.
     pub echo: bool,
-    /// Slices of the engine, each between two of the echo.
+    /// Number of slices of the engine; the echo runs before and after each.
     pub slices: u16,
-    /// Stops the engine for so long in the middle, to see whether the figures show it.
+    /// Length of a deliberate stall of the engine in the middle, to check that the figures show it; `None` for none.
     pub stall: Option<Duration>,
-    /// What latencies may be.
+    /// Latency budgets.
     pub budgets: Budgets,
     /// Name of the run.
     pub name: String,
-    /// Name of the host in the folder's name; none: its own.
+    /// Name of the host in the folder's name; `None` for its own name.
     pub host: Option<String>,
-    /// Folder of the runs.
+    /// Folder that holds the runs.
     pub runs: PathBuf,
-    /// Ends it early.
+    /// Stops the bench early.
     pub interrupt: Interrupt,
 }

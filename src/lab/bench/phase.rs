@@ -1,4 +1,4 @@
-//! One stretch of measuring: a generator on one side, a subscriber on the other, and whatever is between them.
+//! One measured stretch: a generator at one end, a subscriber at the other, and the engine or the echo between them.
 
 use super::{
     bars::{Bars, Form},
@@ -20,56 +20,57 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// How long the first answers may take: an engine starts meanwhile.
+/// Longest wait for the first answers, during which the engine starts.
 const HELLO_TIMEOUT: Duration = Duration::from_secs(60);
-/// Rounds sent and answered before the schedule starts.
+/// Number of rounds sent and answered before the schedule starts.
 const HELLO_ROUNDS: usize = 1;
-/// Parts that these are sent in, each when the one before has been answered: a flood would be in the engine's figures.
+/// Number of parts these rounds are sent in. Each part waits for the answers to the one before: a flood of bars would
+/// show in the engine's figures.
 const HELLO_PARTS: usize = 200;
-/// How long after the last bar answers are waited for.
+/// How long to wait for answers after the last bar.
 const DRAIN: Duration = Duration::from_secs(5);
-/// Between now and the start of the schedule, ns.
+/// Time between now and the start of the schedule, ns.
 const LEAD_NS: u64 = 100_000_000;
 
 /// What a phase measures, and with what.
 pub struct Phase<'a> {
     /// The server.
     pub server: &'a RedisServer,
-    /// Stream that the bars go to.
+    /// Stream that the bars are sent to.
     pub input: &'a str,
-    /// Stream that the answers come from.
+    /// Stream that the answers are read from.
     pub output: &'a str,
-    /// What the answers are.
+    /// Kind of the answers.
     pub reads: Reads,
     /// Timeframe of the bars.
     pub base: Timeframe,
-    /// When they are sent.
+    /// When each bar is due.
     pub schedule: &'a Schedule,
-    /// By symbol.
+    /// Trading styles by symbol.
     pub styles: &'a [TradingStyle],
-    /// Core of the generator.
+    /// Core of the generator; `None` if it is not pinned.
     pub core: Option<usize>,
-    /// Cores that are watched for hiccups.
+    /// Cores to watch for hiccups.
     pub watched: &'a [usize],
     /// The clock of all latencies.
     pub clock: &'a Clock,
 }
 
-/// The bars of a stream, which are sent stretch by stretch.
+/// The bars of a stream, sent stretch by stretch.
 pub struct Load {
     bars: Bars,
-    /// Start of the next ones, Unix ms.
+    /// Start of the next bars, Unix ms.
     first_ms: i64,
 }
 
 impl Load {
-    /// Bars for all of these schedules.
+    /// Prepares bars for all of these schedules.
     ///
     /// # Errors
-    /// None that a well-formed call can cause.
+    /// The market refuses the symbols or the timeframe; a well-formed call never causes this.
     pub fn new(schedules: &[Schedule], base: Timeframe, form: Form, clock: &Clock) -> Result<Self> {
         let rounds: usize = schedules.iter().map(|schedule| schedule.rounds() + HELLO_ROUNDS).sum();
-        // Bars whose time is past, so that none is ahead of the clock at any rate.
+        // Bars in the past, so that none is ahead of the clock at any rate.
         let now_ms = clock.now().wall_ms();
         let first_ms = base.span(now_ms - (rounds as i64 + 2) * base.interval_ms(), Calendar::Utc).start;
         let symbols = schedules.first().map_or(0, Schedule::symbols);
@@ -77,34 +78,34 @@ impl Load {
     }
 }
 
-/// What a phase found.
+/// Results of a phase.
 #[derive(Debug)]
 pub struct Measured {
-    /// How the schedule was kept.
+    /// How well the generator kept its schedule.
     pub sent: Sent,
-    /// Latencies, intended send to seen.
+    /// Latencies from the intended send of a bar to the moment its answer was seen.
     pub seen: Seen,
-    /// Bars without an answer in the end.
+    /// Number of bars that were never answered.
     pub lost: usize,
-    /// Answers that came more than once.
+    /// Number of repeated answers.
     pub repeated: usize,
-    /// Bars without an answer when the last one had been sent.
+    /// Number of bars without an answer when the last bar had been sent.
     pub backlog: usize,
-    /// Step at which it broke, and was ended.
+    /// The step at which the load was stopped because it was not held; `None` if all steps ran.
     pub broke_at: Option<usize>,
     /// Start of the measured part, Unix ns.
     pub start_unix_ns: i64,
-    /// The host's own stalls meanwhile.
+    /// The host's stalls during the phase.
     pub hiccups: Vec<CoreHiccups>,
-    /// How the generator was scheduled, and what was measured.
+    /// Scheduling of the generator and of what was measured.
     pub scheduling: Scheduling,
 }
 
 impl Measured {
-    /// Adds a stretch whose measured part is to start at this time of this one's, ns, a whole second.
+    /// Appends a phase whose measured part starts at this time of this one's, ns; it must be a whole second.
     ///
     /// # Errors
-    /// Histograms that cannot be added up.
+    /// The histograms cannot be added up.
     pub fn append(&mut self, more: &Self, from_ns: u64) -> Result<()> {
         self.sent.lag.append_at(&more.sent.lag, from_ns)?;
         self.sent.bars += more.sent.bars;
@@ -124,10 +125,10 @@ impl Measured {
 }
 
 impl Phase<'_> {
-    /// Runs it. `healthy` is asked from time to time whether what is measured is still there.
+    /// Runs the phase. `healthy` is called from time to time to check that the engine or echo still runs.
     ///
     /// # Errors
-    /// A server that is gone, an engine that does not answer, or is gone.
+    /// The server is gone, or the engine is gone or does not answer.
     pub fn run(&self, load: &mut Load, mut healthy: impl FnMut() -> Result<()>) -> Result<Measured> {
         let mut ledger = Ledger::new(self.schedule, load.first_ms, self.base, HELLO_ROUNDS);
         load.first_ms += (self.schedule.rounds() + HELLO_ROUNDS) as i64 * self.base.interval_ms();
@@ -187,13 +188,13 @@ impl Phase<'_> {
         })
     }
 
-    /// So many bars without an answer are no delay any more: a second's worth beside two full rounds.
+    /// Backlog at which the rate counts as not held: the bars of one second plus those of two rounds.
     fn breaking_backlog(&self, sent: usize) -> usize {
         let rate = self.schedule.step_of(sent / self.schedule.symbols()).map_or(1.0, |s| self.schedule.steps()[s].rate);
         ((2.0 + rate) * self.schedule.symbols() as f64) as usize
     }
 
-    /// Sends some rounds and waits for their answers: everything between is up then.
+    /// Sends some rounds and waits for their answers. After that, everything on the way is connected.
     fn say_hello(
         &self,
         bars: &mut Bars,

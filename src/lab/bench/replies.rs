@@ -1,13 +1,13 @@
-//! Waiting for a link's replies, for those who have nothing else to do.
+//! Blocking waits for the replies of a link.
 
 use crate::redis_io::Link;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::{io, time::Duration};
 
-/// Waits until bytes have come in, or the time is over.
+/// Waits until bytes arrive or the timeout passes.
 ///
 /// # Errors
-/// The socket's.
+/// The socket fails.
 pub fn wait(link: &Link, timeout: Duration, writable: bool) -> io::Result<()> {
     let flags = if writable { PollFlags::IN | PollFlags::OUT } else { PollFlags::IN };
     let timeout = Timespec { tv_sec: timeout.as_secs().cast_signed(), tv_nsec: timeout.subsec_nanos().into() };
@@ -17,10 +17,10 @@ pub fn wait(link: &Link, timeout: Duration, writable: bool) -> io::Result<()> {
     }
 }
 
-/// The length of the next reply, which is waited for; sends what is left to send meanwhile. None where the time is over.
+/// Waits for the next reply and returns its length; meanwhile sends what is left to send. `None` at the timeout.
 ///
 /// # Errors
-/// The link's.
+/// The link fails.
 pub fn next(link: &mut Link, timeout: Duration) -> io::Result<Option<usize>> {
     let sent = link.write_pending()?;
     if let Some(len) = link.reply().map_err(io::Error::other)? {

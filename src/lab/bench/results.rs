@@ -1,4 +1,4 @@
-//! Writing a run's folder.
+//! Writes the folder of a run.
 
 use super::{
     beside::CoreHiccups,
@@ -17,29 +17,29 @@ use std::{
     time::Duration,
 };
 
-/// What a run has found.
+/// Results of a run.
 pub struct Results {
-    /// What was run and how it went.
+    /// Parameters and outcome of the run.
     pub info: RunInfo,
-    /// The host.
+    /// Description of the host.
     pub host: toml::Table,
     /// Start of the measured part, Unix ns.
     pub start_unix_ns: i64,
-    /// Intended send to signal seen, by style.
+    /// Latencies from the intended send to the moment the signal was seen, by trading style.
     pub styles: [Track; 3],
-    /// The bare echo.
+    /// Latencies of the echo; `None` if it was not measured.
     pub echo: Option<Track>,
     /// How late the generator was.
     pub lag: Option<Track>,
-    /// The host's own stalls beside the run.
+    /// The host's stalls during the run.
     pub hiccups: Vec<CoreHiccups>,
-    /// Folder in which `histograms` has the engine's own.
+    /// Folder whose subfolder `histograms` holds those of the engine.
     pub engine: Option<TempDir>,
-    /// What the engine said at its end.
+    /// The engine's final report.
     pub engine_report: Option<String>,
 }
 
-/// A folder below `runs` that is not there yet.
+/// A folder below `runs` that does not exist yet.
 pub(super) fn fresh(runs: &Path, name: &str) -> Result<PathBuf> {
     fs::create_dir_all(runs).with_context(|| format!("cannot create {}", runs.display()))?;
     for number in 1.. {
@@ -57,10 +57,10 @@ pub(super) fn fresh(runs: &Path, name: &str) -> Result<PathBuf> {
 }
 
 impl Results {
-    /// Writes all of it into a new folder, and reads it back as a report does.
+    /// Writes everything into a new folder, and reads it back as a report does.
     ///
     /// # Errors
-    /// What cannot be written or read.
+    /// A file cannot be written or read.
     pub fn write(&self, runs: &Path, name: &str) -> Result<(PathBuf, Run)> {
         let dir = fresh(runs, name)?;
         fs::write(dir.join("run.toml"), toml::to_string(&self.info)?)?;

@@ -1,4 +1,4 @@
-//! What is measured, put together: a server, a load, and the engine or the bare echo between its ends.
+//! The complete measuring setup: a server, a load, and the engine or the echo between generator and subscriber.
 
 use super::{
     bars::Form,
@@ -22,38 +22,38 @@ use std::{
     time::Duration,
 };
 
-/// How long an engine may take to finish what it has read.
+/// Longest time the engine may take to finish what it has read.
 const PATIENCE: Duration = Duration::from_secs(15);
 
-/// Everything that the stretches of a measurement have in common.
+/// What all phases of a measurement share.
 pub struct Rig<'a> {
-    /// The program that is started as engine and as echo.
+    /// The program to start as engine and as echo.
     pub exe: &'a Path,
-    /// What the engine is told.
+    /// Configuration of the engine.
     pub spec: &'a EngineSpec,
     /// Further settings of the engine, `key=value`.
     pub settings: &'a [String],
-    /// How bars travel.
+    /// Encoding of the bars.
     pub form: Form,
-    /// Core of the generator.
+    /// Core of the generator; `None` if it is not pinned.
     pub core: Option<usize>,
-    /// Cores that are watched for hiccups.
+    /// Cores to watch for hiccups.
     pub watched: &'a [usize],
     /// The server.
     pub server: &'a RedisServer,
-    /// Folder for the engine's files.
+    /// Folder for the files of the engine.
     pub dir: &'a TempDir,
     /// The clock of all latencies.
     pub clock: Clock,
-    /// Ends a stretch early.
+    /// Stops a phase early.
     pub interrupt: &'a Interrupt,
 }
 
 impl Rig<'_> {
-    /// The bare echo under a load; `index` tells its streams from those of other stretches.
+    /// Measures the echo under a load; `index` makes the names of its streams unique.
     ///
     /// # Errors
-    /// A server or an echo that is gone.
+    /// The server or the echo is gone.
     pub fn echo(&self, index: usize, schedule: &Schedule) -> Result<Measured> {
         let [input, output] = ["in", "out"].map(|end| format!("{}echo_{index}_{end}", self.spec.prefix));
         let mut command = Command::new(self.exe);
@@ -77,10 +77,10 @@ impl Rig<'_> {
         Ok(measured)
     }
 
-    /// The engine, as a process of its own, for these stretches.
+    /// Starts the engine as its own process, for these schedules.
     ///
     /// # Errors
-    /// A program that cannot be started.
+    /// The program cannot be started.
     pub fn start_engine(&self, schedules: &[Schedule]) -> Result<EngineRun<'_>> {
         let load = Load::new(schedules, self.spec.base, self.form, &self.clock)?;
         let styles = (0..self.spec.symbols).map(|symbol| self.spec.style(symbol)).collect();
@@ -98,14 +98,14 @@ impl Rig<'_> {
         for setting in self.settings {
             command.arg("--set").arg(setting);
         }
-        // What it keeps on disk, it keeps there.
+        // The engine's own files go to the rig's folder.
         command.current_dir(self.dir.path());
         command.stdin(Stdio::null()).stdout(File::create(self.dir.path().join("engine.txt"))?);
         command.stderr(File::create(self.dir.path().join("log"))?);
         Ok(command)
     }
 
-    /// What the engine said.
+    /// What the engine printed.
     fn log(&self) -> String {
         fs::read_to_string(self.dir.path().join("log")).unwrap_or_default().trim().to_owned()
     }
@@ -132,7 +132,7 @@ impl Rig<'_> {
     }
 }
 
-/// An engine that is measured, stretch by stretch. It stays in between, and waits for bars.
+/// An engine under test. It keeps running between phases, and waits for bars.
 pub struct EngineRun<'a> {
     rig: &'a Rig<'a>,
     child: Guarded,
@@ -141,10 +141,10 @@ pub struct EngineRun<'a> {
 }
 
 impl EngineRun<'_> {
-    /// The engine under a load; with a stall in the middle, if one is wanted.
+    /// Measures the engine under a load, with a stall in the middle if one was asked for.
     ///
     /// # Errors
-    /// A server or an engine that is gone.
+    /// The server or the engine is gone.
     pub fn measure(&mut self, schedule: &Schedule, stall: Option<Duration>) -> Result<Measured> {
         let Self { rig, child, load, styles } = self;
         let (input, output) = (rig.spec.input(), rig.spec.signals());
@@ -157,15 +157,15 @@ impl EngineRun<'_> {
                 None => Ok(()),
             }
         })?;
-        // All of its threads are at work still.
+        // All of its threads still run here.
         measured.scheduling.extend(scheduling_of(child.id()).map(|text| ("engine", text)));
         Ok(measured)
     }
 
-    /// Ends it: its report is in `engine.txt` then, its histograms in `histograms`.
+    /// Ends the engine. Then its report is in `engine.txt` and its histograms are in `histograms`.
     ///
     /// # Errors
-    /// An engine that does not end well.
+    /// The engine does not exit cleanly.
     pub fn end(mut self) -> Result<()> {
         if !self.child.stop(PATIENCE)? {
             bail!("the engine did not end well: {}", self.rig.log());

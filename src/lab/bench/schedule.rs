@@ -1,21 +1,21 @@
-//! When each bar is meant to be sent: pure, fixed before the first one.
+//! The intended send time of each bar. Pure, and fixed before the first bar is sent.
 
 use std::time::Duration;
 
-/// How the load is spread over time.
+/// Distribution of the load over time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Shape {
-    /// The symbols of a round evenly over its time.
+    /// The symbols of a round are spread evenly over its time.
     Steady,
-    /// All symbols of a round in the same instant, as markets do it.
+    /// All symbols of a round are due at the same instant, as in real markets.
     Burst,
-    /// Steady, at a rate that doubles with every step until something breaks.
+    /// Steady, at a rate that doubles with every step until the engine cannot hold it.
     Ramp,
 }
 
 impl Shape {
-    /// Name as on the command line.
+    /// Name on the command line.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -26,31 +26,31 @@ impl Shape {
     }
 }
 
-/// Steps of a ramp.
+/// Number of steps of a ramp.
 const RAMP_STEPS: u32 = 8;
 
 /// A stretch of constant rate.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Step {
-    /// Its first round.
+    /// Index of its first round.
     pub first_round: usize,
     /// Bars per second and symbol.
     pub rate: f64,
 }
 
-/// The schedule of a run: rounds, in each of which every symbol has one bar.
+/// The schedule of a run. Every symbol has one bar in each round.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Schedule {
     symbols: usize,
     spread: bool,
-    /// Start of each round and the end of the last, ns from the start.
+    /// Start of each round and end of the last, ns from the start.
     starts: Vec<u64>,
     steps: Vec<Step>,
     warm_rounds: usize,
 }
 
 impl Schedule {
-    /// A schedule of `warm_up` (not measured) and `duration`, at `rate` bars per second and symbol.
+    /// A schedule of a `warm_up` that is not measured and a `duration`, at `rate` bars per second and symbol.
     #[must_use]
     pub fn new(shape: Shape, symbols: usize, rate: f64, warm_up: Duration, duration: Duration) -> Self {
         let rounds = |time: Duration, rate: f64| ((time.as_secs_f64() * rate).round() as usize).max(1);
@@ -69,54 +69,54 @@ impl Schedule {
 
     fn extend(&mut self, rounds: usize, rate: f64) {
         let first = self.starts.last().copied().unwrap_or(0);
-        // From the step's start each time: rounding does not add up.
+        // Computed from the start of the step each time, so that rounding errors do not accumulate.
         self.starts.extend((1..=rounds).map(|round| first + (round as f64 * 1e9 / rate) as u64));
     }
 
-    /// Rounds, those of the warm-up included.
+    /// Number of rounds, with those of the warm-up.
     #[must_use]
     pub fn rounds(&self) -> usize {
         self.starts.len() - 1
     }
 
-    /// How long a bar may wait without holding up later ones, ns: to the next round where all of a round come at once.
+    /// How long a bar may wait before it delays later bars, ns; in a burst, the time to the next round.
     #[must_use]
     pub fn patience_ns(&self, step: usize) -> Option<u64> {
         let step = self.steps.get(step).filter(|_| !self.spread)?;
         Some(self.starts[step.first_round + 1] - self.starts[step.first_round])
     }
 
-    /// Bars in all.
+    /// Number of bars.
     #[must_use]
     pub fn bars(&self) -> usize {
         self.rounds() * self.symbols
     }
 
-    /// Symbols.
+    /// Number of symbols.
     #[must_use]
     pub const fn symbols(&self) -> usize {
         self.symbols
     }
 
-    /// Rounds that are not measured, at the start.
+    /// Number of rounds of the warm-up, which are not measured.
     #[must_use]
     pub const fn warm_rounds(&self) -> usize {
         self.warm_rounds
     }
 
-    /// The stretches of constant rate, without the warm-up.
+    /// The steps, without the warm-up.
     #[must_use]
     pub fn steps(&self) -> &[Step] {
         &self.steps
     }
 
-    /// The step of a round; none in the warm-up.
+    /// The step of a round; `None` in the warm-up.
     #[must_use]
     pub fn step_of(&self, round: usize) -> Option<usize> {
         self.steps.partition_point(|step| step.first_round <= round).checked_sub(1)
     }
 
-    /// When the bar of a symbol is meant to be sent, ns from the start.
+    /// Intended send time of the bar of a symbol, ns from the start.
     #[inline]
     #[must_use]
     pub fn due_ns(&self, round: usize, symbol: usize) -> u64 {
@@ -125,26 +125,26 @@ impl Schedule {
         start + length * symbol as u64 / self.symbols as u64
     }
 
-    /// When the bar of this number, counted through all rounds, is meant to be sent, ns from the start.
+    /// Intended send time of the bar with this number, counted through all rounds, ns from the start.
     #[inline]
     #[must_use]
     pub fn due_of(&self, number: usize) -> u64 {
         self.due_ns(number / self.symbols, number % self.symbols)
     }
 
-    /// When the measured part starts, ns from the start.
+    /// Start of the measured part, ns from the start.
     #[must_use]
     pub fn measured_from_ns(&self) -> u64 {
         self.starts[self.warm_rounds]
     }
 
-    /// When a step starts, ns from the start; the end, behind the last one.
+    /// Start of a step, ns from the start; for the index after the last step, the end.
     #[must_use]
     pub fn step_from_ns(&self, step: usize) -> u64 {
         self.steps.get(step).map_or_else(|| self.end_ns(), |step| self.starts[step.first_round])
     }
 
-    /// When it is over, ns from the start.
+    /// End of the schedule, ns from the start.
     #[must_use]
     pub fn end_ns(&self) -> u64 {
         self.starts[self.rounds()]

@@ -1,4 +1,4 @@
-//! A Redis server of the run's own, or the one that is given.
+//! The Redis server of a bench: one that it starts, or one that you name.
 
 use super::{child::Guarded, tempdir::TempDir};
 use crate::redis_io::{Address, Link, LinkOptions};
@@ -10,26 +10,26 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// How the server is reached.
+/// Transport to the server.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Socket {
-    /// A unix socket.
+    /// A Unix domain socket.
     #[default]
     Unix,
-    /// TCP over the loopback.
+    /// TCP over the loopback interface.
     Tcp,
 }
 
 const TIMEOUT: Duration = Duration::from_secs(10);
-/// Settings that change latency or lose entries.
+/// Server settings that change latency or lose entries.
 const SETTINGS: [&str; 8] =
     ["appendonly", "save", "io-threads", "hz", "maxmemory", "maxmemory-policy", "activedefrag", "latency-tracking"];
 
-/// A Redis server: ours, ended and its folder removed when this is dropped, or somebody's.
+/// A Redis server. If the bench started it, dropping this stops it and removes its folder.
 #[derive(Debug)]
 pub struct RedisServer {
-    // Before the folder: the process ends first.
+    // Declared before the folder, so that the process ends first.
     child: Option<Guarded>,
     dir: Option<TempDir>,
     url: String,
@@ -41,14 +41,14 @@ impl RedisServer {
         Self { child: None, dir: None, url: url.to_owned() }
     }
 
-    /// Starts one, without persistence, in a folder of its own.
+    /// Starts a server without persistence, in a folder of its own.
     ///
     /// # Errors
-    /// `redis-server` that is not installed or does not come up.
+    /// `redis-server` is not installed or does not start.
     pub fn start(socket: Socket) -> Result<Self> {
         let dir = TempDir::new()?;
         let path = dir.path().join("redis.sock");
-        // Free now; if somebody takes it before the server does, the server says so and the run ends.
+        // The port is free now. If another program takes it first, the server reports that and the run ends.
         let port = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
         let mut command = std::process::Command::new("redis-server");
         command.args(["--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--daemonize", "no"]);
@@ -71,35 +71,35 @@ impl RedisServer {
         Ok(server)
     }
 
-    /// Whether it is not ours.
+    /// Whether the bench did not start this server.
     pub fn is_foreign(&self) -> bool {
         self.dir.is_none()
     }
 
-    /// The process, where it is ours.
+    /// The process; `None` if the bench did not start it.
     pub fn pid(&self) -> Option<u32> {
         self.child.as_ref().map(Guarded::id)
     }
 
-    /// Its URL.
+    /// URL of the server.
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// A connection.
+    /// Opens a connection.
     ///
     /// # Errors
-    /// A server that is not there or refuses.
+    /// The server is absent or refuses the connection.
     pub fn connect(&self, role: &str) -> Result<Link> {
         let address: Address = self.url.parse()?;
         let options = LinkOptions { name: format!("bench-{role}"), reply_timeout: TIMEOUT, ..LinkOptions::default() };
         Ok(Link::connect(&address, &options)?)
     }
 
-    /// Version and settings, as far as the server tells.
+    /// Version and settings, as far as the server shows them.
     ///
     /// # Errors
-    /// A server that is gone.
+    /// The server is gone.
     pub fn facts(&self) -> Result<BTreeMap<String, String>> {
         let mut link = self.connect("facts")?;
         let mut facts = BTreeMap::new();
@@ -113,10 +113,10 @@ impl RedisServer {
         Ok(facts)
     }
 
-    /// Deletes what a run has left in a server that is not ours.
+    /// Deletes the streams and keys of a run from a server that the bench did not start.
     ///
     /// # Errors
-    /// A server that is gone.
+    /// The server is gone.
     pub fn clean(&self, names: &[String]) -> Result<()> {
         if !self.is_foreign() {
             return Ok(());

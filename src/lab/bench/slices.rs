@@ -1,4 +1,4 @@
-//! A measurement in slices: the engine and the bare echo in turns, so that both have the same host.
+//! A measurement in slices: engine and echo in turns, so that both see the same host.
 
 use super::{
     options::LatencyOptions,
@@ -12,14 +12,14 @@ use crate::lab::report::{EchoInfo, SliceInfo};
 use anyhow::{Context, Result};
 use std::time::Duration;
 
-/// Shortest slice.
+/// Minimum length of a slice.
 const SLICE_MIN: Duration = Duration::from_secs(2);
-/// Longest warm-up of a slice but the first: the engine is warm by then.
+/// Longest warm-up of a slice after the first: the engine is warm by then.
 const WARM_UP_MAX: Duration = Duration::from_secs(1);
 
-/// The schedules of the engine's slices: whole seconds of the measured time each, as far as these go.
+/// The schedules of the engine's slices. Each takes whole seconds of the measured time, as far as they divide it.
 ///
-/// One where there is nothing to take turns with, and of a ramp, which is driven until it breaks.
+/// There is one slice if no echo is measured, and for a ramp, which runs until the rate is not held.
 pub fn schedules(options: &LatencyOptions) -> Vec<Schedule> {
     let alone = options.shape == Shape::Ramp || !options.echo || options.embedded;
     let most = if alone { 1 } else { usize::from(options.slices) };
@@ -33,17 +33,17 @@ pub fn schedules(options: &LatencyOptions) -> Vec<Schedule> {
     (0..count).map(schedule).collect()
 }
 
-/// The load of the echo before and after each of so many slices: the engine's, for half of its time in all.
+/// The load of the echo before and after each of `slices` slices: that of the engine, for half of its time in total.
 fn echo_schedule(options: &LatencyOptions, slices: usize) -> Schedule {
     let shape = if options.shape == Shape::Ramp { Shape::Steady } else { options.shape };
     let duration = (options.duration / 2 / (slices as u32 + 1)).max(SLICE_MIN);
     Schedule::new(shape, options.symbols, options.rate, options.warm_up.min(WARM_UP_MAX), duration)
 }
 
-/// The echo, the engine, the echo, the engine, … the echo. The engine stays: while the echo has its turn, it waits for bars.
+/// Runs echo, engine, echo, engine, …, echo. The engine keeps running and waits for bars while the echo has its turn.
 ///
 /// # Errors
-/// A server, an echo or an engine that is gone.
+/// The server, the echo or the engine is gone.
 pub fn measure(
     options: &LatencyOptions,
     rig: &Rig<'_>,
@@ -72,30 +72,30 @@ pub fn measure(
         }
         echoes.extend(echo(index + 1, note)?);
     }
-    // Before the last echo, so that its report is of what was measured.
+    // Ended before the last echo, so that its report covers only what was measured.
     engine.end()?;
     echoes.extend(echo(parts.len(), note)?);
     Sliced::new(options.shape, schedules, parts, &echoes)
 }
 
-/// What came of all slices together.
+/// Results of all slices together.
 #[derive(Debug)]
 pub struct Sliced {
-    /// The slices of the engine one behind the other.
+    /// The slices of the engine, appended to each other.
     pub measured: Measured,
-    /// All of the echo, where it was measured.
+    /// All turns of the echo; `None` if it was not measured.
     pub echo: Option<Track>,
-    /// Why the rate was not held.
+    /// Why the rate was not held; empty if it was.
     pub faults: Vec<String>,
-    /// Each slice by itself, where there are several.
+    /// Each slice, if there are several.
     pub slices: Vec<SliceInfo>,
 }
 
 impl Sliced {
-    /// Puts the slices of the engine together; `echoes` are those before each of them and after the last, or none.
+    /// Appends the engine's slices to each other. `echoes` holds the turns before each and after the last, or is empty.
     ///
     /// # Errors
-    /// Histograms that cannot be added up.
+    /// The histograms cannot be added up.
     fn new(shape: Shape, schedules: &[Schedule], parts: Vec<Measured>, echoes: &[Track]) -> Result<Self> {
         let several = schedules.len() > 1;
         let (mut faults, mut slices, mut from_ns) = (Vec::new(), Vec::new(), 0);
@@ -117,7 +117,7 @@ impl Sliced {
                 None => merged = Some(part),
                 Some(all) => all.append(&part, from_ns)?,
             }
-            // Whole seconds, so that the next slice starts with one of its own.
+            // Round up to whole seconds, so that the next slice starts on a second of its own.
             from_ns += (schedule.end_ns() - schedule.measured_from_ns()).div_ceil(INTERVAL_NS) * INTERVAL_NS;
         }
         let measured = merged.context("nothing was measured")?;
@@ -125,14 +125,14 @@ impl Sliced {
     }
 }
 
-/// Tracks one behind the other, if there are any.
+/// Appends tracks to each other; `None` if there are none.
 fn joined<'a>(mut tracks: impl Iterator<Item = &'a Track>) -> Result<Option<Track>> {
     let Some(mut all) = tracks.next().cloned() else { return Ok(None) };
     tracks.try_for_each(|track| all.append(track))?;
     Ok(Some(all))
 }
 
-/// The engine against the echo.
+/// Ratios of the engine's latencies to the echo's.
 pub fn ratio(engine: &Track, echo: &Track) -> EchoInfo {
     let ratio = |quantile| engine.at(quantile) as f64 / echo.at(quantile).max(1) as f64;
     EchoInfo { ratio_p50: ratio(0.5), ratio_p99: ratio(0.99) }

@@ -1,14 +1,14 @@
-//! A stall on purpose: the engine stopped in the middle of a run, to see whether the figures show it.
+//! A deliberate stall: stops the engine in the middle of a run, to check that the figures show it.
 
 use super::{child::Guarded, schedule::Schedule};
 use anyhow::Result;
 use rustix::process::Signal;
 use std::time::{Duration, Instant};
 
-/// Stops the engine once in the middle of the measured part, if it is to.
+/// Stops the engine once in the middle of the measured part, if asked to.
 pub struct Stall {
     length: Option<Duration>,
-    /// From the first look at it: the schedule starts about then.
+    /// Counts from the first call: the schedule starts about then.
     after: Duration,
     first: Option<Instant>,
     stopped: Option<Instant>,
@@ -16,16 +16,16 @@ pub struct Stall {
 }
 
 impl Stall {
-    /// One of this length; none: never.
+    /// A stall of this length; `None` for no stall.
     pub fn new(length: Option<Duration>, schedule: &Schedule) -> Self {
         let after = Duration::from_nanos((schedule.measured_from_ns() + schedule.end_ns()) / 2);
         Self { length, after, first: None, stopped: None, done: false }
     }
 
-    /// Stops the engine or lets it go on, where it is time to.
+    /// Stops or resumes the engine if it is time to.
     ///
     /// # Errors
-    /// An engine that is gone.
+    /// The engine is gone.
     pub fn act(&mut self, child: &Guarded) -> Result<()> {
         let Some(length) = self.length.filter(|_| !self.done) else { return Ok(()) };
         let first = *self.first.get_or_insert_with(Instant::now);

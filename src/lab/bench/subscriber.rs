@@ -1,4 +1,4 @@
-//! Who waits for signals: notes when each one is seen, and finds out when its bar was meant to be sent.
+//! The subscriber: notes when each signal is seen, and looks up when its bar was meant to be sent.
 
 use super::{bars::symbol_index, replies, schedule::Schedule, track::Track};
 use crate::{
@@ -14,30 +14,30 @@ use std::time::Duration;
 /// What the stream holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reads {
-    /// Signals of an engine, of which those of the probe count.
+    /// Signals of an engine; only those of the probe count.
     Signals,
-    /// The bars themselves, as the echo writes them back.
+    /// The bars, as the echo writes them back.
     Bars,
 }
 
-/// Which bar a message is about, and whether it was seen before.
+/// Finds the bar of a message, and whether it was seen before.
 pub struct Ledger<'a> {
     schedule: &'a Schedule,
     first_ms: i64,
     interval_ms: i64,
-    /// Rounds before the schedule's.
+    /// Number of rounds before those of the schedule.
     hello_rounds: usize,
     seen: Vec<bool>,
-    /// Bars seen, those of the hello left out.
+    /// Number of bars of the schedule seen.
     pub count: usize,
-    /// Bars of the hello seen.
+    /// Number of bars of the earlier rounds seen.
     pub hello: usize,
-    /// Bars seen more than once.
+    /// Number of bars seen more than once.
     pub repeated: usize,
 }
 
 impl<'a> Ledger<'a> {
-    /// Nothing seen yet of a schedule whose first bar, behind `hello_rounds` of others, ends a run of bars from `first_ms`.
+    /// An empty state for a schedule that follows `hello_rounds` other rounds, the first of which starts at `first_ms`.
     pub fn new(schedule: &'a Schedule, first_ms: i64, base: Timeframe, hello_rounds: usize) -> Self {
         let seen = vec![false; schedule.bars()];
         let interval_ms = base.interval_ms();
@@ -61,7 +61,7 @@ impl<'a> Ledger<'a> {
     }
 }
 
-/// Latencies as they were seen.
+/// Latencies of the signals seen.
 #[derive(Debug)]
 pub struct Seen {
     /// By trading style.
@@ -71,19 +71,19 @@ pub struct Seen {
 }
 
 impl Seen {
-    /// Nothing yet.
+    /// Empty tracks.
     ///
     /// # Errors
-    /// Never, as for [`Track::new`].
+    /// The histogram's bounds are refused; see [`Track::new`].
     pub fn new(steps: usize) -> Result<Self> {
         let steps = (0..steps).map(|_| Track::new()).collect::<Result<_>>()?;
         Ok(Self { styles: [Track::new()?, Track::new()?, Track::new()?], steps })
     }
 
-    /// All of them.
+    /// All latencies together.
     ///
     /// # Errors
-    /// Histograms that cannot be added up.
+    /// The histograms cannot be added up.
     pub fn all(&self) -> Result<Track> {
         let mut all = Track::new()?;
         self.steps.iter().try_for_each(|step| all.overlay(step))?;
@@ -91,7 +91,7 @@ impl Seen {
     }
 }
 
-/// Reads a stream, blocked while there is nothing in it.
+/// Reads a stream; blocks while it is empty.
 pub struct Subscriber<'a> {
     link: Link,
     stream: &'a str,
@@ -104,7 +104,7 @@ pub struct Subscriber<'a> {
 }
 
 impl<'a> Subscriber<'a> {
-    /// A subscriber to a stream from its beginning; `styles` by symbol.
+    /// A subscriber that reads a stream from its start; `styles` holds the trading style of each symbol.
     pub fn new(
         link: Link,
         stream: &'a str,
@@ -116,10 +116,10 @@ impl<'a> Subscriber<'a> {
         Self { link, stream, reads, base, last: StreamId::default(), asked: false, clock, styles }
     }
 
-    /// Takes what comes in within `timeout`. With a start of the schedule, clock's ns, latencies are recorded.
+    /// Takes what arrives within `timeout`. Records latencies if the start of the schedule is given, ns of the clock.
     ///
     /// # Errors
-    /// A server that is gone, an entry that cannot be read.
+    /// The server is gone, or an entry cannot be decoded.
     pub fn poll(
         &mut self,
         timeout: Duration,
@@ -133,7 +133,7 @@ impl<'a> Subscriber<'a> {
             self.asked = true;
         }
         let Some(len) = replies::next(&mut self.link, timeout)? else { return Ok(()) };
-        // Seen: the whole reply has come in.
+        // The signal counts as seen now: the whole reply has arrived.
         let now_ns = self.clock.ns();
         let mut cursor = XreadCursor::default();
         while let Some(item) = cursor.next(&self.link.received()[..len])? {
@@ -172,7 +172,7 @@ impl<'a> Subscriber<'a> {
     }
 }
 
-/// Symbol and bar of a signal, if it is the probe's.
+/// Symbol and bar of a signal; `None` if it is not one of the probe's.
 fn probe(fields: FieldIter<'_>) -> Option<(&[u8], i64)> {
     let (mut symbol, mut bar_ts, mut is_probe) = (None, None, false);
     for (name, value) in fields {

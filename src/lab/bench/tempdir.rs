@@ -1,4 +1,4 @@
-//! A folder that is gone when its guard is dropped.
+//! A temporary folder that is removed when its guard is dropped.
 
 use std::{
     io,
@@ -6,20 +6,20 @@ use std::{
     sync::atomic::{AtomicU32, Ordering},
 };
 
-/// A folder of this process's own, below the system's temporary one.
+/// A folder of this process, below the system's temporary folder.
 #[derive(Debug)]
 pub struct TempDir(PathBuf);
 
 impl TempDir {
-    /// Makes a new one.
+    /// Creates a new folder.
     ///
     /// # Errors
-    /// Where the system has no room for it.
+    /// The folder cannot be created.
     pub fn new() -> io::Result<Self> {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let path = std::env::temp_dir().join(format!("wagehood-bench-{}-{count}", std::process::id()));
-        // Fails where it is there already: nobody else's folder is taken.
+        // Fails if the folder exists: it may belong to another process.
         std::fs::create_dir(&path)?;
         Ok(Self(path))
     }

@@ -1,4 +1,4 @@
-//! Latencies of one kind: in all, and second by second.
+//! Latencies of one kind: in total, and second by second.
 
 use crate::telemetry::{HIGHEST_NS, merge};
 use anyhow::Result;
@@ -7,33 +7,33 @@ use hdrhistogram::Histogram;
 /// Length of an interval, ns.
 pub const INTERVAL_NS: u64 = 1_000_000_000;
 
-/// Latencies of one kind, ns: in all, and by the second in which each was meant to start.
-///
+/// Latencies of one kind, ns: in total, and by the second of the intended start.
+/// Takes about 100 kB per second of the run.
 /// About 100 kB a second of the run.
 #[derive(Debug, Clone)]
 pub struct Track {
-    /// All of them.
+    /// All latencies.
     pub total: Histogram<u64>,
-    /// By second of the measured time.
+    /// Latencies by second of the measured time.
     pub intervals: Vec<Histogram<u64>>,
 }
 
 impl Track {
-    /// Nothing yet.
+    /// An empty track.
     ///
     /// # Errors
-    /// Never: the bounds are constants that the library accepts.
+    /// The histogram's bounds are refused; they are constants, which the library accepts.
     pub fn new() -> Result<Self> {
-        // Memory for the usual range at once; a longer latency makes it grow.
+        // Allocates the usual range at once; a longer latency makes it grow.
         let mut total = Histogram::new_with_bounds(1, HIGHEST_NS, 3)?;
         total.auto(true);
         Ok(Self { total, intervals: Vec::new() })
     }
 
-    /// What these seconds hold.
+    /// The sum of these seconds.
     ///
     /// # Errors
-    /// Histograms that cannot be added up.
+    /// The histograms cannot be added up.
     pub fn of(intervals: Vec<Histogram<u64>>) -> Result<Self> {
         let mut total = Self::new()?.total;
         intervals.iter().try_for_each(|interval| merge(&mut total, interval))?;
@@ -43,7 +43,7 @@ impl Track {
     /// Records a latency at a time of the measured part, both ns.
     ///
     /// # Errors
-    /// A latency that cannot be held.
+    /// The latency is too long to be recorded.
     pub fn record(&mut self, at_ns: u64, latency_ns: u64) -> Result<()> {
         let interval = (at_ns / INTERVAL_NS) as usize;
         self.fill_up_to(interval + 1)?;
@@ -52,23 +52,23 @@ impl Track {
         Ok(())
     }
 
-    /// Adds empty seconds until there are so many.
+    /// Adds empty seconds until there are `seconds`.
     fn fill_up_to(&mut self, count: usize) -> Result<()> {
         while self.intervals.len() < count {
-            // Grows with what it holds: a second rarely spans the whole range.
+            // Grows with its content: one second rarely spans the whole range.
             self.intervals.push(Histogram::new(3)?);
         }
         Ok(())
     }
 
-    /// The latency that a share of all is within, ns.
+    /// The latency at a quantile, ns.
     #[must_use]
     pub fn at(&self, quantile: f64) -> u64 {
         self.total.value_at_quantile(quantile).min(self.total.max())
     }
 
-    /// The latency that a share of those is within that were meant to start between two times of the measured part, ns;
-    /// whole seconds only.
+    /// The latency at a quantile, ns, among those with an intended start between two times of the measured part, ns.
+    /// Counts whole seconds only.
     ///
     /// # Errors
     /// As for [`Track::of`].
@@ -79,7 +79,7 @@ impl Track {
         Ok(sum.value_at_quantile(quantile))
     }
 
-    /// The seconds that are over at a time of the measured part, ns.
+    /// The seconds that have ended by a time of the measured part, ns.
     ///
     /// # Errors
     /// As for [`Track::of`].
@@ -103,7 +103,7 @@ impl Track {
         Ok(())
     }
 
-    /// Adds another track whose time starts at a whole second of this one's, ns.
+    /// Adds another track, whose time starts at this time of this one's, ns; it must be a whole second.
     ///
     /// # Errors
     /// As for [`Track::of`].
@@ -112,7 +112,7 @@ impl Track {
         self.append(more)
     }
 
-    /// Adds another track behind this one, as another stretch of time.
+    /// Appends another track: its time follows this one's.
     ///
     /// # Errors
     /// As for [`Track::of`].
@@ -129,7 +129,7 @@ mod tests {
     use proptest::{collection::vec, prelude::*};
 
     proptest! {
-        /// Latencies up to ten minutes: longer than [`HIGHEST_NS`] as well.
+        /// Latencies of up to ten minutes, beyond [`HIGHEST_NS`].
         #[test]
         fn no_latency_is_lost_however_tracks_are_put_together(
             parts in vec(vec((0_u64..4, 0_u64..600_000_000_000), 0..30), 1..4), beside in any::<bool>()

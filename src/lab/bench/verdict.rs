@@ -1,4 +1,4 @@
-//! Whether a run is worth its numbers, and whether they are good enough.
+//! Judges a run: whether its rate was held, and whether it meets its budgets.
 
 use super::{
     phase::Measured,
@@ -8,17 +8,17 @@ use super::{
 use crate::telemetry::human_ns;
 use anyhow::Result;
 
-/// How late 99 % of the bars may be sent, ns: beyond it, the generator is measured and not the engine.
+/// Maximum lateness of 99 % of the bars, ns: beyond it, the figures would be those of the generator.
 const LAG_P99_MAX_NS: u64 = 10_000_000;
-/// How late the last bar may be sent, ns.
+/// Maximum lateness of the last bar, ns.
 const OVERRUN_MAX_NS: u64 = 200_000_000;
-/// Half of the bars of a second may wait so long, ns: beyond it, there is a queue that the next second inherits.
+/// Maximum median latency of a second, ns: beyond it, a queue passes from second to second.
 const QUEUE_P50_MAX_NS: u64 = 50_000_000;
 
-/// Whether a step was held: sent when it was due, and no queue at its end.
+/// Whether a step was held: the bars were sent on time, and no queue was left at its end.
 ///
 /// # Errors
-/// Histograms that cannot be added up, here and below.
+/// The histograms cannot be added up.
 pub fn held(schedule: &Schedule, measured: &Measured, step: usize) -> Result<bool> {
     let [from, to] = step_ns(schedule, step);
     let last = to.saturating_sub(2 * INTERVAL_NS).max(from);
@@ -29,7 +29,7 @@ pub fn held(schedule: &Schedule, measured: &Measured, step: usize) -> Result<boo
     Ok(!broke && lag_p99_ns(schedule, measured, step)? <= LAG_P99_MAX_NS && queue_ns <= patience)
 }
 
-/// How late 99 % of a step's bars were sent, ns.
+/// Lateness of 99 % of the bars of a step, ns.
 ///
 /// # Errors
 /// As for [`held`].
@@ -43,12 +43,12 @@ pub fn step_ns(schedule: &Schedule, step: usize) -> [u64; 2] {
     [step, step + 1].map(|step| schedule.step_from_ns(step) - schedule.measured_from_ns())
 }
 
-/// Why the rate was not held; nothing where it was.
+/// The reasons why the rate was not held; empty if it was.
 ///
 /// # Errors
 /// As for [`held`].
 pub fn faults(shape: Shape, schedule: &Schedule, measured: &Measured) -> Result<Vec<String>> {
-    // A ramp is driven until it breaks: what it shows is where.
+    // A ramp always ends with a step that is not held; that is its result.
     if shape == Shape::Ramp {
         return Ok(Vec::new());
     }
@@ -85,7 +85,7 @@ pub(super) mod tests {
 
     const MS: u64 = 1_000_000;
 
-    /// A run of ten symbols and 100 bars a second, each sent and seen this late in each second of each step.
+    /// A run of ten symbols and 100 bars per second, each sent and seen this late in each second of each step.
     pub fn measured(schedule: &Schedule, late: impl Fn(u64) -> [u64; 2]) -> Measured {
         let mut sent = Sent { lag: Track::new().unwrap(), bars: schedule.bars(), overrun_ns: 0, scheduling: None };
         let mut seen = Seen::new(schedule.steps().len()).unwrap();
@@ -139,7 +139,7 @@ pub(super) mod tests {
     #[test]
     fn a_step_of_a_ramp_is_held_as_long_as_no_queue_is_left_at_its_end() {
         let schedule = schedule(Shape::Ramp, 24);
-        // Steps of three seconds: a hiccup in the second step is over at its end, the queue of the fourth is not.
+        // Steps of three seconds: a hiccup in the second step is over at its end; the queue of the fourth is not.
         let run = measured(&schedule, |second| match second {
             3 => [MS, 300 * MS],
             10.. => [MS, 80 * MS],

@@ -1,4 +1,4 @@
-//! What the cores have done so far, as the kernel counts it; two readings tell what they did in between.
+//! Activity counters of the cores, as the kernel keeps them; the difference of two readings is the activity in between.
 
 use crate::lab::{Cpus, Sysfs};
 use std::collections::BTreeMap;
@@ -6,18 +6,18 @@ use std::collections::BTreeMap;
 /// One reading of the counters.
 #[derive(Debug, Clone, Default)]
 pub struct Activity {
-    /// By core: time in all states and time stolen by the hypervisor, ticks; nothing where it cannot be read.
+    /// By core: time in all states and time stolen by the hypervisor, ticks; `None` if it cannot be read.
     pub(super) times: Option<BTreeMap<usize, (u64, u64)>>,
-    /// By device interrupt: its name, and by core how often it came; nothing where it cannot be read.
+    /// By device interrupt: its name, and its count by core; `None` if it cannot be read.
     pub(super) interrupts: Option<BTreeMap<u32, Interrupt>>,
 }
 
-/// One line of a device in `/proc/interrupts`.
+/// The line of one device in `/proc/interrupts`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Interrupt {
-    /// Device.
+    /// Name of the device.
     pub name: String,
-    /// How often it came, by core.
+    /// Number of interrupts by core.
     pub counts: BTreeMap<usize, u64>,
 }
 
@@ -31,8 +31,8 @@ impl Activity {
         }
     }
 
-    /// Part of the cores' time that the hypervisor took from them since an earlier reading, or since boot where there
-    /// is no time between the two; and which of the two it is.
+    /// Share of the cores' time that the hypervisor took since an earlier reading, or since boot if no time has passed
+    /// in between; with a text that says which of the two.
     pub fn steal(&self, earlier: &Self, cores: &Cpus) -> Option<(f64, bool)> {
         let sum = |reading: &Self| {
             let times = reading.times.as_ref()?;
@@ -48,7 +48,7 @@ impl Activity {
     }
 }
 
-/// The `cpuN` lines: user nice system idle iowait irq softirq steal; guest times are in user time already.
+/// The `cpuN` lines: user nice system idle iowait irq softirq steal. User time includes guest time.
 fn times(stat: &str) -> BTreeMap<usize, (u64, u64)> {
     let line = |line: &str| {
         let (head, rest) = line.split_once(' ')?;
@@ -59,7 +59,7 @@ fn times(stat: &str) -> BTreeMap<usize, (u64, u64)> {
     stat.lines().filter_map(line).collect()
 }
 
-/// The lines of devices, which are numbered; those with letters are the kernel's own.
+/// The lines of devices, which have numbers. Those with letters are interrupts of the kernel itself.
 fn interrupts(text: &str) -> Option<BTreeMap<u32, Interrupt>> {
     let mut lines = text.lines();
     let heads = lines.next()?.split_whitespace().map(|head| head.strip_prefix("CPU")?.parse().ok());

@@ -1,4 +1,4 @@
-//! The cores of this configuration: whether they are there, its own, and awake.
+//! The cores of this configuration: whether they exist, are physical cores of their own, and stay awake.
 
 use super::{
     activity::Activity,
@@ -9,7 +9,7 @@ use crate::lab::{Cpus, Sysfs};
 use std::collections::BTreeMap;
 
 const CPU: &str = "/sys/devices/system/cpu";
-/// Time to wake up that is still no harm, µs.
+/// Wake-up time that does no harm, µs.
 const EXIT_US_MAX: i64 = 10;
 
 /// The items about cores.
@@ -46,7 +46,7 @@ fn exist(sys: &Sysfs, plan: &CpuPlan) -> Item {
     check.is(Verdict::Fail, format!("{absent} not online (online: {online})"))
 }
 
-/// The pinned cores, that of the telemetry with them.
+/// The pinned cores, with that of the telemetry.
 fn configured(plan: &CpuPlan) -> Cpus {
     let mut cores = plan.pinned.clone();
     plan.telemetry.into_iter().for_each(|core| cores.insert(core));
@@ -75,7 +75,7 @@ fn shared(plan: &CpuPlan) -> Item {
         } else {
             "engine.pin = true and a core of its own for each of engine.cores; or engine.threading = \"shared\""
         });
-    // Those that spin never leave the core to the other.
+    // Threads that spin never give the core to each other.
     let bad = if plan.busy_spin { Verdict::Fail } else { Verdict::Warn };
     let mut by_core: BTreeMap<usize, Vec<&str>> = BTreeMap::new();
     for (name, core) in &plan.threads {
@@ -131,7 +131,7 @@ fn siblings(sys: &Sysfs, plan: &CpuPlan) -> Item {
     nothing_unread(check, plan, &unread, "thread_siblings_list", || "none".to_owned())
 }
 
-/// Passes where there are cores to speak of and all of them could be read.
+/// Passes if there are cores, and all of them could be read.
 fn nothing_unread(check: Check, plan: &CpuPlan, unread: &Cpus, file: &str, good: impl Fn() -> String) -> Item {
     if plan.used.is_empty() {
         return check.unknown("it is not known which cores are used");
@@ -169,7 +169,7 @@ fn quota(sys: &Sysfs, plan: &CpuPlan) -> Item {
                 limits.extend(limit.map(|cores| (cores, group.to_owned())));
             }
         }
-        // The root of version 2 has no cpu.max: it is without a limit by definition.
+        // The root group of version 2 has no cpu.max: it has no limit by definition.
         read_any |= !v1 && path == "/" && has_cpu_controller(sys);
     }
     let tightest = limits.into_iter().min_by(|a, b| a.0.total_cmp(&b.0));
@@ -190,7 +190,7 @@ fn has_cpu_controller(sys: &Sysfs) -> bool {
     controllers.is_some_and(|text| text.split(' ').any(|controller| controller == "cpu"))
 }
 
-/// The group and those around it, the root (an empty text) last.
+/// The group and its parents; the root (an empty text) is last.
 fn ancestors(path: &str) -> impl Iterator<Item = &str> {
     let path = path.trim_end_matches('/');
     let ends = path.match_indices('/').map(|(at, _)| at).chain([path.len()]).collect::<Vec<_>>();
@@ -199,7 +199,7 @@ fn ancestors(path: &str) -> impl Iterator<Item = &str> {
     ends.into_iter().map(move |end| &path[..end])
 }
 
-/// The limit of one group, cores; `None` inside for no limit, outside for no such group.
+/// The limit of one group, cores. `Some(None)`: no limit. `None`: no such group.
 fn limit_of(sys: &Sysfs, dir: &str, v1: bool) -> Option<Option<f64>> {
     let (quota, period) = if v1 {
         (sys.number(&format!("{dir}/cpu.cfs_quota_us"))?, sys.number(&format!("{dir}/cpu.cfs_period_us"))?)
@@ -266,7 +266,7 @@ fn c_states(sys: &Sysfs, plan: &CpuPlan) -> Item {
         Some((latency, name, core)) if latency > EXIT_US_MAX => {
             check.is(Verdict::Warn, format!("{name} takes {latency} µs to leave, core {core} (driver {driver})"))
         }
-        // What the hypervisor does with a core that halts is not to be seen from inside.
+        // A guest cannot see what the hypervisor does with a halted core.
         _ if driver == "haltpoll" => {
             check.unknown("the driver is haltpoll: the hypervisor decides how deep a core sleeps")
         }

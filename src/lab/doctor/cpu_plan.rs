@@ -1,4 +1,4 @@
-//! Which agent of a configuration runs on which core.
+//! The assignment of a configuration's agents to cores.
 
 use crate::{
     config::{Config, Idle},
@@ -8,19 +8,19 @@ use crate::{
 /// The threads of a configuration and their cores.
 #[derive(Debug, Clone)]
 pub struct CpuPlan {
-    /// The trading threads with the core each is pinned to, if any.
+    /// The trading threads, each with the core it is pinned to, if any.
     pub threads: Vec<(String, Option<usize>)>,
-    /// Core of the telemetry, which nobody waits for.
+    /// Core of the telemetry, which is not on the path of a signal.
     pub telemetry: Option<usize>,
-    /// Whether a thread without work keeps its core.
+    /// Whether an idle thread keeps its core.
     pub busy_spin: bool,
     /// Cores that trading threads are pinned to.
     pub pinned: Cpus,
-    /// Cores that trading threads may be found on: the pinned ones, all allowed ones where any thread has none.
+    /// Cores on which trading threads may run: the pinned ones, or all allowed ones if any thread is not pinned.
     pub used: Cpus,
-    /// Cores the process is allowed; nothing where that cannot be read.
+    /// Cores that the process may use; `None` if that cannot be read.
     pub allowed: Option<Cpus>,
-    /// Longest time a signal of the quickest style may take, ns.
+    /// Shortest latency budget of a trading style, ns.
     pub budget_ns: u64,
 }
 
@@ -59,13 +59,13 @@ impl CpuPlan {
         }
     }
 
-    /// Whether every trading thread has a core.
+    /// Whether every trading thread is pinned.
     #[must_use]
     pub fn all_pinned(&self) -> bool {
         self.threads.iter().all(|(_, core)| core.is_some())
     }
 
-    /// The used cores for people: which they are, and whether they were chosen.
+    /// The used cores as text, with whether they were chosen.
     pub(super) fn used_text(&self) -> String {
         let kind = if self.all_pinned() { "pinned" } else { "unpinned" };
         format!("{kind}: {}", self.used)

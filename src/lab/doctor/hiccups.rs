@@ -1,4 +1,4 @@
-//! The hiccup test: every used core, spinning, and asleep where agents may park.
+//! The hiccup test of every used core: spinning, and asleep if agents may park.
 
 use super::{
     cpu_plan::CpuPlan,
@@ -11,10 +11,10 @@ use crate::{
 };
 use std::time::Duration;
 
-/// Cores tested at most, where no thread is pinned and all of them are used.
+/// Maximum number of cores tested if the threads are not pinned and all cores are used.
 const CORES_MAX: usize = 16;
 
-/// What two clocks may come apart by while they are read one after the other, ns, besides a thousandth of the time.
+/// How far two clocks may differ, ns, because they are read one after the other; a thousandth of the time comes on top.
 const CLOCK_ERROR_NS_MAX: u64 = 50_000_000;
 
 /// The test of one core in one mode.
@@ -22,15 +22,15 @@ const CLOCK_ERROR_NS_MAX: u64 = 50_000_000;
 pub struct HiccupTest {
     /// The core.
     pub core: usize,
-    /// How it was tested.
+    /// Mode of the test.
     pub mode: HiccupMode,
-    /// What was seen.
+    /// Result of the test.
     pub result: Result<Hiccups, HiccupError>,
 }
 
 impl HiccupTest {
-    /// Tests these cores, all at the same time: first spinning for the time given, then asleep for a fifth of it unless
-    /// the agents never sleep. Blocks.
+    /// Tests these cores at the same time: spinning for the given time, then asleep for a fifth of it unless the
+    /// agents never sleep. Blocks.
     #[must_use]
     pub fn run(plan: &CpuPlan, time: Duration, clock: &Clock) -> Vec<Self> {
         let cores: Cpus = plan.used.iter().take(CORES_MAX).collect();
@@ -53,7 +53,7 @@ impl HiccupTest {
     }
 }
 
-/// Bounds of one mode, ns: 99.9 % of the appointments, all of them.
+/// Limits of one mode, ns: for 99.9 % of the appointments, and for all of them.
 const fn bounds(mode: HiccupMode) -> (u64, u64) {
     match mode {
         HiccupMode::Spin => (50_000, 1_000_000),
@@ -95,7 +95,7 @@ fn item(plan: &CpuPlan, HiccupTest { core, mode, result }: &HiccupTest) -> Item 
         Ok(hiccups) => {
             let (p99_ns, p999_ns) = (hiccups.quantile_ns(0.99), hiccups.quantile_ns(0.999));
             let verdict = match hiccups.max_ns {
-                // One such stall alone uses up the time of a signal.
+                // One such stall uses up the budget of a signal.
                 max if max >= plan.budget_ns => Verdict::Fail,
                 max if max > max_ns || p999_ns > tail_ns => Verdict::Warn,
                 _ => Verdict::Pass,

@@ -1,4 +1,4 @@
-//! The whole examination.
+//! The whole examination of a host.
 
 use super::{
     activity::Activity,
@@ -15,7 +15,7 @@ use super::{
 use crate::lab::Sysfs;
 use std::path::PathBuf;
 
-/// What had to be measured or asked for, because no file tells.
+/// What has to be measured or asked for, because no file says it.
 #[derive(Debug, Default)]
 pub struct Probes {
     /// The clocks.
@@ -26,23 +26,23 @@ pub struct Probes {
     pub before: Activity,
     /// Counters of the cores after it.
     pub after: Activity,
-    /// The server; nothing where the configuration has none.
+    /// The server; `None` if the configuration has none.
     pub redis: Option<RedisProbe>,
-    /// Where state is kept; nothing where none is configured.
+    /// The state directory; `None` if none is configured.
     pub state_dir: Option<PathBuf>,
 }
 
 /// A host and the threads that are to run on it.
 #[derive(Debug)]
 pub struct Host<'a> {
-    /// Its files.
+    /// The host's system files.
     pub sys: &'a Sysfs,
     /// The threads.
     pub plan: &'a CpuPlan,
 }
 
 impl Host<'_> {
-    /// Cores that this process may run on; nothing where that cannot be read.
+    /// Cores that this process may use; `None` if that cannot be read.
     #[must_use]
     pub fn allowed(sys: &Sysfs) -> Option<crate::lab::Cpus> {
         crate::lab::Cpus::parse(&sys.field("/proc/self/status", "Cpus_allowed_list")?)

@@ -1,4 +1,4 @@
-//! Device interrupts that land on the used cores, or may.
+//! Device interrupts that reach the used cores, or may.
 
 use super::{
     activity::Activity,
@@ -16,7 +16,7 @@ pub(super) fn item(sys: &Sysfs, plan: &CpuPlan, before: &Activity, after: &Activ
     if plan.used.is_empty() {
         return check.unknown("it is not known which cores are used");
     }
-    // Where there are no device interrupts, there is no line to tell the cores by; that cannot be on a live system.
+    // Without device interrupts no line names the cores; a live system always has some.
     let known = interrupts.values().next().map(|one| one.counts.keys().copied().collect()).unwrap_or_default();
     let strange = plan.used.without(&known);
     if !strange.is_empty() {
@@ -28,7 +28,7 @@ pub(super) fn item(sys: &Sysfs, plan: &CpuPlan, before: &Activity, after: &Activ
     };
     let (mut may, mut unread, mut fresh, mut busiest) = (0_u64, 0_u64, 0, (0, ""));
     for (irq, interrupt) in interrupts {
-        // Where it is in fact sent, which may be narrower than the mask it was given.
+        // The effective mask, which may be narrower than the mask that was set.
         let base = format!("/proc/irq/{irq}");
         let given = sys.read(&format!("{base}/smp_affinity_list")).and_then(|text| Cpus::parse(&text));
         let sent = sys.read(&format!("{base}/effective_affinity_list")).and_then(|text| Cpus::parse(&text));

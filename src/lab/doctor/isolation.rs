@@ -1,4 +1,4 @@
-//! Who else runs on the used cores.
+//! What else runs on the used cores.
 
 use super::{
     activity::Activity,
@@ -8,7 +8,7 @@ use super::{
 };
 use crate::lab::{Cpus, Sysfs};
 
-/// Flag of the kernel's own threads in `/proc/PID/stat`.
+/// Flag of kernel threads in `/proc/PID/stat`.
 const PF_KTHREAD: u64 = 0x0020_0000;
 
 /// The items about isolation.
@@ -42,7 +42,7 @@ fn wanted(plan: &CpuPlan) -> String {
     if plan.all_pinned() { plan.used.to_string() } else { "the agents' cores".to_owned() }
 }
 
-/// A set of cores against those that it should cover.
+/// Compares a set of cores with the set that it should cover.
 fn covers(check: Check, plan: &CpuPlan, found: Result<Cpus, String>) -> Item {
     match found {
         Err(reason) => check.unknown(reason),
@@ -62,7 +62,7 @@ fn covers(check: Check, plan: &CpuPlan, found: Result<Cpus, String>) -> Item {
 fn isolated_cores(sys: &Sysfs) -> Result<Cpus, String> {
     let path = "/sys/devices/system/cpu/isolated";
     let boot = sys.read(path).and_then(|text| Cpus::parse(&text)).ok_or(format!("cannot read {path}"))?;
-    // Partitions made without a restart, where the kernel has them.
+    // Partitions made at run time, if the kernel supports them.
     let partitions = sys.read("/sys/fs/cgroup/cpuset.cpus.isolated").and_then(|text| Cpus::parse(&text));
     Ok(boot.or(&partitions.unwrap_or_default()))
 }
@@ -71,7 +71,7 @@ fn tickless_cores(sys: &Sysfs) -> Result<Cpus, String> {
     let path = "/sys/devices/system/cpu/nohz_full";
     match sys.read(path) {
         Some(text) => Cpus::parse(&text).ok_or(format!("{path} holds {text:?}")),
-        // A kernel that cannot do it has no such file, and does not do it whatever it was asked for.
+        // A kernel without support has no such file, and ignores the parameter.
         None => match sys.read("/proc/cmdline") {
             Some(_) if sys.exists("/sys/devices/system/cpu/online") => Ok(Cpus::default()),
             _ => Err(format!("cannot read {path}")),
@@ -90,7 +90,7 @@ fn callback_cores(sys: &Sysfs) -> Result<Cpus, String> {
             Cpus::parse(&list).ok_or(format!("rcu_nocbs={list} in /proc/cmdline is not understood"))?
         }
     };
-    // Tickless cores are relieved of callbacks too.
+    // Tickless cores are also relieved of callbacks.
     Ok(asked.or(&tickless_cores(sys).unwrap_or_default()))
 }
 
@@ -130,7 +130,7 @@ fn kernel_threads(sys: &Sysfs, plan: &CpuPlan) -> Item {
     if plan.used.is_empty() {
         return check.unknown("it is not known which cores are used");
     }
-    // Every core has some of its own.
+    // Every core has some kernel threads of its own.
     let strange = plan.used.without(&seen);
     if !strange.is_empty() {
         let container = if sys.exists("/proc/2/stat") { "" } else { ": a container" };
@@ -143,7 +143,7 @@ fn kernel_threads(sys: &Sysfs, plan: &CpuPlan) -> Item {
     check.holds(movable == 0, Verdict::Warn, current)
 }
 
-/// Name and flags of a process; the name in parentheses may contain anything.
+/// Name and flags of a process; the name, in parentheses, may contain anything.
 fn name_and_flags(stat: &str) -> Option<(String, u64)> {
     let (head, rest) = stat.rsplit_once(')')?;
     let name = head.split_once('(')?.1.to_owned();

@@ -1,22 +1,22 @@
-//! One line of the doctor.
+//! One finding of the doctor.
 
 use std::fmt;
 
-/// What is to be thought of one thing.
+/// Verdict on one thing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Verdict {
-    /// As it should be.
+    /// It is as it should be.
     Pass,
-    /// Could not be read, or does not apply here.
+    /// It could not be read, or does not apply here.
     Unknown,
-    /// Costs latency.
+    /// It costs latency.
     Warn,
-    /// Breaks the configuration, or loses data.
+    /// It breaks the configuration, or loses data.
     Fail,
 }
 
 impl Verdict {
-    /// As it is printed.
+    /// The printed word.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -28,22 +28,22 @@ impl Verdict {
     }
 }
 
-/// What an item is about.
+/// Section of an item.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Section {
     /// Clocks.
     Time,
     /// The cores of this configuration.
     Cores,
-    /// Who else runs on them.
+    /// What else runs on these cores.
     Isolation,
-    /// Pages.
+    /// Memory pages.
     Memory,
-    /// Rights and policy of the threads.
+    /// Rights and scheduling policy of the threads.
     Scheduler,
     /// The hiccup test.
     Hiccups,
-    /// The server.
+    /// The Redis server.
     Redis,
     /// The state directory.
     State,
@@ -64,26 +64,26 @@ impl fmt::Display for Section {
     }
 }
 
-/// What was found about one thing.
+/// A finding about one thing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Item {
-    /// What it is about.
+    /// Section.
     pub section: Section,
-    /// Name of the thing.
+    /// Name of the thing examined.
     pub name: String,
-    /// What is to be thought of it.
+    /// Verdict.
     pub verdict: Verdict,
-    /// How it is.
+    /// The state found.
     pub current: String,
-    /// How it should be.
+    /// The state wanted.
     pub wanted: String,
-    /// Why that matters.
+    /// Why it matters.
     pub why: String,
-    /// What to do about it; empty where nothing is to be done.
+    /// What to do about it; empty if there is nothing to do.
     pub fix: String,
 }
 
-/// An item whose verdict is still open.
+/// An item without a verdict yet.
 #[derive(Debug, Clone)]
 pub(super) struct Check {
     section: Section,
@@ -94,7 +94,7 @@ pub(super) struct Check {
 }
 
 impl Check {
-    /// Something to be looked at, and how it should be.
+    /// A thing to examine, with the state wanted.
     pub fn new(section: Section, name: &str, wanted: impl Into<String>) -> Self {
         Self { section, name: name.to_owned(), wanted: wanted.into(), why: String::new(), fix: String::new() }
     }
@@ -105,13 +105,13 @@ impl Check {
         self
     }
 
-    /// How to get there.
+    /// How to reach the state wanted.
     pub fn fix(mut self, fix: impl Into<String>) -> Self {
         self.fix = fix.into();
         self
     }
 
-    /// The item, with its verdict.
+    /// The item with this verdict.
     pub fn is(self, verdict: Verdict, current: impl Into<String>) -> Item {
         let fix = if verdict == Verdict::Pass { String::new() } else { self.fix };
         Item {
@@ -125,12 +125,12 @@ impl Check {
         }
     }
 
-    /// The item: passed where this holds, else the other verdict.
+    /// The item: passed if the condition holds, else with the other verdict.
     pub fn holds(self, good: bool, otherwise: Verdict, current: impl Into<String>) -> Item {
         self.is(if good { Verdict::Pass } else { otherwise }, current)
     }
 
-    /// The item that could not be looked at, and what was in the way.
+    /// The item as unknown, with the reason.
     pub fn unknown(self, reason: impl Into<String>) -> Item {
         self.is(Verdict::Unknown, reason)
     }

@@ -1,4 +1,4 @@
-//! Pages: their size, their place, and whether they stay.
+//! Memory pages: their size, their NUMA node, and whether they may be locked.
 
 use super::{
     cpu_plan::CpuPlan,
@@ -10,7 +10,7 @@ use crate::{
     telemetry::human_bytes,
 };
 
-/// Locked memory that holds every ring and state of the largest configuration tried, bytes.
+/// Locked memory that suffices for every ring and state of the largest configuration tried, bytes.
 const LOCKED_BYTES: u64 = 1 << 30;
 
 /// The items about memory.

@@ -1,7 +1,7 @@
-//! Examines a host for the configuration that is to run on it. Changes nothing, needs no rights.
+//! Examines a host for a given configuration. Changes nothing and needs no rights.
 //!
-//! Each section is a function from what it reads to [`Item`]s. What cannot be read is [`Verdict::Unknown`] and never
-//! passes. The system is read through a [`Sysfs`](super::Sysfs), so every rule can be tried on made-up machines.
+//! Each section is a function from its inputs to [`Item`]s. What cannot be read is [`Verdict::Unknown`] and never
+//! passes. The system is read through a [`Sysfs`](super::Sysfs), so that tests can try every rule on made-up machines.
 
 mod activity;
 mod cores;

@@ -1,4 +1,4 @@
-//! Asks a server what the doctor wants to know of it. Only reads; blocks.
+//! Queries a Redis server for the doctor. Only reads; blocks.
 
 use super::redis_streams::StreamProbe;
 use crate::{
@@ -8,15 +8,15 @@ use crate::{
 use redis::{ConnectionAddr, InfoDict, cmd};
 use std::{collections::HashMap, time::Duration};
 
-/// Round trips that are measured.
+/// Number of round trips measured.
 const TRIPS: usize = 2_000;
 
-/// What is asked of a server.
+/// The server to query and what to query.
 #[derive(Debug, Clone)]
 pub struct RedisQuestions {
     /// The server.
     pub address: Address,
-    /// The hash of the engine's positions.
+    /// Key of the hash that holds the engine's positions.
     pub position_key: String,
     /// The input streams.
     pub streams: Vec<String>,
@@ -24,36 +24,36 @@ pub struct RedisQuestions {
     pub connect_timeout: Duration,
     /// Longest wait for a reply.
     pub timeout: Duration,
-    /// Largest reply that the engine takes, bytes.
+    /// Largest reply that the engine accepts, bytes.
     pub reply_bytes_max: usize,
-    /// What TLS connections are made with.
+    /// Certificates for TLS connections.
     pub tls: Option<Tls>,
 }
 
 /// A round trip over one kind of socket.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RoundTrip {
-    /// Half of them, and 99 % of them, took no longer, ns.
+    /// The round trips were measured.
     Measured {
-        /// Where it went.
+        /// Address measured.
         address: String,
         /// Median, ns.
         p50_ns: u64,
         /// 99th percentile, ns.
         p99_ns: u64,
     },
-    /// The server does not listen there.
+    /// The server does not listen on such a socket.
     Off,
-    /// It was not measured, and why.
+    /// It was not measured, for this reason.
     Unknown(String),
 }
 
-/// What a server answered.
+/// Answers of a server.
 #[derive(Debug)]
 pub struct RedisProbe {
-    /// The server, without its password.
+    /// Address of the server, without its password.
     pub address: String,
-    /// Why there is no connection, if there is none; the rest is empty then.
+    /// Why the connection failed; `None` if it did not. The other fields are empty if it did.
     pub failure: Option<String>,
     /// `INFO`, by name; nothing where it was refused.
     pub info: Option<InfoDict>,
@@ -65,12 +65,12 @@ pub struct RedisProbe {
     pub tcp: RoundTrip,
     /// The input streams.
     pub streams: Vec<StreamProbe>,
-    /// Largest reply that the engine takes, bytes.
+    /// Largest reply that the engine accepts, bytes.
     pub reply_bytes_max: usize,
 }
 
 impl RedisProbe {
-    /// Connects and asks everything; what is refused stays unknown.
+    /// Connects and runs all queries; what is refused stays unknown.
     #[must_use]
     pub fn ask(questions: &RedisQuestions, clock: &Clock) -> Self {
         let address = &questions.address;

@@ -1,4 +1,4 @@
-//! What is to be thought of a server's answers.
+//! Judges the answers of a server.
 
 use super::{
     cpu_plan::CpuPlan,
@@ -7,9 +7,9 @@ use super::{
 };
 use crate::telemetry::{human_bytes, human_ns};
 
-/// Oldest server the engine is tried with: major and minor version.
+/// Oldest server version that the engine is tested with: major and minor.
 const VERSION_MIN: (u32, u32) = (6, 2);
-/// Round trips that are worth a look, ns.
+/// Round-trip time from which on the item warns, ns.
 const SOCKET_NS_MAX: u64 = 200_000;
 const TCP_NS_MAX: u64 = 300_000;
 
@@ -88,7 +88,7 @@ fn eviction(probe: &RedisProbe) -> Item {
         Err(_) => format!("maxmemory {bytes}"),
     };
     let current = format!("{policy}, {limit}");
-    // A stream that has a lifetime is what the volatile policies look for.
+    // The volatile policies evict keys that have a lifetime, so a stream with one is at risk.
     let lifetimes: Vec<Option<bool>> = probe.streams.iter().map(|stream| stream.expires).collect();
     match policy.as_str() {
         "noeviction" => check.is(Verdict::Pass, current),

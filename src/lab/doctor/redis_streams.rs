@@ -1,14 +1,14 @@
-//! Input streams against the position that the engine has saved.
+//! Compares the input streams with the position that the engine has saved.
 
 use super::item::{Check, Item, Section, Verdict};
 use crate::model::StreamId;
 use crate::redis_io::{Link, LinkError, ServerErrorKind, StreamInfo};
 use redis::{Cmd, Value};
 
-/// Entries counted at once, and at most.
+/// Number of entries fetched at once, and maximum counted.
 const PAGE: usize = 1_000;
 const COUNTED_MAX: u64 = 20_000;
-/// Entries behind which it is time to look.
+/// Backlog from which on the item warns, entries.
 const LAG_MAX: u64 = 1_000;
 
 /// One input stream.
@@ -16,32 +16,32 @@ const LAG_MAX: u64 = 1_000;
 pub struct StreamProbe {
     /// Name of the stream.
     pub name: String,
-    /// What there is.
+    /// State of the stream.
     pub state: StreamState,
-    /// Whether the key has a lifetime; nothing where that is not known.
+    /// Whether the key has a lifetime; `None` if that is not known.
     pub expires: Option<bool>,
 }
 
-/// A stream and the saved position.
+/// The content of a key, with the saved position.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StreamState {
-    /// There is no such key.
+    /// The key does not exist.
     Absent,
-    /// The key holds something else.
+    /// The key holds another type.
     WrongType,
-    /// It could not be asked for.
+    /// The server refused the query.
     Unknown(String),
-    /// The stream.
+    /// The key holds a stream.
     Present {
-        /// Entries in it.
+        /// Number of entries.
         length: u64,
-        /// Its first entry, if any.
+        /// Id of the first entry; `None` if the stream is empty.
         first: Option<StreamId>,
-        /// The last entry that it ever had.
+        /// Id of the last entry ever added.
         last: StreamId,
-        /// The saved position, if any; the error where it is not an entry's id.
+        /// The saved position, if any; an error if it is not an entry id.
         position: Result<Option<StreamId>, String>,
-        /// Entries after the position, and whether there are more than were counted.
+        /// Number of entries after the position, and whether counting stopped at the maximum.
         lag: (u64, bool),
     },
 }
@@ -128,7 +128,7 @@ fn present(
             .fix("the stream was deleted or the server lost data: delete the field of the position");
         return check.is(Verdict::Fail, format!("position {} is after the last entry {}", text(position), text(last)));
     }
-    // Nothing tells whether there were entries between the two: the position's own may have been the last one trimmed.
+    // It is unknown whether entries were between the two: the last entry trimmed may be the position itself.
     if let Some(first) = first.filter(|first| *first > position) {
         let check = check
             .why("entries between the two were trimmed before the engine read them")
@@ -144,7 +144,7 @@ fn present(
 fn count_after(link: &mut Link, name: &str, position: StreamId) -> Result<(u64, bool), LinkError> {
     let (mut count, mut from) = (0, position);
     loop {
-        // The exclusive `(` is not known to servers before 6.2.
+        // Servers before 6.2 do not know the exclusive `(`.
         let Some(seq) = from.seq.checked_add(1) else { return Ok((count, true)) };
         let begin = format!("{}-{seq}", from.ms);
         let page: Vec<(StreamId, Value)> = link.ask(&Cmd::xrange_count(name, begin, "+", PAGE))?;

@@ -1,4 +1,4 @@
-//! The doctor and servers of its own.
+//! Runs the doctor against Redis servers of the test's own.
 
 use super::{CpuPlan, Item, RedisProbe, RedisQuestions, RoundTrip, StreamState, Verdict, redis_items::items};
 use crate::{

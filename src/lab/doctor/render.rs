@@ -1,10 +1,10 @@
-//! The doctor's findings, for people and for programs.
+//! Renders the findings, for people and for programs.
 
 use super::item::{Item, Section, Verdict};
 use serde_json::{Value, json};
 use std::io::{self, Write};
 
-/// How findings are printed.
+/// Print options.
 #[derive(Debug, Clone, Copy)]
 pub struct Style {
     /// Whether verdicts are coloured.
@@ -14,19 +14,19 @@ pub struct Style {
 }
 
 impl Default for Style {
-    /// For a file.
+    /// Options for a file.
     fn default() -> Self {
         Self { colour: false, width: 100 }
     }
 }
 
-/// Columns of verdict and name.
+/// Width of the columns of verdict and name.
 const VERDICT: usize = 7;
 const NAME: usize = 18;
-/// Where the name of an item begins, and its text.
+/// Column where the name of an item begins, and where its text begins.
 const HEAD: usize = 2 + VERDICT + 1;
 const TEXT: usize = HEAD + NAME + 1;
-/// Words that stay on the line of the number before them.
+/// Units, which stay on the line of the number before them.
 const UNITS: [&str; 10] = ["ns", "µs", "ms", "s", "B", "KiB", "MiB", "GiB", "%", "→"];
 
 impl Style {
@@ -47,10 +47,10 @@ impl Style {
 
 /// Prints the items under the heads of their sections, and a count at the end.
 ///
-/// An item is one line where it passes; others have why it matters and what to do about it below.
+/// An item that passes takes one line. Others say below it why it matters and what to do.
 ///
 /// # Errors
-/// Those of the writer.
+/// The writer fails.
 pub fn render(items: &[Item], style: Style, out: &mut impl Write) -> io::Result<()> {
     let mut section: Option<Section> = None;
     for item in items {
@@ -69,7 +69,7 @@ pub fn render(items: &[Item], style: Style, out: &mut impl Write) -> io::Result<
 
 fn one(item: &Item, style: Style, out: &mut impl Write) -> io::Result<()> {
     write!(out, "  {} {:<NAME$} ", style.verdict(item.verdict), item.name)?;
-    // A name that is longer than its column moves the text, not the lines below.
+    // A name longer than its column shifts its own text, but not the lines below.
     let used = item.name.chars().count().saturating_sub(NAME);
     let passes = item.verdict == Verdict::Pass;
     let text = if passes { item.current.clone() } else { format!("{} → {}", item.current, item.wanted) };
@@ -86,7 +86,7 @@ fn one(item: &Item, style: Style, out: &mut impl Write) -> io::Result<()> {
     Ok(())
 }
 
-/// Writes words until the line is full, then on the next one.
+/// Writes words until the line is full, and continues on the next line.
 fn paragraph(
     text: &str,
     begin: usize,
@@ -118,7 +118,7 @@ fn paragraph(
     put(&line, out)
 }
 
-/// The words of a text, units with their numbers.
+/// The words of a text; a unit stays with its number.
 fn words(text: &str) -> Vec<String> {
     let mut words: Vec<String> = Vec::new();
     for word in text.split_whitespace() {

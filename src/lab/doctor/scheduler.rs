@@ -1,4 +1,4 @@
-//! What the scheduler lets this process do. The engine inherits what the doctor is run with.
+//! What the scheduler allows this process. The engine inherits what the doctor runs with.
 
 use super::{
     cpu_plan::CpuPlan,
@@ -7,7 +7,7 @@ use super::{
 };
 use crate::lab::{Sysfs, sched_policy::SchedPolicy};
 
-/// Bit of the right to take any priority.
+/// Bit of the capability to set any priority, `CAP_SYS_NICE`.
 const CAP_SYS_NICE: u32 = 23;
 
 /// The items about the scheduler.

@@ -1,4 +1,4 @@
-//! The state directory: whether it can be written, how long a sync takes, how much space there is.
+//! The state directory: whether it is writable, how long a sync takes, how much space is free.
 
 use super::item::{Check, Item, Section, Verdict};
 use crate::telemetry::{human_bytes, human_ns};
@@ -10,16 +10,16 @@ use std::{
     time::Instant,
 };
 
-/// Space below which it is time to look, bytes.
+/// Free space below which the item warns, bytes.
 const SPACE_MIN: u64 = 1 << 30;
-/// Syncs whose slowest counts.
+/// Number of syncs; the slowest counts.
 const SYNCS: usize = 5;
-/// A sync that takes longer is felt, ns.
+/// Sync time from which on the item warns, ns.
 const SYNC_NS_MAX: u128 = 20_000_000;
 
 /// The items about the state directory.
 ///
-/// The sync is tried on a file without a name, which is gone when it is closed.
+/// The sync is tried on an unnamed file, which disappears when it is closed.
 #[must_use]
 pub fn state_directory(dir: Option<&Path>) -> Vec<Item> {
     let check = |name: &str, wanted: String| Check::new(Section::State, name, wanted);
@@ -28,7 +28,7 @@ pub fn state_directory(dir: Option<&Path>) -> Vec<Item> {
             check("state directory", "configured".to_owned()).why("without one, state is rebuilt from the inputs");
         return vec![check.unknown("this configuration has none")];
     };
-    // One that is not there is made by the engine: what counts is the folder that it will be made in.
+    // The engine creates a missing directory, so check the nearest parent that exists.
     let found = dir.ancestors().find(|dir| dir.is_dir()).unwrap_or(Path::new("."));
     let place = if found == dir { dir.display().to_string() } else { format!("{}, to be made", dir.display()) };
     let dir = found;
@@ -88,7 +88,7 @@ mod tests {
         assert_eq!(absent[0].verdict, Verdict::Pass, "{absent:?}");
         assert!(absent[0].current.ends_with("to be made"), "{absent:?}");
         assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
-        // Nobody writes there, whoever runs the test.
+        // A place where nobody may write, whichever user runs the test.
         let verdicts: Vec<Verdict> =
             state_directory(Some(Path::new("/proc"))).iter().map(|item| item.verdict).collect();
         assert_eq!(verdicts[..2], [Verdict::Pass, Verdict::Unknown]);

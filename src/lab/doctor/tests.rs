@@ -8,7 +8,7 @@ use crate::{
 use std::fs;
 use tempfile::TempDir;
 
-/// A tree of files.
+/// A tree of system files.
 struct Machine(TempDir);
 
 impl Machine {
@@ -40,7 +40,7 @@ impl Machine {
     }
 }
 
-/// `config/low-latency.toml`: cores 2 to 6, spinning.
+/// The cores of `config/low-latency.toml`: 2 to 6, spinning.
 fn low_latency() -> Config {
     let bytes = include_bytes!("../../../config/low-latency.toml").to_vec();
     Config::load_offline(&[Layer::File { name: "low-latency.toml".to_owned(), bytes }]).unwrap().config
@@ -195,7 +195,7 @@ fn nothing_passes_that_cannot_be_read() {
     for config in [Config::default(), low_latency()] {
         let items = nothing.examine(&config, &nothing.probes());
         for item in &items {
-            // What is on a thread's core, and whether it ever sleeps, the configuration itself tells.
+            // These items depend on the configuration alone.
             let told = ["shared", "C-states"].contains(&item.name.as_str()) && config.engine.pin;
             assert!(item.verdict == Verdict::Unknown || told, "{item:?}");
         }

@@ -1,4 +1,4 @@
-//! Clocks: what a reading costs, and whether the time is right.
+//! Clocks: the cost of a reading, and whether the time is right.
 
 use super::{
     item::{Check, Item, Section, Verdict},
@@ -6,25 +6,25 @@ use super::{
 };
 use crate::{lab::Sysfs, runtime::Clock, telemetry::human_ns};
 
-/// Readings that a sample of the clock's cost is taken over.
+/// Number of readings in one sample of a clock's cost.
 const READS: u32 = 10_000;
 
-/// What was measured of the clocks.
+/// Measurements of the clocks.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct ClockProbe {
-    /// Time that the engine's clock takes to be read, ns.
+    /// Time to read the engine's clock, ns.
     pub read_ns: Option<f64>,
-    /// Time that the system's clock takes to be read, ns.
+    /// Time to read the system's clock, ns.
     pub system_read_ns: Option<f64>,
-    /// What the kernel says of its clock.
+    /// The state of the kernel's clock.
     pub kernel: Option<KernelClock>,
 }
 
 impl ClockProbe {
-    /// Measures on this machine, some milliseconds.
+    /// Measures on this machine; takes some milliseconds.
     #[must_use]
     pub fn measure(clock: &Clock) -> Self {
-        // The quickest of several: what a reading costs, not what interrupted it.
+        // Take the fastest sample: the others include interruptions.
         let cost = |read: &dyn Fn()| {
             let sample = |_| {
                 let begin = clock.ns();
@@ -100,7 +100,7 @@ fn synchronised(sys: &Sysfs, probe: &ClockProbe) -> Item {
         Some(KernelClock { synchronised: true, max_error_us, estimated_error_us }) => {
             let ns = |us: i64| human_ns(u64::try_from(us).unwrap_or(0) * 1_000);
             let current = format!("yes, off by {} at most, {} likely", ns(max_error_us), ns(estimated_error_us));
-            // The bound grows between two polls and counts the way to the server's own source: the estimate decides.
+            // The maximum error grows between polls and includes the path to the server's own source: use the estimate.
             check.holds(estimated_error_us <= 10_000, Verdict::Warn, current)
         }
         Some(KernelClock { synchronised: false, .. }) => {

@@ -1,4 +1,4 @@
-//! Axes, grid, legend: what the pictures have in common.
+//! Axes, grid and legend, which the pictures share.
 
 use super::svg::{Anchor, Svg};
 use crate::telemetry::human_ns;
@@ -20,7 +20,7 @@ pub struct LogAxis {
 }
 
 impl LogAxis {
-    /// An axis from `from` to `to`, pixels, that holds these values, ns, and whole decades or halves of them.
+    /// An axis between the pixels `from` and `to` that covers these values, ns, in whole or half decades.
     pub fn new(values: impl Iterator<Item = u64>, from: f64, to: f64) -> Self {
         let (mut low, mut high) = (f64::INFINITY, f64::NEG_INFINITY);
         for value in values.filter(|&value| value > 0) {
@@ -35,7 +35,7 @@ impl LogAxis {
         Self { low, high: high.max(low + 1.0), from, to }
     }
 
-    /// The pixel of a value, ns; values outside are at the edge.
+    /// The pixel of a value, ns; a value outside the axis is clamped to its edge.
     pub fn at(&self, value_ns: u64) -> f64 {
         let share = ((value_ns.max(1) as f64).log10() - self.low) / (self.high - self.low);
         self.from + (self.to - self.from) * share.clamp(0.0, 1.0)
@@ -47,7 +47,7 @@ impl LogAxis {
     }
 }
 
-/// A latency as the ticks have it: without needless decimals.
+/// A latency as a tick label, without trailing zeros.
 pub fn tick(ns: u64) -> String {
     match ns {
         0..1_000 => format!("{ns} ns"),
@@ -57,7 +57,7 @@ pub fn tick(ns: u64) -> String {
     }
 }
 
-/// Where a label may be held: a pixel and what of the label lies there.
+/// A candidate place for a label: a pixel, and the anchor of the text there.
 pub type Anchorage = (f64, f64, Anchor);
 
 /// A picture with a latency axis at its left.
@@ -66,14 +66,14 @@ pub struct Plot {
     pub y: LogAxis,
     /// Right edge of the last legend entry, pixels.
     legend_x: f64,
-    /// What a label must not lie on: points along the curves and lines, pixels.
+    /// Points along the curves and lines, pixels; labels must keep off them.
     drawn: Vec<(f64, f64)>,
-    /// The labels so far: left, top, right, bottom, pixels.
+    /// Boxes of the labels so far: left, top, right, bottom, pixels.
     labels: Vec<[f64; 4]>,
 }
 
 impl Plot {
-    /// With title, subtitle, and a grid for these values, ns.
+    /// A chart with title, subtitle, and a grid for these values, ns.
     pub fn new(title: &str, subtitle: &str, values: impl Iterator<Item = u64>) -> Self {
         let mut svg = Svg::new(WIDTH, HEIGHT);
         heading(&mut svg, title, subtitle);
@@ -105,8 +105,8 @@ impl Plot {
         self.svg.text("tick", x, BOTTOM + 21.0, Anchor::Middle, text);
     }
 
-    /// Lines down at shares of the width, with words beside them: all at their tops, or all at their feet where curves are
-    /// in the way.
+    /// Vertical lines at shares of the width, with labels beside them: at the top, or all at the bottom if curves are in
+    /// the way.
     pub fn marks(&mut self, marks: &[(f64, String)]) {
         let at = |y: f64| marks.iter().map(move |(share, text)| (Self::x(*share) + 5.0, y, text));
         let rows = [TOP + 12.0, BOTTOM - 8.0];
@@ -118,14 +118,14 @@ impl Plot {
         }
     }
 
-    /// A line across from one pixel to another, at a value, ns.
+    /// A horizontal line between two pixels, at a value, ns.
     pub fn across(&mut self, class: &str, [from, to]: [f64; 2], value_ns: u64) {
         let y = self.y.at(value_ns);
         self.svg.line(class, from, y, to, y);
         self.keep_clear(&[(from, y), (to, y)]);
     }
 
-    /// Words at the first of these places where they lie on nothing, or else where they lie on least.
+    /// Places a label at the first of these places where it covers nothing, or else where it covers least.
     pub fn label(&mut self, text: &str, places: impl Iterator<Item = Anchorage>) {
         let met = |&(x, y, anchor): &Anchorage| self.met(label_box(x, y, anchor, text));
         let Some((x, y, anchor)) = places.min_by_key(met) else { return };
@@ -133,7 +133,7 @@ impl Plot {
         self.svg.text("tick halo", x, y, anchor, text);
     }
 
-    /// How much of what is drawn lies in a box; outside of the plot everything does.
+    /// How much of the drawing a box covers; a box outside the plot counts as fully covered.
     fn met(&self, [left, top, right, bottom]: [f64; 4]) -> usize {
         if left < LEFT || right > RIGHT || top < TOP || bottom > BOTTOM {
             return usize::MAX / 1_000;
@@ -154,12 +154,12 @@ impl Plot {
         }
     }
 
-    /// What the axis is of.
+    /// The label of the axis.
     pub fn x_title(&mut self, text: &str) {
         self.svg.text("sub", (LEFT + RIGHT) / 2.0, BOTTOM + 46.0, Anchor::Middle, text);
     }
 
-    /// An entry of the legend, of a line or a dashed one.
+    /// A legend entry for a line, solid or dashed.
     pub fn legend(&mut self, class: &str, text: &str) {
         let x = self.legend_x;
         self.svg.line(class, x, 82.0, x + 22.0, 82.0);
@@ -167,7 +167,7 @@ impl Plot {
         self.legend_x = x + 29.0 + 7.3 * text.chars().count() as f64 + 20.0;
     }
 
-    /// A line of points: shares of the width, and values, ns.
+    /// A line through points: shares of the width, and values, ns.
     pub fn curve(&mut self, class: &str, points: impl Iterator<Item = (f64, u64)>) {
         let points: Vec<(f64, f64)> = points.map(|(share, value)| (Self::x(share), self.y.at(value))).collect();
         match points[..] {
@@ -179,7 +179,7 @@ impl Plot {
     }
 }
 
-/// Where a small text at a pixel lies: left, top, right, bottom.
+/// The box of a small text at a pixel: left, top, right, bottom.
 fn label_box(x: f64, y: f64, anchor: Anchor, text: &str) -> [f64; 4] {
     let width = 7.2 * text.chars().count() as f64;
     let left = match anchor {
@@ -196,7 +196,7 @@ pub fn heading(svg: &mut Svg, title: &str, subtitle: &str) {
     svg.text("sub", 24.0, 56.0, Anchor::Start, subtitle);
 }
 
-/// Percentiles of a row, drawn on a horizontal axis: a bar from the median to p99, dots at p50, p99 and p99.9.
+/// Percentiles of a row on a horizontal axis: a bar from the median to p99, dots at p50, p99 and p99.9.
 pub fn range_row(svg: &mut Svg, axis: &LogAxis, y: f64, colour: u8, name: &str, at: [u64; 4]) {
     let [p50, p99, p999, max] = at;
     svg.text("label", 214.0, y + 4.5, Anchor::End, name);

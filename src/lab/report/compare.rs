@@ -1,31 +1,31 @@
-//! Percentile by percentile: what moved, and whether by more than the runs themselves do.
+//! Compares runs percentile by percentile: what changed, and whether by more than the noise.
 
 use super::distribution::{QUANTILES, Series, sum};
 use anyhow::Result;
 
-/// Stretches that a run is cut into, to see how much a percentile moves within it.
+/// Number of parts that a run is cut into, to see how much a percentile varies within it.
 const BLOCKS: usize = 8;
-/// A change below this share is none.
+/// A change below this share does not count.
 pub(super) const LEAST: f64 = 0.05;
-/// A change below this share is none where a file does not say how it moved: what is left is how well so few latencies
-/// can tell a percentile.
+/// A change below this share does not count if a file has no course over time. Then only the number of latencies says
+/// how precise a percentile is.
 pub(super) const LEAST_UNKNOWN: f64 = 0.15;
-/// So many standard errors are a change.
+/// A change of this many standard errors counts.
 pub(super) const ERRORS: f64 = 3.0;
 
-/// What became of a percentile.
+/// Outcome for one percentile.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Change {
-    /// Nothing beyond the noise.
+    /// No change beyond the noise.
     Same,
-    /// It is less.
+    /// It has decreased.
     Better,
-    /// It is more.
+    /// It has increased.
     Worse,
 }
 
 impl Change {
-    /// The verdict as tables have it.
+    /// The outcome as a table shows it.
     pub(super) const fn name(self) -> &'static str {
         match self {
             Self::Same => "",
@@ -34,7 +34,7 @@ impl Change {
         }
     }
 
-    /// The class of a table's row, which is the verdict in small letters.
+    /// The CSS class of a table row: the outcome in lower case.
     pub(super) const fn class(self) -> &'static str {
         match self {
             Self::Worse => "worse",
@@ -42,7 +42,7 @@ impl Change {
         }
     }
 
-    /// The last cells of a comparison's row: change and noise, as shares, and the verdict.
+    /// The last cells of a row: change and noise, as shares, and the outcome.
     pub(super) fn cells(self, relative: f64, noise: f64) -> [String; 3] {
         [format!("{:+.1}%", 100.0 * relative), format!("±{:.1}%", 100.0 * noise), self.name().to_owned()]
     }
@@ -51,17 +51,17 @@ impl Change {
 /// One percentile of two runs.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Row {
-    /// What it is of.
+    /// Name of the series.
     pub series: String,
-    /// Its name.
+    /// Name of the percentile.
     pub percentile: &'static str,
     /// In the first run, ns.
     pub before_ns: u64,
-    /// In the other one, ns.
+    /// In the other run, ns.
     pub after_ns: u64,
-    /// How far it moves without a cause, as a share of the first.
+    /// Noise: how far the percentile varies without a cause, as a share of the first.
     pub noise: f64,
-    /// What became of it.
+    /// Outcome.
     pub change: Change,
 }
 
@@ -73,20 +73,20 @@ impl Row {
     }
 }
 
-/// Compares the series that both have, by name.
+/// Compares the series that both runs have, by name.
 ///
-/// The noise of a percentile is three standard errors of it, over eight stretches of each run. The host's stalls come in
-/// bunches, so that stretches say more than the number of latencies does; that is what is left where a file does not say
-/// how it went over time.
+/// The noise of a percentile is three standard errors of it, over eight parts of each run. The host's stalls come in
+/// bunches, so the parts say more than the number of latencies does. Without a course over time, the noise comes from
+/// the number of latencies alone.
 ///
 /// # Errors
-/// Intervals that cannot be added up.
+/// The intervals cannot be added up.
 pub fn compare(before: &[Series], after: &[Series]) -> Result<Vec<Row>> {
     let mut rows = Vec::new();
     for old in before {
         let Some(new) = after.iter().find(|series| series.name == old.name) else { continue };
         for (percentile, quantile) in QUANTILES {
-            // A percentile of fewer latencies than it needs is the maximum under another name.
+            // With too few latencies, a percentile equals the maximum: skip it.
             let enough = |series: &Series| series.total.count() as f64 * (1.0 - quantile) >= 1.0;
             if quantile < 1.0 && !(enough(old) && enough(new)) {
                 continue;
@@ -99,7 +99,7 @@ pub fn compare(before: &[Series], after: &[Series]) -> Result<Vec<Row>> {
             let noise = (noise_ns / before_ns.max(1) as f64).max(least);
             let mut row =
                 Row { series: old.name.clone(), percentile, before_ns, after_ns, noise, change: Change::Same };
-            // The longest is one latency: it says what can happen, not what has changed.
+            // The maximum is a single latency: it shows what can happen, not what has changed.
             if quantile < 1.0 && row.relative().abs() > noise {
                 row.change = if row.relative() < 0.0 { Change::Better } else { Change::Worse };
             }
@@ -109,14 +109,14 @@ pub fn compare(before: &[Series], after: &[Series]) -> Result<Vec<Row>> {
     Ok(rows)
 }
 
-/// How far a percentile is from those that are three standard errors of its rank away, ns.
+/// How far a percentile is from those whose rank is three standard errors away, ns.
 fn spread(series: &Series, quantile: f64) -> f64 {
     let rank = ERRORS * (quantile * (1.0 - quantile) / series.total.count().max(1) as f64).sqrt();
     let at = |quantile: f64| series.total.at(quantile.clamp(0.0, 1.0)) as f64;
     (at(quantile + rank) - at(quantile)).max(at(quantile) - at(quantile - rank))
 }
 
-/// Standard error of a percentile, ns; none where the course over time is not known.
+/// Standard error of a percentile, ns; `None` if there is no course over time.
 fn error(series: &Series, quantile: f64) -> Result<Option<f64>> {
     let intervals = &series.intervals;
     if intervals.len() < BLOCKS {

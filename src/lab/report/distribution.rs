@@ -1,4 +1,4 @@
-//! A distribution of latencies, wherever it was read from.
+//! A distribution of latencies, from any kind of file.
 
 use crate::telemetry::merge;
 use anyhow::{Context, Result};
@@ -8,7 +8,7 @@ use hdrhistogram::Histogram;
 #[derive(Debug, Clone)]
 pub struct Distribution {
     histogram: Option<Histogram<u64>>,
-    /// Quantile and the value that it is within, ns, ascending; of a file without a histogram.
+    /// Quantiles with their values, ns, ascending; from a file without a histogram.
     points: Vec<(f64, u64)>,
     count: u64,
     max_ns: u64,
@@ -17,39 +17,39 @@ pub struct Distribution {
 /// A stretch of time and its latencies.
 #[derive(Debug, Clone)]
 pub struct Interval {
-    /// Its start, s from the start of the log.
+    /// Start, s from the start of the log.
     pub start_s: f64,
-    /// Its length, s.
+    /// Length, s.
     pub length_s: f64,
     /// Its latencies, ns.
     pub histogram: Histogram<u64>,
 }
 
-/// A named distribution with its course over time, where that is known.
+/// A named distribution, with its course over time if that is known.
 #[derive(Debug, Clone)]
 pub struct Series {
-    /// What it is of.
+    /// Name of the series.
     pub name: String,
-    /// All of it.
+    /// All latencies.
     pub total: Distribution,
-    /// Over time; empty where the file does not say.
+    /// Latencies by interval; empty if the file does not hold them.
     pub intervals: Vec<Interval>,
 }
 
 impl Series {
-    /// The series of these intervals.
+    /// A series of these intervals.
     ///
     /// # Errors
-    /// Intervals that cannot be added up; says which.
+    /// The intervals cannot be added up; the error names the series.
     pub fn new(name: String, intervals: Vec<Interval>) -> Result<Self> {
         let total = sum(&intervals).with_context(|| format!("{name} cannot be added up"))?;
         Ok(Self { name, total: Distribution::of(total), intervals })
     }
 
-    /// All latencies of several series, interval by interval; none where they have no intervals.
+    /// All latencies of several series, interval by interval; `None` if they have no intervals.
     ///
     /// # Errors
-    /// Intervals that cannot be added up; says which.
+    /// The intervals cannot be added up; the error names the series.
     pub fn merged(name: &str, series: &[Self]) -> Result<Option<Self>> {
         let mut all: Vec<Interval> = Vec::new();
         for one in series {
@@ -68,7 +68,7 @@ impl Series {
     }
 }
 
-/// All intervals as one.
+/// All intervals added up.
 ///
 /// # Errors
 /// As for [`Series::new`].
@@ -82,33 +82,33 @@ pub(super) fn sum(intervals: &[Interval]) -> Result<Histogram<u64>> {
 }
 
 impl Distribution {
-    /// That of a histogram, ns.
+    /// The distribution of a histogram, ns.
     #[must_use]
     pub fn of(histogram: Histogram<u64>) -> Self {
         let (count, max_ns) = (histogram.len(), histogram.max());
         Self { histogram: Some(histogram), points: Vec::new(), count, max_ns }
     }
 
-    /// That of the lines of a percentile distribution: quantile and value, ns, ascending.
+    /// The distribution of the lines of a `.hgrm` file: quantile and value, ns, ascending.
     #[must_use]
     pub fn of_points(points: Vec<(f64, u64)>, count: u64) -> Self {
         let max_ns = points.last().map_or(0, |point| point.1);
         Self { histogram: None, points, count, max_ns }
     }
 
-    /// Latencies in it.
+    /// Number of latencies.
     #[must_use]
     pub const fn count(&self) -> u64 {
         self.count
     }
 
-    /// The longest, ns.
+    /// The maximum, ns.
     #[must_use]
     pub const fn max_ns(&self) -> u64 {
         self.max_ns
     }
 
-    /// The value that a share of all is within, ns; that of a file is one of its lines.
+    /// The value at a quantile, ns; of a `.hgrm` file, one of its lines.
     #[must_use]
     pub fn at(&self, quantile: f64) -> u64 {
         if quantile >= 1.0 {
@@ -123,7 +123,7 @@ impl Distribution {
         }
     }
 
-    /// Points of the percentile curve: quantile and value, ns, up to where single latencies are; the longest is the last.
+    /// Points of the percentile curve: quantile and value, ns, up to single latencies; the maximum is the last.
     #[must_use]
     pub fn curve(&self) -> Vec<(f64, u64)> {
         if self.count == 0 {
@@ -143,7 +143,7 @@ impl Distribution {
     }
 }
 
-/// The quantiles of tables.
+/// The quantiles that tables show.
 pub const QUANTILES: [(&str, f64); 6] =
     [("p50", 0.5), ("p90", 0.9), ("p99", 0.99), ("p99.9", 0.999), ("p99.99", 0.9999), ("max", 1.0)];
 
@@ -156,7 +156,7 @@ mod tests {
     use proptest::{collection::vec, prelude::*};
     use std::time::Duration;
 
-    /// Seconds of latencies by series, from nothing to ten minutes each.
+    /// Seconds of latencies by series, from none to ten minutes each.
     fn seconds() -> impl Strategy<Value = Vec<Vec<Vec<u64>>>> {
         let latency = (0_u32..40, any::<u64>()).prop_map(|(bits, ns)| ns & ((1 << bits) - 1));
         vec(vec(vec(latency, 0..12), 0..6), 1..4)
@@ -176,7 +176,7 @@ mod tests {
     }
 
     proptest! {
-        /// Through a log and back: histograms that were read may not grow by themselves.
+        /// Written to a log and read back: a histogram that was read may not grow by itself.
         #[test]
         fn merged_series_hold_every_latency_of_their_logs(by_series in seconds()) {
             let histogram = |values: &Vec<u64>| {

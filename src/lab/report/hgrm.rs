@@ -1,4 +1,4 @@
-//! Percentile distributions as text, as HdrHistogram's tools and this program write them.
+//! Reads percentile distributions as text, in the format of HdrHistogram's tools and of this program.
 
 use super::distribution::Distribution;
 use anyhow::{Context, Result, bail};
@@ -6,11 +6,11 @@ use std::{fs, path::Path};
 
 /// Reads a `.hgrm` file.
 ///
-/// The unit is in its first line, `#[Unit = µs]`, where this program wrote it; without, it is milliseconds, as the
-/// standard tools write them.
+/// The first line, `#[Unit = µs]`, gives the unit of a file that this program wrote. Without it the unit is
+/// milliseconds, as in files of the standard tools.
 ///
 /// # Errors
-/// A file that cannot be read or is no distribution.
+/// The file cannot be read or holds no distribution.
 pub fn read_hgrm(path: &Path) -> Result<Distribution> {
     let text = fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
     let unit_ns = match text.lines().find_map(|line| line.strip_prefix("#[Unit = ")) {

@@ -1,6 +1,6 @@
-//! Interval logs, HdrHistogram's format V2 in base 64, as its standard tools write and read them.
+//! Interval logs in HdrHistogram's format V2 in base 64, as its standard tools write and read them.
 //!
-//! Values are nanoseconds; the column of maxima is in milliseconds, as the Java implementation has it.
+//! Values are nanoseconds. The column of maxima is in milliseconds, as in the Java implementation.
 
 use super::distribution::{Interval, Series};
 use anyhow::{Context, Result, anyhow};
@@ -19,10 +19,10 @@ use std::{
     time::{Duration, UNIX_EPOCH},
 };
 
-/// Writes series of intervals of `length` each, by tag; `start_unix_ns` is when the first one starts.
+/// Writes series of intervals of `length` each, by tag; `start_unix_ns` is the start of the first.
 ///
 /// # Errors
-/// A file that cannot be written, a tag with a blank or comma.
+/// The file cannot be written, or a tag contains a blank or comma.
 pub fn write_hlog(
     path: &Path,
     start_unix_ns: i64,
@@ -54,10 +54,10 @@ pub fn write_hlog(
     fs::write(path, bytes).with_context(|| format!("cannot write {}", path.display()))
 }
 
-/// Reads a log: a series by tag, named by it, or by the file where there is none.
+/// Reads a log: one series per tag, named after the tag, or after the file if there is no tag.
 ///
 /// # Errors
-/// A file that cannot be read or is no log.
+/// The file cannot be read or is no log.
 pub fn read_hlog(path: &Path) -> Result<Vec<Series>> {
     let bytes = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
     let stem = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
@@ -85,7 +85,7 @@ pub fn read_hlog(path: &Path) -> Result<Vec<Series>> {
         });
     }
     if base_s == 0.0 {
-        // Without a base the times are absolute: the first one is where the log starts.
+        // Without a base time the times are absolute: the log starts at the first.
         let first = found.values().flatten().map(|interval| interval.start_s).fold(f64::INFINITY, f64::min);
         found.values_mut().flatten().for_each(|interval| interval.start_s -= first);
     }

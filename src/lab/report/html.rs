@@ -1,4 +1,4 @@
-//! Runs as one page that needs nothing beside itself.
+//! Runs as one self-contained HTML page.
 
 use super::{
     distribution::{QUANTILES, Series},
@@ -13,10 +13,10 @@ use std::fmt::Write as _;
 
 const STYLE: &str = include_str!("report.css");
 
-/// A page with every run, and each further run compared with the first.
+/// A page with every run, and a comparison of each further run with the first.
 ///
 /// # Errors
-/// Intervals that cannot be added up.
+/// The intervals cannot be added up.
 pub fn html(runs: &[Run]) -> Result<String> {
     let mut page = begin(runs.iter().map(|run| run.title.as_str()));
     if let [first, rest @ ..] = runs {
@@ -34,7 +34,7 @@ pub fn html(runs: &[Run]) -> Result<String> {
     Ok(page)
 }
 
-/// The start of a page that is about these.
+/// The start of a page about these runs.
 pub(super) fn begin<'a>(titles: impl Iterator<Item = &'a str>) -> String {
     let title = titles.map(escape).collect::<Vec<_>>().join(" → ");
     format!(
@@ -76,7 +76,7 @@ fn push_run(page: &mut String, run: &Run) -> Result<()> {
     Ok(())
 }
 
-/// The host as it described itself.
+/// The host's description.
 pub(super) fn push_host(page: &mut String, host: &toml::Table) {
     let host = toml::to_string(host).unwrap_or_default();
     let _ = write!(page, "<details><summary>The host</summary><pre>{}</pre></details>", escape(&host));

@@ -1,4 +1,4 @@
-//! `report`: runs and HdrHistogram files read, printed, compared, drawn.
+//! `report`: reads runs and HdrHistogram files; prints, compares and draws them.
 
 mod chart;
 mod compare;

@@ -10,28 +10,28 @@ use crate::telemetry::{human_count, human_ns};
 use anyhow::{Context, Result};
 use hdrhistogram::Histogram;
 
-/// Where a picture goes.
+/// Where a picture is used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Theme {
-    /// A file of its own, with its own colours.
+    /// A file of its own, which defines the colours.
     File,
-    /// A page that has the colours.
+    /// A page, which defines the colours.
     Page,
 }
 
 /// A picture.
 #[derive(Debug, Clone)]
 pub struct Picture {
-    /// Name of its file, without an ending.
+    /// File name without extension.
     pub name: &'static str,
-    /// The picture as SVG.
+    /// The SVG text.
     pub svg: String,
 }
 
-/// All pictures that a run has something for.
+/// All pictures for which the run has data.
 ///
 /// # Errors
-/// Intervals that cannot be added up.
+/// The intervals cannot be added up.
 pub fn pictures(run: &Run, theme: Theme) -> Result<Vec<Picture>> {
     let own = theme == Theme::File;
     let drawn = [("percentiles", percentiles(run)), ("over-time", over_time(run)), ("stages", stages(run))];
@@ -42,12 +42,12 @@ pub fn pictures(run: &Run, theme: Theme) -> Result<Vec<Picture>> {
     drawn.filter_map(Result::transpose).collect()
 }
 
-/// Colour of a series: those of the styles are theirs.
+/// Colour of a series; each trading style has its own.
 fn colour(name: &str, index: usize) -> usize {
     ["day", "swing", "position"].iter().position(|style| *style == name).unwrap_or(index % 3)
 }
 
-/// What was run, in a line.
+/// The parameters of the run, in one line.
 pub fn about(run: &Run) -> String {
     let Some(info) = &run.info else { return run.title.clone() };
     format!(
@@ -63,7 +63,7 @@ pub fn about(run: &Run) -> String {
     )
 }
 
-/// What stands beside the signals: the echo, and the hiccups of all cores together; with colour and name.
+/// The series drawn beside the signals, with name and colour: the echo, and the hiccups of all cores together.
 fn others(run: &Run) -> Result<Vec<(Series, usize, &'static str)>> {
     let ramp = run.info.as_ref().is_some_and(|info| !info.steps.is_empty());
     let name = if ramp { "bare echo, at the first rate" } else { "bare echo" };
@@ -72,15 +72,15 @@ fn others(run: &Run) -> Result<Vec<(Series, usize, &'static str)>> {
     Ok(echo.chain(hiccups).collect())
 }
 
-/// A line of the percentile picture: its name, its colour, quantiles and values, ns.
+/// A curve of the percentile picture: name, colour, quantiles and values, ns.
 type Curve = (String, usize, Vec<(f64, u64)>);
 
-/// How many nines a quantile has.
+/// The number of nines of a quantile.
 fn depth(quantile: f64) -> f64 {
     -(1.0 - quantile).max(1e-9).log10()
 }
 
-/// The most nines that the first `count` curves have, three at least; the others are cut off there.
+/// The largest number of nines among the first `count` curves, at least three; the other curves are cut off there.
 fn deepest(curves: &mut [Curve], count: usize) -> f64 {
     let last = |curve: &Curve| curve.2.last().map_or(0.0, |point| depth(point.0));
     let deepest = curves.iter().take(count).map(last).fold(3.0, f64::max);
@@ -102,15 +102,15 @@ fn percentile_axis(plot: &mut Plot, deepest: f64) {
     plot.x_title("percentile");
 }
 
-/// The percentiles of several runs, all styles of each together, the echo of each dashed; none where one has nothing.
+/// The percentiles of several runs: all styles of each together, and the echo of each dashed; `None` if there are none.
 ///
 /// # Errors
-/// Intervals that cannot be added up.
+/// The intervals cannot be added up.
 pub fn overlay(runs: &[Run], theme: Theme) -> Result<Option<Picture>> {
     let mut curves: Vec<Curve> = Vec::new();
     for (index, run) in runs.iter().enumerate() {
         let all = Series::merged("signals", &run.signals).with_context(|| run.title.clone())?;
-        // A single .hgrm has no intervals to merge.
+        // A single .hgrm file has no intervals to merge.
         let all = all.map(|series| series.total).or_else(|| run.signals.first().map(|series| series.total.clone()));
         let Some(total) = all else { return Ok(None) };
         curves.push((run.title.clone(), index % 6, total.curve()));
@@ -131,7 +131,7 @@ pub fn overlay(runs: &[Run], theme: Theme) -> Result<Option<Picture>> {
     Ok(Some(Picture { name: "runs", svg: plot.svg.finish(theme == Theme::File) }))
 }
 
-/// The curves of a ramp, one a step: all of it together would be of no rate at all.
+/// The curves of a ramp, one per step: the sum of all steps would belong to no rate.
 fn steps(run: &Run, steps: &[StepInfo]) -> Result<Vec<Curve>> {
     let Some(all) = Series::merged("signals", &run.signals)? else { return Ok(Vec::new()) };
     let curve = |(index, step): (usize, &StepInfo)| -> Result<Option<Curve>> {
@@ -185,7 +185,7 @@ fn percentiles(run: &Run) -> Result<Option<Svg>> {
     percentile_axis(&mut plot, deepest);
     let styles = if ramp.is_some() { 0 } else { count };
     for (index, (name, colour, points)) in curves.into_iter().enumerate() {
-        // Styles often coincide: the later ones are thinner, so that none hides another.
+        // Curves of styles often coincide: later ones are thinner, so that none hides another.
         let width = if index < styles && styles > 1 { format!(" w{}", index.min(2)) } else { String::new() };
         let class = format!("line{width} {}{colour}", if ramp.is_some() { 'r' } else { 's' });
         plot.legend(&class, &name);
@@ -195,10 +195,10 @@ fn percentiles(run: &Run) -> Result<Option<Svg>> {
     Ok(Some(plot.svg))
 }
 
-/// The longest allowed as a line across, the percentiles as a mark at theirs. Styles that share a limit share its mark.
+/// Budgets: the maximum as a horizontal line, each percentile as a mark. Styles that share a limit share its mark.
 fn budget_lines(plot: &mut Plot, budgets: &[(usize, &str, f64, u64)], x: impl Fn(f64) -> f64) {
     let mut drawn: Vec<(&str, u64)> = Vec::new();
-    // After all lines, so that none is drawn through a label.
+    // Drawn after all lines, so that no line crosses a label.
     let mut labels: Vec<(String, Vec<Anchorage>)> = Vec::new();
     for &(colour, name, quantile, limit) in budgets {
         if drawn.contains(&(name, limit)) {
@@ -225,13 +225,13 @@ fn budget_lines(plot: &mut Plot, budgets: &[(usize, &str, f64, u64)], x: impl Fn
     }
 }
 
-/// Places for the label of a line across: above it from the left on, then below it.
+/// Places for the label of a horizontal line: above it from the left, then below it.
 fn along(left: f64, y: f64) -> Vec<Anchorage> {
     let rows = [y - 5.0, y + 15.0].into_iter();
     rows.flat_map(|y| (0..100).map(move |step| (left + 8.0 * f64::from(step), y, Anchor::Start))).collect()
 }
 
-/// Places for the label of a mark: above it, since the curve is below where all is well; then below it, then further off.
+/// Places for the label of a mark: above it, since a curve within budget runs below; then below it, then further off.
 fn around(at: f64, y: f64) -> Vec<Anchorage> {
     let rows = [y - 8.0, y + 18.0, y - 24.0, y + 34.0].into_iter();
     let beside =
@@ -245,7 +245,7 @@ fn over_time(run: &Run) -> Result<Option<Svg>> {
     let hiccups = intervals(Series::merged("hiccups", &run.hiccups)?);
     let Some(last) = signals.last() else { return Ok(None) };
     let end_s = last.start_s + last.length_s;
-    // A ramp is ended where it breaks: the picture shows how much was left.
+    // A ramp ends at the rate that is not held: the picture shows the margin at each step.
     let end_s = run.info.iter().filter(|info| !info.steps.is_empty()).fold(end_s, |end, info| end.max(info.duration_s));
     let maxima = signals.iter().chain(&hiccups).map(|interval| interval.histogram.max());
     let medians = signals.iter().map(|interval| interval.histogram.value_at_quantile(0.5));

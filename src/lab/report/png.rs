@@ -1,12 +1,12 @@
-//! Pictures as PNG: the SVG rendered, with a font of the system.
+//! Pictures as PNG: rendered from the SVG with a font of the system.
 
-/// Larger, so that it is sharp on any screen.
+/// Scale factor, so that the picture is sharp on any screen.
 #[cfg(feature = "png")]
 const SCALE: f32 = 1.25;
 
 const FONTS: [&str; 4] = ["DejaVu Sans", "Liberation Sans", "Noto Sans", "Arial"];
 
-/// Why a picture cannot be drawn as PNG.
+/// Why a PNG cannot be made.
 #[derive(Debug, thiserror::Error)]
 pub enum PngError {
     /// The program was built without the feature `png`.
@@ -15,10 +15,10 @@ pub enum PngError {
          `cargo install --locked --path . --features png`; SVG and --html need no feature"
     )]
     Feature,
-    /// The system has none of the fonts that a picture is written with.
+    /// The system has none of the fonts that the pictures use.
     #[error("PNG needs one of the fonts {}: install one, for instance with `apt-get install fonts-dejavu-core`", FONTS.join(", "))]
     Font,
-    /// The picture cannot be drawn: a fault of the program.
+    /// The picture cannot be rendered: a fault of the program.
     #[error("the picture could not be drawn: {0}")]
     Draw(String),
 }
@@ -41,13 +41,13 @@ pub fn draw_png(svg: &str) -> Result<Vec<u8>, PngError> {
     let size = tree.size().to_int_size();
     let pixels = size.scale_by(SCALE).and_then(|size| tiny_skia::Pixmap::new(size.width(), size.height()));
     let mut pixels = pixels.ok_or_else(|| PngError::Draw(format!("{size:?} is no size")))?;
-    // Its last row may be half outside of the picture.
+    // The last row may lie half outside the picture.
     pixels.fill(tiny_skia::Color::WHITE);
     resvg::render(&tree, tiny_skia::Transform::from_scale(SCALE, SCALE), &mut pixels.as_mut());
     encode(&pixels).map_err(|error| PngError::Draw(error.to_string()))
 }
 
-/// None in this build.
+/// Not supported by this build.
 ///
 /// # Errors
 /// [`PngError::Feature`].
@@ -56,7 +56,7 @@ pub fn draw_png(_svg: &str) -> Result<Vec<u8>, PngError> {
     Err(PngError::Feature)
 }
 
-/// As small as it gets, for runs are kept: the pictures cover all of their surface, so there is no transparency.
+/// Compresses well, since runs are kept. Pictures cover their whole surface, so there is no alpha channel.
 #[cfg(feature = "png")]
 fn encode(pixels: &resvg::tiny_skia::Pixmap) -> Result<Vec<u8>, png::EncodingError> {
     let mut bytes = Vec::new();
@@ -77,7 +77,7 @@ mod tests {
     #[test]
     fn a_picture_is_drawn_pixel_by_pixel() {
         let svg = r##"<svg xmlns="http://www.w3.org/2000/svg" width="20" height="10"><rect width="20" height="10" fill="#ff8000"/></svg>"##;
-        // Without a font there is no picture.
+        // Without a font there is no picture to check.
         let Ok(bytes) = draw_png(svg) else { return };
         let mut reader = png::Decoder::new(std::io::Cursor::new(&bytes)).read_info().unwrap();
         let mut colours = vec![0; reader.output_buffer_size().unwrap()];

@@ -13,12 +13,12 @@ use std::fmt::Write as _;
 const LEFT: f64 = 170.0;
 const RIGHT: f64 = WIDTH - 230.0;
 const TOP: f64 = 76.0;
-/// Height of a bar with what is between it and the next.
+/// Height of a bar with the gap to the next, pixels.
 const BAR: f64 = 22.0;
-/// Between two stretches.
+/// Gap between two stretches, pixels.
 const GAP: f64 = 12.0;
 
-/// Bars a second by stretch, run by run.
+/// Bars per second by stretch, run by run.
 #[must_use]
 pub fn rates(runs: &[ThroughputRun], theme: Theme) -> Picture {
     let max = runs.iter().flat_map(|run| run.info.figures()).filter_map(|(_, figure)| Some(figure?.bars_per_s));
@@ -37,7 +37,7 @@ pub fn rates(runs: &[ThroughputRun], theme: Theme) -> Picture {
     let height: f64 = stretches.iter().map(|(_, bars)| bars.len() as f64 * BAR + GAP).sum();
     let mut svg = Svg::new(WIDTH, TOP + named + height + 44.0);
     let about = runs.first().map_or_else(String::new, |run| run.info.about());
-    // What is longer than the picture is in the text beside it.
+    // A value beyond the picture's edge appears as text beside the bar.
     heading(&mut svg, "Bars a second", &on_a_line(&about));
     for (index, run) in runs.iter().enumerate().filter(|_| runs.len() > 1) {
         let y = TOP + 20.0 * index as f64;
@@ -49,7 +49,7 @@ pub fn rates(runs: &[ThroughputRun], theme: Theme) -> Picture {
         let middle = y + BAR * bars.len() as f64 / 2.0;
         svg.text("label", LEFT - 12.0, middle + 1.5, Anchor::End, name);
         for (run, rate, ns) in bars {
-            // A run by itself: the bare loop is what the engine is held against.
+            // For a single run, the bare loop is the reference.
             let colour = match runs.len() {
                 1 if name.ends_with("bare loop") => 3,
                 1 => 0,
@@ -69,7 +69,7 @@ pub fn rates(runs: &[ThroughputRun], theme: Theme) -> Picture {
     Picture { name: "rates", svg: svg.finish(theme == Theme::File) }
 }
 
-/// A page with every run, and each further run compared with the first.
+/// A page with every run, and a comparison of each further run with the first.
 #[must_use]
 pub fn rates_html(runs: &[ThroughputRun]) -> String {
     let mut page = begin(runs.iter().map(|run| run.title.as_str()));
@@ -122,7 +122,7 @@ fn push_comparison(page: &mut String, before: &ThroughputRun, after: &Throughput
     page.push_str("</table></div></section>\n");
 }
 
-/// As many of the parts of a text as there is room for.
+/// As many parts of a text as fit.
 fn on_a_line(text: &str) -> String {
     const ROOM: usize = 130;
     if text.chars().count() <= ROOM {

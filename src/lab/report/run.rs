@@ -1,4 +1,4 @@
-//! What a run's folder holds, and reading it.
+//! The folder of a run, and how to read it.
 
 use super::{
     distribution::{Distribution, Series},
@@ -14,28 +14,28 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// What was run and how it went: `run.toml`.
+/// Parameters and outcome of a run: `run.toml`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct RunInfo {
     /// Name of the run.
     pub name: String,
-    /// When it started, ISO 8601, UTC.
+    /// Start of the run, ISO 8601, UTC.
     pub started: String,
-    /// `PASS`, `OVER BUDGET`, or `FAIL` where the rate was not held.
+    /// `PASS`, `OVER BUDGET`, or `FAIL` if the rate was not held.
     pub verdict: String,
-    /// Why the rate was not held.
+    /// Why the rate was not held; empty if it was.
     pub faults: Vec<String>,
-    /// Which budgets were broken.
+    /// The budgets that were exceeded.
     pub over_budget: Vec<String>,
     /// Shape of the load.
     pub shape: String,
-    /// Symbols.
+    /// Number of symbols.
     pub symbols: usize,
-    /// Bars per second and symbol, at the start.
+    /// Bars per second and symbol; of a ramp, the rate of its first step.
     pub rate: f64,
     /// Length of the measured part, s.
     pub duration_s: f64,
-    /// Length of the part before it, s.
+    /// Length of the warm-up, s.
     pub warm_up_s: f64,
     /// Timeframes, the base first.
     pub timeframes: Vec<String>,
@@ -45,18 +45,18 @@ pub struct RunInfo {
     pub form: String,
     /// Further settings of the engine, `key=value`.
     pub settings: Vec<String>,
-    /// Bars sent.
+    /// Number of bars sent.
     pub sent: usize,
-    /// Bars without a signal.
+    /// Number of bars that never got a signal.
     pub lost: usize,
-    /// Bars without a signal when the last one had been sent.
+    /// Number of bars without a signal when the last bar had been sent.
     pub backlog: usize,
-    /// The peer, where it was measured.
+    /// Comparison with the echo; `None` if the echo was not measured.
     pub echo: Option<EchoInfo>,
-    /// Cores that were watched.
+    /// The cores that were watched.
     #[serde(default)]
     pub cores: Vec<CoreInfo>,
-    /// Slices, where the engine and the echo were measured in turns.
+    /// Slices, if engine and echo took turns.
     #[serde(default)]
     pub slices: Vec<SliceInfo>,
     /// Steps of a ramp.
@@ -67,37 +67,37 @@ pub struct RunInfo {
     pub budgets: BTreeMap<String, StyleBudget>,
 }
 
-/// The engine against the bare echo of the same run, all styles together.
+/// Ratio of the engine to the echo of the same run, all styles together.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct EchoInfo {
-    /// Median of the engine over that of the echo.
+    /// Median of the engine divided by that of the echo.
     pub ratio_p50: f64,
-    /// 99th percentile of the engine over that of the echo.
+    /// 99th percentile of the engine divided by that of the echo.
     pub ratio_p99: f64,
 }
 
-/// A slice of the engine, and the echo before and after it. The times of a run are those of its slices, one behind the
-/// other.
+/// A slice of the engine, with the echo before and after it. The times of a run are those of its slices, put end to
+/// end.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct SliceInfo {
-    /// Its start, s of the measured time.
+    /// Start, s of the measured time.
     pub from_s: f64,
     /// Median of the engine, all styles together, ns.
     pub p50_ns: u64,
     /// 99th percentile of the engine, ns.
     pub p99_ns: u64,
-    /// Against the echo on both sides of it.
+    /// Ratio to the echo on both sides of it.
     pub echo: Option<EchoInfo>,
 }
 
-/// A core that was watched beside the run.
+/// A core that was watched during the run.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct CoreInfo {
     /// The core.
     pub core: usize,
-    /// Time in which the meter waited because other programs had the core, ms.
+    /// Time for which the meter waited because other programs had the core, ms.
     pub waited_ms: Option<f64>,
-    /// Part of the core's time that the hypervisor took.
+    /// Share of the core's time that the hypervisor took, 0 to 1.
     pub stolen: Option<f64>,
 }
 
@@ -106,51 +106,51 @@ pub struct CoreInfo {
 pub struct StepInfo {
     /// Bars per second over all symbols.
     pub bars_per_s: f64,
-    /// Its start, s from the end of the warm-up.
+    /// Start, s from the end of the warm-up.
     pub from_s: f64,
-    /// Whether the rate was held, by the engine and by the generator.
+    /// Whether engine and generator held the rate.
     pub held: bool,
-    /// How late 99 % of its bars were sent, ns.
+    /// Lateness of 99 % of its bars, ns.
     pub lag_p99_ns: u64,
     /// Median, ns.
     pub p50_ns: u64,
     /// 99th percentile, ns.
     pub p99_ns: u64,
-    /// Longest, ns.
+    /// Maximum, ns.
     pub max_ns: u64,
 }
 
 /// A run, or a single file of histograms.
 #[derive(Debug, Clone, Default)]
 pub struct Run {
-    /// Where it was read from: the folder's or file's name.
+    /// Name of the folder or file that it was read from.
     pub title: String,
-    /// What was run; none of a single file.
+    /// Parameters and outcome; `None` for a single file.
     pub info: Option<RunInfo>,
-    /// The host as it described itself, TOML.
+    /// The host's description, TOML.
     pub host: toml::Table,
-    /// Intended send to signal seen, by style; of a single file, whatever it holds.
+    /// Latencies from the intended send to the moment the signal was seen, by style; of a single file, all its series.
     pub signals: Vec<Series>,
-    /// The bare echo.
+    /// Latencies of the echo.
     pub echo: Option<Series>,
     /// How late the generator was.
     pub lag: Option<Series>,
-    /// The host's own stalls beside the run, by core.
+    /// The host's stalls during the run, by core.
     pub hiccups: Vec<Series>,
-    /// What the engine said at its end.
+    /// The engine's final report.
     pub engine_report: Option<String>,
-    /// Stages of the engine as it measured itself, in their order.
+    /// Latencies of the stages as the engine measured them, in pipeline order.
     pub stages: Vec<(String, Distribution)>,
 }
 
-/// Stages in the order of the pipeline; the rest is the styles.
+/// Stages in pipeline order; the other files are those of the trading styles.
 const STAGES: [&str; 8] = ["read", "aggregate", "evaluate", "correlate", "publish", "day", "swing", "position"];
 
 impl Run {
     /// Reads a run's folder, or a single `.hlog` or `.hgrm`.
     ///
     /// # Errors
-    /// What cannot be read.
+    /// A file cannot be read.
     pub fn open(path: &Path) -> Result<Self> {
         let title = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
         if path.is_dir() {

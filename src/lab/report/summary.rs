@@ -1,4 +1,4 @@
-//! Runs as tables: on a terminal, and as Markdown.
+//! Runs as tables: for a terminal, and as Markdown.
 
 use super::{
     compare::{Change, Row, compare},
@@ -10,7 +10,7 @@ use crate::telemetry::{Table, human_count, human_ns};
 use anyhow::{Context, Result};
 use std::fmt::Write as _;
 
-/// Everything of a run that has percentiles, with its name.
+/// Every series of a run that has percentiles, with its name.
 pub fn rows(run: &Run) -> Vec<(String, &Distribution)> {
     let mut rows: Vec<(String, &Distribution)> =
         run.signals.iter().map(|series| (series.name.clone(), &series.total)).collect();
@@ -21,7 +21,7 @@ pub fn rows(run: &Run) -> Vec<(String, &Distribution)> {
     rows
 }
 
-/// Count and percentiles; a percentile of fewer latencies than it needs would be the maximum under another name.
+/// Count and percentiles. With too few latencies, a percentile would equal the maximum: the cell shows a dash.
 pub fn cells(distribution: &Distribution) -> Vec<String> {
     let value = |&(_, quantile): &(&str, f64)| {
         let known = quantile >= 1.0 || distribution.count() as f64 * (1.0 - quantile) >= 1.0;
@@ -30,13 +30,13 @@ pub fn cells(distribution: &Distribution) -> Vec<String> {
     [human_count(distribution.count())].into_iter().chain(QUANTILES.iter().map(value)).collect()
 }
 
-/// Names of the two series that are of the host and not of the engine.
+/// Names of the two series that measure the host rather than the engine.
 const ECHO: &str = "bare echo";
 const HICCUPS: &str = "host's hiccups";
 
 const HEADS: [&str; 8] = ["what", "count", "p50", "p90", "p99", "p99.9", "p99.99", "max"];
 
-/// A run, for a terminal.
+/// A run as text for a terminal.
 #[must_use]
 pub fn run_text(run: &Run) -> String {
     let mut table = Table::new(&format!("{}\n{}", run.title, about(run)), &HEADS);
@@ -53,7 +53,7 @@ pub fn run_text(run: &Run) -> String {
     text
 }
 
-/// What is to be said beside the figures, and whether it is a fault.
+/// Notes on the figures, each with whether it is a fault.
 pub fn findings(run: &Run) -> Vec<(String, bool)> {
     let Some(info) = &run.info else { return Vec::new() };
     let mut lines = vec!["signals: those of the probe, which fires on every bar (engine.probe)".to_owned()];
@@ -81,7 +81,7 @@ pub fn findings(run: &Run) -> Vec<(String, bool)> {
     lines
 }
 
-/// How far the slices are from each other: what a ratio is worth.
+/// How much the slices differ, which shows how precise a ratio is.
 fn between_slices(slices: &[SliceInfo]) -> Option<String> {
     let range = |value: &dyn Fn(&SliceInfo) -> Option<f64>| {
         let values = || slices.iter().filter_map(value);
@@ -140,10 +140,10 @@ pub fn summary_markdown(run: &Run) -> String {
     text
 }
 
-/// Two runs percentile by percentile, for a terminal.
+/// Compares two runs percentile by percentile, for a terminal.
 ///
 /// # Errors
-/// Intervals that cannot be added up.
+/// The intervals cannot be added up.
 pub fn comparison_text(before: &Run, after: &Run) -> Result<String> {
     let title = format!("{} → {}", before.title, after.title);
     let mut table = Table::new(&title, &["series", "percentile", "before", "after", "change", "noise", "verdict"]);
@@ -156,10 +156,10 @@ pub fn comparison_text(before: &Run, after: &Run) -> Result<String> {
     Ok(upshot(&rows).into_iter().fold(table.to_string(), |text, line| text + "  " + &line + "\n"))
 }
 
-/// The rows of a comparison: signals and stages; then the echo and the hiccups, which say whether the host has changed.
+/// Rows of a comparison: signals and stages, then the echo and the hiccups, which show whether the host has changed.
 ///
 /// # Errors
-/// Intervals that cannot be added up.
+/// The intervals cannot be added up.
 pub fn comparison(before: &Run, after: &Run) -> Result<Vec<Row>> {
     let all = |run: &Run| -> Result<Vec<Series>> {
         let stage = |(name, total): &(String, Distribution)| Series {
@@ -174,7 +174,7 @@ pub fn comparison(before: &Run, after: &Run) -> Result<Vec<Row>> {
     compare(&all(before)?, &all(after)?)
 }
 
-/// What a comparison comes to, in a line or two.
+/// Summary of a comparison, in one or two lines.
 pub fn upshot(rows: &[Row]) -> Vec<String> {
     let moved = |change| rows.iter().filter(|row| row.change == change).count();
     let (worse, better) = (moved(Change::Worse), moved(Change::Better));
@@ -192,7 +192,7 @@ mod tests {
     use super::*;
     use hdrhistogram::Histogram;
 
-    /// A run whose latencies wobble around `base_ns`, deterministically.
+    /// A run whose latencies vary around `base_ns`, deterministically.
     fn run(title: &str, base_ns: u64, slow_ns: u64) -> Run {
         let mut intervals = Vec::new();
         let mut total = Histogram::new(3).unwrap();

@@ -1,15 +1,15 @@
-//! Drawing: a few shapes, written as SVG. Colours are classes, so that a page can have its own.
+//! Writes a few shapes as SVG. Colours are CSS classes, so that a page can define its own.
 
 use std::fmt::Write as _;
 
-/// Where a text is held.
+/// Anchor of a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Anchor {
-    /// At its start.
+    /// Its start.
     Start,
-    /// At its middle.
+    /// Its middle.
     Middle,
-    /// At its end.
+    /// Its end.
     End,
 }
 
@@ -23,7 +23,7 @@ impl Anchor {
     }
 }
 
-/// Colours of a picture that stands alone: those of the page's light side.
+/// Colours of a stand-alone picture: those of the page in light mode.
 const STYLE: &str = "text{font-family:system-ui,'Segoe UI','DejaVu Sans',sans-serif;font-size:13px;fill:#334155}\
 .title{font-size:19px;font-weight:600;fill:#0f172a}.sub{fill:#64748b}.tick{font-size:12px;fill:#64748b}\
 .halo{stroke:#ffffff;stroke-width:4;stroke-linejoin:round;paint-order:stroke}\
@@ -34,7 +34,7 @@ const STYLE: &str = "text{font-family:system-ui,'Segoe UI','DejaVu Sans',sans-se
 .s3{stroke:#64748b}.f3{fill:#64748b}.s4{stroke:#c026d3}.f4{fill:#c026d3}.s5{stroke:#dc2626}.f5{fill:#dc2626}\
 .r0{stroke:#93c5fd}.r1{stroke:#60a5fa}.r2{stroke:#3b82f6}.r3{stroke:#1d4ed8}.r4{stroke:#7c3aed}.r5{stroke:#c026d3}.r6{stroke:#e11d48}.r7{stroke:#7f1d1d}";
 
-/// A picture in the making.
+/// A picture under construction.
 #[derive(Debug)]
 pub struct Svg {
     width: f64,
@@ -43,7 +43,7 @@ pub struct Svg {
 }
 
 impl Svg {
-    /// An empty one, so wide and high, pixels.
+    /// An empty picture of this width and height, pixels.
     pub fn new(width: f64, height: f64) -> Self {
         let mut svg = Self { width, height, body: String::with_capacity(1 << 14) };
         svg.rect("surface", 0.0, 0.0, width, height);
@@ -78,7 +78,7 @@ impl Svg {
         let _ = write!(self.body, r#"<circle class="{class}" cx="{x:.1}" cy="{y:.1}" r="{radius:.1}"/>"#);
     }
 
-    /// Words.
+    /// A text.
     pub fn text(&mut self, class: &str, x: f64, y: f64, anchor: Anchor, text: &str) {
         let anchor = anchor.name();
         let _ = write!(self.body, r#"<text class="{class}" x="{x:.1}" y="{y:.1}" text-anchor="{anchor}">"#);
@@ -86,7 +86,7 @@ impl Svg {
         self.body.push_str("</text>");
     }
 
-    /// The picture, with its own colours or with those of the page it is put into.
+    /// The SVG text, with its own colours or with those of the page around it.
     pub fn finish(self, own_colours: bool) -> String {
         let Self { width, height, body } = self;
         let style = if own_colours { format!("<style>{STYLE}</style>") } else { String::new() };
@@ -97,7 +97,7 @@ impl Svg {
     }
 }
 
-/// Text as XML and HTML have it.
+/// Escapes text for XML and HTML.
 pub fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }

@@ -1,4 +1,4 @@
-//! The committed runs: what the report says of each is what its logs hold, decoded here without the library.
+//! Tests on the committed runs: what the report says of each matches its logs, decoded here without the library.
 
 use super::{
     Distribution, Run, Series, Theme, ThroughputRun, pictures,
@@ -29,7 +29,7 @@ fn big_endian(bytes: &[u8]) -> u64 {
     bytes.iter().fold(0, |number, &byte| number << 8 | u64::from(byte))
 }
 
-/// The numbers of a payload: LEB128 of up to nine bytes, zigzag.
+/// The numbers of a payload: LEB128 of up to nine bytes, zigzag-encoded.
 fn numbers(payload: &[u8]) -> Vec<i64> {
     let (mut numbers, mut number, mut shift) = (Vec::new(), 0_u64, 0);
     for &byte in payload {
@@ -44,7 +44,7 @@ fn numbers(payload: &[u8]) -> Vec<i64> {
     numbers
 }
 
-/// An encoded histogram: 2,048 slots of one, then 1,024 for each doubling.
+/// An encoded histogram: 2,048 slots of width one, then 1,024 for each doubling.
 fn decode(text: &str) -> Values {
     let bytes = STANDARD.decode(text).unwrap();
     assert_eq!(big_endian(&bytes[..4]), 0x1c84_9314, "compressed, version 2");
@@ -66,7 +66,7 @@ fn decode(text: &str) -> Values {
     values
 }
 
-/// A log line by line: by tag and start of the interval.
+/// The intervals of a log by tag and start.
 fn naive(path: &Path) -> BTreeMap<String, Vec<(String, Values)>> {
     let mut found: BTreeMap<String, Vec<(String, Values)>> = BTreeMap::new();
     for line in fs::read_to_string(path).unwrap().lines().filter(|line| !line.starts_with(['#', '"'])) {
@@ -89,7 +89,7 @@ fn same(what: &str, mut values: Values, found: &Distribution) {
     }
 }
 
-/// All series of a log, each by itself and together, in all and second by second.
+/// All series of a log, each alone and together, in total and second by second.
 fn same_log(path: &Path, series: &[Series]) -> usize {
     let naive = naive(path);
     let name = |what: &str| format!("{}: {what}", path.display());
@@ -143,7 +143,7 @@ fn reports_say_what_the_logs_of_the_committed_runs_hold() {
     assert!(checked >= 9, "{checked} runs");
 }
 
-/// `wagehood-engine report --redraw perf/runs/2*-steady…` makes them again.
+/// `wagehood-engine report --redraw perf/runs/2*-steady…` makes these files again.
 #[test]
 fn committed_summaries_and_pictures_are_those_of_their_logs() {
     let (mut latency, mut throughput) = (0, 0);
@@ -166,7 +166,7 @@ fn committed_summaries_and_pictures_are_those_of_their_logs() {
         for picture in pictures(&run, Theme::File).unwrap() {
             same(&format!("{}.svg", picture.name), &picture.svg);
         }
-        // The longest hiccup of any core is that of the picture's row for all of them.
+        // The largest hiccup of any core equals that of the row for all cores.
         let hiccups = Series::merged("hiccups", &run.hiccups).unwrap().unwrap();
         let longest = run.hiccups.iter().map(|series| series.total.max_ns()).max().unwrap();
         let stages = fs::read_to_string(dir.join("stages.svg")).unwrap();

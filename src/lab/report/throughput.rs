@@ -1,4 +1,4 @@
-//! Runs of `bench throughput`: read, and compared figure by figure.
+//! Runs of `bench throughput`: reads them, and compares them figure by figure.
 
 use super::compare::{Change, ERRORS, LEAST, LEAST_UNKNOWN};
 use crate::{
@@ -8,14 +8,14 @@ use crate::{
 use anyhow::{Context, Result};
 use std::{fmt::Write as _, fs, path::Path};
 
-/// A throughput run's folder.
+/// The folder of a throughput run.
 #[derive(Debug, Clone)]
 pub struct ThroughputRun {
-    /// The folder's name.
+    /// Name of the folder.
     pub title: String,
-    /// What was run and how it went.
+    /// Parameters and figures: `run.toml`.
     pub info: ThroughputInfo,
-    /// The host as it described itself, TOML.
+    /// The host's description, TOML.
     pub host: toml::Table,
 }
 
@@ -24,15 +24,15 @@ pub struct ThroughputRun {
 pub struct RateRow {
     /// The stretch.
     pub stretch: &'static str,
-    /// The figure.
+    /// Name of the figure.
     pub figure: &'static str,
     /// In the first run.
     pub before: f64,
-    /// In the other one.
+    /// In the other run.
     pub after: f64,
-    /// How far it moves without a cause, as a share of the first.
+    /// Noise: how far the figure varies without a cause, as a share of the first.
     pub noise: f64,
-    /// What became of it.
+    /// Outcome.
     pub change: Change,
 }
 
@@ -40,7 +40,7 @@ impl RateRow {
     fn new(stretch: &'static str, figure: &'static str, [before, after]: [f64; 2], noise: f64) -> Self {
         let mut row = Self { stretch, figure, before, after, noise, change: Change::Same };
         if row.relative().abs() > noise {
-            // Time is a cost, the rest is not.
+            // A lower CPU time is better; of everything else, more is better.
             let better = (row.relative() > 0.0) != row.is_time();
             row.change = if better { Change::Better } else { Change::Worse };
         }
@@ -57,7 +57,7 @@ impl RateRow {
         self.figure.ends_with("/bar")
     }
 
-    /// Name, figures, change, noise and verdict.
+    /// Name, figures, change, noise and outcome.
     pub(super) fn cells(&self) -> [String; 7] {
         let value = |value: f64| match self.figure {
             BARS => thousands(value),
@@ -70,16 +70,16 @@ impl RateRow {
     }
 }
 
-/// Processor time of one of those who take part, cores.
+/// CPU time of one of the participants, cores.
 type Cores = fn(&Figure) -> f64;
 
 const BARS: &str = "bars/s";
 const RATIO: &str = "of the bare loop";
-/// Heads of a comparison.
+/// Column heads of a comparison.
 pub(super) const HEADS: [&str; 7] = ["stretch", "figure", "before", "after", "change", "noise", "verdict"];
 
 impl ThroughputRun {
-    /// Whether a folder is of such a run, and not of `bench latency`.
+    /// Whether a folder holds a throughput run and not one of `bench latency`.
     #[must_use]
     pub fn is_at(path: &Path) -> bool {
         let text = fs::read_to_string(path.join("run.toml")).unwrap_or_default();
@@ -89,7 +89,7 @@ impl ThroughputRun {
     /// Reads a run's folder.
     ///
     /// # Errors
-    /// What cannot be read.
+    /// A file cannot be read.
     pub fn open(path: &Path) -> Result<Self> {
         let text = |name: &str| {
             let file = path.join(name);
@@ -101,17 +101,17 @@ impl ThroughputRun {
         Ok(Self { title, info, host })
     }
 
-    /// The run, for a terminal.
+    /// The run as text for a terminal.
     #[must_use]
     pub fn text(&self) -> String {
         format!("{}\n{}", self.title, throughput_text(&self.info))
     }
 }
 
-/// Compares two runs: rates, processor time per bar, and what the engine reaches of the bare loop.
+/// Compares two runs: rates, CPU time per bar, and the engine's share of the bare loop's rate.
 ///
-/// The noise of a rate is three standard errors over eight or more stretches of each run, and at least 5 %; 15 % where a run
-/// has no errors with it. That of processor time, of which a run has one figure, is 15 %, and three ticks of the kernel's
+/// The noise of a rate is three standard errors over eight or more parts of each run, and at least 5 %; 15 % if a run
+/// records no errors. CPU time, which has one figure per run, has a noise of 15 % plus three ticks of the kernel's
 /// clock.
 #[must_use]
 pub fn compare_rates(before: &ThroughputInfo, after: &ThroughputInfo) -> Vec<RateRow> {
@@ -125,7 +125,7 @@ pub fn compare_rates(before: &ThroughputInfo, after: &ThroughputInfo) -> Vec<Rat
             ("producer/bar", |figure| figure.producer_cpu),
         ];
         for (name, cores) in times {
-            // Nobody was there, or too briefly for the kernel's clock.
+            // The participant was absent, or ran too briefly for the kernel's clock.
             if cores(old) <= 0.0 || cores(new) <= 0.0 {
                 continue;
             }
@@ -146,7 +146,7 @@ pub fn compare_rates(before: &ThroughputInfo, after: &ThroughputInfo) -> Vec<Rat
     rows
 }
 
-/// How far a rate, or the quotient of several, moves without a cause.
+/// Noise of a rate, or of a quotient of several.
 fn noise(figures: &[&Figure]) -> f64 {
     let errors: Option<Vec<f64>> = figures.iter().map(|figure| figure.error).collect();
     errors.map_or(LEAST_UNKNOWN, |errors| {
@@ -154,7 +154,7 @@ fn noise(figures: &[&Figure]) -> f64 {
     })
 }
 
-/// What a comparison comes to, line by line.
+/// Summary of a comparison, line by line.
 pub(super) fn upshot(before: &ThroughputInfo, after: &ThroughputInfo, rows: &[RateRow]) -> Vec<String> {
     let moved = |change| rows.iter().filter(|row| row.change == change).count();
     let (worse, better) = (moved(Change::Worse), moved(Change::Better));
@@ -179,7 +179,7 @@ pub(super) fn upshot(before: &ThroughputInfo, after: &ThroughputInfo, rows: &[Ra
     lines
 }
 
-/// Two runs figure by figure, for a terminal.
+/// Compares two runs figure by figure, for a terminal.
 #[must_use]
 pub fn rates_text(before: &ThroughputRun, after: &ThroughputRun) -> String {
     let mut table = Table::new(&format!("{} → {}", before.title, after.title), &HEADS);
@@ -217,7 +217,7 @@ mod tests {
     fn what_moved_is_told_from_the_noise() {
         let before = info(400_000.0, 300_000.0, Some(0.01));
         assert_eq!(moved(&before, &before), []);
-        // 3 % is within the least, 8 % beyond three errors of 1 %, and within three of 3 %.
+        // 3 % is within the minimum, 8 % beyond three errors of 1 %, and within three of 3 %.
         assert_eq!(moved(&before, &info(400_000.0, 291_000.0, Some(0.01))), []);
         let slower = info(400_000.0, 276_000.0, Some(0.01));
         assert_eq!(
@@ -225,7 +225,7 @@ mod tests {
             [("flow, engine", BARS, Change::Worse), ("flow, engine", RATIO, Change::Worse)]
         );
         assert_eq!(moved(&before, &info(400_000.0, 276_000.0, Some(0.03))), []);
-        // A run that says nothing of its errors: 15 %.
+        // A run without errors: 15 %.
         assert_eq!(moved(&info(400_000.0, 300_000.0, None), &info(400_000.0, 262_000.0, None)), []);
         let faster = moved(&info(400_000.0, 300_000.0, None), &info(400_000.0, 390_000.0, None));
         assert!(faster.contains(&("flow, engine", BARS, Change::Better)), "{faster:?}");
@@ -241,7 +241,7 @@ mod tests {
         assert!(lines[1].contains("the bare loop moved as well"), "{lines:?}");
         let other = ThroughputInfo { symbols: 7, ..before.clone() };
         assert!(upshot(&before, &other, &[])[1].contains("the loads differ"));
-        // What a run does not say cannot differ.
+        // Figures that a run does not hold are not compared.
         let [four, sixteen] =
             [4, 16].map(|turns| ThroughputInfo { entries: 1, drain_ratios: vec![0.8; turns], ..before.clone() });
         assert_eq!(upshot(&before, &four, &[]).len(), 1);

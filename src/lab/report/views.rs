@@ -1,5 +1,5 @@
-//! What a run's folder shows of its logs: the summary and the pictures. Written with the run, and again where the program
-//! has learnt to draw better.
+//! The summary and pictures of a run, made from its logs. Written with the run, and again after the drawing code has
+//! changed.
 
 use super::{
     pictures::{Picture, Theme, pictures},
@@ -13,17 +13,17 @@ use std::{fs, path::Path};
 /// Writes `summary.md` and the pictures of a run into its folder.
 ///
 /// # Errors
-/// Intervals that cannot be added up, a file that cannot be written.
+/// The intervals cannot be added up, or a file cannot be written.
 pub fn write_views(dir: &Path, run: &Run) -> Result<()> {
     let drawn = pictures(run, Theme::File)?;
     write_text(dir, "summary.md", &summary_markdown(run))?;
     drawn.iter().try_for_each(|picture| write_picture(dir, picture))
 }
 
-/// Writes a picture as SVG, and as PNG where this program can.
+/// Writes a picture as SVG, and as PNG if this build can.
 ///
 /// # Errors
-/// A file that cannot be written; a PNG that is there and would be left showing something else.
+/// A file cannot be written, or an existing PNG would become outdated because this build cannot make a new one.
 pub fn write_picture(dir: &Path, picture: &Picture) -> Result<()> {
     let file = dir.join(format!("{}.png", picture.name));
     match draw_png(&picture.svg) {
@@ -36,10 +36,10 @@ pub fn write_picture(dir: &Path, picture: &Picture) -> Result<()> {
     write_text(dir, &format!("{}.svg", picture.name), &picture.svg)
 }
 
-/// Writes a file of a run's folder.
+/// Writes a file into the folder of a run.
 ///
 /// # Errors
-/// A file that cannot be written.
+/// The file cannot be written.
 pub fn write_text(dir: &Path, name: &str, text: &str) -> Result<()> {
     let file = dir.join(name);
     fs::write(&file, text).with_context(|| format!("cannot write {}", file.display()))

@@ -1,4 +1,4 @@
-//! The peer: reads a stream as fast as it can and does nothing with it, not even decode it.
+//! The baseline: reads a stream as fast as it can and discards the entries without decoding them.
 
 use super::producer::Flow;
 use crate::{
@@ -12,12 +12,12 @@ use std::{
     time::Duration,
 };
 
-/// Reads a stream until it is stopped, and says how far it is.
+/// Reads a stream until it is stopped, and counts the entries read.
 ///
-/// A reply is looked over once, to find its end; the id to go on from is looked for from there.
+/// It scans each reply once for its end, and then back from there for the id to continue from.
 ///
 /// # Errors
-/// A server that is gone or refuses.
+/// The server is gone or refuses a command.
 pub fn bare(mut link: Link, stream: &str, count: u64, flow: &Flow, stop: &AtomicBool) -> Result<()> {
     flow.thread.store(rustix::thread::gettid().as_raw_nonzero().get().unsigned_abs().into(), Ordering::Release);
     let mut last = StreamId::default();
@@ -53,7 +53,7 @@ fn number(digits: &[u8]) -> Option<u64> {
     std::str::from_utf8(digits).ok()?.parse().ok()
 }
 
-/// The id of the last entry: the last array of two whose first element is one.
+/// The id of the last entry: the last array of two elements whose first element is an id.
 fn last_id(reply: &[u8]) -> Option<StreamId> {
     memchr::memmem::rfind_iter(reply, b"*2\r\n$").find_map(|at| {
         let mut lines = reply[at..].split(|&byte| byte == b'\n').skip(2);

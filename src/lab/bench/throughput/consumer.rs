@@ -1,4 +1,4 @@
-//! Who is measured: the engine, a process of its own, or the bare loop, a thread.
+//! The consumer under test: the engine, in its own process, or the bare loop, in a thread.
 
 use super::{bare::bare, producer::Flow};
 use crate::{
@@ -19,29 +19,29 @@ use std::{
     time::Duration,
 };
 
-/// How long an engine may take to finish what it has read.
+/// Longest time the engine may take to finish what it has read.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Somebody who reads the stream.
+/// A consumer of the stream.
 pub trait Consumer {
-    /// Entries done, as far as is known now.
+    /// Number of entries done, as far as is known now.
     ///
     /// # Errors
-    /// One that has ended.
+    /// The consumer has ended.
     fn done(&mut self) -> Result<u64>;
-    /// Signals written so far.
+    /// Number of signals written so far.
     ///
     /// # Errors
-    /// A server that is gone.
+    /// The server is gone.
     fn signals(&mut self) -> Result<u64> {
         Ok(0)
     }
-    /// Process or thread whose processor time is counted.
+    /// The process or thread whose CPU time is counted.
     fn place(&self) -> (Option<u32>, Option<u64>);
-    /// Ends it.
+    /// Stops the consumer.
     ///
     /// # Errors
-    /// One that does not end well.
+    /// The consumer does not end cleanly.
     fn end(&mut self) -> Result<()>;
 }
 
@@ -56,10 +56,10 @@ pub struct Engine<'a> {
 }
 
 impl<'a> Engine<'a> {
-    /// Starts one.
+    /// Starts an engine.
     ///
     /// # Errors
-    /// A program that cannot be started.
+    /// The program cannot be started.
     pub fn start(
         exe: &Path,
         spec: &EngineSpec,
@@ -75,7 +75,7 @@ impl<'a> Engine<'a> {
         for setting in settings {
             command.arg("--set").arg(setting);
         }
-        // What it keeps on disk, it keeps there.
+        // The engine's own files go to the rig's folder.
         command.current_dir(dir.path());
         command.stdin(Stdio::null()).stdout(File::create(dir.path().join("engine.txt"))?);
         command.stderr(File::create(dir.path().join("log"))?);
@@ -132,10 +132,10 @@ pub struct Bare {
 }
 
 impl Bare {
-    /// Starts one on a stream.
+    /// Starts a bare loop on a stream.
     ///
     /// # Errors
-    /// A server that is not there.
+    /// The server is absent.
     pub fn start(server: &RedisServer, stream: &str, count: u64) -> Result<Self> {
         let (flow, stop) = (Arc::new(Flow::default()), Arc::new(AtomicBool::new(false)));
         let (link, stream) = (server.connect("bare")?, stream.to_owned());

@@ -1,12 +1,12 @@
-//! Processor time that processes and threads have used.
+//! CPU time used by processes and threads.
 
 use std::{fs, time::Duration};
 
-/// What `/proc` counts in: `USER_HZ`, which is 100 on every Linux that programs see.
+/// The clock tick of `/proc`: `USER_HZ`, which is 100 per second on every Linux that programs see.
 pub const TICK: Duration = Duration::from_millis(10);
 
-/// Time used so far, user and system together; of a process by its id, of a thread of this process by the id of the
-/// thread. None where it is gone.
+/// CPU time used so far, user and system together: of a process by its id, or of a thread of this process by its
+/// thread id. `None` if it has ended.
 pub fn used(process: Option<u32>, thread: Option<u64>) -> Option<Duration> {
     let path = match (process, thread) {
         (Some(pid), _) => format!("/proc/{pid}/stat"),
@@ -16,7 +16,7 @@ pub fn used(process: Option<u32>, thread: Option<u64>) -> Option<Duration> {
     parse(&fs::read_to_string(path).ok()?)
 }
 
-/// The fields behind the name, which may hold blanks and brackets: state is the first, user time the twelfth.
+/// The fields after the name, which may contain blanks and parentheses: state is the first, user time the twelfth.
 fn parse(stat: &str) -> Option<Duration> {
     let (_, rest) = stat.rsplit_once(')')?;
     let mut fields = rest.split_ascii_whitespace().skip(11);

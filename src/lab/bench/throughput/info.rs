@@ -1,4 +1,4 @@
-//! What a throughput run says of itself, and its figures as text.
+//! The figures of a throughput run: as `run.toml`, and as text.
 
 use super::{ThroughputOptions, measure::Figure};
 use crate::{
@@ -7,53 +7,53 @@ use crate::{
 };
 use serde::{Deserialize, Serialize};
 use std::fmt::Write as _;
-/// What was run and how it went: `run.toml`.
+/// Parameters and figures of a run: `run.toml`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct ThroughputInfo {
     /// Name of the run.
     pub name: String,
-    /// When it started, ISO 8601, UTC.
+    /// Start of the run, ISO 8601, UTC.
     pub started: String,
-    /// How bars travel.
+    /// Encoding of the bars.
     pub form: Form,
-    /// How the server is reached.
+    /// Transport to the server.
     pub socket: Socket,
-    /// Bars of an entry.
+    /// Number of bars in an entry.
     pub bars_of_entry: usize,
-    /// Symbols.
+    /// Number of symbols.
     pub symbols: usize,
-    /// Timeframes.
+    /// Timeframes, the base first.
     pub timeframes: Vec<String>,
-    /// Entries of one read, of the engine and of the bare loop.
+    /// Maximum number of entries per read, for the engine and the bare loop.
     pub read_count: u64,
     /// Further settings of the engine, `key=value`.
     pub settings: Vec<String>,
-    /// Entries preloaded for each drain; 0 in runs that did not say so yet, as the next one.
+    /// Entries preloaded for each drain; 0 in older runs, which did not record it.
     #[serde(default)]
     pub entries: u64,
-    /// Length of a flow, all turns together, s; 0 where there was only the drain.
+    /// Length of a flow, all turns together, s; 0 if only the drain was measured, and in older runs.
     #[serde(default)]
     pub flow_s: f64,
-    /// By turn, which gives their number: the engine's part of what the bare loop reaches, draining; none of runs of before turns were taken.
+    /// Share of the bare loop's drain rate that the engine reaches, by turn; empty in older runs, which took no turns.
     #[serde(default)]
     pub drain_ratios: Vec<f64>,
-    /// The same of the flow.
+    /// The same for the flow.
     #[serde(default)]
     pub flow_ratios: Vec<f64>,
-    /// A full stream read by the bare loop.
+    /// Drain: the bare loop reads a full stream.
     pub bare_drain: Option<Figure>,
-    /// A full stream read by the engine.
+    /// Drain: the engine reads a full stream.
     pub engine_drain: Option<Figure>,
-    /// The bare loop behind a producer that keeps just ahead.
+    /// Flow: the bare loop behind a producer that stays just ahead of it.
     pub bare_flow: Option<Figure>,
-    /// The engine behind such a producer.
+    /// Flow: the engine behind such a producer.
     pub engine_flow: Option<Figure>,
-    /// The engine behind an open producer, at the highest rate that was tried and held, or the last that was tried.
+    /// Steady: the engine behind an open producer, at the highest tried rate that it held, or else at the last tried.
     pub steady: Option<Figure>,
 }
 
 impl ThroughputInfo {
-    /// A run that has not measured anything yet.
+    /// A run without any figures yet.
     pub(super) fn new(options: &ThroughputOptions, started: &str, read_count: u64) -> Self {
         let mut timeframes = options.timeframes.clone();
         timeframes.sort_unstable();
@@ -79,7 +79,7 @@ impl ThroughputInfo {
         }
     }
 
-    /// The engine's part of what the bare loop reaches: draining, and flowing; over all turns.
+    /// The engine's share of the bare loop's rate over all turns: drain, then flow.
     #[must_use]
     pub fn ratios(&self) -> [Option<f64>; 2] {
         let ratio = |engine: &Option<Figure>, bare: &Option<Figure>| {
@@ -100,7 +100,7 @@ impl ThroughputInfo {
         ]
     }
 
-    /// A row of the table for each stretch.
+    /// One table row per stretch.
     pub(crate) fn rows(&self) -> Vec<[String; 7]> {
         let row = |(name, figure): (&str, Option<&Figure>)| {
             let figure = figure?;
@@ -123,7 +123,7 @@ impl ThroughputInfo {
         self.figures().into_iter().filter_map(row).collect()
     }
 
-    /// What is to be said beside the figures.
+    /// Notes on the figures.
     pub(crate) fn findings(&self) -> Vec<String> {
         let mut lines: Vec<String> = self.extent().into_iter().collect();
         for (name, (ratio, turns)) in
@@ -151,14 +151,14 @@ impl ThroughputInfo {
         lines
     }
 
-    /// How long it was, where the run says so.
+    /// Length of the run, if it was recorded.
     pub(crate) fn extent(&self) -> Option<String> {
         let (turns, entries, flow_s) = (self.drain_ratios.len(), self.entries, self.flow_s);
         (entries > 0)
             .then(|| format!("{turns} turns, {} entries in each drain, {flow_s} s of flow", thousands(entries as f64)))
     }
 
-    /// What was run, in a line.
+    /// The parameters of the run, in one line.
     pub(crate) fn about(&self) -> String {
         let Self { symbols, bars_of_entry, read_count, timeframes, settings, .. } = self;
         let form =
@@ -175,10 +175,10 @@ impl ThroughputInfo {
     }
 }
 
-/// Heads of the table of stretches.
+/// Column heads of the table of stretches.
 pub const FIGURE_HEADS: [&str; 7] = ["what", "bars/s", "entries/s", "consumer", "redis-server", "producer", ""];
 
-/// A run, for a terminal.
+/// A run as text for a terminal.
 #[must_use]
 pub fn throughput_text(info: &ThroughputInfo) -> String {
     let mut table = Table::new(&format!("throughput: {}\n{}", info.name, info.about()), &FIGURE_HEADS);
@@ -192,7 +192,7 @@ pub fn throughput_text(info: &ThroughputInfo) -> String {
     text
 }
 
-/// A count with its thousands set off.
+/// A count with a separator between thousands.
 pub fn thousands(value: f64) -> String {
     let digits = format!("{value:.0}");
     let mut text = String::new();

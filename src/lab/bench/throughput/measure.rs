@@ -1,4 +1,4 @@
-//! The stretches that are measured.
+//! Measures the stretches: drain, flow, steady.
 
 use super::{
     ThroughputOptions,
@@ -19,60 +19,60 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// Between two looks at how far a consumer is.
+/// Time between two checks of a consumer's progress.
 const LOOK: Duration = Duration::from_millis(5);
-/// Entries that are in the stream when a consumer starts.
+/// Number of entries in the stream when a consumer starts.
 const PRELUDE: u64 = 64;
-/// How long a drain may take.
+/// Longest time a drain may take.
 const DRAIN_MAX: Duration = Duration::from_secs(60);
-/// What a flow keeps the consumer ahead by: longer than a batch's interval and the answers on their way, s of its rate.
+/// Lead of the producer in a flow, s of its rate: longer than a batch's flush interval plus the replies under way.
 const AHEAD_S: f64 = 0.3;
-/// Part of the flow's rate that the first steady attempt is made at, and of each that the next one is.
+/// The first steady attempt runs at this share of the flow's rate, and each further attempt at this share of the last.
 const FIRST: f64 = 0.95;
 const NEXT: f64 = 0.93;
 const ATTEMPTS: u32 = 5;
-/// A rate is held where the backlog stays below so much of a second's entries and the producer is this close to its
+/// A rate is held if the backlog stays below this share of a second's entries, and the producer is this close to its
 /// schedule.
 const BACKLOG_S: f64 = 0.25;
 
-/// How one stretch went.
+/// Figures of one stretch.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct Figure {
-    /// Bars a second through the consumer.
+    /// Bars per second through the consumer.
     pub bars_per_s: f64,
-    /// Entries a second.
+    /// Entries per second.
     pub entries_per_s: f64,
-    /// Processor time of the consumer, cores.
+    /// CPU time of the consumer, cores.
     pub consumer_cpu: f64,
-    /// Processor time of redis-server, cores.
+    /// CPU time of redis-server, cores.
     pub redis_cpu: f64,
-    /// Processor time of the producer, cores.
+    /// CPU time of the producer, cores.
     pub producer_cpu: f64,
     /// Length, s.
     pub seconds: f64,
-    /// From the start of the consumer's process to its end of the work, s; of a drain.
+    /// Time from the start of the consumer's process to the end of its work, s; drain only.
     pub since_start_s: f64,
-    /// Backlog in the middle third and in the last one, on average, entries; of a flow.
+    /// Average backlog in the middle third and in the last third, entries; flow only.
     pub backlog: [f64; 2],
-    /// Signals written for each bar; of a flow.
+    /// Signals written per bar; flow only.
     pub signals_per_bar: f64,
-    /// Whether the rate was held: no backlog that grew, a producer that kept its schedule.
+    /// Whether the rate was held: the backlog did not grow, and the producer kept its schedule.
     pub held: bool,
-    /// Standard error of the rate over at least eight stretches of the time, as a share of it; none where it was over too
-    /// soon.
+    /// Standard error of the rate as a share of it, over at least eight parts of the time; `None` if the stretch was
+    /// too short.
     #[serde(default)]
     pub error: Option<f64>,
 }
 
 impl Figure {
-    /// Processor time of so many cores for each bar, ns.
+    /// CPU time per bar, ns, for a CPU use of this many cores.
     #[must_use]
     pub fn ns_per_bar(&self, cores: f64) -> f64 {
         1e9 * cores / self.bars_per_s.max(1.0)
     }
 }
 
-/// Everything that the stretches have in common.
+/// What all stretches share.
 pub struct Bench<'a> {
     pub options: &'a ThroughputOptions,
     pub spec: &'a EngineSpec,
@@ -81,17 +81,17 @@ pub struct Bench<'a> {
     pub maxlen: u64,
     pub server: &'a RedisServer,
     pub clock: Clock,
-    /// How those who were measured were scheduled, as far as is known by now.
+    /// Scheduling of the measured processes, as far as it is known by now.
     pub scheduling: RefCell<host::Scheduling>,
 }
 
-/// A stretch, and what was done by when: seconds, entries.
+/// A stretch with its progress: (seconds, entries done).
 pub struct Stretch {
     pub figure: Figure,
     course: Vec<(f64, u64)>,
 }
 
-/// Stretches of one kind as one: what they did in all their time.
+/// Several stretches of one kind as one: their total work over their total time.
 pub fn together(stretches: &[Stretch]) -> Figure {
     let figures = || stretches.iter().map(|stretch| &stretch.figure);
     let seconds: f64 = figures().map(|figure| figure.seconds).sum();
@@ -113,7 +113,7 @@ pub fn together(stretches: &[Stretch]) -> Figure {
     }
 }
 
-/// Processor time at a moment.
+/// CPU time at one moment.
 struct Times {
     at: Instant,
     consumer: Duration,
@@ -122,50 +122,50 @@ struct Times {
 }
 
 impl Bench<'_> {
-    /// The bare loop on a stream that is full already.
+    /// Measures the bare loop on a full stream.
     ///
     /// # Errors
-    /// A server that is gone.
+    /// The server is gone.
     pub fn bare_drain(&self) -> Result<Stretch> {
         self.preload(self.options.entries)?;
         let started = Instant::now();
         self.drain(&mut Bare::start(self.server, &self.spec.input(), self.read_count)?, started)
     }
 
-    /// The engine on such a stream, until the position of the last entry is committed.
+    /// Measures the engine on a full stream, until it has committed the position of the last entry.
     ///
     /// # Errors
-    /// A server or an engine that is gone.
+    /// The server or the engine is gone.
     pub fn engine_drain(&self) -> Result<Stretch> {
         self.preload(self.options.entries)?;
         let (dir, started) = (TempDir::new()?, Instant::now());
         self.drain(&mut self.engine(&dir)?, started)
     }
 
-    /// The bare loop behind a producer that keeps just ahead of it, for a turn.
+    /// Measures one turn of the bare loop behind a producer that stays just ahead of it.
     ///
     /// # Errors
-    /// A server that is gone.
+    /// The server is gone.
     pub fn bare_flow(&self) -> Result<Stretch> {
         let tape = self.preload(PRELUDE)?;
         let mut bare = Bare::start(self.server, &self.spec.input(), self.read_count)?;
         self.flow(&mut bare, tape, Pace::Ahead(self.ahead()), self.length_of_turn())
     }
 
-    /// The same with the engine.
+    /// The same for the engine.
     ///
     /// # Errors
-    /// A server or an engine that is gone.
+    /// The server or the engine is gone.
     pub fn engine_flow(&self) -> Result<Stretch> {
         let (tape, dir) = (self.preload(PRELUDE)?, TempDir::new()?);
         self.flow(&mut self.engine(&dir)?, tape, Pace::Ahead(self.ahead()), self.length_of_turn())
     }
 
-    /// The highest rate below `bars_per_s` that the engine holds behind an open producer; none of those tried where none
-    /// is held, the last attempt then being what it is.
+    /// The highest tried rate below `bars_per_s` that the engine holds behind an open producer; or the last attempt, if
+    /// it holds none.
     ///
     /// # Errors
-    /// A server or an engine that is gone.
+    /// The server or the engine is gone.
     pub fn steady(&self, bars_per_s: f64, note: &mut dyn FnMut(&str)) -> Result<Option<Figure>> {
         let bars = self.bars_of_entry() as f64;
         let mut rate = bars_per_s / bars * FIRST;
@@ -192,7 +192,7 @@ impl Bench<'_> {
         if self.options.form == super::Form::Legacy { 1 } else { self.options.frame }
     }
 
-    /// Entries that the producer keeps ahead by: some hundred ms of what the drain can be expected to reach.
+    /// Lead of the producer, entries: some hundred ms of the rate that the drain suggests.
     fn ahead(&self) -> u64 {
         let entries_per_s = if self.options.form == super::Form::Legacy { 400_000.0 } else { 60_000.0 };
         (entries_per_s * AHEAD_S) as u64
@@ -202,20 +202,20 @@ impl Bench<'_> {
         Engine::start(&self.options.exe, self.spec, self.settings, self.server, dir)
     }
 
-    /// A server with nothing in it but so many entries, and the tape behind them.
+    /// A server that holds only `entries` entries of the input stream, and the tape that continues after them.
     fn preload(&self, entries: u64) -> Result<Tape> {
         self.options.interrupt.check()?;
         let flush = redis::cmd("FLUSHALL").arg("SYNC").take();
         self.server.connect("clear")?.ask_within::<()>(&flush, Duration::from_secs(30))?;
         let (options, input) = (self.options, self.spec.input());
-        // Bars whose time is past, however many of them are sent.
+        // Bars in the past, however many of them are sent.
         let first_ms = self.clock.now().wall_ms() - 400 * 86_400_000;
         let mut tape = Tape::new(options.symbols, self.spec.base, first_ms, options.form, options.frame, self.maxlen)?;
         Producer::new(self.server.connect("producer")?, &input).preload(&mut tape, entries)?;
         Ok(tape)
     }
 
-    /// Notes how they are scheduled while all of them are at work.
+    /// Notes the scheduling of all processes while they run.
     fn note_scheduling(&self, consumer: &dyn Consumer, producer: Option<u64>) {
         let (process, thread) = consumer.place();
         let found = [
@@ -279,14 +279,14 @@ impl Bench<'_> {
         let since_start_s = started.elapsed().as_secs_f64();
         self.note_scheduling(consumer, None);
         consumer.end()?;
-        // All at once: the way there is what there is to measure.
+        // Include the start: the time to the first entry is part of a drain.
         let (from_done, from) = first
             .filter(|(done, _)| *done < all / 2)
             .unwrap_or((0, Times { at: started, consumer: Duration::ZERO, redis: to.redis, producer: Duration::ZERO }));
         Ok(Stretch { figure: Figure { since_start_s, ..self.figure(all - from_done, &from, &to) }, course })
     }
 
-    /// The prelude is in the stream: what comes first is not what is measured.
+    /// Skip the preloaded entries: they come first, and are not measured.
     fn flow(&self, consumer: &mut dyn Consumer, mut tape: Tape, pace: Pace, length: Duration) -> Result<Stretch> {
         let input = self.spec.input();
         let mut producer = Producer::new(self.server.connect("producer")?, &input);
@@ -316,7 +316,7 @@ impl Bench<'_> {
         })
     }
 
-    /// Watches a flow: a second to get going, or half of the length, then the stretch.
+    /// Watches a flow: waits a second, or half of the length, and then measures the stretch.
     fn watch(
         &self,
         consumer: &mut dyn Consumer,
@@ -344,7 +344,7 @@ impl Bench<'_> {
             } else if stood.1.elapsed() > Duration::from_secs(10) {
                 bail!("nothing has been read for 10 s");
             } else {
-                continue; // the rate is that between two commits
+                continue; // count only the time between two commits
             }
             if begin.elapsed() < warm {
                 continue;
@@ -381,11 +381,11 @@ fn mean(samples: &[(f64, f64)], part: std::ops::Range<f64>) -> f64 {
     if in_part.is_empty() { 0.0 } else { in_part.iter().sum::<f64>() / in_part.len() as f64 }
 }
 
-/// Parts that the time is cut into, to see how steady a rate is.
+/// Number of parts that the time is cut into, to estimate how steady a rate is.
 const BLOCKS: usize = 8;
 
-/// Standard error of a rate over parts of equal time, as a share of it: from courses of seconds and what was done by then,
-/// each of which is cut into as many. None where they have too few points for that.
+/// Standard error of a rate as a share of it, over parts of equal time. Takes courses of (seconds, entries done) and
+/// cuts each into the same number of parts. `None` if a course has too few points for that.
 fn error_of<'a>(courses: impl ExactSizeIterator<Item = &'a [(f64, u64)]>) -> Option<f64> {
     let blocks = BLOCKS.div_ceil(courses.len().max(1));
     let wanted = blocks * courses.len();
@@ -431,10 +431,10 @@ mod tests {
     fn the_error_of_a_rate_is_that_of_its_parts() {
         let steady = course(|_| 10);
         assert!(error(&[&steady]).unwrap() < 1e-9);
-        // Seconds of 8 and of 12 in turns: a deviation of 2.14 in 10 over the root of eight.
+        // Seconds of 8 and 12 in turns: a deviation of 2.14 in 10, divided by the square root of eight.
         let uneven = error(&[&course(|n| if n / 100 % 2 == 0 { 8 } else { 12 })]).unwrap();
         assert!((uneven - 0.0756).abs() < 0.003, "{uneven}");
-        // The same of four turns, two parts of each.
+        // The same over four turns of two parts each.
         let turns = error(&[&course(|_| 8), &course(|_| 12), &course(|_| 8), &course(|_| 12)]).unwrap();
         assert!((turns - 0.0756).abs() < 0.003, "{turns}");
         assert_eq!(error(&[&steady[..5]]), None);

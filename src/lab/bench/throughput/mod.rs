@@ -1,13 +1,13 @@
-//! `bench throughput`: how many bars a second go through, Redis in, Redis out, before a backlog grows.
+//! `bench throughput`: how many bars per second pass from Redis to Redis before a backlog grows.
 //!
 //! ```text
 //!  producer ──XADD──▶ Redis ──XREAD──▶ engine (or the bare loop, its peer) ──MULTI … EXEC──▶ Redis
 //!      └── what has been sent ──▶ the difference is the backlog ◀── the committed position ──┘
 //! ```
 //!
-//! Three things are measured, the first two of the engine and of the bare loop in turns, under the same load: **drain**,
-//! how fast a stream that is full already is read; **flow**, how much goes through while the producer keeps just ahead; and,
-//! of the engine, **steady**, the highest rate found at which an open producer, who waits for nobody, sees no backlog grow.
+//! It measures three things. **Drain**: how fast a full stream is read. **Flow**: the rate while the producer stays
+//! just ahead. These two alternate between the engine and the bare loop, under the same load. **Steady**, for the engine
+//! alone: the highest rate at which an open producer, which waits for nobody, leaves no growing backlog.
 
 mod bare;
 mod consumer;
@@ -40,60 +40,60 @@ use anyhow::{Context, Result, bail};
 use measure::{Bench, Stretch, together};
 use std::{cell::RefCell, path::PathBuf, time::Duration};
 
-/// Most entries preloaded for the bare loop and the engine: what the streams keep without growing out of memory.
+/// Maximum number of entries preloaded for each drain, which bounds the memory of the server.
 const LEGACY_MAXLEN: u64 = 1_000_000;
 const FRAMES_MAXLEN: u64 = 60_000;
-/// Most turns.
+/// Maximum number of turns.
 const TURNS_MAX: u32 = 100;
 
-/// What is measured.
+/// Options of `bench throughput`.
 #[derive(Debug, Clone)]
 pub struct ThroughputOptions {
-    /// The program that is started as engine.
+    /// The program to start as engine.
     pub exe: PathBuf,
-    /// Symbols.
+    /// Number of symbols.
     pub symbols: usize,
-    /// Timeframes; bars of the shortest come in.
+    /// Timeframes; the shortest is the base.
     pub timeframes: Vec<Timeframe>,
-    /// How bars travel.
+    /// Encoding of the bars.
     pub form: Form,
-    /// Bars of a compact frame.
+    /// Number of bars in a compact frame.
     pub frame: usize,
-    /// How the server is reached.
+    /// How to connect to the server.
     pub socket: Socket,
-    /// Only the drain is measured.
+    /// Whether to measure only the drain.
     pub drain_only: bool,
-    /// Entries preloaded for each drain.
+    /// Number of entries preloaded for each drain.
     pub entries: u64,
-    /// Length of a flow, all turns together; an attempt at a steady rate takes half of it.
+    /// Length of a flow, all turns together; a steady attempt takes half of it.
     pub duration: Duration,
-    /// How often the bare loop and the engine take turns.
+    /// Number of turns of the bare loop and the engine.
     pub turns: u32,
-    /// Settings of the engine, `key=value`.
+    /// Further settings of the engine, `key=value`.
     pub settings: Vec<String>,
     /// Name of the run.
     pub name: String,
-    /// Name of the host in the folder's name; none: its own.
+    /// Name of the host in the folder's name; `None` for its own name.
     pub host: Option<String>,
-    /// Folder of the runs; none: nothing is written.
+    /// Folder that holds the runs; `None` to write no files.
     pub runs: Option<PathBuf>,
-    /// Ends it early.
+    /// Stops the bench early.
     pub interrupt: Interrupt,
 }
 
-/// What came of it.
+/// Outcome of a bench.
 #[derive(Debug)]
 pub struct ThroughputOutcome {
     /// The figures.
     pub info: ThroughputInfo,
-    /// Their folder, where there is one.
+    /// Folder of the run; `None` if no files were written.
     pub dir: Option<PathBuf>,
 }
 
-/// Measures, writes the results, and says what it is doing through `note`.
+/// Measures and writes the results; reports progress through `note`.
 ///
 /// # Errors
-/// What keeps it from measuring.
+/// The measurement cannot be made.
 pub fn throughput(options: &ThroughputOptions, note: &mut dyn FnMut(&str)) -> Result<ThroughputOutcome> {
     let base = options.timeframes.iter().min().copied().context("no timeframe is given")?;
     let maxlen = if options.form == Form::Legacy { LEGACY_MAXLEN } else { FRAMES_MAXLEN };
@@ -144,7 +144,7 @@ pub fn throughput(options: &ThroughputOptions, note: &mut dyn FnMut(&str)) -> Re
     Ok(ThroughputOutcome { info, dir })
 }
 
-/// Everything there is to measure, one after the other.
+/// Measures everything, one stretch after the other.
 fn measure(bench: &Bench<'_>, info: &mut ThroughputInfo, note: &mut dyn FnMut(&str)) -> Result<()> {
     let turns = bench.options.turns;
     let (bare, engine, ratios) = in_turns("drain", turns, note, || bench.bare_drain(), || bench.engine_drain())?;
@@ -157,8 +157,8 @@ fn measure(bench: &Bench<'_>, info: &mut ThroughputInfo, note: &mut dyn FnMut(&s
     Ok(())
 }
 
-/// The bare loop and the engine, then the engine and the bare loop, and so on: what the host does to one of them, it does to
-/// the other. Each as a whole, and by turn the engine's part of what the bare loop reaches.
+/// Alternates: bare loop, engine, then engine, bare loop, and so on, so that a change of the host affects both alike.
+/// Returns the total of each, and the engine's share of the bare loop's rate by turn.
 fn in_turns(
     what: &str,
     turns: u32,
@@ -182,7 +182,7 @@ fn in_turns(
     Ok((together(&bares), together(&engines), ratios))
 }
 
-/// Entries of one read, as the engine is configured: the bare loop reads as many.
+/// Maximum number of entries per read, as the engine is configured; the bare loop reads as many.
 fn read_count(settings: &[String]) -> Result<u64> {
     let mut layers = Vec::new();
     for text in settings.iter().filter(|text| text.starts_with("input.read_count=")) {

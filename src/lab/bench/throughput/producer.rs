@@ -1,4 +1,4 @@
-//! Sends entries as fast as it is told to, and takes the server's answers on the way.
+//! The producer: sends entries at a given pace and reads the server's replies meanwhile.
 
 use super::tape::Tape;
 use crate::{lab::bench::replies, redis_io::Link};
@@ -8,36 +8,36 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// Bytes that are encoded before they are handed to the socket.
+/// Bytes that are encoded before they are written to the socket.
 const CHUNK_BYTES: usize = 64 << 10;
-/// Commands without an answer: beyond these the server is the one who is waited for.
+/// Maximum number of commands without a reply; beyond it the producer waits for the server.
 const OWED_MAX: u64 = 4_096;
-/// Between two looks at the schedule.
+/// Time between two checks of the schedule.
 const PAUSE: Duration = Duration::from_micros(500);
 
-/// How fast entries are sent.
+/// Pace at which entries are sent.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Pace {
-    /// So many entries a second, whatever becomes of them.
+    /// Open: this many entries per second, whatever the consumer does.
     Open(f64),
-    /// As fast as the server takes them, but never so many ahead of the consumer.
+    /// Closed: as fast as the server takes them, but at most this many entries ahead of the consumer.
     Ahead(u64),
 }
 
-/// What the producer shares with whoever watches it.
+/// What the producer shares with the thread that watches it.
 #[derive(Debug, Default)]
 pub struct Flow {
-    /// Entries that the server has acknowledged.
+    /// Number of entries that the server has acknowledged.
     pub sent: AtomicU64,
-    /// Entries that the consumer is through with.
+    /// Number of entries that the consumer has finished.
     pub done: AtomicU64,
-    /// Ends the sending.
+    /// Set this to stop the producer.
     pub stop: AtomicBool,
-    /// The producer's thread, once it runs.
+    /// Id of the producer's thread, once it runs.
     pub thread: AtomicU64,
 }
 
-/// A connection that entries are sent over.
+/// A connection to send entries over.
 #[derive(Debug)]
 pub struct Producer<'a> {
     link: Link,
@@ -46,15 +46,15 @@ pub struct Producer<'a> {
 }
 
 impl<'a> Producer<'a> {
-    /// Sends to this stream.
+    /// A producer for this stream.
     pub fn new(link: Link, stream: &'a str) -> Self {
         Self { link, stream, owed: 0 }
     }
 
-    /// Sends so many entries and waits until the server has all of them.
+    /// Sends this many entries and waits until the server has acknowledged all of them.
     ///
     /// # Errors
-    /// A server that is gone or refuses.
+    /// The server is gone or refuses a command.
     pub fn preload(&mut self, tape: &mut Tape, entries: u64) -> Result<()> {
         for _ in 0..entries {
             self.push(tape)?;
@@ -63,10 +63,10 @@ impl<'a> Producer<'a> {
         self.settle(0)
     }
 
-    /// Sends at this pace until it is stopped; returns how far it was behind an open schedule in the end, entries.
+    /// Sends at this pace until it is stopped; returns how many entries it was behind an open schedule at the end.
     ///
     /// # Errors
-    /// A server that is gone or refuses.
+    /// The server is gone or refuses a command.
     pub fn run(&mut self, tape: &mut Tape, pace: Pace, flow: &Flow) -> Result<u64> {
         flow.thread.store(rustix::thread::gettid().as_raw_nonzero().get().unsigned_abs().into(), Ordering::Release);
         let (start, mut pushed) = (Instant::now(), 0_u64);
@@ -83,7 +83,7 @@ impl<'a> Producer<'a> {
                 std::thread::sleep(PAUSE);
                 continue;
             }
-            // Looks at its orders now and then.
+            // Check the shared state from time to time.
             for _ in 0..(due - pushed).min(64) {
                 self.push(tape)?;
                 pushed += 1;
@@ -96,7 +96,7 @@ impl<'a> Producer<'a> {
         Ok(due.saturating_sub(pushed))
     }
 
-    /// Appends an entry, and sends what has come together.
+    /// Encodes an entry; writes the buffer to the socket if it is full.
     fn push(&mut self, tape: &mut Tape) -> Result<()> {
         tape.push(self.stream, self.link.outbox())?;
         self.owed += 1;
@@ -116,7 +116,7 @@ impl<'a> Producer<'a> {
         Ok(())
     }
 
-    /// Waits until no more than so many answers are missing.
+    /// Waits until at most this many replies are missing.
     fn settle(&mut self, owed_max: u64) -> Result<()> {
         let patience = Instant::now() + Duration::from_secs(10);
         while self.owed > owed_max {
@@ -127,7 +127,7 @@ impl<'a> Producer<'a> {
         Ok(())
     }
 
-    /// Takes the answers that come within the time; how many.
+    /// Reads the replies that arrive within the timeout, and returns their number.
     fn take_answers(&mut self, timeout: Duration) -> Result<u64> {
         if !timeout.is_zero() {
             replies::wait(&self.link, timeout, false)?;

@@ -1,4 +1,4 @@
-//! What a throughput run's folder holds.
+//! Writes the folder of a throughput run.
 
 use super::info::{FIGURE_HEADS, ThroughputInfo};
 use crate::lab::{
@@ -35,7 +35,7 @@ fn markdown(info: &ThroughputInfo, host: &toml::Table) -> String {
     text
 }
 
-/// Writes the folder; where it is.
+/// Writes the folder and returns its path.
 pub(super) fn write(info: &ThroughputInfo, host: &toml::Table, runs: &Path, name: &str) -> Result<PathBuf> {
     let dir = fresh(runs, name)?;
     fs::write(dir.join("run.toml"), toml::to_string(info)?)?;
@@ -47,7 +47,7 @@ pub(super) fn write(info: &ThroughputInfo, host: &toml::Table, runs: &Path, name
 /// Writes `summary.md` and the picture of a run into its folder.
 ///
 /// # Errors
-/// A file that cannot be written.
+/// A file cannot be written.
 pub fn write_throughput_views(dir: &Path, run: &ThroughputRun) -> Result<()> {
     write_text(dir, "summary.md", &markdown(&run.info, &run.host))?;
     write_picture(dir, &rates(std::slice::from_ref(run), Theme::File))

@@ -1,4 +1,4 @@
-//! Bars without an end at next to no cost: a stretch of a mock market, run forwards and backwards in turn.
+//! An endless supply of bars at low cost: a stretch of a mock market, played forwards and backwards in turn.
 
 use crate::{
     feed::{FrameRecord, MAX_FRAME_RECORDS, Record, encode_frame},
@@ -8,34 +8,34 @@ use crate::{
 };
 use anyhow::{Context, Result, ensure};
 
-/// Records of the stretch: small enough for memory, long enough that no indicator knows it by heart.
+/// Number of records in the stretch: few enough for memory, and many enough that the indicators see varied input.
 const RECORDS: usize = 1 << 18;
 
-/// What makes the entries of a load.
+/// Makes the entries of a load.
 #[derive(Debug)]
 pub struct Tape {
     symbols: usize,
     base: Timeframe,
     form: Form,
-    /// Bars of a frame.
+    /// Number of bars in a frame.
     frame: usize,
-    /// Entries that the stream keeps.
+    /// Maximum length of the stream, entries.
     maxlen: u64,
-    /// By round and symbol.
+    /// Records by round and symbol.
     records: Vec<FrameRecord>,
     rounds: usize,
     first_ms: i64,
-    /// Bars given.
+    /// Number of bars given out.
     next: usize,
     batch: Vec<FrameRecord>,
     bytes: Vec<u8>,
 }
 
 impl Tape {
-    /// A tape of so many symbols whose first bars start at `first_ms`, Unix ms, `frame` of them in a frame.
+    /// A tape of `symbols` symbols whose first bars start at `first_ms`, Unix ms, with `frame` bars in a frame.
     ///
     /// # Errors
-    /// No symbol, or a frame of none or too many bars.
+    /// There is no symbol, or a frame would hold no bar or too many.
     pub fn new(symbols: usize, base: Timeframe, first_ms: i64, form: Form, frame: usize, maxlen: u64) -> Result<Self> {
         ensure!(symbols > 0, "at least one symbol is needed");
         ensure!((1..=MAX_FRAME_RECORDS).contains(&frame), "a frame holds 1 to {MAX_FRAME_RECORDS} bars, not {frame}");
@@ -51,7 +51,7 @@ impl Tape {
         Ok(Self { symbols, base, form, frame, maxlen, records, rounds, first_ms, next: 0, batch, bytes })
     }
 
-    /// The next bar: on the way back its open is the close of the way out.
+    /// The next bar. Backwards, open and close change places.
     #[inline]
     fn record(&mut self) -> FrameRecord {
         let (round, symbol) = (self.next / self.symbols, self.next % self.symbols);
@@ -70,7 +70,7 @@ impl Tape {
     /// Appends the command that adds the next entry to a stream.
     ///
     /// # Errors
-    /// A frame that cannot be encoded.
+    /// The frame cannot be encoded.
     #[inline]
     pub fn push(&mut self, stream: &str, out: &mut Vec<u8>) -> Result<()> {
         if self.form == Form::Legacy {
