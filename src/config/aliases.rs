@@ -1,4 +1,4 @@
-//! Other names of the same keys, brought to one name before layers are laid on each other.
+//! Other names of the same keys, converted to one name before the layers are merged.
 
 use super::{
     fault::Fault,
@@ -11,13 +11,13 @@ use std::collections::btree_map::Entry;
 /// Suffix of the strategies' names in the existing system.
 const SUFFIX: &str = "_strategy";
 
-/// The name of a section of the strategies by any of its names.
+/// The name of a strategy section, from any of its names.
 pub(super) fn strategy(name: &str) -> Option<&'static str> {
     let name = name.strip_suffix(SUFFIX).unwrap_or(name);
     TABLES.iter().map(|&(known, _)| known).find(|&known| known == name)
 }
 
-/// The name of a parameter in the existing system -> its name here.
+/// Maps a parameter name of the existing system to the name here.
 pub(super) fn parameter(strategy: &str, name: &str) -> Option<&'static str> {
     Some(match (strategy, name) {
         ("macd_rsi", "fast" | "fast_period") => "macd_fast",
@@ -38,7 +38,7 @@ pub(super) fn parameter(strategy: &str, name: &str) -> Option<&'static str> {
     })
 }
 
-/// Brings the keys of a layer to their one name.
+/// Converts the keys of a layer to their canonical names.
 pub(super) fn normalise(root: &mut Node, faults: &mut Vec<Fault>) {
     let Some(root) = root.table_mut() else { return };
     if let Some(table) = root.get_mut("timeframes").and_then(Node::table_mut) {
@@ -62,12 +62,12 @@ pub(super) fn normalise(root: &mut Node, faults: &mut Vec<Fault>) {
     }
 }
 
-/// The one spelling of a timeframe.
+/// The canonical spelling of a timeframe.
 fn timeframe(key: &str) -> Option<String> {
     key.parse::<Timeframe>().ok().map(|timeframe| timeframe.to_string())
 }
 
-/// Renames keys; two keys that become one are a fault, and the one spelt as here stays.
+/// Renames keys. Two keys that get the same name are a fault, and the one with the canonical spelling stays.
 fn rename(table: &mut Table, path: &str, name_of: impl Fn(&str) -> Option<String>, faults: &mut Vec<Fault>) {
     let renamed = |key: &String| name_of(key).filter(|name| name != key).map(|name| (key.clone(), name));
     let changes: Vec<(String, String)> = table.keys().filter_map(renamed).collect();

@@ -1,4 +1,4 @@
-//! What single values cannot show: whether they go together.
+//! Checks that involve several values.
 
 use super::{
     Config, Feed,
@@ -10,7 +10,7 @@ use super::{
 use crate::model::{MAX_SYMBOL_LEN, MAX_TIMEFRAMES, Timeframe};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Finds where a key was written, and reports it.
+/// Finds where a key was written, and reports a fault there.
 struct Checks<'a> {
     tree: &'a Node,
     faults: &'a mut Vec<Fault>,
@@ -39,7 +39,7 @@ impl Checks<'_> {
     }
 }
 
-/// Checks a configuration whose single values are all allowed; `offline` as in [`Config::load_offline`].
+/// Checks a configuration whose single values are all valid; `offline` as in [`Config::load_offline`].
 pub(super) fn check(config: &Config, tree: &Node, offline: bool, faults: &mut Vec<Fault>) {
     let mut checks = Checks { tree, faults };
     engine(config, &mut checks);
@@ -57,7 +57,7 @@ pub(super) fn check(config: &Config, tree: &Node, offline: bool, faults: &mut Ve
     });
 }
 
-/// Files for TLS are of no use without TLS: whoever names them does not want to talk in the open.
+/// Files for TLS have no effect without TLS: a user who names them does not want plain text on the network.
 fn tls(config: &Config, checks: &mut Checks<'_>) {
     let redis = &config.redis;
     for (key, one, other) in
@@ -113,7 +113,7 @@ fn streams(config: &Config, checks: &mut Checks<'_>) {
     }
 }
 
-/// A stream of closed bars that is an input as well would feed the engine its own output.
+/// A stream of closed bars that is also an input would feed the engine its own output.
 fn written_and_read(config: &Config, checks: &mut Checks<'_>) {
     for timeframe in timeframes(config) {
         let written = config.output.streams.market_data(timeframe);
@@ -165,7 +165,7 @@ fn watchlist(config: &Config, offline: bool, checks: &mut Checks<'_>) {
     });
 }
 
-/// Whether the timeframes can be made of the streams' bars.
+/// Checks that the timeframes can be made from the bars of the streams.
 fn intervals(config: &Config, checks: &mut Checks<'_>) {
     let enabled = timeframes(config);
     checks.require(!enabled.is_empty(), &["timeframes", "list"], || "no timeframe is enabled".into());

@@ -1,4 +1,4 @@
-//! The documents of the existing configuration in Redis, as a layer.
+//! The existing system's configuration documents in Redis, as a layer.
 
 use super::{
     aliases,
@@ -11,18 +11,19 @@ use super::{
 };
 use std::collections::BTreeMap;
 
-/// What stands before the JSON of a document.
+/// Prefix of a document whose value is JSON.
 const PREFIX: &[u8] = b"JSON:";
 
-/// A document read: the keys it sets, and what of it is not used.
+/// A decoded document: the keys that it sets, and the parts that are not used.
 pub(super) struct Document {
     pub tree: Node,
     pub notes: Vec<String>,
 }
 
-/// Reads a document by its key, which ends with its kind.
+/// Decodes a document by its key, which ends with its kind.
 ///
-/// Only `JSON:` and JSON is read. Whatever else the value is, and the existing system writes pickle, is refused unread.
+/// Accepts only `JSON:` followed by JSON. Any other value, such as the pickle that the existing system writes, is
+/// refused without being decoded.
 pub(super) fn read(key: &str, bytes: &[u8]) -> Result<Document, Fault> {
     let origin = Origin::Redis { key: key.into() };
     let fault = |problem: String| Fault { origin: origin.clone(), key: String::new(), problem };
@@ -63,7 +64,7 @@ impl Reader<'_> {
         Fault { origin: self.origin.clone(), key: String::new(), problem }
     }
 
-    /// Removes the keys that are not known, and remembers them.
+    /// Removes the unknown keys, and notes them.
     fn strip(&mut self, table: &mut Table, known: &[&str]) {
         let unused = &mut self.unused;
         table.retain(|key, _| {
@@ -75,7 +76,7 @@ impl Reader<'_> {
         });
     }
 
-    /// A list of tables, or a table of tables by the name they carry.
+    /// A list of tables, or a table of tables by name.
     fn entries(&self, node: Node, name: &str) -> Result<Vec<Node>, Fault> {
         match node.data {
             Data::List(list) => Ok(list),
@@ -142,7 +143,7 @@ impl Reader<'_> {
         Ok(())
     }
 
-    /// Puts the parameters there are here into the tree, by the names they have here.
+    /// Copies the known parameters into the tree, under their names here.
     fn parameters(&mut self, strategy: &str, path: &[&str], parameters: Table, tree: &mut Node) {
         let known =
             TABLES.iter().find(|(name, _)| *name == strategy).map_or(Vec::new(), |&(_, pick)| param_names(pick));

@@ -1,4 +1,4 @@
-//! The effective configuration as TOML, every value with its origin behind it.
+//! The effective configuration as TOML, with the origin of every value in a comment.
 
 use super::{
     node::{Data, Node, Table},
@@ -17,14 +17,14 @@ impl Effective {
         Self { root }
     }
 
-    /// Where the value of a dotted key came from; that of the nearest table above one that is not there. Places in
+    /// Origin of the value of a dotted key; if there is no such key, that of the nearest table above it. Positions in
     /// lists are numbers: `watchlist.0.symbol`.
     #[must_use]
     pub fn origin(&self, key: &str) -> &Origin {
         &self.root.nearest(&key.split('.').collect::<Vec<_>>()).origin
     }
 
-    /// TOML that loads back to the same configuration, but for passwords, which are `***`.
+    /// TOML that loads back to the same configuration, except for passwords, which become `***`.
     #[must_use]
     pub fn to_toml(&self) -> String {
         let mut out = String::new();
@@ -41,7 +41,7 @@ impl std::fmt::Debug for Effective {
     }
 }
 
-/// Values first, as TOML has it, then the tables below.
+/// Values first, as TOML requires, then the tables below.
 fn write_table(out: &mut String, path: &str, table: &Table) {
     let mut entries: Vec<(&String, &Node)> = table.iter().collect();
     entries.sort_by_key(|(_, node)| node.rank);
@@ -72,7 +72,7 @@ fn write_table(out: &mut String, path: &str, table: &Table) {
     }
 }
 
-/// Whether a value is written below a header of its own.
+/// Whether a value is written under its own header.
 fn has_header(node: &Node) -> bool {
     match &node.data {
         Data::Table(_) => true,
@@ -86,7 +86,7 @@ fn inline(node: &Node) -> String {
         Data::Flag(flag) => flag.to_string(),
         Data::Int(int) => int.to_string(),
         Data::Real(real) => toml::Value::Float(*real).to_string(),
-        // Anything else may have an `@` in it, a symbol such as `ES@CME`.
+        // Any other text may contain an `@`, for example a symbol such as `ES@CME`.
         Data::Text(text) if text.contains("://") => toml::Value::String(redact(text)).to_string(),
         Data::Text(text) => toml::Value::String(text.clone()).to_string(),
         Data::Other(text) => text.clone(),
@@ -100,7 +100,7 @@ fn inline(node: &Node) -> String {
     }
 }
 
-/// A key as TOML writes it.
+/// A key in TOML's notation.
 fn quoted(key: &str) -> String {
     let bare = !key.is_empty() && key.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-');
     if bare { key.to_owned() } else { toml::Value::String(key.to_owned()).to_string() }

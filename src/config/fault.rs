@@ -1,4 +1,4 @@
-//! What is wrong with a configuration, and where.
+//! Faults of a configuration, with their origins.
 
 use super::origin::Origin;
 use std::fmt;
@@ -8,15 +8,15 @@ use std::fmt;
 pub struct Fault {
     /// Where the faulty value was written.
     pub origin: Origin,
-    /// Its dotted key, such as `engine.workers` or `watchlist[3].symbol`; empty where the fault is not of one key.
+    /// Its dotted key, such as `engine.workers` or `watchlist[3].symbol`; empty if the fault concerns no single key.
     pub key: String,
-    /// What was found and what is allowed.
+    /// What was found, and what is allowed.
     pub problem: String,
 }
 
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Both may repeat what somebody else has written, at whatever length.
+        // Both may quote text from outside, of any length.
         let problem = Short { text: &self.problem, longest: 1_000 };
         if self.key.is_empty() {
             write!(f, "{}: {problem}", self.origin)
@@ -26,7 +26,7 @@ impl fmt::Display for Fault {
     }
 }
 
-/// A text, cut where it is longer than so many characters.
+/// A text, cut if it is longer than `max` characters.
 struct Short<'a> {
     text: &'a str,
     longest: usize,
@@ -41,19 +41,19 @@ impl fmt::Display for Short<'_> {
     }
 }
 
-/// All faults of a configuration, in the order of its layers and lines; one a line where displayed.
+/// All faults of a configuration, in the order of its layers and lines; displayed one per line.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Faults(Vec<Fault>);
 
 impl Faults {
-    /// The faults, sorted by where they were written.
+    /// The faults, sorted by origin.
     pub(super) fn sorted(mut faults: Vec<Fault>) -> Self {
         faults.sort_by(|a, b| a.origin.cmp(&b.origin));
         faults.dedup();
         Self(faults)
     }
 
-    /// The faults one by one.
+    /// Iterates over the faults.
     pub fn iter(&self) -> std::slice::Iter<'_, Fault> {
         self.0.iter()
     }
@@ -99,7 +99,7 @@ impl fmt::Display for Faults {
 
 impl std::error::Error for Faults {}
 
-/// The candidate nearest to a misspelt word, where one is near enough to be meant.
+/// The candidate that is most similar to a misspelt word; `None` if no candidate is similar enough.
 pub(super) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     const LONGEST: usize = 64;
     if word.len() > LONGEST {
@@ -115,7 +115,7 @@ pub(super) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a s
         .map(|(_, c)| c)
 }
 
-/// Edits (insert, delete, replace, swap of neighbours) between two words: optimal string alignment.
+/// Edit distance (insert, delete, replace, swap of neighbours) of two words: optimal string alignment.
 fn distance(a: &str, b: &str) -> usize {
     let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
     let mut before: Vec<usize> = Vec::new();

@@ -8,9 +8,9 @@ use super::{
 use crate::model::Timeframe;
 
 choice_enum! {
-    /// Where bars come from.
+    /// The kind of input.
     Feed {
-        /// Made up by the engine itself.
+        /// The mock market of the engine.
         Mock = "mock",
         /// Redis streams.
         Redis = "redis",
@@ -18,11 +18,11 @@ choice_enum! {
 }
 
 choice_enum! {
-    /// Where reading starts when there is no position to resume from.
+    /// Where reading starts if there is no committed position.
     Start {
-        /// With the oldest entry the stream still has.
+        /// At the oldest entry that the stream still has.
         Oldest = "oldest",
-        /// With what arrives from now on.
+        /// At the entries that arrive from now on.
         Newest = "newest",
     }
 }
@@ -32,13 +32,13 @@ section! {
     InputConfig {
         /// Kind of feed.
         feed: Feed = choice(),
-        /// Entries read per stream and read.
+        /// Maximum number of entries per stream and read.
         read_count: usize = int(1, 100_000),
         /// How long a read waits for an entry, ms; 0 does not wait.
         block_ms: u64 = int(0, 60_000),
-        /// Where reading starts when there is no position to resume from.
+        /// Where reading starts if there is no committed position.
         start: Start = choice(),
-        /// The streams.
+        /// The input streams.
         streams: Vec<StreamConfig> = Tables(StreamConfig::read),
     }
 }
@@ -48,7 +48,7 @@ section! {
 pub struct StreamConfig {
     /// Name of the stream.
     pub name: String,
-    /// Interval of its bars: a base.
+    /// Interval of its bars, which are base bars.
     pub timeframe: Timeframe,
 }
 
@@ -69,15 +69,15 @@ impl StreamConfig {
 }
 
 section! {
-    /// The made-up market.
+    /// The mock market.
     MockConfig {
-        /// Symbols made up where the watchlist is empty.
+        /// Number of symbols, used if the watchlist is empty.
         symbols: usize = int(1, 65_535),
         /// Seed of the random walk; the same seed gives the same bars.
         seed: u64 = int(0, i64::MAX),
-        /// Whether bars of the past come first, at full speed, so that long windows are ready at once.
+        /// Whether a history of past bars comes first, at full speed, so that long windows are warm at once.
         history: bool = Flag,
-        /// Time between two instants in which all symbols' bars come at once, s; 0 makes none.
+        /// Time between two instants at which the bars of all symbols come together, s; 0 for none.
         burst_every_s: u64 = int(0, 86_400),
     }
 }
@@ -85,25 +85,26 @@ section! {
 section! {
     /// The Redis server.
     RedisConfig {
-        /// Its address.
+        /// URL of the server.
         url: RedisUrl = Url,
-        /// File of the authorities that a TLS server's certificate may be of; empty for those of the system.
+        /// File of the certificate authorities for a TLS server; empty for those of the system.
         tls_ca: String = Text { empty: true },
-        /// File of the certificate that is shown to a TLS server; empty for none.
+        /// File of the client certificate for a TLS server; empty for none.
         tls_cert: String = Text { empty: true },
-        /// File of its private key.
+        /// File of the private key of the client certificate.
         tls_key: String = Text { empty: true },
         /// Longest wait for a connection, ms.
         connect_timeout_ms: u64 = int(1, 600_000),
         /// Longest wait for a reply, ms.
         timeout_ms: u64 = int(1, 600_000),
-        /// How long a start waits for a server that is not there, s.
+        /// How long a start waits for a server that is absent, s.
         start_wait_s: u64 = int(0, 31_536_000),
-        /// Longest pause between two attempts to connect again, ms.
+        /// Longest pause between two attempts to reconnect, ms.
         reconnect_max_ms: u64 = int(1, 600_000),
-        /// How long an engine may be silent before another of its name may take over, ms.
+        /// How long the lease lasts without renewal, ms: after it, another process of the same engine name may take
+        /// over.
         lease_ms: u64 = int(500, 600_000),
-        /// Whether the documents of the configuration in Redis are a layer of it.
+        /// Whether the configuration documents in Redis are a layer.
         config_from_redis: bool = Flag,
         /// Prefix of the keys of these documents.
         config_prefix: String = text(),
@@ -111,10 +112,10 @@ section! {
 }
 
 impl RedisConfig {
-    /// Names of the documents of a configuration in Redis.
+    /// Names of the configuration documents in Redis.
     pub const DOCUMENTS: [&'static str; 4] = ["watchlist", "strategies", "indicators", "system"];
 
-    /// Keys of the documents of a configuration in Redis.
+    /// Keys of the configuration documents in Redis.
     #[must_use]
     pub fn document_keys(&self) -> [String; 4] {
         Self::DOCUMENTS.map(|name| format!("{}{name}", self.config_prefix))

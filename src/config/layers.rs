@@ -1,4 +1,4 @@
-//! The layers of a configuration: what lies on what.
+//! The layers of a configuration and their order.
 
 use super::{
     Config, Effective,
@@ -15,37 +15,37 @@ use std::{fmt, path::Path};
 /// The operator's manual, which is the lowest layer.
 pub const DEFAULT_TOML: &str = include_str!("../../config/default.toml");
 
-/// Largest file read, bytes.
+/// Maximum size of a file, bytes.
 const MAX_FILE_BYTES: u64 = 64 << 20;
 
-/// Deepest key of an override.
+/// Maximum depth of the key of an override.
 const MAX_DEPTH: usize = 16;
 
-/// A layer over the defaults. Files lie under documents, documents under overrides; within a kind later ones lie on
-/// earlier ones.
+/// A layer over the defaults. Documents override files, and overrides override documents; within a kind, later layers
+/// override earlier ones.
 ///
-/// `Debug` shows names and keys only: the rest may hold a password.
+/// `Debug` shows only names and keys: the values may hold a password.
 #[derive(Clone, PartialEq)]
 pub enum Layer {
     /// A TOML file.
     File {
-        /// Its name, for people.
+        /// Its name, for messages.
         name: String,
-        /// Its bytes, whatever they are.
+        /// Its raw bytes.
         bytes: Vec<u8>,
     },
-    /// A document of the configuration in Redis.
+    /// A configuration document in Redis.
     Document {
         /// Its key, which ends with its kind: `watchlist`, `strategies`, `indicators` or `system`.
         key: String,
-        /// Its value, whatever it is.
+        /// Its raw value.
         bytes: Vec<u8>,
     },
     /// One key from the command line.
     Override(Override),
 }
 
-/// One key from the command line. `Debug` leaves the value away, which may hold a password.
+/// One key from the command line. `Debug` hides the value, which may be a password.
 #[derive(Clone, PartialEq)]
 pub struct Override {
     /// Dotted key, such as `engine.workers`.
@@ -77,8 +77,8 @@ impl Override {
         Self { key: key.to_owned(), value: value.into() }
     }
 
-    /// `key=value` as a user types it; a value that is not TOML is a text. `None` without a key or an `=`, and
-    /// for an address.
+    /// Parses `key=value`; a value that is not TOML is a text. `None` if there is no key or no `=`, and
+    /// for a URL.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let (key, value) = text.split_once('=')?;
@@ -96,7 +96,7 @@ impl Layer {
     /// Reads a file.
     ///
     /// # Errors
-    /// A fault with the file's name where it cannot be read.
+    /// The file cannot be read; the fault has its name.
     pub fn open(path: &Path) -> Result<Self, Faults> {
         let name = path.display().to_string();
         let fault = |problem: String| {
@@ -148,14 +148,14 @@ impl Layer {
     }
 }
 
-/// A configuration that holds, with where it came from.
+/// A valid configuration, with its origins.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Loaded {
     /// The configuration.
     pub config: Config,
     /// Its values with their origins.
     pub effective: Effective,
-    /// What was read and is not used, for people.
+    /// What was read but is not used, for messages.
     pub notes: Vec<String>,
 }
 
@@ -163,7 +163,7 @@ const fn empty() -> Node {
     Node::new(Data::Table(Table::new()), Origin::Program)
 }
 
-/// The defaults with these layers on them: always a configuration, and all that is wrong with it.
+/// Merges these layers over the defaults: always returns a configuration, and all faults of it.
 pub(super) fn load(layers: &[Layer], offline: bool) -> (Loaded, Vec<Fault>) {
     let (mut tree, mut faults) = parse::toml_file(DEFAULT_TOML.as_bytes(), &|line| Origin::Default { line });
     let mut notes = Vec::new();
@@ -184,7 +184,7 @@ pub(super) fn load(layers: &[Layer], offline: bool) -> (Loaded, Vec<Fault>) {
         if found.is_empty() && faults.is_empty() {
             checks::check(&config, &tree, offline, &mut found);
         }
-        // Where the syntax is broken, what was made of the line is not worth a word.
+        // If the syntax is broken, faults of the recovered values on that line say nothing new.
         faults.extend(found.into_iter().filter(|fault| !broken.contains(&fault.origin)));
         config
     };

@@ -1,9 +1,9 @@
 //! Configuration: typed, mirrors `config/default.toml`; unknown keys and bad values are refused, all of them at once.
 //!
-//! Layers lie on each other: the embedded defaults, a file, the documents in Redis, the command line. They are merged
+//! Layers override each other: the embedded defaults, a file, the documents in Redis, the command line. They are merged
 //! as trees whose every value knows its origin (`node`), then read into types by rules (`section`, `rules`) that
 //! collect faults instead of stopping at the first, then checked together (`checks`), then resolved to the dense
-//! tables of a [`Plan`]. Everything here runs once, at start, and may allocate.
+//! tables of a [`Plan`]. All of this runs once, at start, and may allocate.
 
 mod aliases;
 mod checks;

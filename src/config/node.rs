@@ -1,4 +1,4 @@
-//! The configuration as a tree whose every value knows where it came from.
+//! The configuration as a tree in which every value knows its origin.
 
 use super::{origin::Origin, url::redact};
 use std::collections::BTreeMap;
@@ -10,7 +10,7 @@ pub(super) struct Node {
     pub data: Data,
     /// Where it was written.
     pub origin: Origin,
-    /// Place among its neighbours where the tree is shown.
+    /// Position among its neighbours when the tree is shown.
     pub rank: u64,
 }
 
@@ -21,7 +21,7 @@ pub(super) enum Data {
     Int(i64),
     Real(f64),
     Text(String),
-    /// Something that no key takes: a date, a number out of range. Kept as it was written.
+    /// A value that no key accepts: a date, or a number out of range. Kept as written.
     Other(String),
     List(Vec<Node>),
     Table(Table),
@@ -31,22 +31,22 @@ pub(super) enum Data {
 pub(super) type Table = BTreeMap<String, Node>;
 
 impl Node {
-    /// A value whose rank does not matter.
+    /// A value whose rank is irrelevant.
     pub(super) const fn new(data: Data, origin: Origin) -> Self {
         Self { data, origin, rank: 0 }
     }
 
-    /// The table, where it is one.
+    /// The table; `None` if it is another kind of value.
     pub(super) const fn table(&self) -> Option<&Table> {
         if let Data::Table(table) = &self.data { Some(table) } else { None }
     }
 
-    /// The table to change, where it is one.
+    /// The table, mutable; `None` if it is another kind of value.
     pub(super) const fn table_mut(&mut self) -> Option<&mut Table> {
         if let Data::Table(table) = &mut self.data { Some(table) } else { None }
     }
 
-    /// Lays another tree over this one: tables merge key by key, everything else is replaced.
+    /// Merges another tree over this one: tables merge key by key, other values are replaced.
     pub(super) fn overlay(&mut self, over: Self) {
         match (&mut self.data, over.data) {
             (Data::Table(base), Data::Table(table)) => {
@@ -64,7 +64,7 @@ impl Node {
         self.origin = over.origin;
     }
 
-    /// Puts a value at a path, making the tables on the way.
+    /// Sets the value at a path, and creates the tables on the way.
     pub(super) fn put(&mut self, path: &[&str], node: Self) {
         let Some((first, rest)) = path.split_first() else { return };
         if !matches!(self.data, Data::Table(_)) {
@@ -80,7 +80,7 @@ impl Node {
         }
     }
 
-    /// The node at a path, or the deepest one on the way to it.
+    /// The node at a path, or the deepest existing node on the way to it.
     pub(super) fn nearest(&self, path: &[&str]) -> &Self {
         let Some((first, rest)) = path.split_first() else { return self };
         let next = match &self.data {
@@ -91,7 +91,7 @@ impl Node {
         next.map_or(self, |node| node.nearest(rest))
     }
 
-    /// Adds to the rank of every value, so that trees of later layers come after earlier ones.
+    /// Adds to the rank of every value, so that the trees of later layers come after earlier ones.
     pub(super) fn raise(&mut self, by: u64) {
         self.rank = self.rank.saturating_add(by);
         match &mut self.data {
@@ -101,7 +101,7 @@ impl Node {
         }
     }
 
-    /// What kind of value it is: all that is shown of one that may be a password.
+    /// The kind of the value: the only thing shown of a value that may be a password.
     pub(super) const fn kind(&self) -> &'static str {
         match &self.data {
             Data::Flag(_) => "a switch",
@@ -113,14 +113,14 @@ impl Node {
         }
     }
 
-    /// The value as a fault tells it: short, on one line, without passwords.
+    /// The value as a fault quotes it: short, on one line, without passwords.
     pub(super) fn found(&self) -> String {
         const LONGEST: usize = 60;
         let text = match &self.data {
             Data::Flag(flag) => flag.to_string(),
             Data::Int(int) => int.to_string(),
             Data::Real(real) => format!("{real:?}"),
-            // An address that is not one may still hold a password.
+            // A malformed URL may still contain a password.
             Data::Text(text) => match text.rsplit_once('@') {
                 Some((_, host)) if !text.contains("://") => format!("{:?}", format!("***@{host}")),
                 _ => format!("{:?}", redact(text)),

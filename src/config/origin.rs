@@ -2,7 +2,7 @@
 
 use std::{fmt, sync::Arc};
 
-/// Where a value came from; ordered as the layers lie on each other.
+/// Where a value came from; ordered as the layers override each other.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Origin {
     /// The embedded `config/default.toml`.
@@ -14,7 +14,7 @@ pub enum Origin {
     File {
         /// Its name as given.
         name: Arc<str>,
-        /// Line in it, from 1; 0 where the fault is of the whole file.
+        /// Line in it, from 1; 0 if the fault concerns the whole file.
         line: usize,
     },
     /// A document in Redis.
@@ -24,7 +24,7 @@ pub enum Origin {
     },
     /// The command line.
     CommandLine,
-    /// No layer: asked for by the program, such as the plan of a replay.
+    /// No layer: the program itself asked for it, such as the plan of a replay.
     Program,
 }
 

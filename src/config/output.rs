@@ -1,4 +1,4 @@
-//! `[output]`: what is published, where, and how much of it is kept.
+//! `[output]`: what is published, where, and how long it is kept.
 
 use super::{
     rules::{Flag, Template, Text, choice, choice_enum, int, text},
@@ -7,29 +7,29 @@ use super::{
 use crate::model::Timeframe;
 
 choice_enum! {
-    /// Which bars make an entry of the calculation events.
+    /// Which bars produce a calculation event.
     CalculationEvents {
-        /// Every closed bar of a symbol.
+        /// Every closed bar.
         Bars = "bars",
         /// Bars with a signal.
         Signals = "signals",
-        /// None.
+        /// No bars.
         Off = "off",
     }
 }
 
 section! {
-    /// What is published and how it is batched.
+    /// What is published, and how it is batched.
     OutputConfig {
-        /// File that signals go to where the feed is the mock, one JSON object a line; empty writes none.
+        /// File for the signals of a mock input, one JSON object per line; empty for none.
         signals_file: String = Text { empty: true },
-        /// Entries that fill a batch.
+        /// Number of entries in a full batch.
         batch_entries: usize = int(1, 100_000),
         /// Longest wait of an entry for its batch, ms.
         batch_interval_ms: u64 = int(0, 60_000),
-        /// Which bars make calculation events.
+        /// Which bars produce calculation events.
         calculation_events: CalculationEvents = choice(),
-        /// Whether closed bars of higher timeframes are published.
+        /// Whether closed bars of longer timeframes are published.
         bars: bool = Flag,
         /// Whether the keys of latest values are written.
         latest_values: bool = Flag,
@@ -42,35 +42,35 @@ section! {
     }
 }
 
-/// Longest stream that may be asked for, entries.
+/// Maximum length of a stream that you may configure, entries.
 const MAX_LEN: i64 = 1_000_000_000;
-/// Longest lifetime of a key, s.
+/// Maximum lifetime of a key, s.
 const MAX_TTL: i64 = 31_536_000;
 
 section! {
-    /// Streams written; lengths are approximate.
+    /// The output streams; their lengths are approximate.
     StreamsConfig {
         /// Stream of the signals.
         signals: String = text(),
-        /// Entries it keeps.
+        /// Its length, entries.
         signals_maxlen: u64 = int(1, MAX_LEN),
-        /// What the name of a timeframe is appended to for the stream of its closed bars.
+        /// Prefix of the streams of closed bars; the name of the timeframe follows.
         market_data_prefix: String = text(),
-        /// Entries each of these keeps.
+        /// Length of each of them, entries.
         market_data_maxlen: u64 = int(1, MAX_LEN),
         /// Stream of the calculation events.
         calculation_events: String = text(),
-        /// Entries it keeps.
+        /// Its length, entries.
         calculation_events_maxlen: u64 = int(1, MAX_LEN),
         /// Stream of the alerts.
         alerts: String = text(),
-        /// Entries it keeps.
+        /// Its length, entries.
         alerts_maxlen: u64 = int(1, MAX_LEN),
-        /// Stream of the refused records.
+        /// Stream of the dead letters.
         dead_letter: String = text(),
-        /// Entries it keeps.
+        /// Its length, entries.
         dead_letter_maxlen: u64 = int(1, MAX_LEN),
-        /// Entries that the journal of an engine keeps.
+        /// Length of an engine's journal, entries.
         journal_maxlen: u64 = int(1, MAX_LEN),
     }
 }
@@ -84,7 +84,7 @@ impl StreamsConfig {
 }
 
 section! {
-    /// Keys written; each name is appended to the prefix.
+    /// The output keys; each name is appended to the prefix.
     KeysConfig {
         /// Prefix of all keys.
         prefix: String = Text { empty: true },
@@ -104,11 +104,11 @@ section! {
         latest_price: String = Template(&["{symbol}"]),
         /// Lifetime, s.
         latest_price_ttl_s: u64 = int(1, MAX_TTL),
-        /// Position of an engine in its inputs, committed with its output; never expires.
+        /// Input position of an engine, committed with its output; never expires.
         position: String = Template(&["{name}"]),
-        /// Stream of what an engine took out of order; never expires.
+        /// The journal of an engine: what it took out of order. Never expires.
         journal: String = Template(&["{name}"]),
-        /// Which process of an engine's name may write.
+        /// The lease: which process of this engine name may write.
         lease: String = Template(&["{name}"]),
     }
 }
@@ -138,7 +138,7 @@ impl KeysConfig {
         self.fill(&self.lease.replace("{name}", "{symbol}"), name, "")
     }
 
-    /// Fills in the timeframe first, so that a symbol that looks like a place is left alone.
+    /// Fills in the timeframe first, so that a symbol that looks like a placeholder is left alone.
     fn fill(&self, template: &str, symbol: &str, timeframe: &str) -> String {
         format!("{}{}", self.prefix, template.replace("{timeframe}", timeframe).replace("{symbol}", symbol))
     }

@@ -1,4 +1,4 @@
-//! Texts into trees: TOML with lines, JSON without.
+//! Parses text into trees: TOML with line numbers, JSON without.
 
 use super::{
     fault::Fault,
@@ -7,10 +7,10 @@ use super::{
 };
 use toml::de::{DeTable, DeValue};
 
-/// The bytes of a TOML file as a tree.
+/// Parses the bytes of a TOML file into a tree.
 ///
-/// `origin` makes the origin of a line. Where the syntax is broken the faults say so, and the tree is what could be made
-/// out, so that the rest of the file is checked all the same.
+/// `origin` makes the origin of a line. If the syntax is broken, the faults say so, and the tree holds what could be
+/// recovered, so that the rest of the file is still checked.
 pub(super) fn toml_file(bytes: &[u8], origin: &dyn Fn(usize) -> Origin) -> (Node, Vec<Fault>) {
     let text = match std::str::from_utf8(bytes) {
         Ok(text) => text,
@@ -31,7 +31,7 @@ pub(super) fn toml_file(bytes: &[u8], origin: &dyn Fn(usize) -> Origin) -> (Node
     (Node::new(Data::Table(lines.table(table.into_inner())), lines.origin(0)), faults)
 }
 
-/// Where the lines of a text start.
+/// Offsets at which the lines of a text start.
 struct Lines<'a> {
     starts: Vec<usize>,
     origin: &'a dyn Fn(usize) -> Origin,
@@ -95,7 +95,7 @@ pub(super) fn toml_value(value: &toml::Value, origin: &Origin) -> Node {
     Node::new(data, origin.clone())
 }
 
-/// A JSON value as a tree; `null` is as good as absent.
+/// A JSON value as a tree; `null` counts as absent.
 pub(super) fn json_value(value: &serde_json::Value, origin: &Origin) -> Option<Node> {
     use serde_json::Value;
     let data = match value {

@@ -1,4 +1,4 @@
-//! The configuration as the stages use it: dense tables by symbol and timeframe.
+//! The configuration in the form that the stages use: dense tables by symbol and timeframe.
 
 use super::StrategyParams;
 use crate::model::{AssetType, Calendar, MAX_TIMEFRAMES, SymbolId, Timeframe, TimeframeId, TradingStyle};
@@ -20,15 +20,15 @@ pub enum PriceMethod {
 /// One symbol on one timeframe.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CellSpec {
-    /// Whether the cell is calculated at all.
+    /// Whether the cell is calculated.
     pub enabled: bool,
-    /// Decides the thread and the latency budget.
+    /// Trading style: decides the worker and the latency budget.
     pub style: TradingStyle,
-    /// Price series of indicators and strategies.
+    /// Price that the indicators and strategies read.
     pub method: PriceMethod,
     /// Price scale `s` in (0, 1] by which thresholds written for daily bars shrink.
     pub price_scale: f64,
-    /// Closed bars kept, a power of two that covers every window.
+    /// Number of closed bars kept: a power of two that covers every window.
     pub buffer_size: usize,
     /// Weight of the timeframe's signals in the composite.
     pub weight: f64,
@@ -37,15 +37,15 @@ pub struct CellSpec {
 /// One symbol.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Asset {
-    /// Name as the streams have it.
+    /// Name of the symbol, as in the input.
     pub symbol: String,
     /// Factor of the priority of its signals.
     pub priority: f64,
     /// Kind of asset.
     pub asset_type: AssetType,
-    /// Who provides its data; informative.
+    /// Data provider; informative.
     pub data_provider: String,
-    /// Which moments belong to a bar of it.
+    /// The rule by which moments belong to its spans.
     pub calendar: Calendar,
     /// Its cells by timeframe index.
     pub cells: Vec<CellSpec>,
@@ -56,13 +56,13 @@ pub struct Asset {
 pub struct StyleRules {
     /// Signals below this composite confidence are held back.
     pub min_composite_confidence: f64,
-    /// Bars for which the same symbol, timeframe, strategy and side is held back after a published signal.
+    /// Cooldown, bars: after a published signal, others of the same symbol, timeframe, strategy and side are held back.
     pub cooldown_bars: u64,
-    /// Budget from arrival to acknowledged write, ms.
+    /// Latency budget from arrival to acknowledged write, ms.
     pub budget_ms: u64,
 }
 
-/// The resolved configuration of the stages.
+/// The resolved configuration.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Plan {
     /// All timeframes, shortest first; a [`TimeframeId`] indexes it. Includes the bases of the inputs.
@@ -71,15 +71,15 @@ pub struct Plan {
     pub params: Vec<StrategyParams>,
     /// The watchlist, enabled symbols only; a [`SymbolId`] indexes it.
     pub assets: Vec<Asset>,
-    /// What a symbol that is not on the watchlist gets, where [`Plan::open_watchlist`] lets it in.
+    /// Settings of a symbol that is not on the watchlist, if [`Plan::open_watchlist`] admits it.
     pub default_asset: Asset,
     /// Whether unknown symbols are added in order of first appearance (a replay without a watchlist).
     pub open_watchlist: bool,
-    /// Most symbols that may be known, on the watchlist or added.
+    /// Maximum number of known symbols, on the watchlist or added.
     pub max_symbols: usize,
     /// How long after a bar's end event time closes it, ms.
     pub allowed_lateness_ms: i64,
-    /// How far after its entry id's time a record may lie, ms.
+    /// How far a record may lie after the time of its entry id, ms.
     pub max_future_ms: i64,
     /// Bars of its timeframe for which a signal stays active.
     pub active_bars: i64,
@@ -100,7 +100,7 @@ impl Asset {
 }
 
 impl Plan {
-    /// By base timeframe: the timeframes whose bars can be made of its bars, as a bit set.
+    /// By base timeframe: the timeframes whose bars can be made from its bars, as a bit set.
     #[must_use]
     pub fn fed_by(&self) -> [u32; MAX_TIMEFRAMES] {
         let mut fed_by = [0; MAX_TIMEFRAMES];
@@ -112,13 +112,13 @@ impl Plan {
         fed_by
     }
 
-    /// Identity of a timeframe, if the engine has it.
+    /// Id of a timeframe; `None` if the engine does not have it.
     #[must_use]
     pub fn timeframe_id(&self, timeframe: Timeframe) -> Option<TimeframeId> {
         self.timeframes.iter().position(|&t| t == timeframe).map(TimeframeId::new)
     }
 
-    /// The asset of a symbol: its own, or the default for one that is not on the watchlist.
+    /// The settings of a symbol: its own, or the default for one that is not on the watchlist.
     #[must_use]
     pub fn asset(&self, symbol: SymbolId) -> &Asset {
         self.assets.get(symbol.index()).unwrap_or(&self.default_asset)

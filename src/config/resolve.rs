@@ -1,4 +1,4 @@
-//! The configuration resolved to the dense tables the stages use.
+//! Resolves the configuration to the dense tables that the stages use.
 
 use super::{
     Asset, AssetConfig, AssetTimeframe, CellSpec, Config, Feed, Plan, PriceMethod, StrategyParams,
@@ -8,14 +8,14 @@ use super::{
 use crate::model::{Calendar, MAX_TIMEFRAMES, Timeframe};
 use std::collections::BTreeSet;
 
-/// Input streams one process can carry: an input's index is one byte.
+/// Maximum number of input streams of one process: an input's index is one byte.
 pub(super) const MAX_STREAMS: usize = 255;
 /// Longest window of the published indicators, bars: `sma_200`.
 const PUBLISHED_WINDOW: usize = 200;
 /// Bars kept beyond the longest window.
 const SPARE: usize = 2;
 
-/// Number of symbols that are enabled, or made up.
+/// Number of enabled symbols, or of mock symbols.
 pub(super) fn symbols(config: &Config) -> usize {
     if makes_up(config) { config.mock.symbols } else { config.watchlist.iter().filter(|asset| asset.enabled).count() }
 }
@@ -28,7 +28,7 @@ pub(super) fn timeframes(config: &Config) -> BTreeSet<Timeframe> {
     listed.chain(own).collect()
 }
 
-/// Whether the mock makes up its symbols.
+/// Whether the mock market names its own symbols.
 fn makes_up(config: &Config) -> bool {
     config.input.feed == Feed::Mock && config.watchlist.is_empty()
 }
@@ -38,14 +38,14 @@ pub(super) fn makeable(timeframe: Timeframe, bases: &BTreeSet<Timeframe>) -> boo
     bases.iter().any(|&base| timeframe.is_multiple_of(base))
 }
 
-/// What is wrong with a timeframe that cannot be made.
+/// The fault of a timeframe that cannot be made.
 pub(super) fn cannot(timeframe: Timeframe, bases: &BTreeSet<Timeframe>) -> String {
     let bases = bases.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
     format!("{timeframe} cannot be made of whole bars of any input; allowed: multiples of {bases}")
 }
 
 impl Config {
-    /// The symbols as they are: the watchlist's, or those the mock makes up where it is empty.
+    /// The symbols in use: those of the watchlist, or the mock market's if it is empty.
     #[must_use]
     pub fn assets(&self) -> Vec<AssetConfig> {
         if makes_up(self) {
@@ -66,12 +66,12 @@ impl Config {
         self.plan_of(timeframes, assets, default_asset, false)
     }
 
-    /// The tables of a replay: the given timeframes and no others, any symbol, everything else as configured.
+    /// The tables of a replay: only the given timeframes, any symbol, everything else as configured.
     ///
-    /// `base` is the interval of the bars replayed; without a method each timeframe has its configured one.
+    /// `base` is the interval of the replayed bars; without a method, each timeframe has its configured one.
     ///
     /// # Errors
-    /// Timeframes that cannot be made of whole bars of the base, or too many of them.
+    /// A timeframe cannot be made of whole bars of the base, or there are too many timeframes.
     pub fn replay_plan(
         &self,
         base: Timeframe,
@@ -134,7 +134,7 @@ impl Config {
         }
     }
 
-    /// A timeframe's settings, with those of an asset on them.
+    /// The settings of a timeframe, overridden by those of an asset.
     fn cell(&self, timeframe: Timeframe, own: Option<&AssetTimeframe>) -> CellSpec {
         let settings = self.timeframes.settings(timeframe);
         let default = AssetTimeframe { enabled: settings.enabled, ..AssetTimeframe::default() };
@@ -152,7 +152,7 @@ impl Config {
     }
 }
 
-/// Longest stretch of bars that any indicator or strategy looks back over.
+/// Longest look-back of any indicator or strategy, bars.
 fn longest_window(p: &StrategyParams) -> usize {
     let (macd, ma, rsi, bb, sr) = (&p.macd_rsi, &p.ma_crossover, &p.rsi_trend, &p.bollinger_breakout, &p.sr_breakout);
     let windows = [

@@ -9,15 +9,15 @@ use super::{
 use crate::model::TradingStyle;
 
 section! {
-    /// The configuration, as `config/default.toml` lays it out.
+    /// The configuration, structured as `config/default.toml`.
     Config {
-        /// The symbols; empty with the mock feed, which then makes up its own.
+        /// The symbols; empty with the mock feed, which then names its own.
         watchlist: Vec<AssetConfig> = Tables(AssetConfig::read),
         /// The agents, their threads and rings.
         engine: EngineConfig = nested(),
         /// Where bars come from.
         input: InputConfig = nested(),
-        /// The made-up market.
+        /// The mock market.
         mock: MockConfig = nested(),
         /// The Redis server.
         redis: RedisConfig = nested(),
@@ -83,26 +83,26 @@ impl StylesConfig {
 }
 
 impl Default for Config {
-    /// The embedded file. That it is without fault is a test, not a question at run time.
+    /// The embedded file is valid: a test checks that, not the program.
     fn default() -> Self {
         layers::load(&[], false).0.config
     }
 }
 
 impl Config {
-    /// The defaults with these layers on them, in any order of kinds.
+    /// Merges these layers over the defaults; the kinds may come in any order.
     ///
     /// # Errors
-    /// All faults of all layers at once.
+    /// All faults of all layers.
     pub fn load(layers: &[Layer]) -> Result<Loaded, Faults> {
         Self::checked(layers, false)
     }
 
-    /// As [`Config::load`], but an empty watchlist is no fault where `redis.config_from_redis` will bring one: what to
-    /// connect with before the documents are there, and what can be checked without a server.
+    /// As [`Config::load`], but accepts an empty watchlist if `redis.config_from_redis` will supply one. For
+    /// connecting before the documents are read, and for checks without a server.
     ///
     /// # Errors
-    /// All faults of all layers at once.
+    /// All faults of all layers.
     pub fn load_offline(layers: &[Layer]) -> Result<Loaded, Faults> {
         Self::checked(layers, true)
     }

@@ -1,4 +1,4 @@
-//! What single values may be.
+//! Rules for single values.
 
 pub(super) use super::section::Scalar;
 use super::{
@@ -9,7 +9,7 @@ use crate::model::{AssetType, Timeframe, TradingStyle};
 use crate::redis_io::AddressError;
 use std::marker::PhantomData;
 
-/// A switch.
+/// A boolean.
 pub(super) struct Flag;
 
 impl Scalar for Flag {
@@ -29,7 +29,7 @@ pub(super) struct Int<T> {
     as_type: PhantomData<T>,
 }
 
-/// A whole number from `min` to `max`, both included.
+/// A whole number from `min` to `max`, inclusive.
 pub(super) const fn int<T>(min: i64, max: i64) -> Int<T> {
     Int { min, max, as_type: PhantomData }
 }
@@ -52,7 +52,7 @@ pub(super) struct Real {
     above: bool,
 }
 
-/// A number from `min` to `max`, both included.
+/// A number from `min` to `max`, inclusive.
 pub(super) const fn real(min: f64, max: f64) -> Real {
     Real { min, max, above: false }
 }
@@ -93,7 +93,7 @@ pub(super) struct Text {
     pub empty: bool,
 }
 
-/// A text that says something.
+/// A text that is not empty.
 pub(super) const fn text() -> Text {
     Text { empty: false }
 }
@@ -111,7 +111,7 @@ impl Scalar for Text {
     }
 }
 
-/// A name with places to fill in, such as `calculations:{symbol}_complete`.
+/// A name with placeholders, such as `calculations:{symbol}_complete`.
 pub(super) struct Template(pub &'static [&'static str]);
 
 impl Scalar for Template {
@@ -145,7 +145,7 @@ impl Scalar for TimeframeText {
     }
 }
 
-/// The address of a Redis server.
+/// The URL of a Redis server.
 pub(super) struct Url;
 
 impl Scalar for Url {
@@ -168,7 +168,7 @@ impl Scalar for Url {
 pub(super) trait Named: Copy + 'static {
     /// Names and what they mean.
     const NAMES: &'static [(&'static str, Self)];
-    /// Other spellings that are read and not offered.
+    /// Other accepted spellings, which messages do not mention.
     const ALIASES: &'static [(&'static str, Self)] = &[];
 }
 

@@ -1,4 +1,4 @@
-//! Reading a tree into typed values: every fault is collected, none stops the reading.
+//! Reads a tree into typed values: collects all faults and does not stop at the first.
 
 use super::{
     fault::{Fault, nearest},
@@ -6,10 +6,10 @@ use super::{
     origin::Origin,
 };
 
-/// A table while it is read: knows its path, and which keys were asked for.
+/// A table being read: knows its path and which keys were requested.
 pub(super) struct Section<'t, 'f> {
     pub path: String,
-    /// `None` where the table itself is at fault: then nothing in it is missed.
+    /// `None` if the table itself is faulty: then no key in it is reported as missing.
     table: Option<&'t Table>,
     origin: &'t Origin,
     known: Vec<&'static str>,
@@ -19,11 +19,11 @@ pub(super) struct Section<'t, 'f> {
 /// How a key of a section becomes a field.
 pub(super) trait Field {
     type Out;
-    /// Takes the key out of the section; always gives a value, and a fault with it where the text gave none.
+    /// Takes the key from the section; always returns a value, and reports a fault if the text gave none.
     fn take(&self, section: &mut Section<'_, '_>, key: &'static str) -> Self::Out;
 }
 
-/// A table with a type of its own.
+/// A table with its own type.
 pub(super) trait FromSection: Sized {
     /// Reads the keys.
     fn read(section: &mut Section<'_, '_>) -> Self;
@@ -33,7 +33,7 @@ impl<'t, 'f> Section<'t, 'f> {
     /// The section of a node, which must be a table.
     pub(super) fn new(path: String, node: &'t Node, faults: &'f mut Vec<Fault>) -> Self {
         if node.table().is_none() {
-            // Whoever writes `redis = "…"` may mean the address, or the password.
+            // A user who writes `redis = "…"` may mean the URL, or the password.
             let found = if path == "redis" { node.kind().to_owned() } else { node.found() };
             let problem = format!("found {found}; allowed: a table of keys");
             faults.push(Fault { origin: node.origin.clone(), key: path.clone(), problem });
@@ -41,7 +41,7 @@ impl<'t, 'f> Section<'t, 'f> {
         Self { path, table: node.table(), origin: &node.origin, known: Vec::new(), faults }
     }
 
-    /// The value of a key, which counts as known from here on.
+    /// The value of a key, which counts as known from now on.
     pub(super) fn node(&mut self, key: &'static str) -> Option<&'t Node> {
         self.known.push(key);
         self.table.and_then(|table| table.get(key))
@@ -52,18 +52,18 @@ impl<'t, 'f> Section<'t, 'f> {
         field.take(self, key)
     }
 
-    /// The entries that nobody asked for by name, for tables whose keys are names; all of them count as known.
+    /// The entries that were not requested by name, for tables whose keys are names; all of them then count as known.
     pub(super) fn rest(&mut self) -> Vec<(&'t str, &'t Node)> {
         let Some(table) = self.table.take() else { return Vec::new() };
         table.iter().map(|(k, v)| (k.as_str(), v)).filter(|(k, _)| !self.known.contains(k)).collect()
     }
 
-    /// Whether a key is there.
+    /// Whether a key is present.
     pub(super) fn has(&self, key: &str) -> bool {
         self.table.is_some_and(|table| table.contains_key(key))
     }
 
-    /// The keys asked for so far.
+    /// The keys requested so far.
     pub(super) fn known(&self) -> Vec<&'static str> {
         self.known.clone()
     }
@@ -73,13 +73,13 @@ impl<'t, 'f> Section<'t, 'f> {
         Section::new(self.key(key), node, self.faults)
     }
 
-    /// Reports what is wrong with a key's value.
+    /// Reports a fault of a key's value.
     pub(super) fn fault(&mut self, key: &str, problem: String) {
         let origin = self.table.and_then(|t| t.get(key)).map_or(self.origin, |node| &node.origin).clone();
         self.faults.push(Fault { origin, key: self.key(key), problem });
     }
 
-    /// Reports what is wrong with a value anywhere.
+    /// Reports a fault of any value.
     pub(super) fn fault_at(&mut self, node: &Node, key: String, problem: String) {
         self.faults.push(Fault { origin: node.origin.clone(), key, problem });
     }
@@ -89,12 +89,12 @@ impl<'t, 'f> Section<'t, 'f> {
         self.refuse_as(node, key, &node.found(), allowed);
     }
 
-    /// Reports a value that is not allowed, in these words for what was found.
+    /// Reports a value that is not allowed, with this description of what was found.
     pub(super) fn refuse_as(&mut self, node: &Node, key: String, found: &str, allowed: &str) {
         self.fault_at(node, key, format!("found {found}; allowed: {allowed}"));
     }
 
-    /// Reports a key that must be there and is not.
+    /// Reports a required key that is absent.
     pub(super) fn missing(&mut self, key: &str, allowed: &str) {
         if self.table.is_some() {
             self.fault(key, format!("is missing; allowed: {allowed}"));
@@ -106,7 +106,7 @@ impl<'t, 'f> Section<'t, 'f> {
         if self.path.is_empty() { key.to_owned() } else { format!("{}.{key}", self.path) }
     }
 
-    /// Reports the keys that nobody asked for.
+    /// Reports the keys that were not requested.
     pub(super) fn finish(mut self) {
         for (key, node) in self.rest() {
             let hint = match nearest(key, self.known.iter().copied()) {
@@ -124,15 +124,15 @@ pub(super) trait Scalar {
     type Out;
     /// The value, where the rule allows it.
     fn read(&self, node: &Node) -> Option<Self::Out>;
-    /// What the rule allows, for people.
+    /// What the rule allows, for messages.
     fn allowed(&self) -> String;
-    /// A value that the rule does not allow, as it may be shown.
+    /// A refused value, as it may be shown.
     fn found(&self, node: &Node) -> String {
         node.found()
     }
 }
 
-/// A single value that has something to stand in for it once it is at fault.
+/// A single value with a substitute for use after a fault.
 impl<S: Scalar<Out: Default>> Field for S {
     type Out = S::Out;
     fn take(&self, section: &mut Section<'_, '_>, key: &'static str) -> S::Out {
@@ -145,7 +145,7 @@ impl<S: Scalar<Out: Default>> Field for S {
     }
 }
 
-/// A value that may be absent.
+/// An optional value.
 pub(super) struct Optional<S>(pub S);
 
 impl<S: std::ops::Deref<Target: Scalar>> Field for Optional<S> {
@@ -161,7 +161,7 @@ impl<S: std::ops::Deref<Target: Scalar>> Field for Optional<S> {
     }
 }
 
-/// A value that may be absent, and what it is then.
+/// An optional value with a default.
 pub(super) struct Or<S: Scalar>(pub S, pub S::Out);
 
 impl<S: Scalar<Out: Clone>> Field for Or<S> {
@@ -197,10 +197,10 @@ impl<S: Scalar> Field for List<S> {
     }
 }
 
-/// A table with a type of its own.
+/// A table with its own type.
 pub(super) struct Nested<T>(std::marker::PhantomData<T>);
 
-/// A table with a type of its own.
+/// A table with its own type.
 pub(super) const fn nested<T>() -> Nested<T> {
     Nested(std::marker::PhantomData)
 }
@@ -218,7 +218,7 @@ impl<T: FromSection> Field for Nested<T> {
     }
 }
 
-/// A list of tables; those that cannot be read are left out.
+/// A list of tables; those that cannot be read are omitted.
 pub(super) struct Tables<T>(pub fn(&mut Section<'_, '_>) -> Option<T>);
 
 impl<T> Field for Tables<T> {
@@ -240,7 +240,7 @@ impl<T> Field for Tables<T> {
     }
 }
 
-/// Declares a section: a struct whose every field has its rule.
+/// Declares a section: a struct in which every field has its rule.
 macro_rules! section {
     ($(#[$meta:meta])* $name:ident { $($(#[$fmeta:meta])* $field:ident : $ty:ty = $rule:expr),* $(,)? }) => {
         $(#[$meta])*

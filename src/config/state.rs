@@ -8,7 +8,7 @@ use super::{
 section! {
     /// State that survives a restart.
     StateConfig {
-        /// Directory of the snapshots; empty for none.
+        /// Directory of the snapshots; empty for no snapshots.
         dir: String = Text { empty: true },
         /// Time between two snapshots, s.
         snapshot_interval_s: u64 = int(1, 86_400),

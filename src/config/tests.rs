@@ -49,7 +49,7 @@ fn the_example_keys_of_the_manual_hold() {
         if example { bare.to_owned() } else { line.to_owned() }
     };
     let text: Vec<String> = DEFAULT_TOML.lines().filter(|line| *line != "watchlist = []").map(uncomment).collect();
-    // The examples of the watchlist open tables, behind which nothing of the root may follow.
+    // The examples of the watchlist open tables, so no key of the root may follow them.
     let config = load(&[file(&text.join("\n"))]).config;
     assert_eq!(config.engine.cores.publisher, Some(7));
     assert_eq!(config.watchlist.len(), 2);

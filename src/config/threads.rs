@@ -7,11 +7,11 @@ use super::{
 use crate::model::MAX_SYMBOLS;
 
 choice_enum! {
-    /// How the agents are spread over threads.
+    /// How the agents are assigned to threads.
     Threading {
-        /// Dedicated where there are cores enough, else shared.
+        /// Dedicated if there are enough cores, else shared.
         Auto = "auto",
-        /// One thread an agent.
+        /// One thread per agent.
         Dedicated = "dedicated",
         /// All agents on one thread, in turn.
         Shared = "shared",
@@ -19,15 +19,15 @@ choice_enum! {
 }
 
 choice_enum! {
-    /// What a thread does that has nothing to do.
+    /// What an idle thread does.
     Idle {
-        /// Backs off; parks at once where all agents share a thread for want of cores.
+        /// Backs off; parks at once if all agents share a thread for lack of cores.
         Auto = "auto",
         /// Spins, then yields, then parks until it is woken.
         Backoff = "backoff",
-        /// Spins: lowest latency, and a whole core of its own.
+        /// Spins: lowest latency, but takes a whole core.
         BusySpin = "busy-spin",
-        /// Gives the core to whoever wants it.
+        /// Yields the core to any other thread.
         Yield = "yield",
         /// Sleeps.
         Sleep = "sleep",
@@ -37,33 +37,33 @@ choice_enum! {
 section! {
     /// The agents, their threads and rings.
     EngineConfig {
-        /// Name of this engine: part of the keys it keeps its position and status in.
+        /// Name of this engine: part of the keys of its position and status.
         name: String = text(),
-        /// How the agents are spread over threads.
+        /// How the agents are assigned to threads.
         threading: Threading = choice(),
-        /// Strategy workers; 0 lets the engine choose.
+        /// Number of strategy workers; 0 lets the engine choose.
         workers: usize = int(0, EngineConfig::MAX_WORKERS),
-        /// Slots of each ring, messages.
+        /// Capacity of each ring, messages.
         ring_size: usize = int(2, 1_048_576),
-        /// Records an agent takes in one duty cycle.
+        /// Maximum number of records that an agent takes in one duty cycle.
         batch_records: usize = int(1, 65_536),
-        /// Whether the wall clock closes bars of symbols that have gone quiet.
+        /// Whether clock events close the bars of symbols that have gone quiet.
         clock_events: bool = Flag,
         /// Whether the probe fires on every closed bar of each symbol's shortest timeframe.
         probe: bool = Flag,
         /// What an idle thread does.
         idle: Idle = choice(),
-        /// Spins before a backing-off thread yields.
+        /// Number of spins before a thread that backs off yields.
         idle_spins: u32 = int(0, 1_000_000),
-        /// Yields before a backing-off thread parks.
+        /// Number of yields before a thread that backs off parks.
         idle_yields: u32 = int(0, 1_000_000),
-        /// Longest park of a backing-off thread, µs.
+        /// Longest park of a thread that backs off, µs.
         idle_park_us: u64 = int(1, 1_000_000),
         /// Sleep of a sleeping thread, µs.
         idle_sleep_us: u64 = int(1, 1_000_000),
         /// Whether threads are pinned to the cores below.
         pin: bool = Flag,
-        /// Which core each agent is pinned to.
+        /// Core of each agent.
         cores: CoresConfig = nested(),
     }
 }
@@ -75,7 +75,7 @@ section! {
         reader: Option<usize> = Optional(&int(0, 1_023)),
         /// Core of the aggregator.
         aggregator: Option<usize> = Optional(&int(0, 1_023)),
-        /// Cores of the workers, one each; empty pins none.
+        /// Cores of the workers, one each; empty to pin none.
         workers: Vec<usize> = List(int(0, 1_023)),
         /// Core of the publisher.
         publisher: Option<usize> = Optional(&int(0, 1_023)),
@@ -84,7 +84,7 @@ section! {
     }
 }
 
-/// The threads an engine runs with, once it is known how many cores there are.
+/// The threads of an engine, once the number of cores is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Threads {
     /// Whether all agents share one thread.
@@ -95,29 +95,29 @@ pub struct Threads {
 
 impl EngineConfig {
     const MAX_WORKERS: i64 = 64;
-    /// Cores from which on `auto` gives each agent a thread: reader, aggregator, three workers, publisher.
+    /// Number of cores from which on `auto` gives each agent a thread: reader, aggregator, three workers, publisher.
     pub const DEDICATED_FROM: usize = 6;
 
-    /// Whether so many cores are too few for each agent to have a thread.
+    /// Whether there are too few cores for each agent to have a thread.
     #[must_use]
     pub const fn are_few(cores: usize) -> bool {
         cores < Self::DEDICATED_FROM
     }
 
-    /// Resolves `auto` and 0 for a machine with so many cores.
+    /// Resolves `auto` and 0 for a machine with this number of cores.
     #[must_use]
     pub fn threads(&self, available_cores: usize) -> Threads {
         self.resolve(Self::are_few(available_cores))
     }
 
-    /// The same for a run that nothing paces: `auto` gives each agent a thread wherever two can run at once, since it is
-    /// throughput that counts and no thread waits for long.
+    /// The same for a run at full speed: `auto` gives each agent a thread from two cores on, because throughput
+    /// counts and no thread waits for long.
     #[must_use]
     pub fn threads_unpaced(&self, available_cores: usize) -> Threads {
         self.resolve(available_cores < 2)
     }
 
-    /// Resolves `auto` to this, and 0.
+    /// Resolves `auto` to this value, and 0.
     fn resolve(&self, auto_shared: bool) -> Threads {
         let shared = match self.threading {
             Threading::Auto => auto_shared,
@@ -139,21 +139,21 @@ section! {
     TimeConfig {
         /// How long after a bar's end event time closes it, ms.
         allowed_lateness_ms: i64 = int(0, 86_400_000),
-        /// How far after its entry id's time a record may lie, ms.
+        /// How far a record may lie after the time of its entry id, ms.
         max_future_ms: i64 = int(0, 604_800_000),
     }
 }
 
 section! {
-    /// Limits, all preallocated against.
+    /// Limits on resources.
     LimitsConfig {
-        /// Symbols, on the watchlist or added.
+        /// Maximum number of symbols, on the watchlist or added.
         max_symbols: usize = int(1, MAX_SYMBOLS as i64),
-        /// Longest entry of a stream, bytes; longer ones are refused.
+        /// Maximum size of a stream entry, bytes; larger ones are refused.
         max_entry_bytes: usize = int(256, 67_108_864),
-        /// Size up to which the buffer of replies may grow, bytes.
+        /// Maximum size of the buffer for replies, bytes.
         read_buffer_max_bytes: usize = int(4_096, 1_073_741_824),
-        /// Size up to which the buffer of one batch of output may grow, bytes.
+        /// Maximum size of the buffer for one batch of output, bytes.
         write_buffer_max_bytes: usize = int(4_096, 1_048_576),
     }
 }
@@ -161,11 +161,11 @@ section! {
 section! {
     /// Counters and histograms.
     TelemetryConfig {
-        /// Time between two reports, s; 0 gives none but the last.
+        /// Time between two reports, s; 0 for only the last.
         report_interval_s: u64 = int(0, 86_400),
-        /// Time between two status lines on a terminal, ms, five times that elsewhere; 0 writes none.
+        /// Time between two status lines on a terminal, ms, and five times that elsewhere; 0 for none.
         status_interval_ms: u64 = int(0, 3_600_000),
-        /// Directory that histograms are written to at the end; empty writes none.
+        /// Directory for the histograms of the run, written at its end; empty for none.
         histograms_dir: String = Text { empty: true },
     }
 }

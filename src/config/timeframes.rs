@@ -9,28 +9,28 @@ use super::{
 use crate::model::{Timeframe, TradingStyle};
 use std::collections::BTreeMap;
 
-/// Smallest and largest number of closed bars that may be asked for.
+/// Minimum and maximum number of closed bars that you may configure.
 pub(super) const BUFFER: (i64, i64) = (2, 65_536);
 
 /// The timeframes.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TimeframesConfig {
-    /// Price series of timeframes that do not say otherwise.
+    /// Default price series of the timeframes.
     pub method: PriceMethod,
-    /// Closed bars kept of timeframes that do not say otherwise.
+    /// Default number of closed bars kept.
     pub buffer_size: usize,
-    /// Settings by timeframe: those of the list and those with a table of their own.
+    /// Settings by timeframe: those of the list, and those with a table of their own.
     pub table: BTreeMap<Timeframe, TimeframeConfig>,
 }
 
 /// One timeframe.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TimeframeConfig {
-    /// Whether assets that do not say otherwise have it.
+    /// Whether assets have it by default.
     pub enabled: bool,
-    /// Style of its signals.
+    /// Trading style of its signals.
     pub trading_style: TradingStyle,
-    /// Closed bars kept, as asked for; the plan rounds it up.
+    /// Number of closed bars kept, as configured; the plan rounds it up.
     pub buffer_size: usize,
     /// Price series of indicators and strategies.
     pub method: PriceMethod,
@@ -115,8 +115,8 @@ pub(super) fn each_timeframe(section: &mut Section<'_, '_>, mut read: impl FnMut
 /// Weights of the default table, by interval in ms.
 const WEIGHTS: [(i64, f64); 5] = [(1_000, 0.2), (60_000, 0.4), (300_000, 0.6), (3_600_000, 0.8), (86_400_000, 1.0)];
 
-/// The weight of a timeframe's signals where none is configured: the table's, between its entries by interpolation in
-/// log(interval), constant beyond its ends.
+/// The weight of a timeframe's signals if none is configured: that of the table, between its entries by interpolation
+/// in log(interval), constant beyond its ends.
 #[must_use]
 pub fn default_weight(timeframe: Timeframe) -> f64 {
     let interval = timeframe.interval_ms();

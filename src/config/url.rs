@@ -35,8 +35,8 @@ impl Default for RedisUrl {
 
 /// A text with the password of any address in it replaced by `***`.
 ///
-/// Hides too much rather than too little: everything from the first colon behind `://` (or the beginning, where somebody
-/// has forgotten the scheme) to the last `@`, the whole user part where it has no colon, and `pass=…` or `password=…` of
+/// Hides too much rather than too little: everything from the first colon after `://` (or after the start, if the
+/// scheme is missing) to the last `@`; the whole user part if it has no colon; and `pass=…` or `password=…` in
 /// a query.
 #[must_use]
 pub fn redact(text: &str) -> String {

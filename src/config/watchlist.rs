@@ -13,28 +13,28 @@ use std::collections::BTreeMap;
 /// One symbol of the watchlist.
 #[derive(Debug, Clone, PartialEq)]
 pub struct AssetConfig {
-    /// Name as the streams have it.
+    /// Name of the symbol, as in the input.
     pub symbol: String,
-    /// Whether it is calculated; where not, its records are refused.
+    /// Whether it is calculated; if not, its records are refused.
     pub enabled: bool,
     /// Factor of the priority of its signals.
     pub priority: f64,
     /// Kind of asset.
     pub asset_type: AssetType,
-    /// Who provides its data; informative.
+    /// Data provider; informative.
     pub data_provider: String,
-    /// Its timeframes, where they are not the enabled ones of `[timeframes]`.
+    /// Its timeframes; `None` for the enabled ones of `[timeframes]`.
     pub timeframes: Option<BTreeMap<Timeframe, AssetTimeframe>>,
 }
 
-/// One timeframe of one symbol; what is absent is the timeframe's.
+/// One timeframe of one symbol; `None` means the setting of the timeframe.
 #[derive(Debug, Clone, PartialEq)]
 pub struct AssetTimeframe {
     /// Whether it is calculated.
     pub enabled: bool,
-    /// Style of its signals.
+    /// Trading style of its signals.
     pub trading_style: Option<TradingStyle>,
-    /// Closed bars kept, as asked for; the plan rounds it up.
+    /// Number of closed bars kept, as configured; the plan rounds it up.
     pub buffer_size: Option<usize>,
     /// Price series of indicators and strategies.
     pub method: Option<PriceMethod>,
@@ -61,7 +61,7 @@ impl Default for AssetTimeframe {
 }
 
 impl AssetConfig {
-    /// A symbol without anything of its own.
+    /// A symbol without settings of its own.
     #[must_use]
     pub fn named(symbol: String) -> Self {
         Self {

@@ -1,6 +1,6 @@
-//! The door: which records are taken, in which order they count, and when the clock has to speak.
+//! Admission of records: which are accepted, with which sequence, and when a clock event is due.
 //!
-//! Allocates only when a symbol is added; never blocks. Takes time as a parameter and from its input alone.
+//! Allocates only when a symbol is added; never blocks. Time is a parameter or comes from the input.
 
 use super::{Record, Refusal};
 use crate::{
@@ -18,13 +18,13 @@ struct Newest {
     end: i64,
 }
 
-/// Before a symbol's first record.
+/// The state before a symbol's first record.
 const NONE: Newest = Newest { ts: i64::MIN, end: i64::MIN };
 
-/// Decides for every record whether it is late, duplicate or too far in the future, and numbers the rest.
+/// Decides for every record whether it is late, duplicate or too far in the future, and numbers the accepted ones.
 ///
-/// It knows which bars are closed without building any: a bar of a longer timeframe that the symbol's newest record
-/// belongs to is closed once event time has passed its end by the allowed lateness.
+/// It knows which bars are closed without building any: a bar of a longer timeframe that holds the symbol's newest
+/// record is closed once event time has passed its end by the allowed lateness.
 #[derive(Debug, Clone)]
 pub struct Admission {
     timeframes: Vec<Timeframe>,
@@ -40,12 +40,12 @@ pub struct Admission {
     calendars: Vec<Calendar>,
     seq: u64,
     event_ts: i64,
-    /// The wall clock need not be looked at before this, Unix ms.
+    /// No clock event is due before this wall-clock time, Unix ms.
     next_clock_check: i64,
 }
 
 impl Admission {
-    /// A door for the plan's symbols, before the first record.
+    /// Admission for the plan's symbols, before the first record.
     #[must_use]
     pub fn new(plan: &Plan) -> Self {
         let mut admission = Self {
@@ -80,19 +80,19 @@ impl Admission {
         self.seq
     }
 
-    /// Event time, Unix ms: the newest close time seen; `i64::MIN` before the first record.
+    /// Event time, Unix ms: the newest end of a bar seen; `i64::MIN` before the first record.
     #[inline]
     #[must_use]
     pub fn event_ts(&self) -> i64 {
         self.event_ts
     }
 
-    /// Takes a record of a known symbol, which is floored to its interval and numbered; or says why not.
+    /// Accepts a record of a known symbol: floors it to its interval and numbers it. Otherwise returns the refusal.
     ///
-    /// `entry_ms` is the time in the record's entry id, Unix ms, where it came from a stream.
+    /// `entry_ms` is the time in the record's entry id, Unix ms; `None` if it came from no stream.
     ///
     /// # Errors
-    /// [`Refusal::Duplicate`], [`Refusal::Late`], [`Refusal::Future`]; nothing has changed then.
+    /// [`Refusal::Duplicate`], [`Refusal::Late`], [`Refusal::Future`]; the state is unchanged then.
     #[inline]
     pub fn admit(
         &mut self,
@@ -112,7 +112,7 @@ impl Admission {
         if ts < newest.end {
             return Err(if ts == newest.ts { Refusal::Duplicate } else { Refusal::Late });
         }
-        // Only then can a bar that holds the record be past its deadline.
+        // Only in this case can a bar that holds the record be past its deadline.
         if self.event_ts >= ts.saturating_add(self.allowed_lateness_ms)
             && self.is_closed(symbol, timeframe, newest.ts, ts)
         {
@@ -120,7 +120,7 @@ impl Admission {
         }
         self.newest[symbol.index()] = Newest { ts, end };
         self.event_ts = self.event_ts.max(end);
-        // One that comes long after its time has opened bars whose deadlines are over already.
+        // A record far behind its time opens bars whose deadlines are past already.
         self.next_clock_check = self.next_clock_check.min(end.saturating_add(self.allowed_lateness_ms));
         self.seq += 1;
         Ok(Bar {
@@ -138,7 +138,7 @@ impl Admission {
         })
     }
 
-    /// Whether a bar that holds both the newest record and this one has been closed by event time.
+    /// Whether event time has closed a bar that holds both the newest record and this one.
     #[cold]
     fn is_closed(&self, symbol: SymbolId, base: TimeframeId, newest_ts: i64, ts: i64) -> bool {
         if newest_ts == i64::MIN {
@@ -154,16 +154,16 @@ impl Admission {
         })
     }
 
-    /// Takes a clock event that was recorded earlier, or that [`Admission::clock_due`] has asked for.
+    /// Takes a clock event that was recorded earlier, or that [`Admission::clock_due`] has returned.
     pub fn admit_clock(&mut self, event_ts: i64) {
         self.event_ts = self.event_ts.max(event_ts);
         self.seq += 1;
     }
 
-    /// The event time of the clock event that is due at wall-clock time `wall_ms`, if some open bar's end lies further
-    /// back than the allowed lateness and no record has said so yet.
+    /// Event time of the clock event that is due at wall-clock time `wall_ms`: some open bar ended more than the
+    /// allowed lateness ago, and no record has shown that yet. `None` if none is due.
     ///
-    /// Looks at the symbols only when a boundary has passed since the last time.
+    /// Checks the symbols only if a boundary has passed since the last call.
     pub fn clock_due(&mut self, wall_ms: i64) -> Option<i64> {
         if wall_ms < self.next_clock_check {
             return None;
@@ -197,16 +197,16 @@ impl Admission {
     /// Appends the state.
     ///
     /// # Errors
-    /// Never, as for [`put`].
+    /// The encoder fails; writing to memory never does.
     pub fn save(&self, out: &mut Vec<u8>) -> Result<(), StateError> {
         put(out, &(self.seq, self.event_ts, self.next_clock_check))?;
         put(out, &self.newest)
     }
 
-    /// Takes the state of [`save`](Self::save) back, of the same symbols.
+    /// Restores the state of [`save`](Self::save), for the same symbols.
     ///
     /// # Errors
-    /// Bytes that are none, or of other symbols; nothing has changed then.
+    /// The bytes are invalid or belong to other symbols; the state is unchanged then.
     pub fn restore(&mut self, mut bytes: &[u8]) -> Result<(), StateError> {
         let (seq, event_ts, next_clock_check) = take(&mut bytes)?;
         let newest: Vec<Newest> = take(&mut bytes)?;
@@ -219,7 +219,7 @@ impl Admission {
         Ok(())
     }
 
-    /// Bytes held.
+    /// Memory held, bytes.
     #[must_use]
     pub fn bytes(&self) -> usize {
         self.newest.capacity() * size_of::<Newest>() + self.enabled.capacity() * size_of::<u32>()

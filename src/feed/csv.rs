@@ -1,6 +1,6 @@
-//! Bars out of a CSV file, plain or compressed with gzip.
+//! Reads bars from a CSV file, plain or compressed with gzip.
 //!
-//! Reads and decompresses in large chunks into one buffer; allocates nothing per record. Blocks where its file does.
+//! Reads and decompresses in large chunks into one buffer; allocates nothing per record. Blocks while its file blocks.
 
 use super::lines::{Lines, Span};
 use super::number::{parse_count, parse_f64, parse_optional_f64};
@@ -15,11 +15,11 @@ use std::path::{Path, PathBuf};
 
 /// Bytes read from the file at a time.
 const CHUNK_LEN: usize = 256 * 1024;
-/// Columns that mean something.
+/// The known columns.
 const COLUMNS: [&str; 9] = ["ts", "symbol", "open", "high", "low", "close", "volume", "vwap", "trades"];
-/// How many of them are required.
+/// Number of required columns; they come first.
 const REQUIRED: usize = 7;
-/// Place in [`COLUMNS`] of a column that means nothing.
+/// Stands for an index into [`COLUMNS`] if the column is unknown.
 const IGNORED: u8 = COLUMNS.len() as u8;
 
 /// Why a file cannot be read as bars.
@@ -33,7 +33,7 @@ pub enum CsvError {
         /// Why.
         source: io::Error,
     },
-    /// The header lacks columns that are needed.
+    /// The header lacks required columns.
     #[error("{}: the header line lacks the columns {missing}", path.display())]
     MissingColumns {
         /// The file.
@@ -51,18 +51,18 @@ pub enum CsvError {
     },
 }
 
-/// One line with a bar, or the reason why it is none.
+/// One line with a bar, or the reason why it was refused.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Line<'a> {
-    /// Number of the line in the file, from 1; the header has one too.
+    /// Number of the line in the file, from 1, counting the header.
     pub number: u64,
-    /// The line as it is, without its end; empty where it is too long.
+    /// The line as written, without its end; empty if it is too long.
     pub text: &'a [u8],
     /// The bar, validated.
     pub result: Result<Record<'a>, Refusal>,
 }
 
-/// A line without a borrow, for whoever has to hold on to it while others are read.
+/// A line that borrows nothing, to keep while other lines are read.
 #[derive(Debug, Clone)]
 struct Pending {
     number: u64,
@@ -71,16 +71,17 @@ struct Pending {
     result: Result<Record<'static>, Refusal>,
 }
 
-/// A source of bars with one column per value, found by the names in the first line.
+/// A source of bars with one column per value. The names in the first line identify the columns.
 ///
 /// Columns are `ts` (or `timestamp`), `symbol`, `open`, `high`, `low`, `close`, `volume`, optional `vwap` and `trades`
-/// (empty: none), in any order and any case; others are ignored. A line may end with `\n` or `\r\n`, the last needs no end,
-/// blank lines are skipped, a byte-order mark too. A field may stand in quotes and then hold commas, but no line end.
+/// (either may be empty), in any order and any case; other columns are ignored. A line may end with `\n` or `\r\n`, and
+/// the last line needs no end. Blank lines and a byte-order mark are skipped. A quoted field may contain commas, but no
+/// line end.
 #[derive(Debug)]
 pub struct CsvSource {
     path: PathBuf,
     lines: Lines<Input>,
-    /// What each column of the file is: a place in [`COLUMNS`], or [`IGNORED`].
+    /// Meaning of each column of the file: an index into [`COLUMNS`], or [`IGNORED`].
     roles: Vec<u8>,
     base: Timeframe,
     total_bytes: Option<u64>,
@@ -88,10 +89,10 @@ pub struct CsvSource {
 }
 
 impl CsvSource {
-    /// Opens a file, or standard input for `-`, whose bars have the interval `base`, and reads its header.
+    /// Opens a file whose bars have the interval `base`, or standard input for `-`, and reads its header.
     ///
     /// # Errors
-    /// [`CsvError`] where the file cannot be read or its header does not name what is needed.
+    /// The file cannot be read, or its header lacks required columns; see [`CsvError`].
     pub fn open(path: &Path, base: Timeframe) -> Result<Self, CsvError> {
         let failed = |source| CsvError::Read { path: path.to_owned(), source };
         let (file, total_bytes) = if path == Path::new("-") {
@@ -113,20 +114,20 @@ impl CsvSource {
         Ok(Self { path: path.to_owned(), lines, roles, base, total_bytes, pending: None })
     }
 
-    /// Gives the next line that is not blank; none at the end.
+    /// The next line that is not blank; `None` at the end.
     ///
     /// # Errors
-    /// That of the file or its decompression, with the path and the line.
+    /// The file cannot be read or decompressed; the error has the path and the line.
     #[inline]
-    #[allow(clippy::should_implement_trait)] // lends what it gives
+    #[allow(clippy::should_implement_trait)] // a lending iterator cannot implement Iterator
     pub fn next(&mut self) -> io::Result<Option<Line<'_>>> {
         Ok(if self.advance()? { self.current() } else { None })
     }
 
-    /// Goes to the next line that is not blank, which [`current`](Self::current) gives; false at the end.
+    /// Goes to the next line that is not blank, which [`current`](Self::current) returns; false at the end.
     ///
     /// # Errors
-    /// Those of [`next`](Self::next).
+    /// As for [`next`](Self::next).
     #[inline]
     pub fn advance(&mut self) -> io::Result<bool> {
         loop {
@@ -158,7 +159,7 @@ impl CsvSource {
         }
     }
 
-    /// The line that [`advance`](Self::advance) went to; none before the first and behind the last.
+    /// The line that [`advance`](Self::advance) went to; `None` before the first and after the last.
     #[inline]
     #[must_use]
     pub fn current(&self) -> Option<Line<'_>> {
@@ -168,7 +169,7 @@ impl CsvSource {
         Some(Line { number: pending.number, text: self.lines.bytes(pending.line.clone()), result })
     }
 
-    /// The file, `-` for standard input.
+    /// Path of the file, `-` for standard input.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
@@ -180,7 +181,7 @@ impl CsvSource {
         self.base
     }
 
-    /// Bytes read from the file so far, compressed where it is.
+    /// Bytes read from the file so far, before decompression.
     #[must_use]
     pub fn bytes_read(&self) -> u64 {
         match self.lines.reader() {
@@ -189,7 +190,7 @@ impl CsvSource {
         }
     }
 
-    /// Length of the file, bytes, compressed where it is; none for a pipe.
+    /// Length of the file, bytes, before decompression; `None` for a pipe.
     #[must_use]
     pub fn total_bytes(&self) -> Option<u64> {
         self.total_bytes
@@ -225,10 +226,10 @@ fn header(path: &Path, line: &[u8]) -> Result<Vec<u8>, CsvError> {
     }
 }
 
-/// Parses one line into a record and the place of its symbol in the line.
+/// Parses one line into a record and the position of its symbol in the line.
 #[inline]
 fn parse(line: &[u8], roles: &[u8], base: Timeframe) -> Result<(Range<usize>, Record<'static>), Refusal> {
-    // One more than there are columns: what is ignored goes somewhere too.
+    // One more than there are columns: ignored columns are written to the last.
     let mut fields: [Range<usize>; COLUMNS.len() + 1] = Default::default();
     let count = split(line, roles, &mut fields)?;
     if count != roles.len() {
@@ -252,7 +253,7 @@ fn parse(line: &[u8], roles: &[u8], base: Timeframe) -> Result<(Range<usize>, Re
     Ok((fields[1].clone(), Record { symbol: b"", ..record }))
 }
 
-/// Finds the fields of a line and gives their number.
+/// Finds the fields of a line and returns their number.
 #[inline]
 fn split(line: &[u8], roles: &[u8], fields: &mut [Range<usize>]) -> Result<usize, Refusal> {
     let mut start = 0;
@@ -274,7 +275,7 @@ fn put(field: Range<usize>, column: usize, roles: &[u8], fields: &mut [Range<usi
     fields[usize::from(roles.get(column).copied().unwrap_or(IGNORED))] = field;
 }
 
-/// The same for a line with quotes. A doubled quote is only allowed in a column that nobody reads.
+/// The same for a line with quotes. A doubled quote is allowed only in an ignored column.
 #[cold]
 fn split_quoted(line: &[u8], roles: &[u8], fields: &mut [Range<usize>]) -> Result<usize, Refusal> {
     let mut at = 0;
@@ -296,7 +297,7 @@ fn split_quoted(line: &[u8], roles: &[u8], fields: &mut [Range<usize>]) -> Resul
     }
 }
 
-/// The inside of the quotes that open at `at`, and where they end.
+/// The text within the quotes that open at `at`, and the position after them.
 fn quoted(line: &[u8], at: usize, ignored: bool) -> Result<(Range<usize>, usize), Refusal> {
     let mut end = at + 1;
     loop {
@@ -311,14 +312,14 @@ fn quoted(line: &[u8], at: usize, ignored: bool) -> Result<(Range<usize>, usize)
     }
 }
 
-/// Where the bytes come from.
+/// The source of the bytes.
 #[derive(Debug)]
 enum Raw {
     File(File),
     Stdin(io::Stdin),
 }
 
-/// Counts what is read.
+/// Counts the bytes read.
 #[derive(Debug)]
 struct Counted {
     raw: Raw,
@@ -336,7 +337,7 @@ impl Read for Counted {
     }
 }
 
-/// Plain or compressed.
+/// The reader, with or without decompression.
 #[derive(Debug)]
 enum Input {
     Plain(BufReader<Counted>),
@@ -344,7 +345,7 @@ enum Input {
 }
 
 impl Input {
-    /// Tells by the first magic byte, which starts no text.
+    /// Decides by the first magic byte, with which no text starts.
     fn detect(raw: Counted) -> io::Result<Self> {
         let mut reader = BufReader::with_capacity(CHUNK_LEN, raw);
         let compressed = reader.fill_buf()?.first() == Some(&0x1f);

@@ -1,4 +1,4 @@
-//! Tests of the CSV source: forms, refusals, compression, recorded data.
+//! Tests of the CSV source: accepted forms, refusals, compression, recorded data.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use super::*;
@@ -21,7 +21,7 @@ fn with_file<T>(bytes: &[u8], test: impl FnOnce(&Path) -> T) -> T {
     test(&path)
 }
 
-/// Line number with symbol and close, or the refusal.
+/// Line number with symbol and close, or with the refusal.
 type Read = (u64, Result<(String, f64), Refusal>);
 
 fn read_all(source: &mut CsvSource) -> Vec<Read> {

@@ -1,7 +1,7 @@
-//! Stream entries: flat fields of one bar, or one field that holds a frame of many.
+//! Decodes stream entries: flat fields of one bar, or one field that holds a frame of many bars.
 //!
-//! Runs once per entry on the reader's thread; allocates nothing for the shapes that the ingestions write (only
-//! unusual `metadata` goes through a JSON parser, which may) and does not block.
+//! Runs once per entry on the reader's thread and does not block. Allocates nothing for the shapes that the ingestions
+//! write; only unusual `metadata` goes through a JSON parser, which may allocate.
 
 use super::number::{parse_count, parse_f64, parse_optional_f64, parse_u64};
 use super::timestamp::parse_timestamp;
@@ -9,16 +9,16 @@ use super::{FrameView, Record, Refusal, validate, validate_price};
 use crate::model::Timeframe;
 use std::borrow::Cow;
 
-/// What one stream entry holds.
+/// The content of one stream entry.
 #[derive(Debug, Clone, Copy)]
 pub enum Entry<'a> {
-    /// One bar out of flat fields, validated.
+    /// One bar from flat fields, validated.
     Bar(Record<'a>),
-    /// Many bars, each still to be validated, so that a bad one does not take the others with it.
+    /// Many bars, each still to be validated, so that a bad bar does not take the others with it.
     Frame(FrameView<'a>),
 }
 
-/// The fields of an entry that mean something.
+/// The known fields of an entry.
 #[derive(Clone, Copy)]
 enum Field {
     Symbol,
@@ -62,16 +62,16 @@ impl Field {
 
 /// Decodes the fields of one entry of a stream whose bars have the interval `base`.
 ///
-/// `symbol timestamp open high low close volume` are required; `price` (checked, otherwise unused), `metadata`, `vwap`,
-/// `trades`, `ingest_ns` may be absent, and an empty `vwap`, `trades`, `ingest_ns` or `metadata` counts as absent. Fields
-/// of other names are ignored. The interval is `metadata`'s `timeframe`; where it is absent the stream's base, which for
-/// the existing one-minute stream is the `1m` of its contract.
+/// `symbol timestamp open high low close volume` are required. `price` (checked, otherwise unused), `metadata`, `vwap`,
+/// `trades` and `ingest_ns` may be absent; an empty `vwap`, `trades`, `ingest_ns` or `metadata` counts as absent. Other
+/// fields are ignored. The interval is the `timeframe` in `metadata`; if that is absent, it is the base of the stream,
+/// which for the existing one-minute stream is the `1m` of its contract.
 ///
 /// # Errors
-/// The first that applies of: [`Refusal::RepeatedField`] for a field above that occurs twice; [`Refusal::BadFrame`] for a
-/// `frame` beside fields of a bar; [`Refusal::MissingField`]; [`Refusal::WrongTimeframe`] for an interval other than
-/// `base` or one that is none; [`Refusal::BadText`] for `metadata` that is no JSON object or whose `timeframe` is no
-/// string; [`Refusal::BadTimestamp`]; [`Refusal::NotANumber`]; then those of [`validate()`] and
+/// The first that applies of: [`Refusal::RepeatedField`] for a field above that occurs twice; [`Refusal::BadFrame`]
+/// for a `frame` beside fields of a bar; [`Refusal::MissingField`]; [`Refusal::WrongTimeframe`] for an interval other
+/// than `base`, or an invalid one; [`Refusal::BadText`] for `metadata` that is no JSON object or whose `timeframe` is
+/// no string; [`Refusal::BadTimestamp`]; [`Refusal::NotANumber`]; then those of [`validate()`] and
 /// [`FrameView::parse`].
 #[inline]
 pub fn decode_entry<'a>(
@@ -93,7 +93,7 @@ pub fn decode_entry<'a>(
     bar(&values, base).map(Entry::Bar)
 }
 
-/// Makes a validated record of the collected fields.
+/// Makes a validated record from the collected fields.
 #[inline]
 fn bar<'a>(values: &[Option<&'a [u8]>; FIELDS], base: Timeframe) -> Result<Record<'a>, Refusal> {
     let required = |field: Field| values[field as usize].ok_or(Refusal::MissingField);
@@ -122,7 +122,7 @@ fn bar<'a>(values: &[Option<&'a [u8]>; FIELDS], base: Timeframe) -> Result<Recor
         ingest_ns: optional(Field::IngestNs).map_or(Ok(0), parse_u64)?,
     };
     if let Some(price) = values[Field::Price as usize] {
-        // Nothing uses it: the same bytes as the close need no second look.
+        // The price is unused: if its bytes equal those of the close, it needs no second check.
         if price != close {
             validate_price(parse_f64(price)?)?;
         }
@@ -138,7 +138,7 @@ struct Metadata<'a> {
     timeframe: Option<Cow<'a, str>>,
 }
 
-/// Checks that `metadata` names `base` or no interval at all.
+/// Checks that `metadata` names `base`, or no interval.
 #[inline]
 fn check_timeframe(metadata: &[u8], base: Timeframe) -> Result<(), Refusal> {
     match common_shape(metadata) {
@@ -158,14 +158,14 @@ fn common_shape(metadata: &[u8]) -> Option<&str> {
     let rest = metadata.strip_prefix(br#"{"timeframe":"#)?;
     let rest = rest.strip_prefix(b" ").unwrap_or(rest);
     let name = rest.strip_prefix(b"\"")?.strip_suffix(b"\"}")?;
-    // Letters and digits need no unescaping and end no string.
+    // Letters and digits need no unescaping, and none of them ends a string.
     if name.iter().all(u8::is_ascii_alphanumeric) { std::str::from_utf8(name).ok() } else { None }
 }
 
 /// Whether a name is one of the spellings of `base`.
 #[inline]
 fn is_base(name: &str, base: Timeframe) -> Result<(), Refusal> {
-    // A name that is no timeframe would allocate its error: it is refused all the same, only slower.
+    // An invalid name allocates its error: it is refused all the same, only more slowly.
     if name.parse::<Timeframe>().is_ok_and(|timeframe| timeframe == base) {
         Ok(())
     } else {

@@ -1,4 +1,4 @@
-//! Tests of the decoder, against the existing system's own stream too.
+//! Tests of the decoder, with data of the existing system's stream too.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
 
 use super::*;
@@ -20,7 +20,7 @@ fn decode<'a>(fields: &'a Fields, base: &str) -> Result<Record<'a>, Refusal> {
     }
 }
 
-/// The literal entry of the specification.
+/// The entry that the specification quotes.
 fn literal() -> Fields {
     [
         ("event_id", "SPY_1795354738528"),

@@ -1,6 +1,6 @@
 //! The compact form of many bars: a versioned, checksummed frame in one field of a stream entry.
 //!
-//! Decoding looks at the bytes where they are: it allocates nothing, copies one record at a time and does not block.
+//! Decoding reads the bytes in place: it allocates nothing, copies one record at a time and does not block.
 //! Encoding allocates only what the output vector lacks.
 //!
 //! A frame is, little-endian and without padding, a header of 24 bytes (version `u16`, count `u16`, base interval in
@@ -43,7 +43,7 @@ struct Header {
     crc: u32,
 }
 
-/// One bar as a frame holds it.
+/// One bar in a frame.
 #[derive(Debug, Clone, Copy, PartialEq, bincode::Encode, bincode::Decode)]
 #[repr(C)]
 pub struct FrameRecord {
@@ -61,9 +61,9 @@ pub struct FrameRecord {
     pub close: f64,
     /// Traded volume.
     pub volume: f64,
-    /// Volume-weighted average price, NaN for none.
+    /// Volume-weighted average price; NaN if the source has none.
     pub vwap: f64,
-    /// Number of trades, 0 where the source does not say.
+    /// Number of trades; 0 if the source does not give it.
     pub trades: u32,
     /// Zero; ignored by readers.
     pub reserved: u32,
@@ -74,7 +74,7 @@ const _: () = assert!(size_of::<Header>() == HEADER_LEN && size_of::<FrameRecord
 impl FrameRecord {
     /// Packs a record; its interval and ingestion time belong to the frame.
     ///
-    /// None where the symbol is longer than [`FRAME_SYMBOL_LEN`] bytes: such a bar travels as flat fields.
+    /// `None` if the symbol is longer than [`FRAME_SYMBOL_LEN`] bytes: such a bar must travel as flat fields.
     #[inline]
     #[must_use]
     pub fn new(record: &Record<'_>) -> Option<Self> {
@@ -102,7 +102,7 @@ pub enum FrameError {
 /// Appends a frame of `records` of the interval `base` to `out`.
 ///
 /// # Errors
-/// [`FrameError::Count`] for none or too many records, [`FrameError::Interval`]; `out` is then as it was.
+/// [`FrameError::Count`] for no records or too many, [`FrameError::Interval`]; `out` is unchanged then.
 pub fn encode_frame(
     base: Timeframe,
     ingest_ns: u64,
@@ -143,13 +143,13 @@ fn checksum(head: &[u8], body: &[u8]) -> u32 {
     crc.finalize()
 }
 
-/// The interval in whole seconds, as the header carries it.
+/// The interval in whole seconds, as the header holds it.
 fn interval_s(base: Timeframe) -> Option<u32> {
     let ms = base.interval_ms();
     if ms % 1_000 == 0 { u32::try_from(ms / 1_000).ok() } else { None }
 }
 
-/// A frame that has been checked, in the bytes it arrived in.
+/// A frame that has been checked; it borrows the bytes that it arrived in.
 #[derive(Debug, Clone, Copy)]
 pub struct FrameView<'a> {
     records: &'a [[u8; RECORD_LEN]],
@@ -183,25 +183,25 @@ impl<'a> FrameView<'a> {
 
     /// Number of bars, 1 to [`MAX_FRAME_RECORDS`].
     #[must_use]
-    #[allow(clippy::len_without_is_empty)] // never empty
+    #[allow(clippy::len_without_is_empty)] // a frame is never empty
     pub fn len(&self) -> usize {
         self.records.len()
     }
 
-    /// When the frame was made, Unix ns, 0 where its writer does not say.
+    /// When the frame was made, Unix ns; 0 if its writer does not say.
     #[must_use]
     pub fn ingest_ns(&self) -> u64 {
         self.ingest_ns
     }
 
-    /// The bars in order, as written: each still has to pass [`validate`](fn@super::validate).
+    /// The bars in order, as written: each must still pass [`validate`](fn@super::validate).
     #[inline]
     pub fn records(self) -> impl ExactSizeIterator<Item = Record<'a>> + use<'a> {
         self.records.iter().map(move |bytes| record(bytes, self.base, self.ingest_ns))
     }
 }
 
-/// One record out of its bytes, wherever they lie.
+/// Copies one record from its bytes, at any alignment.
 #[inline]
 fn record(bytes: &[u8; RECORD_LEN], interval: Timeframe, ingest_ns: u64) -> Record<'_> {
     let (symbol, fields) = bytes.split_at(FRAME_SYMBOL_LEN);

@@ -1,4 +1,4 @@
-//! Tests of the frames: what is written is read, and nothing else is.
+//! Tests of the frames: what is written can be read, and everything else is refused.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use super::*;
@@ -113,7 +113,7 @@ fn limits_and_versions_are_kept() {
         reseal(&mut bytes);
         assert_eq!(refusal(&bytes), Some(Refusal::BadFrame), "byte {offset} = {value}");
     }
-    // One record more than fits, consistent in everything else.
+    // One record too many, otherwise consistent.
     let mut bytes = frame(MAX_FRAME_RECORDS);
     bytes.extend_from_slice(&by_hand(&sample(0)));
     bytes[2..4].copy_from_slice(&1_025u16.to_le_bytes());

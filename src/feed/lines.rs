@@ -1,16 +1,16 @@
-//! Lines out of a reader, through one large buffer.
+//! Reads lines through one large buffer.
 //!
-//! Allocates the buffer once and nothing per line; blocks where its reader does.
+//! Allocates the buffer once and nothing per line; blocks while its reader blocks.
 
 use std::io::{self, Read};
 use std::ops::Range;
 
-/// Bytes read at a time; holds several lines of the greatest length.
+/// Bytes read at a time; the buffer holds several lines of maximum length.
 const BUFFER_LEN: usize = 512 * 1024;
 /// Longest line, bytes, without its end.
 pub const MAX_LINE_LEN: usize = 64 * 1024;
 
-/// Where the next line lies.
+/// Position of the next line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Span {
     /// A line without its end, `\n` or `\r\n`; see [`Lines::bytes`].
@@ -19,12 +19,12 @@ pub(super) enum Span {
     TooLong,
 }
 
-/// Splits what a reader gives into lines.
+/// Splits a reader's bytes into lines.
 #[derive(Debug)]
 pub(super) struct Lines<R> {
     reader: R,
     buffer: Box<[u8]>,
-    /// First byte that has not been given out.
+    /// First byte not yet returned.
     start: usize,
     /// End of the bytes read.
     end: usize,
@@ -52,7 +52,7 @@ impl<R: Read> Lines<R> {
         &self.buffer[span]
     }
 
-    /// Goes to the next line; none at the end. The last line needs no end.
+    /// Goes to the next line; `None` at the end. The last line needs no line end.
     #[inline]
     pub fn next_span(&mut self) -> io::Result<Option<Span>> {
         match memchr::memchr(b'\n', &self.buffer[self.start..self.end]) {
@@ -61,7 +61,7 @@ impl<R: Read> Lines<R> {
         }
     }
 
-    /// Gives out `length` bytes, behind which are `gap` bytes of line end.
+    /// Returns `length` bytes and skips the `gap` bytes of line end after them.
     #[inline]
     fn take(&mut self, length: usize, gap: usize) -> Span {
         let span = self.start..self.start + length;
@@ -71,7 +71,7 @@ impl<R: Read> Lines<R> {
         if length - cut > MAX_LINE_LEN { Span::TooLong } else { Span::Line(span.start..span.end - cut) }
     }
 
-    /// The same where the buffer does not hold the end of the line.
+    /// The same if the buffer does not hold the end of the line.
     #[cold]
     fn read_span(&mut self) -> io::Result<Option<Span>> {
         let mut skipping = false;
@@ -89,13 +89,13 @@ impl<R: Read> Lines<R> {
                 return Ok(Some(if skipping { Span::TooLong } else { span }));
             }
             if self.end - self.start > MAX_LINE_LEN + 1 {
-                // Too long already: forget what is here and look for the end of it.
+                // Too long already: drop it and look for its end.
                 (self.start, self.end, skipping) = (0, 0, true);
             }
         }
     }
 
-    /// Reads more behind what is left, which moves to the front; false at the end.
+    /// Moves the rest to the front and reads more after it; false at the end.
     fn fill(&mut self) -> io::Result<bool> {
         if self.ended {
             return Ok(false);
@@ -125,7 +125,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// Gives at most so many bytes a read.
+    /// Returns at most this many bytes per read.
     struct Trickle<'a>(&'a [u8], usize);
 
     impl Read for Trickle<'_> {

@@ -1,6 +1,6 @@
-//! Several files as one source, interleaved in time.
+//! Several files as one source, merged by time.
 //!
-//! Allocates nothing per record; every file keeps one record waiting. Blocks where its files do.
+//! Allocates nothing per record: each file keeps one record waiting. Blocks while its files block.
 
 use super::{CsvSource, Line};
 use crate::model::Calendar;
@@ -11,15 +11,15 @@ use std::io;
 
 /// Files merged by (start of the bar, order of the files).
 ///
-/// A file's own order is kept whatever it is: a record that is late in its file is late here, and a line that was refused
-/// comes right behind the line before it.
+/// The order within a file never changes: a record that is late in its file is late here, and a refused line comes
+/// right after the line before it.
 #[derive(Debug)]
 pub struct MergedSource {
     sources: Vec<CsvSource>,
-    /// Start of the bar and index of the source, for each source that has a line waiting.
+    /// Start of the bar and index of the source, for each source with a waiting line.
     waiting: BinaryHeap<Reverse<(i64, usize)>>,
     started: bool,
-    /// The top of the heap has been given out.
+    /// Whether the top of the heap has been returned.
     given: bool,
 }
 
@@ -33,18 +33,18 @@ pub struct MergedLine<'a> {
 }
 
 impl MergedSource {
-    /// Merges files that have been opened.
+    /// Merges opened files.
     #[must_use]
     pub fn new(sources: Vec<CsvSource>) -> Self {
         Self { waiting: BinaryHeap::with_capacity(sources.len()), sources, started: false, given: false }
     }
 
-    /// Gives the next line of all files; none at the end of the last.
+    /// The next line of all files; `None` after the last.
     ///
     /// # Errors
-    /// Those of [`CsvSource::next`].
+    /// As for [`CsvSource::next`].
     #[inline]
-    #[allow(clippy::should_implement_trait)] // lends what it gives
+    #[allow(clippy::should_implement_trait)] // a lending iterator cannot implement Iterator
     pub fn next(&mut self) -> io::Result<Option<MergedLine<'_>>> {
         if !self.started {
             self.start()?;
@@ -56,7 +56,7 @@ impl MergedSource {
         Ok(self.current())
     }
 
-    /// The line that [`next`](Self::next) gave last; none behind the end of the last file.
+    /// The line that [`next`](Self::next) returned last; `None` after the end of the last file.
     #[inline]
     #[must_use]
     pub fn current(&self) -> Option<MergedLine<'_>> {
@@ -64,19 +64,19 @@ impl MergedSource {
         self.sources[input].current().map(|line| MergedLine { input, line })
     }
 
-    /// The files, for what they say of their progress.
+    /// The files, for their progress.
     #[must_use]
     pub fn sources(&self) -> &[CsvSource] {
         &self.sources
     }
 
-    /// Bytes read from all files so far, compressed where they are.
+    /// Bytes read from all files so far, before decompression.
     #[must_use]
     pub fn bytes_read(&self) -> u64 {
         self.sources.iter().map(CsvSource::bytes_read).sum()
     }
 
-    /// Length of all files, bytes; none where one is a pipe.
+    /// Length of all files, bytes, before decompression; `None` if one is a pipe.
     #[must_use]
     pub fn total_bytes(&self) -> Option<u64> {
         self.sources.iter().map(CsvSource::total_bytes).sum()
@@ -92,7 +92,7 @@ impl MergedSource {
         Ok(())
     }
 
-    /// Reads on in the source whose line was given out.
+    /// Advances the source whose line was returned.
     #[inline]
     fn replace_top(&mut self) -> io::Result<()> {
         if let Some(mut top) = self.waiting.peek_mut() {
@@ -109,7 +109,7 @@ impl MergedSource {
     }
 }
 
-/// When the waiting line is due: its bar's start, or that of the line before where it was refused.
+/// Sort key of the waiting line: the start of its bar, or that of the line before if it was refused.
 #[inline]
 fn key(source: &CsvSource, previous: i64) -> i64 {
     match source.current() {
@@ -125,7 +125,7 @@ mod tests {
     use proptest::prelude::*;
     use std::fmt::Write as _;
 
-    /// Writes seconds, -1 for a broken line, as files and gives the merged (input, line, second).
+    /// Writes seconds, -1 for a broken line, as files; returns the merged (input, line, second).
     fn merge(files: &[Vec<i64>]) -> Vec<(usize, u64, Option<i64>)> {
         let dir = tempfile::tempdir().unwrap();
         let open = |(i, seconds): (usize, &Vec<i64>)| {
@@ -157,7 +157,7 @@ mod tests {
 
     #[test]
     fn interleaves_by_bar_then_by_file() {
-        // 11 and 13 are in one bar of five seconds: the first file's comes first.
+        // 11 and 13 belong to the same bar of five seconds: the first file's comes first.
         let found = merge(&[vec![1, 13, 20], vec![6, 11, -1, 21], vec![]]);
         let expected = [
             (0, 2, Some(1)),

@@ -1,45 +1,45 @@
-//! A market that is made up: seeded, deterministic, restless enough that strategies fire.
+//! The mock market: seeded, deterministic, and volatile enough for strategies to fire.
 //!
-//! Allocates when it is made and nothing per record; does not block and reads no clock.
+//! Allocates when it is created and nothing per record; does not block and reads no clock.
 //!
-//! Time is the caller's. First comes a history at full speed, in parts from the coarsest timeframe to the base, which
-//! leaves every indicator warm on every timeframe; then one base bar per symbol and interval as they become due.
+//! The caller supplies the time. First comes a history at full speed, in parts from the longest timeframe to the base,
+//! which warms up every indicator on every timeframe. Then comes one base bar per symbol and interval when it is due.
 
 use super::walk::{Candle, Walk};
 use super::{Record, validate_symbol};
 use crate::model::{Calendar, Timeframe};
 
-/// Bars of each timeframe in the history: more than the 200 of the slowest indicator.
+/// Number of bars of each timeframe in the history: more than the 200 of the slowest indicator.
 const WARM_BARS: i64 = 300;
-/// The same for the coarsest: a year of trading days.
+/// The same for the longest timeframe: a year of trading days.
 const COARSEST_BARS: i64 = 260;
-/// Least length of the history in base bars: one session of 6.5 hours.
+/// Minimum length of the base part of the history, ms: one session of 6.5 hours.
 const SESSION_MS: i64 = 23_400_000;
-/// What the symbols' steady offsets are spread over.
+/// Range over which the symbols' fixed offsets are spread, ms.
 const SPREAD_MS: i64 = 1_000;
 
-/// What the market is made of.
+/// Parameters of a mock market.
 #[derive(Debug, Clone, PartialEq)]
 pub struct MockConfig {
     /// The same seed, symbols, timeframes and start give the same market.
     pub seed: u64,
     /// Names of the symbols.
     pub symbols: Vec<String>,
-    /// Timeframes to warm up, in any order; the shortest is the base, in which the market lives.
+    /// Timeframes to warm up, in any order; the shortest is the base, in which the live bars come.
     pub timeframes: Vec<Timeframe>,
-    /// When the history ends and life begins, Unix ms; floored to the base.
+    /// When the history ends and the live bars begin, Unix ms; floored to the base.
     pub now_ms: i64,
-    /// Every so many seconds all symbols are due in the same instant; 0: never.
+    /// Time between two instants at which all symbols are due together, s; 0 for none.
     pub burst_every_s: u32,
 }
 
-/// Why a market cannot be made.
+/// Why a market cannot be created.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum MockError {
-    /// There is nothing to trade.
+    /// There are no symbols.
     #[error("the mock market needs a symbol and a timeframe")]
     Empty,
-    /// A name is no symbol.
+    /// A name is not a valid symbol.
     #[error("{0:?} is not a symbol: 1 to 32 printable ASCII characters without blanks")]
     Symbol(String),
     /// A name occurs twice.
@@ -61,14 +61,14 @@ pub struct Part {
     pub end_ms: i64,
 }
 
-/// One bar to come: whose, and when it starts.
+/// A bar to come: its start and its symbol.
 #[derive(Debug, Clone, Copy)]
 struct Cursor {
     symbol: usize,
     start_ms: i64,
 }
 
-/// A made-up market: see [`next_history`](Self::next_history) and [`due`](Self::due).
+/// A mock market: see [`next_history`](Self::next_history) and [`due`](Self::due).
 #[derive(Debug)]
 pub struct MockMarket {
     symbols: Box<[Box<[u8]>]>,
@@ -83,13 +83,13 @@ pub struct MockMarket {
 }
 
 impl MockMarket {
-    /// Makes a market.
+    /// Creates a market.
     ///
-    /// Of the timeframes those take part in the history that are multiples of the next finer one that does, the base
-    /// first; another (`5m` beside `2m`) is warmed only by the base bars it is made of.
+    /// The history has a part for the base, and for each timeframe that is a multiple of the next shorter one with a
+    /// part. Any other timeframe (`5m` beside `2m`) is warmed up only by the base bars.
     ///
     /// # Errors
-    /// [`MockError`].
+    /// See [`MockError`].
     pub fn new(config: &MockConfig) -> Result<Self, MockError> {
         let base = config.timeframes.iter().min().copied().ok_or(MockError::Empty)?;
         if config.symbols.is_empty() {
@@ -118,28 +118,28 @@ impl MockMarket {
         })
     }
 
-    /// The parts of the history, coarsest first: each ends where the next starts.
+    /// The parts of the history, longest timeframe first; each ends where the next starts.
     #[must_use]
     pub fn parts(&self) -> &[Part] {
         &self.parts
     }
 
-    /// Records in the whole history.
+    /// Number of records in the whole history.
     #[must_use]
     pub fn history_len(&self) -> u64 {
         let bars = |part: &Part| ((part.end_ms - part.start_ms) / part.timeframe.interval_ms()).unsigned_abs();
         self.parts.iter().map(bars).sum::<u64>() * self.symbols.len() as u64
     }
 
-    /// The timeframe in which the market lives.
+    /// The timeframe of the live bars.
     #[must_use]
     pub fn base(&self) -> Timeframe {
         self.base
     }
 
-    /// Gives the next record of the history, ordered by (end, symbol); none when it is told.
+    /// The next record of the history, ordered by (end, symbol); `None` at its end.
     ///
-    /// Each carries the interval of its part. The market may go on living without its history, only from other prices.
+    /// Each record has the interval of its part. You may skip the history; the live bars then have other prices.
     #[inline]
     pub fn next_history(&mut self) -> Option<Record<'_>> {
         let part = *self.parts.get(self.part)?;
@@ -153,7 +153,8 @@ impl MockMarket {
         Some(self.bar(symbol, start_ms, part.timeframe, 0))
     }
 
-    /// When the next live bar is due, Unix ms: its end, and its symbol's own offset within the second unless all come at once.
+    /// When the next live bar is due, Unix ms: its end plus its symbol's fixed offset within the second, or without
+    /// the offset if all symbols come together.
     #[inline]
     #[must_use]
     pub fn next_due_ms(&self) -> i64 {
@@ -164,9 +165,9 @@ impl MockMarket {
         end_ms + self.live.symbol as i64 * SPREAD_MS / self.symbols.len() as i64
     }
 
-    /// Gives the next live bar that is due at `now_ms` (Unix ms), oldest first; none where there is no more.
+    /// The next live bar that is due at `now_ms` (Unix ms), oldest first; `None` if no bar is due.
     ///
-    /// Whoever calls late gets all that has been missed, call by call. Its `ingest_ns` is `now_ms`.
+    /// A late caller gets all missed bars, call by call. `ingest_ns` of the record is `now_ms`.
     #[inline]
     pub fn due(&mut self, now_ms: i64) -> Option<Record<'_>> {
         if self.next_due_ms() > now_ms {
@@ -195,7 +196,7 @@ fn chain(timeframes: &[Timeframe], base: Timeframe) -> Vec<Timeframe> {
     let mut chain = vec![base];
     for timeframe in sorted {
         let last = chain[chain.len() - 1];
-        // Parts are counted in bars, which months do not divide evenly.
+        // Parts are counted in bars, which do not divide months evenly.
         if timeframe != last && timeframe.is_even() && timeframe.is_multiple_of(last) {
             chain.push(timeframe);
         }
@@ -203,7 +204,7 @@ fn chain(timeframes: &[Timeframe], base: Timeframe) -> Vec<Timeframe> {
     chain
 }
 
-/// Lays the parts out backwards from the end, each starting at a boundary of the next coarser timeframe.
+/// Lays the parts out backwards from the end; each starts at a boundary of the next longer timeframe.
 fn plan(chain: &[Timeframe], end_ms: i64) -> Vec<Part> {
     let mut end_ms = end_ms;
     let mut parts = Vec::with_capacity(chain.len());

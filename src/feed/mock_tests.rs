@@ -1,4 +1,4 @@
-//! Tests of the made-up market: order, alignment, validity, timing.
+//! Tests of the mock market: order, alignment, validity, timing.
 #![allow(clippy::unwrap_used)]
 
 use super::*;

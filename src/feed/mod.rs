@@ -1,4 +1,4 @@
-//! Bytes in, records out.
+//! The reader's stage: from the bytes of an input to accepted, numbered records.
 
 mod admission;
 mod csv;
@@ -25,7 +25,7 @@ pub use mock::{MockConfig, MockError, MockMarket, Part};
 pub use record::Record;
 pub use validate::{validate, validate_price, validate_symbol};
 
-/// Path of a file of recorded data; none, with a word of why, where this machine does not have it.
+/// Path of a file of recorded data; `None`, with a note on stderr, if this machine does not have it.
 #[cfg(test)]
 #[allow(clippy::print_stderr)]
 fn test_data(name: &str) -> Option<std::path::PathBuf> {

@@ -1,4 +1,4 @@
-//! Decimal numbers of the wire.
+//! Parses the decimal numbers of an input.
 //!
 //! Runs several times per record on the reader's thread; allocates nothing and does not block.
 
@@ -12,7 +12,7 @@ use super::Refusal;
 ///
 /// # Errors
 /// [`Refusal::NotFinite`] for every spelling of NaN and infinity and for numbers too large for an `f64` (`1e309`);
-/// [`Refusal::NotANumber`] for anything else that is not a number, the empty text included.
+/// [`Refusal::NotANumber`] for anything else that is not a number, including the empty text.
 #[inline]
 pub fn parse_f64(text: &[u8]) -> Result<f64, Refusal> {
     match fast_float2::parse::<f64, _>(text) {
@@ -22,10 +22,10 @@ pub fn parse_f64(text: &[u8]) -> Result<f64, Refusal> {
     }
 }
 
-/// Parses a number that a source may leave out: empty, or any spelling of NaN, is NaN.
+/// Parses a number that a source may leave out: an empty text, or any spelling of NaN, is NaN.
 ///
 /// # Errors
-/// As [`parse_f64`], for infinities and for what is no number.
+/// As for [`parse_f64`], for infinities and for anything that is not a number.
 #[inline]
 pub fn parse_optional_f64(text: &[u8]) -> Result<f64, Refusal> {
     if text.is_empty() {
@@ -38,10 +38,10 @@ pub fn parse_optional_f64(text: &[u8]) -> Result<f64, Refusal> {
     }
 }
 
-/// Parses an unsigned whole number of decimal digits.
+/// Parses an unsigned decimal integer.
 ///
 /// # Errors
-/// [`Refusal::NotANumber`] for anything but digits and for numbers of 2⁶⁴ and more.
+/// [`Refusal::NotANumber`] for anything but digits, and for numbers of 2⁶⁴ and more.
 #[inline]
 pub fn parse_u64(text: &[u8]) -> Result<u64, Refusal> {
     if text.is_empty() {
@@ -58,10 +58,10 @@ pub fn parse_u64(text: &[u8]) -> Result<u64, Refusal> {
     Ok(number)
 }
 
-/// Parses a count, saturating at `u32::MAX`; a count that was written as a float (`12.0`, `1e3`) is one too.
+/// Parses a count; saturates at `u32::MAX`. Accepts a count written as a float (`12.0`, `1e3`).
 ///
 /// # Errors
-/// [`Refusal::NotANumber`] for a negative or broken count and for anything that is not a number,
+/// [`Refusal::NotANumber`] for a negative or fractional count and for anything that is not a number,
 /// [`Refusal::NotFinite`] for NaN and infinity.
 #[inline]
 pub fn parse_count(text: &[u8]) -> Result<u32, Refusal> {
@@ -160,7 +160,7 @@ mod tests {
         }
     }
 
-    /// What `str::parse` says of it, in this module's terms.
+    /// The result of `str::parse`, in this module's terms.
     fn oracle(text: &str) -> Result<u64, Refusal> {
         match text.parse::<f64>() {
             Ok(number) if number.is_finite() => Ok(number.to_bits()),

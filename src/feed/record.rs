@@ -1,8 +1,8 @@
-//! A record as a source has it, before anybody has checked its symbol, order or time.
+//! A record as an input gives it, before its symbol, order and time are checked.
 
 use crate::model::Timeframe;
 
-/// One bar out of a stream entry, a frame or a line of a file; borrowed from the bytes it was read from.
+/// One bar from a stream entry, a frame or a line of a file; borrows the bytes that it was read from.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Record<'a> {
     /// Name of the symbol, as written.
@@ -21,21 +21,22 @@ pub struct Record<'a> {
     pub close: f64,
     /// Traded volume.
     pub volume: f64,
-    /// Volume-weighted average price; NaN or 0 where the source has none.
+    /// Volume-weighted average price; NaN or 0 if the source has none.
     pub vwap: f64,
-    /// Number of trades, 0 where the source does not say.
+    /// Number of trades; 0 if the source does not give it.
     pub trades: u32,
-    /// When the record was made, Unix ns, 0 where the source does not say.
+    /// When the record was made, Unix ns; 0 if the source does not say.
     pub ingest_ns: u64,
 }
 
 impl Record<'_> {
-    /// The volume-weighted average price, or `(high + low + close) / 3` where the source has none; within low and high.
+    /// The volume-weighted average price, or `(high + low + close) / 3` if the source has none; held within low and
+    /// high.
     #[inline]
     #[must_use]
     pub fn vwap_or_typical(&self) -> f64 {
         let vwap = if self.vwap > 0.0 { self.vwap } else { (self.high + self.low + self.close) / 3.0 };
-        // Not `clamp`, which panics where the bounds are not in order: that is for `validate` to say.
+        // Not `clamp`, which panics if the bounds are out of order: reporting that is the task of `validate`.
         vwap.min(self.high).max(self.low)
     }
 }

@@ -1,4 +1,4 @@
-//! Timestamps of the wire: ISO 8601 or a bare Unix number, to Unix milliseconds.
+//! Parses the timestamps of an input, ISO 8601 or a Unix number, to Unix milliseconds.
 //!
 //! Runs once per record on the reader's thread; allocates nothing and does not block.
 
@@ -6,14 +6,14 @@ use super::Refusal;
 use crate::model::time::{days_from_civil, days_in_month};
 
 const DAY_MS: i64 = 86_400_000;
-/// The first instant that is absurd: 2201-01-01T00:00:00Z.
+/// The first instant out of range: 2201-01-01T00:00:00Z.
 const END_MS: i64 = days_from_civil(2201, 1, 1) * DAY_MS;
 
 /// Parses a timestamp into Unix milliseconds, UTC.
 ///
-/// Accepted are `YYYY-MM-DDTHH:MM:SS` (`T` or one space) with an optional fraction of 1 to 9 digits, cut to
-/// milliseconds, and an optional `Z`, `±HH:MM` or `±HHMM`; without an offset the time is UTC. So are whole Unix
-/// seconds (10 digits), milliseconds (13) and nanoseconds (19); the number of digits says which, so that times
+/// Accepts `YYYY-MM-DDTHH:MM:SS` (`T` or one space) with an optional fraction of 1 to 9 digits, truncated to
+/// milliseconds, and an optional `Z`, `±HH:MM` or `±HHMM`; without an offset the time is UTC. Also accepts whole Unix
+/// seconds (10 digits), milliseconds (13) and nanoseconds (19). The number of digits decides, so that times
 /// before 2001-09-09 can only be written as ISO 8601.
 ///
 /// # Errors
@@ -51,7 +51,7 @@ fn date_time(text: &[u8; 19]) -> Result<i64, Refusal> {
     Ok(days_from_civil(year, month, day) * DAY_MS + seconds * 1_000)
 }
 
-/// Splits an optional `.` and 1 to 9 digits off; gives whole milliseconds and the rest.
+/// Splits off an optional `.` and 1 to 9 digits; returns whole milliseconds and the rest.
 #[inline]
 fn fraction(text: &[u8]) -> Result<(i64, &[u8]), Refusal> {
     let Some((b'.', digits)) = text.split_first() else { return Ok((0, text)) };
@@ -64,7 +64,7 @@ fn fraction(text: &[u8]) -> Result<(i64, &[u8]), Refusal> {
     Ok((ms, rest))
 }
 
-/// Parses nothing, `Z`, `±HH:MM` or `±HHMM` into milliseconds east of UTC.
+/// Parses an empty text, `Z`, `±HH:MM` or `±HHMM` into milliseconds east of UTC.
 #[inline]
 fn offset_ms(text: &[u8]) -> Result<i64, Refusal> {
     let (sign, digits) = match *text {
@@ -86,12 +86,12 @@ fn offset_ms(text: &[u8]) -> Result<i64, Refusal> {
     Ok(if sign == b'-' { -ms } else { ms })
 }
 
-/// Parses whole Unix seconds, milliseconds or nanoseconds, told apart by the number of digits.
+/// Parses whole Unix seconds, milliseconds or nanoseconds, distinguished by the number of digits.
 fn unix_number(text: &[u8]) -> Result<i64, Refusal> {
     if !matches!(text.len(), 10 | 13 | 19) || !text.iter().all(u8::is_ascii_digit) || text[0] == b'0' {
         return Err(Refusal::BadTimestamp);
     }
-    // 19 digits are below 10^19, which fits u64.
+    // 19 digits are less than 10^19, which fits into u64.
     let number = text.iter().fold(0u64, |sum, b| sum * 10 + u64::from(b - b'0'));
     let ms = match text.len() {
         10 => number * 1_000,
@@ -197,7 +197,7 @@ mod tests {
             let local = Iso8601(ms + offset_min * 60_000);
             let (sign, abs) = (if offset_min < 0 { '-' } else { '+' }, offset_min.abs());
             let text = format!("{local}{sign}{:02}{}{:02}", abs / 60, if colon { ":" } else { "" }, abs % 60);
-            // A local time before 1970 has a year of 1969, which is a date like any other.
+            // A local time just before 1970 is valid if its UTC time is in 1970.
             prop_assert_eq!(parse(&text), Some(ms));
             let digits = ms.to_string();
             let expected = match digits.len() {

@@ -1,4 +1,4 @@
-//! The rules every record must keep before anything else looks at it.
+//! The checks that every record passes first.
 //!
 //! Runs once per record on the reader's thread; allocates nothing and does not block.
 
@@ -30,10 +30,11 @@ pub fn validate_price(price: f64) -> Result<(), Refusal> {
     }
 }
 
-/// Checks a record by itself, without knowledge of others: symbol, prices, volume, bounds, vwap.
+/// Checks a record alone, without knowledge of others: symbol, prices, volume, bounds, vwap.
 ///
 /// `low ≤ open, close ≤ high` is exact. A vwap (NaN or 0: none) must be a price but need not lie between low and high:
-/// vendors count trades into it that they keep out of high and low, and it is rounded. It is held between them later.
+/// vendors include trades in it that they keep out of high and low, and it is rounded. It is clamped between them
+/// later.
 ///
 /// # Errors
 /// [`Refusal::BadText`] for the symbol, [`Refusal::NotFinite`], [`Refusal::PriceNotPositive`],
@@ -42,7 +43,7 @@ pub fn validate_price(price: f64) -> Result<(), Refusal> {
 pub fn validate(record: &Record<'_>) -> Result<(), Refusal> {
     validate_symbol(record.symbol)?;
     let Record { open, high, low, close, volume, vwap, .. } = *record;
-    // One pass for the good case: ordered bounds and a positive low make all four prices positive.
+    // One check for a valid record: ordered bounds and a positive low make all four prices positive.
     let ordered = low <= open && low <= close && open <= high && close <= high;
     let volume_good = (0.0..f64::INFINITY).contains(&volume);
     let vwap_good = vwap.is_nan() || (0.0..f64::INFINITY).contains(&vwap);
@@ -52,7 +53,7 @@ pub fn validate(record: &Record<'_>) -> Result<(), Refusal> {
     Err(reason(record))
 }
 
-/// Why a record that broke a rule did.
+/// The reason why a record failed the fast check.
 #[cold]
 fn reason(record: &Record<'_>) -> Refusal {
     let prices = [record.open, record.high, record.low, record.close];

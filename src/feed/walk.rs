@@ -1,15 +1,16 @@
-//! The random walk of one made-up symbol.
+//! The random walk of one mock symbol.
 //!
-//! Allocates nothing and does not block. Only additions, multiplications and square roots: the same bars everywhere.
+//! Allocates nothing and does not block. Uses only additions, multiplications and square roots, so that the bars are
+//! the same on every machine.
 
-/// Moves within one bar, from which its high and low come.
+/// Moves within one bar, which determine its high and low.
 const MOVES: usize = 4;
-/// Prices stay within these.
+/// Prices stay within these bounds.
 const PRICE_MIN: f64 = 1.0;
 const PRICE_MAX: f64 = 100_000.0;
 /// Ticks per unit of price.
 const TICKS: f64 = 100.0;
-/// In how many ms the walk forgets how far it has strayed from its start: 60 days.
+/// Time constant with which the walk returns to its starting price, ms: 60 days.
 const RETURN_MS: f64 = 60.0 * 86_400_000.0;
 const DAY_MS: i64 = 86_400_000;
 
@@ -54,23 +55,23 @@ impl Random {
         from + (to - from) * self.unit()
     }
 
-    /// Nearly normal with mean 0 and deviation 1, within ±3.5: the sum of four uniforms of 16 bits.
+    /// Nearly normal with mean 0 and deviation 1, within ±3.5: the sum of four uniform numbers of 16 bits.
     #[inline]
     fn normal(&mut self) -> f64 {
         let bits = self.next();
         let sum = (bits & 0xffff) + (bits >> 16 & 0xffff) + (bits >> 32 & 0xffff) + (bits >> 48);
-        // Four uniforms on 0..=65535 have the mean 131070 and the variance (65536² − 1) / 3.
+        // Four uniform numbers in 0..=65535 have the mean 131070 and the variance (65536² − 1) / 3.
         (sum as f64 - 131_070.0) / 37_837.226_8
     }
 
-    /// True once in `n` times.
+    /// True on average once in `n` calls.
     #[inline]
     fn one_in(&mut self, n: u64) -> bool {
         self.next().is_multiple_of(n)
     }
 }
 
-/// What one step of the walk gives: always a valid bar.
+/// The result of one step of the walk: always a valid bar.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Candle {
     pub open: f64,
@@ -82,7 +83,7 @@ pub(super) struct Candle {
     pub trades: u32,
 }
 
-/// One symbol's price and mood.
+/// Price, trend and volatility of one symbol.
 #[derive(Debug, Clone)]
 pub(super) struct Walk {
     random: Random,
@@ -92,10 +93,10 @@ pub(super) struct Walk {
     volatility: f64,
     /// Units traded in one quiet second.
     volume: f64,
-    /// Drift as a share of a bar's deviation, and for how many bars.
+    /// Drift as a share of a bar's deviation, and the number of bars left.
     trend: f64,
     trend_bars: u32,
-    /// Factor on the volatility, and for how many bars.
+    /// Factor on the volatility, and the number of bars left.
     burst: f64,
     burst_bars: u32,
 }
@@ -103,7 +104,7 @@ pub(super) struct Walk {
 impl Walk {
     /// The walk of the symbol with this index.
     pub fn new(seed: u64, index: u64) -> Self {
-        // Far apart in the seed, so that neighbours share nothing.
+        // Spread the seeds, so that neighbours are independent.
         let mut random = Random::new(seed ^ index.wrapping_add(1).wrapping_mul(0xd134_2543_de82_ef95));
         let start = (random.between(10.0, 500.0) * TICKS).round() / TICKS;
         // 2 to 5 % a day of 86,400 seconds.
@@ -112,7 +113,7 @@ impl Walk {
         Self { random, start, price: start, volatility, volume, trend: 0.0, trend_bars: 0, burst: 1.0, burst_bars: 0 }
     }
 
-    /// Walks on through a bar that starts at `ts` (Unix ms) and lasts `interval_ms`.
+    /// Moves the price through a bar that starts at `ts` (Unix ms) and lasts `interval_ms`.
     #[inline]
     pub fn step(&mut self, ts: i64, interval_ms: i64) -> Candle {
         self.change_mood();
@@ -142,7 +143,7 @@ impl Walk {
         Candle { open, high, low, close, volume, vwap, trades: (volume / 80.0) as u32 + 1 }
     }
 
-    /// Ends and begins trends and bursts of volatility.
+    /// Starts and ends trends and bursts of volatility.
     #[inline]
     fn change_mood(&mut self) {
         if self.trend_bars == 0 {
@@ -166,7 +167,7 @@ fn tick(price: f64) -> f64 {
     (price * TICKS).round() / TICKS
 }
 
-/// How lively a bar is for its time of day: 2 at both ends of the UTC day, 0.5 in the middle, 1 for a whole day.
+/// Activity by time of day: 2 at both ends of the UTC day, 0.5 in the middle, 1 for a whole day.
 #[inline]
 fn time_of_day(ts: i64, interval_ms: i64) -> f64 {
     if interval_ms >= DAY_MS {
@@ -182,7 +183,7 @@ mod tests {
 
     #[test]
     fn the_generator_is_the_published_one() {
-        // First outputs of splitmix64 from 0 and of xoshiro256++ from the state 1, 2, 3, 4.
+        // First outputs of splitmix64 from 0, and of xoshiro256++ from the state 1, 2, 3, 4.
         assert_eq!(Random::new(0).0[..2], [0xe220_a839_7b1d_cdaf, 0x6e78_9e6a_a1b9_65f4]);
         let mut random = Random([1, 2, 3, 4]);
         assert_eq!([random.next(), random.next(), random.next()], [41_943_041, 58_720_359, 3_588_806_011_781_223]);

@@ -1,8 +1,8 @@
 //! The hiccup meter: how late the host runs a thread that is ready to run. Allocates only at start; takes no lock.
 //!
 //! The thread has an appointment every [`HiccupMode::interval_ns`] and records its lateness to each. A stall of the
-//! host makes it miss many appointments, and each of them counts with its own lateness (no coordinated omission). So the
-//! percentiles are those of a request that arrives at a random time, and compare with the latencies of an open-loop
+//! host makes it miss many appointments, and each of them counts with its own lateness (no coordinated omission). So
+//! the percentiles are those of a request that arrives at a random time, and compare with the latencies of an open-loop
 //! load. The idea comes from jHiccup.
 
 use crate::{
@@ -57,7 +57,7 @@ pub enum HiccupError {
     #[error("cannot start a thread")]
     Thread(#[from] io::Error),
     /// The histogram could not be created.
-    #[error("cannot make the histogram")]
+    #[error("cannot create the histogram")]
     Histogram(#[from] hdrhistogram::CreationError),
     /// A lateness could not be recorded.
     #[error("a lateness could not be recorded")]

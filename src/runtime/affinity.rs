@@ -1,4 +1,4 @@
-//! Cores: which there are, which one a thread is on, and keeping it there. System calls, at start only.
+//! Cores: which exist, which one a thread runs on, and how to pin it. System calls, at start only.
 
 /// Why a thread was not pinned.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -8,7 +8,7 @@ pub enum PinError {
     NotAvailable {
         /// The core asked for.
         core: usize,
-        /// The cores of the calling thread's mask.
+        /// The cores that the calling thread may use.
         available: Vec<usize>,
     },
     /// The system refused.
@@ -17,8 +17,8 @@ pub enum PinError {
         /// The core asked for.
         core: usize,
     },
-    /// The system agreed, and the mask is another one.
-    #[error("asked for core {core}, and the mask is {mask:?}")]
+    /// The system agreed, but the mask read back differs.
+    #[error("asked for core {core}, but the mask is {mask:?}")]
     NotEffective {
         /// The core asked for.
         core: usize,
@@ -27,31 +27,31 @@ pub enum PinError {
     },
 }
 
-/// Cores the calling thread may use, ascending; those of the process where it was not pinned yet.
+/// Cores that the calling thread may use, ascending; those of the process if the thread was not pinned yet.
 ///
-/// It reads the thread's mask: called once, by the thread that starts the others, before it pins itself.
+/// Reads the thread's mask: call this once, on the thread that starts the others, before it pins itself.
 #[must_use]
 pub fn available_cores() -> Vec<usize> {
     core_affinity::get_core_ids().unwrap_or_default().into_iter().map(|core| core.id).collect()
 }
 
-/// Core the calling thread runs on at this moment.
+/// Core on which the calling thread runs now.
 #[must_use]
 pub fn current_core() -> usize {
     rustix::thread::sched_getcpu()
 }
 
-/// Cores in the calling thread's mask, as the kernel has it; empty where it cannot be read.
+/// Cores in the calling thread's mask, as the kernel has it; empty if it cannot be read.
 #[must_use]
 pub fn current_mask() -> Vec<usize> {
     let Ok(mask) = rustix::thread::sched_getaffinity(None) else { return Vec::new() };
     (0..rustix::thread::CpuSet::MAX_CPU).filter(|&core| mask.is_set(core)).collect()
 }
 
-/// Keeps the calling thread on one core, and reads back whether that holds.
+/// Pins the calling thread to one core, and reads the mask back to check it.
 ///
 /// # Errors
-/// Where the core is not in the thread's mask, or the mask afterwards is not that core alone.
+/// The core is not in the thread's mask, or the mask afterwards is not that core alone.
 pub fn pin_current_thread(core: usize) -> Result<(), PinError> {
     let available = current_mask();
     if !available.contains(&core) {

@@ -1,21 +1,21 @@
-//! What a thread drives: the agent and its duty cycle. Hot: the types here cost nothing until something fails.
+//! The agent, which a thread drives, and its duty cycle. Hot: the types here cost nothing until something fails.
 
 use super::clock::Now;
 use super::waker::Interests;
 
-/// What one duty cycle did.
+/// Outcome of one duty cycle.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Work {
-    /// Something: so many items. The agent is called again at once.
+    /// It did this many items of work. The agent is called again at once.
     Busy(u32),
-    /// Nothing: no input, or no room for output.
+    /// It did nothing: there was no input, or no room for output.
     Idle,
-    /// All there will ever be: the agent is closed and dropped.
+    /// The agent has finished: it is closed and dropped.
     Done,
 }
 
 impl Work {
-    /// Busy with `count` items, or idle where that is none.
+    /// `Busy` with `count` items; `Idle` if `count` is 0.
     #[inline]
     #[must_use]
     pub const fn of(count: usize) -> Self {
@@ -27,14 +27,14 @@ impl Work {
     }
 }
 
-/// Any error, of an agent that cannot go on.
+/// The error of an agent that cannot continue.
 pub type AgentError = Box<dyn std::error::Error + Send + Sync>;
 
-/// A state machine with a duty cycle, driven by one thread alone or together with others.
+/// A state machine with a duty cycle, driven by one thread, alone or together with other agents.
 ///
-/// A duty cycle does a bounded piece of work and never blocks: it flushes the outlets (and is idle where they do not
-/// clear), takes what its inlets and sockets have, and returns. An agent that returns an error or panics stops the
-/// whole engine.
+/// A duty cycle does a bounded piece of work and never blocks. It flushes the outlets, and is idle if they do not
+/// clear; then it takes what its inlets and sockets have, and returns. An agent that returns an error or panics stops
+/// the whole engine.
 pub trait Agent {
     /// Name in reports, such as `worker 0`.
     fn name(&self) -> &str;
@@ -42,7 +42,7 @@ pub trait Agent {
     /// Called once on the agent's thread before the first duty cycle.
     ///
     /// # Errors
-    /// Whatever makes a start impossible.
+    /// The agent cannot start.
     fn on_start(&mut self, _now: Now) -> Result<(), AgentError> {
         Ok(())
     }
@@ -50,31 +50,31 @@ pub trait Agent {
     /// One duty cycle.
     ///
     /// # Errors
-    /// Whatever the agent cannot recover from.
+    /// The agent cannot recover.
     fn do_work(&mut self, now: Now) -> Result<Work, AgentError>;
 
-    /// Monotonic time by which the agent wants a duty cycle even without input, ns. Asked before parking only.
+    /// Monotonic time, ns, by which the agent wants a duty cycle even without input. Called only before parking.
     fn deadline_ns(&self) -> Option<u64> {
         None
     }
 
-    /// Adds the file descriptors that the agent waits for. Asked before parking only.
+    /// Adds the file descriptors that the agent waits for. Called only before parking.
     fn interests<'a>(&'a self, _set: &mut Interests<'a>) {}
 
-    /// Whether the last duty cycle was idle because what is behind the agent takes nothing.
+    /// Whether the last duty cycle was idle because the next stage accepts nothing.
     fn is_blocked(&self) -> bool {
         false
     }
 
-    /// Called once after the last duty cycle, be it done or halted; not after a panic.
+    /// Called once after the last duty cycle, whether the agent has finished or was halted; not after a panic.
     ///
     /// # Errors
-    /// Where the agent's last writes fail.
+    /// The agent's last writes fail.
     fn on_close(&mut self) -> Result<(), AgentError> {
         Ok(())
     }
 
-    /// Name of whoever was at work last: of the member, for an agent made of several.
+    /// Name of the agent that worked last: for a composite, the name of the member.
     fn culprit(&self) -> &str {
         self.name()
     }
@@ -104,7 +104,7 @@ pub struct AgentFailure {
 }
 
 impl AgentFailure {
-    /// A failure by error; the message is the error with its causes.
+    /// A failure by an error; the message is the error with its causes.
     pub(super) fn by_error(thread: &str, agent: &str, error: &AgentError) -> Self {
         let mut message = error.to_string();
         let mut cause = error.source();

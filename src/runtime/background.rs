@@ -1,29 +1,29 @@
-//! Threads that may wait.
+//! Lower priority for threads that are not on the path of a signal.
 
 use std::sync::OnceLock;
 
-/// How much nicer than the pipeline is what may wait: a tenth of its share while both want the same core.
+/// Added niceness of a background thread: about a tenth of the pipeline's share if both want the same core.
 const NICER: i32 = 10;
-/// The nicest that the system knows.
+/// The largest niceness.
 const NICE_MAX: i32 = 19;
 
-/// Niceness of the first thread that was to give way, before it did: that with which the process was started.
+/// Niceness of the first thread that called [`background`], before the call: that with which the process was started.
 static STARTED: OnceLock<Option<i32>> = OnceLock::new();
 
-/// Lets every other thread of the host go before the calling one, which reports or saves: on few cores the milliseconds
-/// that it takes now and then would be taken from the pipeline, from Redis or from the readers of signals. Threads that it
-/// starts later are as nice. Where the system does not allow it, nothing changes.
+/// Gives the calling thread, which reports or saves, a lower priority than the others: on few cores, its occasional
+/// milliseconds would be taken from the pipeline, from Redis or from the readers of signals. Threads that it starts
+/// later inherit this. If the system refuses, nothing changes.
 pub fn background() {
-    // Of the calling thread alone: the system's "process" is what others call a thread.
+    // This concerns the calling thread alone: what the system call names a "process" is a thread on Linux.
     let now = || rustix::process::getpriority_process(None).ok();
     let Some(nice) = STARTED.get_or_init(now).map(nicer) else { return };
-    // A privileged process could take back what its user gave.
+    // Never lower the niceness: a privileged process would undo what its user has set.
     if now().is_some_and(|now| now < nice) {
         let _ = rustix::process::setpriority_process(None, nice);
     }
 }
 
-/// Niceness of what may wait in a process that was started with this one.
+/// Niceness of a background thread in a process that was started with this one.
 fn nicer(started: i32) -> i32 {
     (started + NICER).min(NICE_MAX)
 }

@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// One reading of the clock, taken once per duty cycle and passed down.
+/// One reading of the clock. A runner takes it once per duty cycle and passes it down.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Now {
-    /// Monotonic time since the clock's start, ns.
+    /// Monotonic time since the start of the clock, ns.
     pub ns: u64,
     /// Wall-clock time, Unix ns.
     pub wall_ns: i64,
@@ -24,8 +24,8 @@ impl Now {
 
 /// The clock of an engine; clones share its start and its anchor.
 ///
-/// Wall time is the monotonic time plus an anchor: it neither costs a second read nor jumps by itself. A step of the
-/// system's clock, and the slow drift of the counter against it, are taken over by [`resync`](Self::resync).
+/// Wall time is the monotonic time plus an anchor, so that it costs no second read and never jumps by itself.
+/// [`resync`](Self::resync) picks up a step of the system's clock, and the slow drift of the counter against it.
 #[derive(Debug, Clone)]
 pub struct Clock {
     source: quanta::Clock,
@@ -37,7 +37,7 @@ pub struct Clock {
 }
 
 impl Clock {
-    /// A clock that starts now; calibrates the time-stamp counter, which takes up to 200 ms once per process.
+    /// A clock that starts now. Calibrates the time-stamp counter, which takes up to 200 ms once per process.
     #[must_use]
     pub fn new() -> Self {
         let source = quanta::Clock::new();
@@ -47,7 +47,7 @@ impl Clock {
         clock
     }
 
-    /// A clock that stands still until its handle moves it; starts at monotonic 0 and the Unix epoch.
+    /// A mock clock, which stands still until its handle moves it. It starts at monotonic 0 and the Unix epoch.
     #[must_use]
     pub fn mock() -> (Self, MockHandle) {
         let (source, mock) = quanta::Clock::mock();
@@ -64,7 +64,7 @@ impl Clock {
         u64::try_from(self.source.now().saturating_duration_since(self.start).as_nanos()).unwrap_or(u64::MAX)
     }
 
-    /// Monotonic and wall-clock time by one read.
+    /// Monotonic and wall-clock time from one reading.
     #[inline]
     #[must_use]
     pub fn now(&self) -> Now {
@@ -79,9 +79,9 @@ impl Clock {
         self.anchor_ns.load(Relaxed).saturating_add_unsigned(ns)
     }
 
-    /// Anchors the wall clock anew, for all clones; returns by how much it stepped, ns.
+    /// Sets the anchor of all clones anew; returns by how much the wall clock stepped, ns.
     ///
-    /// Two or three system calls: called about once a second by a thread that reports, not by one that trades.
+    /// Takes two or three system calls. A thread that reports calls it about once a second; a trading thread does not.
     pub fn resync(&self) -> i64 {
         let anchor = match &self.mock_system_ns {
             Some(system_ns) => system_ns.load(Relaxed),
@@ -90,7 +90,7 @@ impl Clock {
         anchor.wrapping_sub(self.anchor_ns.swap(anchor, Relaxed))
     }
 
-    /// The system's clock minus the monotonic one, from the tightest of three readings.
+    /// The system's clock minus the monotonic clock, ns, from the tightest of three readings.
     fn read_anchor(&self) -> i64 {
         let mut best = (u64::MAX, 0);
         for _ in 0..3 {
@@ -128,7 +128,7 @@ pub struct MockHandle {
 }
 
 impl MockHandle {
-    /// Lets time pass, ns.
+    /// Advances the time, ns.
     pub fn advance(&self, ns: u64) {
         self.mock.increment(ns);
     }

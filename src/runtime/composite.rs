@@ -8,16 +8,16 @@ use crossbeam_utils::CachePadded;
 use std::sync::Arc;
 
 struct Member<A> {
-    /// Kept for the report of a failure after the agent is gone.
+    /// Name of the member that worked last, kept for the report of a failure after the agent is gone.
     name: String,
     agent: Option<A>,
     counters: Arc<CachePadded<AgentCounters>>,
 }
 
-/// Agents that share a thread: each has one duty cycle per pass, in order, so that none starves another.
+/// Agents that share a thread. Each has one duty cycle per pass, in order, so that none starves another.
 ///
-/// Different kinds of agents share one by being variants of an enum. A member that is done is closed and dropped at
-/// once, so that its outlets are abandoned and the members after it see the end of their inputs.
+/// Agents of different types can share a composite as variants of an enum. A member that has finished is closed and
+/// dropped at once, so that its outlets are abandoned and the members after it see the end of their inputs.
 pub struct Composite<A> {
     name: String,
     clock: Clock,
@@ -27,7 +27,7 @@ pub struct Composite<A> {
 }
 
 impl<A: Agent> Composite<A> {
-    /// An empty composite; the clock accounts each member's time.
+    /// An empty composite; the clock measures each member's time.
     #[must_use]
     pub const fn new(name: String, clock: Clock) -> Self {
         Self { name, clock, members: Vec::new(), current: 0, live: 0 }
@@ -42,7 +42,7 @@ impl<A: Agent> Composite<A> {
         counters
     }
 
-    /// Number of members that are not done.
+    /// Number of members that have not finished.
     #[must_use]
     pub const fn live(&self) -> usize {
         self.live
@@ -102,7 +102,7 @@ impl<A: Agent> Agent for Composite<A> {
         self.agents().for_each(|agent| agent.interests(set));
     }
 
-    /// Closes every member that is not done, and returns the first error.
+    /// Closes every member that has not finished, and returns the first error.
     fn on_close(&mut self) -> Result<(), AgentError> {
         let mut result = Ok(());
         for (index, member) in self.members.iter_mut().enumerate() {
@@ -128,7 +128,7 @@ impl<A: Agent> Agent for Composite<A> {
 mod tests {
     use super::*;
 
-    /// Busy for `left` cycles, then done.
+    /// Busy for `left` cycles, then finished.
     struct Job {
         name: &'static str,
         left: u32,

@@ -1,15 +1,15 @@
-//! What a thread waits on: its eventfd and the file descriptors of its agents, in one `poll(2)`. Cold but for the write.
+//! What a thread waits on: its eventfd and the file descriptors of its agents, in one `poll(2)`. Only ringing is hot.
 
 use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::io;
 
-/// File descriptors one thread can wait for at once, its own eventfd included.
+/// Maximum number of file descriptors that one thread can wait for, with its own eventfd.
 pub(super) const MAX_FDS: usize = 16;
-/// Longest wait where more descriptors were asked for than fit, ns: the rest is polled by the duty cycle.
+/// Longest wait if more descriptors were asked for than fit, ns: the duty cycle then polls the rest.
 const CROWDED_WAIT_NS: u64 = 1_000_000;
 
-/// Something that one thread waits on and any thread rings. It stays rung until it is silenced.
+/// An eventfd on which one thread waits and which any thread rings. It stays rung until it is silenced.
 #[derive(Debug)]
 pub(super) struct Doorbell(OwnedFd);
 
@@ -17,7 +17,7 @@ impl Doorbell {
     /// A doorbell that is not rung.
     ///
     /// # Errors
-    /// Where the process has no file descriptor left.
+    /// The process has no file descriptor left.
     pub fn new() -> io::Result<Self> {
         Ok(Self(eventfd(0, EventfdFlags::NONBLOCK | EventfdFlags::CLOEXEC)?))
     }
@@ -25,13 +25,13 @@ impl Doorbell {
     /// Rings it.
     #[cold]
     pub fn ring(&self) {
-        // Fails only where the count is at its maximum: rung already.
+        // Fails only if the count is at its maximum, that is, it is rung already.
         let _ = rustix::io::write(&self.0, &1u64.to_ne_bytes());
     }
 
     /// Silences it.
     pub fn silence(&self) {
-        // Fails only where it is not rung.
+        // Fails only if it is not rung.
         let _ = rustix::io::read(&self.0, &mut [0u8; 8]);
     }
 
@@ -41,8 +41,8 @@ impl Doorbell {
         Interests { fds: std::array::from_fn(|_| own.clone()), len: 1, crowded: false }
     }
 
-    /// Waits until it is rung, for one of the interests or for `timeout_ns`, whichever is first; true where it is rung.
-    /// An interrupted wait is one that ended for nothing.
+    /// Waits until it is rung, an interest is ready, or `timeout_ns` has passed. Returns whether it is rung. A signal
+    /// may interrupt the wait, which then ends early.
     pub fn wait(&self, interests: &mut Interests<'_>, timeout_ns: u64) -> bool {
         let timeout_ns = if interests.crowded { timeout_ns.min(CROWDED_WAIT_NS) } else { timeout_ns };
         let timeout = Timespec {
@@ -54,9 +54,9 @@ impl Doorbell {
     }
 }
 
-/// The file descriptors a parked thread waits for besides its rings.
+/// The file descriptors that a parked thread waits for besides its rings.
 ///
-/// Readiness is level-triggered: an agent that would not act on it now must not ask for it, or its thread will spin.
+/// Readiness is level-triggered: an agent must not ask for an event on which it would not act now, or its thread spins.
 #[derive(Debug)]
 pub struct Interests<'a> {
     fds: [PollFd<'a>; MAX_FDS],
@@ -65,12 +65,12 @@ pub struct Interests<'a> {
 }
 
 impl<'a> Interests<'a> {
-    /// Waits for bytes to read (or the end of the stream).
+    /// Waits until there are bytes to read, or the stream ends.
     pub fn readable(&mut self, fd: BorrowedFd<'a>) {
         self.push(fd, PollFlags::IN);
     }
 
-    /// Waits for room to write.
+    /// Waits until there is room to write.
     pub fn writable(&mut self, fd: BorrowedFd<'a>) {
         self.push(fd, PollFlags::OUT);
     }

@@ -1,4 +1,4 @@
-//! Stopping all threads, and why. Asking whether to stop is hot, one load; the rest locks and is not.
+//! Stops all threads, and keeps the reason. Checking whether to stop is hot, one load; everything else takes a lock.
 #![allow(clippy::disallowed_types, reason = "taken where a thread ends, not while it works")]
 
 use super::agent::AgentFailure;
@@ -20,10 +20,10 @@ struct Shared {
     changed: Condvar,
 }
 
-/// A token that asks threads to stop; clones are the same token.
+/// A token that asks threads to stop; clones share its state.
 ///
-/// A runner closes its agent as soon as its token is raised. For a stop that drains, a second token is given to the
-/// sources alone: they finish, and the end of their rings travels down the pipeline.
+/// A runner closes its agent as soon as its token is raised. To drain the pipeline instead, give the sources a second
+/// token: they finish, and the end of their rings travels down the pipeline.
 #[derive(Debug, Clone, Default)]
 pub struct Halt(Arc<Shared>);
 
@@ -41,12 +41,12 @@ impl Halt {
         self.0.raised.load(Ordering::Acquire)
     }
 
-    /// Asks to stop and wakes every registered thread.
+    /// Asks to stop, and wakes every registered thread.
     pub fn raise(&self) {
         self.raise_with(None);
     }
 
-    /// Asks to stop for a reason; the first reason is kept.
+    /// Asks to stop for a reason; keeps the first reason.
     pub fn fail(&self, failure: AgentFailure) {
         self.raise_with(Some(failure));
     }
@@ -69,13 +69,13 @@ impl Halt {
         cause.wakers.push(waker);
     }
 
-    /// The first failure.
+    /// The first failure; `None` if there was none.
     #[must_use]
     pub fn failure(&self) -> Option<AgentFailure> {
         self.lock().failure.clone()
     }
 
-    /// Blocks until the token is raised or `timeout` has passed; whether it is raised. For the main thread.
+    /// Blocks until the token is raised or `timeout` has passed; returns whether it is raised. For the main thread.
     #[must_use]
     pub fn wait(&self, timeout: Duration) -> bool {
         let waited = self.0.changed.wait_timeout_while(self.lock(), timeout, |_| !self.is_raised());
@@ -83,7 +83,7 @@ impl Halt {
         self.is_raised()
     }
 
-    /// The state, also after a panic under the lock: there is nothing in it to be half done.
+    /// The state, even after a panic under the lock: no update of it can be left half done.
     fn lock(&self) -> MutexGuard<'_, Cause> {
         self.0.cause.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -1,33 +1,33 @@
-//! What a thread does when there is nothing to do. Hot: a step is a comparison and an addition.
+//! What a thread does if there is no work. Hot: a step is a comparison and an addition.
 
-/// How a thread waits for work: a trade of latency against the core.
+/// How a thread waits for work: trades latency against CPU time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum IdleStrategy {
-    /// Never gives the core away: lowest latency, one core per thread.
+    /// Spins and never gives the core away: lowest latency, one core per thread.
     BusySpin,
-    /// Spins, then yields to other threads of the core for as long as nothing comes.
+    /// Spins, then yields to other threads on the core while there is no work.
     Yield {
-        /// Duty cycles to spin before yielding.
+        /// Number of duty cycles to spin before yielding.
         spins: u32,
     },
-    /// Spins, yields, then parks until it is woken by a ring, a socket, a deadline or the timeout.
+    /// Spins, yields, then parks until a ring, a socket, a deadline or the timeout wakes the thread.
     Backoff {
-        /// Duty cycles to spin.
+        /// Number of duty cycles to spin.
         spins: u32,
-        /// Duty cycles to yield after that.
+        /// Number of duty cycles to yield after that.
         yields: u32,
-        /// Longest park, µs; wake-ups do not depend on it, housekeeping does.
+        /// Longest park, µs. It delays housekeeping only, not wake-ups.
         park_us: u64,
     },
-    /// Looks every so often: nobody pays for waking it, and nobody can.
+    /// Sleeps for a fixed time. Nothing can wake the thread, and no sender pays for waking it.
     Sleep {
-        /// Time between looks, µs.
+        /// Length of a sleep, µs.
         sleep_us: u64,
     },
 }
 
 impl Default for IdleStrategy {
-    /// Backs off: a microsecond or two of spinning, some yields, then parked for at most 10 ms.
+    /// Backs off: spins for a microsecond or two, yields some times, then parks for at most 10 ms.
     fn default() -> Self {
         Self::Backoff { spins: 100, yields: 10, park_us: 10_000 }
     }
@@ -36,17 +36,17 @@ impl Default for IdleStrategy {
 /// One step of idling.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum IdleStep {
-    /// Hint to the core that this is a spin loop.
+    /// Spin once, with a hint to the core.
     Spin,
-    /// Let another thread have the core.
+    /// Yield to another thread on the core.
     Yield,
-    /// Announce, look once more, park for at most so long, ns.
+    /// Announce the wait, check the inputs once more, and park for at most this time, ns.
     Park(u64),
-    /// Sleep for so long, ns.
+    /// Sleep for this time, ns.
     Sleep(u64),
 }
 
-/// A strategy and how far it has got.
+/// A strategy and its current step.
 #[derive(Debug, Clone)]
 pub struct Idler {
     strategy: IdleStrategy,
@@ -60,7 +60,7 @@ impl Idler {
         Self { strategy, steps: 0 }
     }
 
-    /// Starts over: there was work.
+    /// Starts over after work was done.
     #[inline]
     pub fn reset(&mut self) {
         self.steps = 0;

@@ -1,8 +1,8 @@
 //! Agents, runners, idle strategies, rings, clocks, affinity: threads that do not know what they carry.
 //!
-//! An [`Agent`] is a state machine with a duty cycle; a [`Seat`] is the place of one thread that drives it, alone or
-//! with others in a [`Composite`]. Agents talk through rings ([`Outlet`] to [`Inlet`]), which wake the thread at the
-//! other end where it is parked. A [`Halt`] stops all threads, and keeps the first failure.
+//! An [`Agent`] is a state machine with a duty cycle. A [`Seat`] is the place of one thread, which drives one agent or
+//! several in a [`Composite`]. Agents talk through rings, from [`Outlet`] to [`Inlet`], which wake the thread at the
+//! other end if it is parked. A [`Halt`] stops all threads and keeps the first failure.
 
 mod affinity;
 mod agent;

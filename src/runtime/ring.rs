@@ -1,11 +1,11 @@
-//! The ring between two agents. Hot: no lock, no allocation after [`ring`], and a full ring never blocks the sender.
+//! The ring between two agents. Hot: it takes no lock, allocates only in [`ring`], and never blocks the sender.
 //!
-//! A single-producer single-consumer ring (rtrb) with three things around it: a *spill* at the sending end, so that
-//! one work item's messages are never half sent; wake-ups in both directions, so that either end may park; counters.
+//! A single-producer single-consumer ring (rtrb), with three additions: a *spill* at the sending end, so that the
+//! messages of one work item are never half sent; wake-ups in both directions, so that either end may park; counters.
 //!
-//! Back-pressure is a rule of two lines: an agent takes a new work item only while its outlets are clear, and first
-//! thing in a duty cycle it flushes them. A full ring so stops its sender, and the sender's sender after it. A sender
-//! that found no room is woken when the receiver has emptied half the ring.
+//! Back-pressure follows two rules: an agent first flushes its outlets in each duty cycle, and it takes a new work item
+//! only while they are clear. So a full ring stops its sender, and then the sender's sender. The receiver wakes a
+//! sender that found no room once it has emptied half the ring.
 
 use super::sync::{Arc, AtomicBool, Consumer, Ordering, Producer, PushError, RingBuffer, fence};
 use super::waker::Waker;
@@ -13,10 +13,10 @@ use crate::telemetry::RingCounters;
 use crossbeam_utils::CachePadded;
 use std::collections::VecDeque;
 
-/// A ring of `capacity` messages with a spill for `spill_capacity` at its sending end.
+/// A ring of `capacity` messages with a spill for `spill_capacity` messages at its sending end.
 ///
-/// Everything is allocated here. `sender` and `receiver` wake the threads of the two ends: the sender where it waits
-/// for room, the receiver where it waits for messages.
+/// Allocates everything. `sender` and `receiver` wake the threads of the two ends: the sender if it waits for room, the
+/// receiver if it waits for messages.
 #[must_use]
 pub fn ring<T>(capacity: usize, spill_capacity: usize, sender: Waker, receiver: Waker) -> (Outlet<T>, Inlet<T>) {
     let (producer, consumer) = RingBuffer::new(capacity);
@@ -37,12 +37,12 @@ pub fn ring<T>(capacity: usize, spill_capacity: usize, sender: Waker, receiver: 
 
 #[derive(Debug)]
 struct Shared {
-    /// Whether the sender found no room and waits to be told of some.
+    /// Whether the sender found no room and waits to be woken.
     starved: CachePadded<AtomicBool>,
     counters: Arc<RingCounters>,
 }
 
-/// Wakes the other end; also when dropped, as the last field of an end: the other end has been abandoned by then.
+/// Wakes the other end, also when dropped. It is the last field of an end, so that the ring is abandoned by then.
 #[derive(Debug)]
 struct Alarm(Waker);
 
@@ -63,10 +63,10 @@ pub struct Outlet<T> {
 }
 
 impl<T> Outlet<T> {
-    /// Sends a message: into the ring where there is room and nothing waits before it, else into the spill.
+    /// Sends a message: into the ring if there is room and the spill is empty, else into the spill.
     ///
     /// A receiver that spins sees it at once; one that is parked sees it after [`publish`](Self::publish). The spill
-    /// holds one work item's messages; beyond that it allocates, which is counted.
+    /// holds the messages of one work item. Beyond that it allocates, which a counter records.
     #[inline]
     pub fn send(&mut self, message: T) {
         self.unannounced += 1;
@@ -88,7 +88,7 @@ impl<T> Outlet<T> {
         self.spill.push_back(message);
     }
 
-    /// Announces what was sent, once per batch: wakes the receiver where it is parked.
+    /// Announces what was sent, once per batch: wakes the receiver if it is parked.
     #[inline]
     pub fn publish(&mut self) {
         if self.unannounced > 0 {
@@ -98,9 +98,9 @@ impl<T> Outlet<T> {
         }
     }
 
-    /// Moves what was spilled into the ring and announces it; true where nothing is left.
+    /// Moves spilled messages into the ring and announces them; returns whether the spill is empty.
     ///
-    /// Where it returns false the agent has nothing to do: its thread is woken when there is room.
+    /// If it returns false, the agent has nothing to do: its thread is woken when there is room.
     #[inline]
     pub fn flush(&mut self) -> bool {
         if self.spill.is_empty() {
@@ -114,7 +114,7 @@ impl<T> Outlet<T> {
     fn unspill(&mut self) -> bool {
         let mut moved = self.move_chunk();
         if !self.spill.is_empty() {
-            // As in parking: announce the want of room, fence, look once more.
+            // The same order as in parking: announce the wait, fence, check once more.
             self.shared.starved.store(true, Ordering::Relaxed);
             fence(Ordering::SeqCst);
             moved |= self.move_chunk();
@@ -130,21 +130,21 @@ impl<T> Outlet<T> {
         self.spill.is_empty()
     }
 
-    /// Moves as much as there is room for; true where that is something.
+    /// Moves as many messages as there is room for; returns whether it moved any.
     fn move_chunk(&mut self) -> bool {
         let count = self.ring.slots().min(self.spill.len());
         let Ok(chunk) = self.ring.write_chunk_uninit(count) else { return false };
         chunk.fill_from_iter(self.spill.drain(..count)) > 0
     }
 
-    /// Whether nothing waits in the spill: a new work item may be taken.
+    /// Whether the spill is empty, so that a new work item may be taken.
     #[inline]
     #[must_use]
     pub fn is_clear(&self) -> bool {
         self.spill.is_empty()
     }
 
-    /// Whether the receiver is gone: what is sent from now on is never read.
+    /// Whether the receiver is gone: further messages would never be read.
     #[inline]
     #[must_use]
     pub fn is_abandoned(&self) -> bool {
@@ -162,7 +162,7 @@ impl<T> Outlet<T> {
 #[derive(Debug)]
 pub struct Inlet<T> {
     ring: Consumer<T>,
-    /// Whether something was taken since the sender's want of room was last looked at.
+    /// Whether a message was taken since the sender's flag was last checked.
     taken: bool,
     half: usize,
     shared: Arc<Shared>,
@@ -190,9 +190,9 @@ impl<T> Inlet<T> {
         }
     }
 
-    /// Takes at most `max` messages, in order; returns how many.
+    /// Takes at most `max` messages, in order; returns their number.
     ///
-    /// Their slots are free for the sender when the last one has been handled.
+    /// The sender gets their slots back when the last message has been handled.
     #[inline]
     pub fn drain(&mut self, max: usize, mut handle: impl FnMut(T)) -> usize {
         self.drain_while(max, |message| {
@@ -201,7 +201,7 @@ impl<T> Inlet<T> {
         })
     }
 
-    /// Takes at most `max` messages, in order, until `handle` returns false for one; returns how many were taken.
+    /// Takes at most `max` messages, in order, until `handle` returns false; returns the number taken.
     #[inline]
     pub fn drain_while(&mut self, max: usize, mut handle: impl FnMut(T) -> bool) -> usize {
         let waiting = self.ring.slots();
@@ -223,7 +223,7 @@ impl<T> Inlet<T> {
         taken
     }
 
-    /// Accounts what was taken, and tells a sender that waits for room once there is plenty.
+    /// Counts what was taken, and wakes a waiting sender once there is plenty of room.
     #[inline]
     fn took(&mut self, count: usize, waiting: usize) {
         self.taken = true;
@@ -233,10 +233,10 @@ impl<T> Inlet<T> {
         }
     }
 
-    /// The look at the sender's want of room that no reordering can miss: with a fence, once per emptied ring.
+    /// Checks the sender's flag behind a fence, so that no reordering can hide it; once per emptied ring.
     ///
-    /// Enough to lose no wake-up: a sender that waits has filled the ring, so that something is taken and the ring
-    /// found empty after its announcement.
+    /// This loses no wake-up: a waiting sender has filled the ring, so the receiver still takes a message and finds the
+    /// ring empty after the announcement.
     #[inline]
     fn settle(&mut self) {
         if self.taken {
@@ -255,7 +255,7 @@ impl<T> Inlet<T> {
         }
     }
 
-    /// Shows the oldest messages, at most `max`, and leaves them where they are; returns how many there were.
+    /// Shows the oldest messages, at most `max`, without taking them; returns their number.
     #[inline]
     pub fn ahead(&mut self, max: usize, look: impl FnMut(&T)) -> usize {
         let count = self.ring.slots().min(max);
@@ -265,7 +265,7 @@ impl<T> Inlet<T> {
         count
     }
 
-    /// The oldest message, left where it is.
+    /// The oldest message, without taking it.
     #[inline]
     pub fn peek(&mut self) -> Option<&T> {
         if self.is_empty() {
@@ -274,7 +274,7 @@ impl<T> Inlet<T> {
         self.ring.peek().ok()
     }
 
-    /// Whether nothing waits.
+    /// Whether the ring is empty.
     #[inline]
     pub fn is_empty(&mut self) -> bool {
         let empty = self.ring.is_empty();
@@ -284,12 +284,12 @@ impl<T> Inlet<T> {
         empty
     }
 
-    /// Whether nothing waits and nothing will ever come: the sender is gone.
+    /// Whether the ring is empty and the sender is gone, so that no message will follow.
     ///
-    /// A sender that failed is gone, too: where that matters, the last message must say that it is the last.
+    /// A sender that failed is gone too. If that matters, the last message must say that it is the last.
     #[inline]
     pub fn is_finished(&mut self) -> bool {
-        // In this order: what a sender sent before it went is seen by the look that follows.
+        // The order matters: if the sender is gone, the second check sees everything that it sent.
         let abandoned = self.ring.is_abandoned();
         abandoned && self.is_empty()
     }
@@ -302,5 +302,5 @@ impl<T> Inlet<T> {
 }
 
 #[cfg(test)]
-#[path = "ring/tests.rs"] // said, as models/ finds this file by a path of its own
+#[path = "ring/tests.rs"] // spelt out, because models/ includes this file by its own path
 mod tests;

@@ -1,4 +1,4 @@
-//! Driving an agent on a thread. Hot: a clock read, a load and a few counters per duty cycle around the agent's own.
+//! Drives an agent on a thread. Hot: one clock read, one load and a few counters per duty cycle around the agent's own.
 
 use super::affinity::{PinError, current_mask, pin_current_thread};
 use super::agent::{Agent, AgentError, AgentFailure, FailureKind, Work};
@@ -14,12 +14,12 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 
-/// How late a timed wait of a driven thread may end, ns; the system's default is 50 µs.
+/// Timer slack of a driven thread, ns; the system's default is 50 µs.
 const TIMER_SLACK_NS: NonZeroU64 = NonZeroU64::MIN.saturating_add(999);
-/// Time between two looks at what the kernel says of a thread, ns.
+/// Time between two readings of the kernel's figures for a thread, ns.
 const LOOK_NS: u64 = 1_000_000_000;
 
-/// The place of one thread: everything it needs besides the agent.
+/// The place of one thread: everything that it needs besides the agent.
 #[derive(Debug)]
 pub struct Seat {
     name: String,
@@ -31,22 +31,22 @@ pub struct Seat {
     counters: Arc<CachePadded<AgentCounters>>,
 }
 
-/// Where a thread ended up.
+/// Placement of a thread.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Placement {
-    /// The core asked for, if any.
+    /// The core asked for; `None` if the thread was not to be pinned.
     pub core: Option<usize>,
-    /// The cores the thread may run on.
+    /// The cores on which the thread may run.
     pub mask: Vec<usize>,
-    /// Why it was not pinned although a core was asked for. Not fatal.
+    /// Why the thread was not pinned to the core asked for; `None` if it was. Not fatal.
     pub error: Option<PinError>,
 }
 
 impl Seat {
-    /// A seat for one thread, to be pinned to `core` if there is one; the token is raised if its agent fails.
+    /// A seat for one thread, which will be pinned to `core` if one is given. The token is raised if the agent fails.
     ///
     /// # Errors
-    /// Where the process has no file descriptor left.
+    /// The process has no file descriptor left.
     pub fn new(name: &str, core: Option<usize>, idle: IdleStrategy, clock: &Clock, halt: &Halt) -> io::Result<Self> {
         let parker = Parker::new()?;
         halt.register(parker.waker());
@@ -61,7 +61,7 @@ impl Seat {
         })
     }
 
-    /// Wakes the thread of this seat: for the rings that end or begin there.
+    /// Wakes the thread of this seat: for the rings that start or end there.
     #[must_use]
     pub fn waker(&self) -> Waker {
         self.parker.waker()
@@ -73,18 +73,18 @@ impl Seat {
         Arc::clone(&self.counters)
     }
 
-    /// Starts a thread that drives the agent until it is done, fails, or the token is raised.
+    /// Starts a thread that drives the agent until it finishes, fails, or the token is raised.
     ///
     /// # Errors
-    /// Where the system starts no thread.
+    /// The system cannot start a thread.
     pub fn spawn<A: Agent + Send + 'static>(self, agent: A) -> io::Result<ThreadHandle> {
         self.spawn_with(move || agent)
     }
 
-    /// As [`spawn`](Self::spawn), with the agent made on the thread: its memory is first touched by its own core.
+    /// Like [`spawn`](Self::spawn), but makes the agent on the thread, so that its own core touches its memory first.
     ///
     /// # Errors
-    /// Where the system starts no thread.
+    /// The system cannot start a thread.
     pub fn spawn_with<A: Agent>(self, make: impl FnOnce() -> A + Send + 'static) -> io::Result<ThreadHandle> {
         let name = self.name.clone();
         let (report, reported) = mpsc::sync_channel(1);
@@ -103,15 +103,15 @@ impl Seat {
     /// Pins the calling thread and makes its timers precise.
     fn place(&self) -> Placement {
         let error = self.core.and_then(|core| pin_current_thread(core).err());
-        // Refused only by a sandbox; then timed waits are some 50 µs late.
+        // Only a sandbox refuses this; then timed waits end some 50 µs late.
         let _ = rustix::thread::set_current_timer_slack(Some(TIMER_SLACK_NS));
         Placement { core: self.core, mask: current_mask(), error }
     }
 
-    /// Drives the agent on the calling thread until it is done, fails, or the token is raised; then drops it.
+    /// Drives the agent on the calling thread until it finishes, fails, or the token is raised; then drops it.
     ///
     /// # Errors
-    /// Where the agent fails or panics: the token is raised with the failure before the agent's rings are abandoned.
+    /// The agent fails or panics. The token is raised with the failure before the agent's rings are abandoned.
     pub fn run<A: Agent>(self, mut agent: A) -> Result<(), AgentFailure> {
         let failure = match catch_unwind(AssertUnwindSafe(|| self.drive(&mut agent))) {
             Ok(Ok(())) => return Ok(()),
@@ -121,7 +121,7 @@ impl Seat {
         let by_error = failure.kind == FailureKind::Error;
         let result = self.fail(failure);
         if by_error {
-            // The first failure is the one that is reported.
+            // The first failure is the one to report.
             let _ = catch_unwind(AssertUnwindSafe(|| agent.on_close()));
         }
         result
@@ -163,7 +163,7 @@ impl Seat {
         agent.on_close()
     }
 
-    /// One step of idling; work where the last look before parking found some, and `now` as of then.
+    /// One step of idling. Returns work if the last check before parking found some, and then updates `now`.
     fn idle<A: Agent>(&self, agent: &mut A, step: IdleStep, now: &mut Now) -> Result<Work, AgentError> {
         match step {
             IdleStep::Spin => std::hint::spin_loop(),
@@ -193,7 +193,7 @@ impl Seat {
     }
 }
 
-/// Time to wait: to the deadline, but at most `max_ns`.
+/// Time to wait, ns: to the deadline, but at most `max_ns`.
 fn until(deadline_ns: Option<u64>, now: Now, max_ns: u64) -> u64 {
     deadline_ns.map_or(max_ns, |deadline| deadline.saturating_sub(now.ns).min(max_ns))
 }
@@ -213,7 +213,7 @@ impl ThreadHandle {
         &self.name
     }
 
-    /// Where the thread runs.
+    /// Placement of the thread.
     #[must_use]
     pub const fn placement(&self) -> &Placement {
         &self.placement
@@ -228,11 +228,11 @@ impl ThreadHandle {
     /// Blocks until the thread has ended.
     ///
     /// # Errors
-    /// Where its agent failed or panicked.
+    /// The agent failed or panicked.
     pub fn join(self) -> Result<(), AgentFailure> {
         match self.thread.join() {
             Ok(result) => result,
-            // Outside the agent's own calls: only a destructor that panics gets here.
+            // The agent's own calls catch panics: only a destructor that panics gets here.
             Err(payload) => Err(AgentFailure::by_panic(&self.name, &self.name, &*payload)),
         }
     }

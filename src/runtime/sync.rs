@@ -1,5 +1,5 @@
-//! What ring and waker are built on: atomics, and the lock-free queue between two threads. `models/` puts others in
-//! their place, under which all interleavings are tried.
+//! The primitives of ring and waker: atomics, and the lock-free queue between two threads. `models/` replaces them with
+//! versions that try every interleaving.
 
 pub(super) use rtrb::{Consumer, Producer, PushError, RingBuffer};
 pub(super) use std::sync::Arc;

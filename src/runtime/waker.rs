@@ -1,9 +1,9 @@
-//! Waking a thread that has nothing to do. Hot on the waking side: a fence and a load unless the thread is parked.
+//! Wakes an idle thread. Hot on the waking side: a fence and a load unless the thread is parked.
 //!
-//! The order that loses no wake-up (Dekker's): the waiting thread announces itself, fences, looks at its inputs once
-//! more and only then waits; the waking thread writes the input, fences, and looks whether anybody is announced. Of
-//! the two looks at least one sees the other side's write. Waiting is `poll(2)` over an eventfd and whatever else the
-//! agents on the thread wait for, so that a thread idles on its rings and its sockets at once.
+//! The order that loses no wake-up (Dekker's): the waiting thread announces itself, fences, checks its inputs once
+//! more, and only then waits. The waking thread writes the input, fences, and checks for an announcement. At least one
+//! of the two checks sees the other side's write. The wait is a `poll(2)` over an eventfd and the descriptors of the
+//! agents on the thread, so that a thread waits for its rings and its sockets at once.
 
 use super::doorbell::Doorbell;
 use super::sync::{Arc, AtomicBool, Ordering, fence};
@@ -24,13 +24,13 @@ struct Event {
 pub struct Waker(Option<Arc<Event>>);
 
 impl Waker {
-    /// A waker of nobody: for a ring whose ends are driven by hand.
+    /// A waker without a thread: for a ring whose ends are driven by hand.
     #[must_use]
     pub const fn none() -> Self {
         Self(None)
     }
 
-    /// Wakes the thread where it is parked; call it after the write that it shall see.
+    /// Wakes the thread if it is parked. Call it after the write that the thread must see.
     #[inline]
     pub fn wake(&self) {
         if let Some(event) = &self.0 {
@@ -57,7 +57,7 @@ impl Parker {
     /// A parker with an eventfd of its own.
     ///
     /// # Errors
-    /// Where the process has no file descriptor left.
+    /// The process has no file descriptor left.
     pub fn new() -> io::Result<Self> {
         let bell = Doorbell::new()?;
         Ok(Self(Arc::new(Event { parked: CachePadded::new(AtomicBool::new(false)), bell })))
@@ -69,14 +69,14 @@ impl Parker {
         Waker(Some(Arc::clone(&self.0)))
     }
 
-    /// First step of parking: from here on wakers wake. The inputs must be looked at once more before the wait.
+    /// First step of parking: from here on, wakers wake this thread. Check the inputs once more before the wait.
     #[inline]
     pub fn announce(&self) {
         self.0.parked.store(true, Ordering::Relaxed);
         fence(Ordering::SeqCst);
     }
 
-    /// Takes the announcement back, as there is work after all or the wait is over.
+    /// Withdraws the announcement, because there is work after all or the wait is over.
     #[inline]
     pub fn retract(&self) {
         if !self.0.parked.swap(false, Ordering::AcqRel) {
@@ -84,7 +84,7 @@ impl Parker {
         }
     }
 
-    /// Waits for a wake-up, for one of the interests or for `timeout_ns`, whichever is first; then retracts.
+    /// Waits for a wake-up, an interest or `timeout_ns`, whichever comes first; then withdraws the announcement.
     pub fn park(&self, interests: &mut Interests<'_>, timeout_ns: u64) {
         if self.0.bell.wait(interests, timeout_ns) {
             self.0.bell.silence();
@@ -92,7 +92,7 @@ impl Parker {
         self.0.parked.store(false, Ordering::Relaxed);
     }
 
-    /// Waits without an announcement: only interests, the timeout and [`Waker::force`] end it.
+    /// Waits without an announcement: only interests, the timeout and [`Waker::force`] end the wait.
     pub fn sleep(&self, interests: &mut Interests<'_>, timeout_ns: u64) {
         if self.0.bell.wait(interests, timeout_ns) {
             self.0.bell.silence();
@@ -123,7 +123,7 @@ mod tests {
         let start = Instant::now();
         parker.park(&mut parker.interests(), FOREVER_NS);
         assert!(start.elapsed() < Duration::from_secs(10));
-        // Nothing is left over: the next wait lasts for its timeout.
+        // The wake-up was consumed: the next wait lasts until its timeout.
         parker.announce();
         let start = Instant::now();
         parker.park(&mut parker.interests(), 20_000_000);

@@ -4,9 +4,8 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 /// A number that one thread writes and any thread reads.
 ///
-/// An update is a relaxed load and a relaxed store, about a nanosecond; two writers would lose updates, and nothing
-/// else would happen. Counters are not padded one by one: a group has one writer, so the group is padded as a whole
-/// and the counters within it share cache lines.
+/// An update is a relaxed load and a relaxed store, about a nanosecond. Two writers would lose updates, but do no other
+/// harm. A group of counters has one writer, so the group is padded as a whole and its counters share cache lines.
 #[derive(Debug, Default)]
 pub struct Counter(AtomicU64);
 
@@ -29,7 +28,7 @@ impl Counter {
         self.0.store(value, Relaxed);
     }
 
-    /// Raises the value to `value` where that is larger: for high-water marks.
+    /// Raises the value to `value` if that is larger: for high-water marks.
     #[inline]
     pub fn raise(&self, value: u64) {
         if value > self.0.load(Relaxed) {
@@ -45,11 +44,11 @@ impl Counter {
     }
 }
 
-/// What can be read off as plain numbers: a counter, or an array of what can.
+/// Something that can be read as plain numbers: a counter, or an array of such.
 pub trait Readout {
     /// The plain numbers.
     type Plain;
-    /// Reads the numbers; each is exact, together they are of slightly different moments.
+    /// Reads the numbers. Each is exact; together they are of slightly different moments.
     fn read(&self) -> Self::Plain;
     /// Adds `more` to `sum`, number by number.
     fn sum(sum: &mut Self::Plain, more: &Self::Plain);

@@ -1,10 +1,10 @@
 //! The engine's counters, grouped by the thread that writes them. Updating one is hot, see [`Counter`]; reading is not.
 //!
 //! # Grammar of the names
-//! `<owner>_<what>[_<unit>]`, with the labels in the order of the field's indices: `reader_refused{reason}`,
-//! `worker_signals{strategy, timeframe}`, `publisher_bytes`. The owner is the group, the rest is the field. Units come
+//! `<owner>_<what>[_<unit>]`, with labels in the order of the field's indices: `reader_refused{reason}`,
+//! `worker_signals{strategy, timeframe}`, `publisher_bytes`. The owner is the group; the rest is the field. Units come
 //! last (`_ns`, `bytes`); a field without a unit counts events since the start. High-water marks and longest times end
-//! in `_max`; everything else only grows, so that rates are differences.
+//! in `_max`. All other counters only grow, so that rates are differences.
 
 use super::counter::{Counter, Readout};
 use super::thread_usage::ThreadUsage;
@@ -14,7 +14,7 @@ use crate::model::{MAX_TIMEFRAMES, Strategy};
 use crossbeam_utils::CachePadded;
 use std::sync::Arc;
 
-/// Declares a group of counters with one writer and the plain numbers it reads off to.
+/// Declares a group of counters with one writer, and the struct of plain numbers that it reads as.
 macro_rules! counters {
     ($(#[$doc:meta])* $group:ident, $plain:ident, $owner:literal {
         $($(#[$field_doc:meta])* $field:ident : $shape:ty),* $(,)?
@@ -28,7 +28,7 @@ macro_rules! counters {
         pub struct $plain { $($(#[$field_doc])* pub $field: <$shape as Readout>::Plain),* }
 
         impl $group {
-            /// A group of zeros, on cache lines of its own.
+            /// A group of zeros, on its own cache lines.
             #[must_use]
             pub fn shared() -> Arc<CachePadded<Self>> {
                 Arc::default()
@@ -59,11 +59,11 @@ pub type StrategyTable = [[Counter; MAX_TIMEFRAMES]; Strategy::SLOTS];
 /// Why a batch was written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FlushCause {
-    /// It was full.
+    /// The batch was full.
     Full,
     /// Its oldest signal had waited for the flush interval.
     Timer,
-    /// Nothing else was waiting to join it.
+    /// No other signal was about to join it.
     Idle,
     /// The engine was stopping.
     Halt,
@@ -79,21 +79,21 @@ counters! {
     ReaderCounters, ReaderSnapshot, "reader" {
         /// Records decoded or refused.
         records_in: Counter,
-        /// Records that took a sequence.
+        /// Records that received a sequence.
         accepted: Counter,
         /// Records refused, by [`Refusal::index`].
         refused: [Counter; Refusal::COUNT],
         /// Bytes read.
         bytes: Counter,
-        /// Stream entries or lines of a file read.
+        /// Stream entries, or lines of a file, read.
         entries: Counter,
         /// Reads from the source that returned something.
         reads: Counter,
         /// Clock events injected or read.
         clock_events: Counter,
-        /// Time for which the agents behind took nothing, ns.
+        /// Time for which the reader was blocked by the next stage, ns.
         blocked_ns: Counter,
-        /// Entries that waited until no other stream could precede them.
+        /// Entries that waited until no entry of another stream could come before them.
         held: Counter,
     }
 }
@@ -103,11 +103,12 @@ counters! {
     StreamCounters, StreamSnapshot, "stream" {
         /// Entries taken.
         entries: Counter,
-        /// Entries behind the newest, as of the last look.
+        /// Backlog of the stream, entries, at the last check.
         lag_entries: Counter,
-        /// Time since the entry before the next one to be taken was added, ms, as of the last look; 0 where none waits.
+        /// Age of the next entry to be taken, ms, at the last check: the time since the entry before it was added; 0
+        /// if none waits.
         lag_ms: Counter,
-        /// Entries that were removed before they were read.
+        /// Entries that the server removed before they were read.
         trimmed: Counter,
     }
 }
@@ -149,23 +150,23 @@ counters! {
         bytes: Counter,
         /// Refused records written to the dead-letter stream.
         dead_letters: Counter,
-        /// Batches sent again, because they were refused or lost on their way.
+        /// Batches sent again, because they were refused or lost under way.
         resent: Counter,
-        /// Time for which a full batch waited for the one on its way, ns.
+        /// Time for which a full batch waited for the one under way, ns.
         blocked_ns: Counter,
     }
 }
 
 counters! {
-    /// Written by whoever owns a connection.
+    /// Written by the owner of a connection.
     LinkCounters, LinkSnapshot, "link" {
-        /// Times it was made again.
+        /// Number of reconnections.
         reconnects: Counter,
-        /// Attempts to make it again.
+        /// Attempts to reconnect.
         attempts: Counter,
         /// Time without a connection, ns.
         down_ns: Counter,
-        /// 1 while there is none.
+        /// 1 while there is no connection, else 0.
         down: Counter,
     }
 }
@@ -177,9 +178,9 @@ counters! {
         snapshots: Counter,
         /// Snapshots that could not be written.
         failures: Counter,
-        /// Length of the last one.
+        /// Size of the last snapshot, bytes.
         bytes: Counter,
-        /// From the first record of the last one to its safe arrival on the disk, ns.
+        /// Time from the first record of the last snapshot until it was safe on disk, ns.
         duration_ns: Counter,
     }
 }
@@ -191,7 +192,7 @@ counters! {
         sent: Counter,
         /// Messages that found the ring full and waited in the spill.
         blocked: Counter,
-        /// Messages for which even the spill had to grow: its bound is too small.
+        /// Messages for which even the spill had to grow: its capacity is too small.
         overflowed: Counter,
     }
 }
@@ -201,7 +202,7 @@ counters! {
     InletCounters, InletSnapshot, "ring" {
         /// Messages taken out.
         received: Counter,
-        /// Most messages that were seen waiting.
+        /// Largest number of waiting messages seen.
         waiting_max: Counter,
     }
 }
@@ -219,28 +220,28 @@ counters! {
         busy_ns: Counter,
         /// Time spent otherwise, ns; 0 for an agent that shares its thread.
         idle_ns: Counter,
-        /// Of that, time in which what is behind took nothing, ns.
+        /// The part of it for which the agent was blocked by the next stage, ns.
         blocked_ns: Counter,
         /// Longest duty cycle that found work, ns.
         duty_ns_max: Counter,
         /// Times the thread parked.
         parks: Counter,
-        /// Times the thread gave up its core to wait, as of the last look; this and below 0 for an agent that shares its
-        /// thread.
+        /// Times the thread gave up its core to wait, at the last check. This and the figures below are 0 for an agent
+        /// that shares its thread.
         voluntary_switches: Counter,
-        /// Times it was made to give up its core, as of the last look.
+        /// Times the system took the core from the thread, at the last check.
         involuntary_switches: Counter,
-        /// Page faults served without a read, from the first duty cycle to the last look.
+        /// Page faults served without a read, from the first duty cycle to the last check.
         minor_faults: Counter,
-        /// Page faults that read from a disk, from the first duty cycle to the last look.
+        /// Page faults that read from a disk, from the first duty cycle to the last check.
         major_faults: Counter,
-        /// The core it ran on at the last look.
+        /// The core on which it ran at the last check.
         last_core: Counter,
     }
 }
 
 impl AgentCounters {
-    /// Accounts one duty cycle that found `work` items and took `elapsed_ns`.
+    /// Counts one duty cycle that found `work` items and took `elapsed_ns`.
     #[inline]
     pub fn busy(&self, work: u32, elapsed_ns: u64) {
         self.duty_cycles.bump();
@@ -250,7 +251,7 @@ impl AgentCounters {
         self.duty_ns_max.raise(elapsed_ns);
     }
 
-    /// Accounts one duty cycle that found nothing, or no room, and with the idling after it took `elapsed_ns`.
+    /// Counts one duty cycle that found no work, or no room; `elapsed_ns` includes the idling after it.
     #[inline]
     pub fn idle(&self, elapsed_ns: u64, blocked: bool) {
         self.duty_cycles.bump();
@@ -258,7 +259,7 @@ impl AgentCounters {
         self.blocked_ns.add(if blocked { elapsed_ns } else { 0 });
     }
 
-    /// Notes what the kernel says of the calling thread, whose counters these are, against what it said at its start.
+    /// Stores the kernel's figures for the calling thread, which owns these counters, less those at its start.
     pub fn look(&self, start: &ThreadUsage) {
         let now = ThreadUsage::read();
         self.voluntary_switches.set(now.voluntary_switches - start.voluntary_switches);
@@ -272,7 +273,7 @@ impl AgentCounters {
 /// Both ends of one ring.
 #[derive(Debug, Default)]
 pub struct RingCounters {
-    /// Messages that fit.
+    /// Capacity, messages.
     pub capacity: usize,
     /// Written by the sender.
     pub outlet: CachePadded<OutletCounters>,
@@ -280,12 +281,12 @@ pub struct RingCounters {
     pub inlet: CachePadded<InletCounters>,
 }
 
-/// What the counters of one ring read at one moment.
+/// The counters of one ring, read at one moment.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct RingSnapshot {
-    /// Who talks to whom, such as `reader→worker 0`.
+    /// Sender and receiver, such as `reader→worker 0`.
     pub name: String,
-    /// Messages that fit.
+    /// Capacity, messages.
     pub capacity: usize,
     /// The sender's.
     pub outlet: OutletSnapshot,

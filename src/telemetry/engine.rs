@@ -1,4 +1,4 @@
-//! All counters of one engine, by owner; assembled before the threads start, read by whoever reports. Not hot.
+//! All counters of one engine, by owner. Assembled before the threads start, and read for reports. Not hot.
 
 use super::counters::{
     AgentCounters, AgentSnapshot, AggregatorCounters, AggregatorSnapshot, LinkCounters, LinkSnapshot,
@@ -23,9 +23,9 @@ pub struct EngineCounters {
     pub rings: Vec<(String, Arc<RingCounters>)>,
     /// Every input stream with its name.
     pub streams: Vec<(String, Arc<CachePadded<StreamCounters>>)>,
-    /// Every connection that is made again when it is lost, with the name of its owner.
+    /// Every connection that reconnects, with the name of its owner.
     pub links: Vec<(String, Arc<CachePadded<LinkCounters>>)>,
-    /// Of the snapshots, where there are any.
+    /// The counters of the snapshots, if the engine writes any.
     pub state: Option<Arc<CachePadded<StateCounters>>>,
     /// Every agent with its name.
     pub agents: Vec<(String, Arc<CachePadded<AgentCounters>>)>,
@@ -33,7 +33,7 @@ pub struct EngineCounters {
     pub threads: Vec<(String, Arc<CachePadded<AgentCounters>>)>,
 }
 
-/// What the counters of an engine read at one moment; the groups of one kind are summed.
+/// The counters of an engine, read at one moment; groups of one kind are summed.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct EngineSnapshot {
     /// Sum over the readers.
@@ -50,7 +50,7 @@ pub struct EngineSnapshot {
     pub streams: Vec<(String, StreamSnapshot)>,
     /// Every connection with the name of its owner.
     pub links: Vec<(String, LinkSnapshot)>,
-    /// Of the snapshots, where there are any.
+    /// The counters of the snapshots, if the engine writes any.
     pub state: Option<StateSnapshot>,
     /// Every agent with its name.
     pub agents: Vec<(String, AgentSnapshot)>,
@@ -78,7 +78,7 @@ impl EngineCounters {
 }
 
 fn ring_snapshot(name: &str, ring: &RingCounters) -> RingSnapshot {
-    // The receiver's first: what it has received was sent before, so a backlog is never negative.
+    // Read the receiver's first: a message received was sent before, so that a backlog is never negative.
     let inlet = ring.inlet.read();
     RingSnapshot { name: name.to_owned(), capacity: ring.capacity, outlet: ring.outlet.read(), inlet }
 }

@@ -1,7 +1,7 @@
-//! Writes a histogram as `.hgrm`, the percentile distribution that the HdrHistogram plotters read. Not hot.
+//! Writes a histogram as `.hgrm`, the percentile distribution that HdrHistogram plotters read. Not hot.
 //!
-//! Format: `outputPercentileDistribution` of the reference implementation; four columns, and a footer of lines that
-//! begin with `#`. The first line is a comment that says the unit.
+//! Format: `outputPercentileDistribution` of the reference implementation: four columns, and a footer of lines that
+//! begin with `#`. The first line is a comment that gives the unit.
 
 use hdrhistogram::Histogram;
 use std::fmt::{self, Write as _};
@@ -41,7 +41,7 @@ impl HgrmUnit {
 /// The distribution as text.
 ///
 /// # Errors
-/// Never: writing to a string does not fail.
+/// The formatter fails; writing to a string never does.
 pub fn format_hgrm(histogram: &Histogram<u64>, unit: HgrmUnit) -> Result<String, fmt::Error> {
     let mut text = String::with_capacity(16 * 1024);
     writeln!(text, "#[Unit = {}]", unit.name())?;
@@ -67,10 +67,10 @@ pub fn format_hgrm(histogram: &Histogram<u64>, unit: HgrmUnit) -> Result<String,
     Ok(text)
 }
 
-/// Writes the distribution to a file, which is there whole or not at all.
+/// Writes the distribution to a file, atomically: the file is complete or absent.
 ///
 /// # Errors
-/// Where the file beside it (`.tmp`) cannot be written, or not be renamed.
+/// The temporary file beside it (`.tmp`) cannot be written or renamed.
 pub fn write_hgrm(path: &Path, histogram: &Histogram<u64>, unit: HgrmUnit) -> io::Result<()> {
     let text = format_hgrm(histogram, unit).map_err(io::Error::other)?;
     let mut beside = path.as_os_str().to_owned();

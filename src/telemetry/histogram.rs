@@ -1,16 +1,16 @@
-//! Latency histograms. Recording is hot: about 3 ns, no allocation, no lock; handing over is a swap of two boxes.
+//! Latency histograms. Recording is hot: about 3 ns, no allocation, no lock. Handing over swaps two boxes.
 //!
-//! The recording thread owns a set of histograms. The reporter sends it an empty set through a ring; at its next
-//! [`Recorder::hand_over`] the thread swaps the two and sends the filled one back. Two sets so go round for ever, the
-//! reporter does all adding and clearing, and the thread pays one load per duty cycle while nobody asks.
+//! The recording thread owns a set of histograms. The reporter sends it an empty set through a ring. At its next
+//! [`Recorder::hand_over`] the thread swaps the two and sends the filled set back. The two sets circulate for ever: the
+//! reporter does all adding and clearing, and the thread pays one load per duty cycle while there is no request.
 
 use super::merge::merge;
 use crate::model::TradingStyle;
 use hdrhistogram::Histogram;
 use rtrb::{Consumer, Producer, RingBuffer};
 
-/// Longest time told apart, ns. Longer ones count as this one in the percentiles, and are counted by themselves as well;
-/// the longest of all is kept exactly.
+/// Longest time resolved, ns. The percentiles count longer times as this one, and a separate counter counts them; the
+/// maximum is exact.
 pub const HIGHEST_NS: u64 = 60_000_000_000;
 /// Significant decimal digits of a recorded time.
 const DIGITS: u8 = 3;
@@ -30,19 +30,19 @@ pub enum Stage {
     Publish,
 }
 
-/// What a histogram is of.
+/// What a histogram measures.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Latency {
     /// Time spent in a stage.
     Stage(Stage),
-    /// Time from the arrival of the record that closed the bar to the acknowledged write of its signal.
+    /// Time from the arrival of the record that closed the bar to the acknowledged write of the signal.
     Style(TradingStyle),
 }
 
 impl Latency {
     /// Number of histograms.
     pub const COUNT: usize = 8;
-    /// All of them, in the order of reports.
+    /// All latencies, in the order of reports.
     pub const ALL: [Self; Self::COUNT] = [
         Self::Stage(Stage::Read),
         Self::Stage(Stage::Aggregate),
@@ -88,21 +88,21 @@ struct Track {
     max_ns: u64,
     /// Times longer than [`HIGHEST_NS`].
     over_range: u64,
-    /// Times that a sum could not take in.
+    /// Times that a sum could not hold.
     lost: u64,
 }
 
-/// Histograms of some latencies, filled by one thread or the sum over several.
+/// Histograms of some latencies: those of one thread, or their sum over several.
 #[derive(Debug, Clone)]
 pub struct HistogramSet {
     tracks: [Option<Box<Track>>; Latency::COUNT],
 }
 
 impl HistogramSet {
-    /// Empty histograms of these latencies; everything is allocated here.
+    /// Empty histograms of these latencies. Allocates everything.
     ///
     /// # Errors
-    /// Never: the bounds are constants that the library accepts.
+    /// The library refuses the bounds; they are constants, which it accepts.
     pub fn new(latencies: &[Latency]) -> Result<Self, hdrhistogram::CreationError> {
         let mut set = Self { tracks: Default::default() };
         for latency in latencies {
@@ -112,7 +112,7 @@ impl HistogramSet {
         Ok(set)
     }
 
-    /// Records one time, ns; nothing for a latency that the set was not made for.
+    /// Records one time, ns; does nothing for a latency that the set does not hold.
     #[inline]
     pub fn record(&mut self, latency: Latency, ns: u64) {
         if let Some(track) = &mut self.tracks[latency.index()] {
@@ -122,7 +122,7 @@ impl HistogramSet {
         }
     }
 
-    /// Adds what another set recorded, for the latencies that this one has. What the sum cannot take in is counted:
+    /// Adds the times of another set, for the latencies that this one holds. What the sum cannot hold is counted in
     /// [`LatencySummary::lost`].
     pub fn add(&mut self, more: &Self) {
         for (sum, more) in self.tracks.iter_mut().zip(&more.tracks) {
@@ -139,7 +139,7 @@ impl HistogramSet {
         }
     }
 
-    /// Forgets everything, keeping the memory.
+    /// Clears everything; keeps the memory.
     pub fn clear(&mut self) {
         for track in self.tracks.iter_mut().flatten() {
             if !track.histogram.is_empty() {
@@ -149,13 +149,13 @@ impl HistogramSet {
         }
     }
 
-    /// The histogram of a latency, ns, if the set has it.
+    /// The histogram of a latency, ns; `None` if the set does not hold it.
     #[must_use]
     pub fn histogram(&self, latency: Latency) -> Option<&Histogram<u64>> {
         self.tracks[latency.index()].as_ref().map(|track| &track.histogram)
     }
 
-    /// The figures of a latency; zeros where nothing was recorded.
+    /// The figures of a latency; zeros if nothing was recorded.
     #[must_use]
     pub fn summary(&self, latency: Latency) -> LatencySummary {
         let Some(track) = &self.tracks[latency.index()] else { return LatencySummary::default() };
@@ -196,24 +196,24 @@ pub struct LatencySummary {
     pub p99_ns: u64,
     /// 99.9th percentile, ns.
     pub p999_ns: u64,
-    /// Longest, ns, exactly.
+    /// Maximum, ns, exact.
     pub max_ns: u64,
-    /// Times longer than [`HIGHEST_NS`]: the percentiles count them as that.
+    /// Times longer than [`HIGHEST_NS`], which the percentiles count as that.
     pub over_range: u64,
-    /// Times that are in no other figure here but the longest, because a sum could not take them in.
+    /// Times that a sum could not hold; of the other figures, only the maximum includes them.
     pub lost: u64,
 }
 
 /// The recording end, owned by one thread.
 #[derive(Debug)]
 pub struct Recorder {
-    /// Present but in the moment of a swap; boxed, so that a swap moves a pointer.
+    /// `None` only during a swap. Boxed, so that a swap moves a pointer.
     active: Option<Box<HistogramSet>>,
     empty: Consumer<Box<HistogramSet>>,
     full: Producer<Box<HistogramSet>>,
 }
 
-/// The reporting end: asks for what was recorded, and adds it up.
+/// The reporting end: requests the recorded times, and adds them up.
 #[derive(Debug)]
 pub struct Collector {
     total: HistogramSet,
@@ -223,10 +223,10 @@ pub struct Collector {
     full: Consumer<Box<HistogramSet>>,
 }
 
-/// Both ends for one thread that records these latencies; everything is allocated here.
+/// Both ends for one thread that records these latencies. Allocates everything.
 ///
 /// # Errors
-/// Never, as for [`HistogramSet::new`].
+/// As for [`HistogramSet::new`].
 pub fn recorder(latencies: &[Latency]) -> Result<(Recorder, Collector), hdrhistogram::CreationError> {
     let set = HistogramSet::new(latencies)?;
     let (empty_in, empty) = RingBuffer::new(1);
@@ -245,7 +245,7 @@ impl Recorder {
         }
     }
 
-    /// Records the time from an arrival to `now_ns`; nothing for an arrival of 0, which stands for none.
+    /// Records the time from an arrival to `now_ns`; does nothing if the arrival is 0, which means unknown.
     #[inline]
     pub fn since(&mut self, latency: Latency, now_ns: u64, arrival_ns: u64) {
         if arrival_ns != 0 {
@@ -253,7 +253,7 @@ impl Recorder {
         }
     }
 
-    /// Hands over what was recorded, where the reporter has asked for it. Once per duty cycle.
+    /// Hands over the recorded times if the reporter has requested them. Called once per duty cycle.
     #[inline]
     pub fn hand_over(&mut self) {
         if !self.empty.is_empty() {
@@ -273,7 +273,7 @@ impl Recorder {
 }
 
 impl Drop for Recorder {
-    /// Hands over what was recorded last.
+    /// Hands over the last recorded times.
     fn drop(&mut self) {
         if let Some(filled) = self.active.take() {
             let _ = self.full.push(filled);
@@ -282,7 +282,7 @@ impl Drop for Recorder {
 }
 
 impl Collector {
-    /// Asks the recording thread for what it has recorded since it last handed over.
+    /// Requests what the recording thread has recorded since its last hand-over.
     pub fn request(&mut self) {
         if let Some(spare) = self.spare.take()
             && let Err(rtrb::PushError::Full(spare)) = self.empty.push(spare)
@@ -291,9 +291,9 @@ impl Collector {
         }
     }
 
-    /// Takes in what has arrived since; whether anything has.
+    /// Adds the sets that have arrived; returns whether there were any.
     ///
-    /// What arrived is also kept by itself, until something newer does: see [`interval`](Self::interval).
+    /// The newest set is also kept separately: see [`interval`](Self::interval).
     pub fn collect(&mut self) -> bool {
         let mut arrived = false;
         while let Ok(mut filled) = self.full.pop() {
@@ -310,13 +310,13 @@ impl Collector {
         arrived
     }
 
-    /// Everything since the start, as far as it has been collected.
+    /// Everything collected since the start.
     #[must_use]
     pub const fn total(&self) -> &HistogramSet {
         &self.total
     }
 
-    /// What the newest [`collect`](Self::collect) that found something brought in.
+    /// What the last successful [`collect`](Self::collect) brought.
     #[must_use]
     pub const fn interval(&self) -> &HistogramSet {
         &self.interval

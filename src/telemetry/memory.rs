@@ -1,26 +1,26 @@
-//! What the kernel says of this process's memory and scheduling, read from `/proc/self`. Not hot.
+//! The kernel's figures on the memory and scheduling of this process, read from `/proc/self`. Not hot.
 
 use std::fs;
 
-/// The process as the kernel accounts it.
+/// The kernel's figures on the process.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub struct ProcessUsage {
     /// Resident memory, bytes.
     pub rss_bytes: u64,
-    /// Most memory that ever was resident, bytes.
+    /// Maximum of the resident memory so far, bytes.
     pub rss_bytes_max: u64,
     /// Page faults served without a read.
     pub minor_faults: u64,
     /// Page faults that read from a disk.
     pub major_faults: u64,
-    /// Times a thread that still lives gave up its core to wait.
+    /// Times that a thread which still lives gave up its core to wait.
     pub voluntary_switches: u64,
-    /// Times a thread that still lives was made to give up its core.
+    /// Times that the system took the core from a thread which still lives.
     pub involuntary_switches: u64,
 }
 
 impl ProcessUsage {
-    /// Reads it; what cannot be read is 0.
+    /// Reads the figures; 0 for what cannot be read.
     #[must_use]
     pub fn read() -> Self {
         let mut usage = Self::default();
@@ -31,7 +31,7 @@ impl ProcessUsage {
         if let Ok(stat) = fs::read_to_string("/proc/self/stat") {
             (usage.minor_faults, usage.major_faults) = faults(&stat);
         }
-        // The process's own status counts the switches of its first thread only.
+        // The status file of the process counts only the switches of its first thread.
         for task in fs::read_dir("/proc/self/task").into_iter().flatten().flatten() {
             if let Ok(status) = fs::read_to_string(task.path().join("status")) {
                 usage.voluntary_switches += field(&status, "voluntary_ctxt_switches:");
@@ -42,7 +42,7 @@ impl ProcessUsage {
     }
 }
 
-/// The number after a key that begins a line.
+/// The number after a key at the start of a line.
 fn field(status: &str, key: &str) -> u64 {
     let rest = status.lines().find_map(|line| line.strip_prefix(key));
     rest.and_then(|rest| rest.split_whitespace().next()?.parse().ok()).unwrap_or(0)

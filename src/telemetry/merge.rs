@@ -5,22 +5,21 @@ use hdrhistogram::Histogram;
 /// Why two histograms cannot be added up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum MergeError {
-    /// Both together hold more values than 64 bits count.
+    /// Together they hold more values than 64 bits can count.
     #[error("{0} and {1} values are more than 64 bits count")]
     Count(u64, u64),
-    /// The memory for the wider range cannot be had.
+    /// There is no memory for the wider range.
     #[error("values up to {0} take more memory than this machine can address")]
     Range(u64),
 }
 
 /// Adds every value of `more` to `sum`.
 ///
-/// The bounds come from both: `sum` takes on the wider range and the finer resolution, whatever it was made with. (The
-/// library's `add` refuses a value above the range of a histogram that may not grow, and one that was read from a log may
-/// not.)
+/// The sum takes the wider range and the finer resolution of both. (The library's `add` refuses a value above the
+/// range of a histogram that may not grow, and one that was read from a log may not grow.)
 ///
 /// # Errors
-/// A count or a range that cannot be held; `sum` has all of its values then, and none of `more`.
+/// A count or a range is too large to hold. `sum` then keeps its own values, and gets none of `more`.
 pub fn merge(sum: &mut Histogram<u64>, more: &Histogram<u64>) -> Result<(), MergeError> {
     if sum.len().checked_add(more.len()).is_none() {
         return Err(MergeError::Count(sum.len(), more.len()));
@@ -43,7 +42,7 @@ mod tests {
     use super::*;
     use proptest::{collection::vec, prelude::*};
 
-    /// What a log may hold: any bounds, any resolution, free to grow or not.
+    /// What a log may hold: any bounds, any resolution, growing or not.
     fn histogram(values: &[u64], low: u64, digits: u8, grows: bool) -> Histogram<u64> {
         let highest = values.iter().copied().max().unwrap_or(0).max(2 * low);
         let mut histogram = Histogram::new_with_bounds(low, highest, digits).unwrap();
@@ -71,7 +70,7 @@ mod tests {
             prop_assert_eq!(sum.len(), sorted.len() as u64);
             prop_assert_eq!((sum.low(), sum.sigfig()), (low, digits));
             let (Some(least), Some(most)) = (sorted.first(), sorted.last()) else { return Ok(()) };
-            // Within the resolution of the coarsest part; to the bit where all have the same.
+            // Equal within the resolution of the coarsest part, and exactly if all have the same resolution.
             let coarse = |value: u64| parts.iter().map(|part| (value / 10_u64.pow(u32::from(part.2)) * 2).max(2 * part.1)).max().unwrap();
             let holds = |got: u64, exact: u64, own: u64| {
                 if same { got == own } else { got.abs_diff(exact) <= coarse(exact) }

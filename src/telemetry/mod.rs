@@ -1,4 +1,4 @@
-//! Counters, histograms, reports: how the engine is doing. Counting and recording are hot and say so; the rest is not.
+//! Counters, histograms, reports: how the engine performs. Counting and recording are hot; the rest is not.
 
 mod counter;
 mod counters;

@@ -1,4 +1,5 @@
-//! The report of a run as text, a hundred columns wide. Plain numbers come in, so that it needs no threads. Not hot.
+//! The report of a run as text, a hundred columns wide. Its input is plain numbers, so that it needs no threads. Not
+//! hot.
 
 use super::engine::EngineSnapshot;
 use super::histogram::{HIGHEST_NS, Latency, LatencySummary};
@@ -10,21 +11,21 @@ use crate::model::Refusal;
 use crate::model::{MAX_TIMEFRAMES, Strategy};
 use std::fmt;
 
-/// One latency and what it may be.
+/// One latency and its budget.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LatencyRow {
     /// What was measured.
     pub latency: Latency,
     /// Its figures.
     pub summary: LatencySummary,
-    /// The longest it may be, ns; stages have no budget.
+    /// Latency budget, ns; `None` for a stage, which has no budget.
     pub budget_ns: Option<u64>,
 }
 
-/// Everything a report says.
+/// The content of a report.
 #[derive(Debug, Default, Clone)]
 pub struct Report {
-    /// Time the counters cover, ns.
+    /// Time that the counters cover, ns.
     pub elapsed_ns: u64,
     /// Latencies of styles and stages, in the order of the report.
     pub latencies: Vec<LatencyRow>,
@@ -32,14 +33,14 @@ pub struct Report {
     pub counters: EngineSnapshot,
     /// Names of the timeframes, by index.
     pub timeframes: Vec<String>,
-    /// Bytes held by component.
+    /// Memory by component, bytes.
     pub memory: Vec<(String, u64)>,
-    /// The process as the kernel accounts it.
+    /// The kernel's figures on the process.
     pub process: ProcessUsage,
 }
 
 impl LatencyRow {
-    /// Whether the longest is within the budget; `None` without a budget, or without a measurement to judge.
+    /// Whether the maximum is within the budget; `None` without a budget, or without a measurement.
     #[must_use]
     pub fn passes(&self) -> Option<bool> {
         let budget_ns = self.budget_ns.filter(|_| self.summary.count > 0)?;
@@ -62,7 +63,7 @@ impl LatencyRow {
 }
 
 impl Report {
-    /// Whether no latency is over its budget.
+    /// Whether all latencies are within their budgets.
     #[must_use]
     pub fn passes(&self) -> bool {
         self.latencies.iter().all(|row| row.passes() != Some(false))
@@ -102,7 +103,7 @@ impl Report {
         [styles, stages]
     }
 
-    /// What the percentiles do not say.
+    /// Notes on values that the percentiles do not show.
     fn out_of_range(&self) -> Table {
         let mut table = Table::new("Latencies that the percentiles do not tell", &["what: why", "count"]);
         for LatencyRow { latency, summary, .. } in &self.latencies {
@@ -138,12 +139,12 @@ impl Report {
         table
     }
 
-    /// The threads as the kernel saw them since their first duty cycle.
+    /// The kernel's figures on the threads since their first duty cycle.
     fn scheduling(&self) -> Table {
-        let heads = ["thread", "last core", "waits", "made to wait", "page faults", "of these from a disk"];
+        let heads = ["thread", "last core", "waits", "preempted", "page faults", "of these from disk"];
         let mut table = Table::new("Threads as the kernel saw them, since their start", &heads);
         let c = &self.counters;
-        // Without shared threads each agent is one.
+        // With dedicated threads, each agent has one.
         for (name, thread) in if c.threads.is_empty() { &c.agents } else { &c.threads } {
             table.row([
                 name.clone(),
@@ -188,7 +189,7 @@ impl Report {
         table
     }
 
-    /// Who waited for whom: what is behind it, or its server.
+    /// Time blocked: by the next stage, or by the server.
     fn waits(&self) -> Table {
         let c = &self.counters;
         let mut table = Table::new("Waits", &["what", "time", "share"]);
@@ -231,7 +232,7 @@ impl Report {
         table
     }
 
-    /// The timeframes with anything to say, by index.
+    /// The timeframes with any count, by index.
     fn used_timeframes(&self) -> Vec<usize> {
         let used = |&tf: &usize| {
             let found = self.counters.worker.signals.iter().any(|by_timeframe| by_timeframe[tf] > 0);
@@ -259,7 +260,7 @@ impl Report {
         table
     }
 
-    /// Refused, held back, flushed: what happened, by its reason; only what did happen.
+    /// Refusals, signals held back, flushes, each by reason; only those that happened.
     fn reasons(&self) -> Table {
         let c = &self.counters;
         let mut table = Table::new("Reasons", &["what: why", "count"]);
@@ -315,12 +316,12 @@ fn percent(part: u64, whole: u64) -> String {
     if whole == 0 { "–".to_owned() } else { format!("{:.1}%", 100.0 * part as f64 / whole as f64) }
 }
 
-/// How a running engine is doing, in one line.
+/// The state of a running engine, in one line.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub struct StatusLine {
     /// Bars closed since the start.
     pub bars: u64,
-    /// Bars closed in a second of the last interval.
+    /// Bars closed per second in the last interval.
     pub bars_per_s: u64,
     /// Signals published since the start.
     pub signals: u64,

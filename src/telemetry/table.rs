@@ -16,12 +16,12 @@ impl Table {
         Self { title: title.to_owned(), rows: vec![heads.iter().map(ToString::to_string).collect()] }
     }
 
-    /// Adds a row; one that is shorter than the heads is blank at its end.
+    /// Adds a row; missing cells at its end stay blank.
     pub fn row(&mut self, cells: impl IntoIterator<Item = String>) {
         self.rows.push(cells.into_iter().collect());
     }
 
-    /// Whether there are only heads.
+    /// Whether the table has no rows.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.rows.len() <= 1
@@ -51,7 +51,7 @@ impl fmt::Display for Table {
 
 /// Three significant digits: `0.00`, `1.23`, `12.3`, `123`.
 fn three(value: f64) -> String {
-    // Compared as rounded, so that 9.996 is 10.0 and not 10.00.
+    // Compared after rounding, so that 9.996 becomes 10.0 and not 10.00.
     let decimals = if value < 9.995 {
         2
     } else if value < 99.95 {
@@ -62,7 +62,7 @@ fn three(value: f64) -> String {
     format!("{value:.decimals$}")
 }
 
-/// `value` in the largest unit of which there is one; each is `step` times the one before it.
+/// `value` in the largest unit that it reaches; each unit is `step` times the one before it.
 fn scaled(value: f64, step: f64, units: &[&str]) -> String {
     let (mut value, mut unit) = (value, 0);
     while value >= step - 0.5 && unit + 1 < units.len() {
@@ -72,7 +72,7 @@ fn scaled(value: f64, step: f64, units: &[&str]) -> String {
     if unit == 0 { format!("{value:.0}{}", units[0]) } else { format!("{}{}", three(value), units[unit]) }
 }
 
-/// A time of nanoseconds, such as `850 ns`, `12.3 µs`, `1.50 s`.
+/// A time in nanoseconds, such as `850 ns`, `12.3 µs`, `1.50 s`.
 #[must_use]
 pub fn human_ns(ns: u64) -> String {
     scaled(ns as f64, 1_000.0, &[" ns", " µs", " ms", " s"])
@@ -84,7 +84,7 @@ pub fn human_count(count: u64) -> String {
     scaled(count as f64, 1_000.0, &["", "K", "M", "G", "T"])
 }
 
-/// A count to the last one, in groups of three digits: `1,234,567`.
+/// An exact count in groups of three digits: `1,234,567`.
 #[must_use]
 pub fn exact_count(count: u64) -> String {
     let digits = count.to_string();
@@ -92,7 +92,7 @@ pub fn exact_count(count: u64) -> String {
     groups.collect::<Vec<_>>().join(",")
 }
 
-/// A size of bytes, such as `512 B`, `1.50 MiB`.
+/// A size in bytes, such as `512 B`, `1.50 MiB`.
 #[must_use]
 pub fn human_bytes(bytes: u64) -> String {
     scaled(bytes as f64, 1_024.0, &[" B", " KiB", " MiB", " GiB", " TiB"])

@@ -1,28 +1,28 @@
-//! What the kernel says of the calling thread. The one system call here that has no safe wrapper in rustix.
+//! The kernel's figures on the calling thread. This one system call has no safe wrapper in rustix.
 #![allow(unsafe_code)]
 
-/// The calling thread as the kernel accounts it, since it began.
+/// The kernel's figures on a thread since its start.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub struct ThreadUsage {
-    /// Times it gave up its core to wait.
+    /// Times that it gave up its core to wait.
     pub voluntary_switches: u64,
-    /// Times it was made to give up its core.
+    /// Times that the system took the core from it.
     pub involuntary_switches: u64,
     /// Page faults served without a read.
     pub minor_faults: u64,
     /// Page faults that read from a disk.
     pub major_faults: u64,
-    /// The core it runs on.
+    /// The core on which it runs.
     pub core: u64,
 }
 
 impl ThreadUsage {
-    /// Asks the kernel, which takes less than a microsecond; zeros where it refuses.
+    /// Asks the kernel, which takes less than a microsecond; zeros if it refuses.
     #[must_use]
     pub fn read() -> Self {
-        // SAFETY: `rusage` is integers only, for which zeros are a value.
+        // SAFETY: `rusage` holds only integers, for which zero is a valid value.
         let mut usage: libc::rusage = unsafe { std::mem::zeroed() };
-        // SAFETY: the kernel writes within the struct it is given.
+        // SAFETY: the kernel writes within the struct.
         let refused = unsafe { libc::getrusage(libc::RUSAGE_THREAD, &raw mut usage) } != 0;
         if refused {
             return Self::default();
@@ -50,7 +50,7 @@ mod tests {
         let pages = std::hint::black_box(vec![1_u8; 64 << 20]);
         let after = ThreadUsage::read();
         assert!(after.voluntary_switches > before.voluntary_switches);
-        // Of 4 KiB, or of 2 MiB where the system has them at hand.
+        // Pages of 4 KiB, or of 2 MiB if the system has them available.
         assert!(after.minor_faults >= before.minor_faults + pages.len() as u64 / (2 << 20) / 2);
     }
 }

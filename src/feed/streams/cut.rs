@@ -1,23 +1,23 @@
-//! A reply that is too large to be received: what of it has come, and where it was cut off. Pure.
+//! A reply that is too large to be received: which entries have arrived, and where it was cut off. Pure.
 
 use crate::model::StreamId;
 use crate::redis_io::{XreadCursor, XreadItem};
 
-/// What has been received of a reply that does not fit.
+/// The received part of a reply that does not fit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct CutReply {
-    /// Entries that are whole.
+    /// Number of complete entries.
     pub complete: u64,
-    /// The entry that was cut off, by stream and id, where its id has come.
+    /// The entry that was cut off, by stream and id; `None` if its id has not arrived.
     pub entry: Option<(usize, StreamId)>,
-    /// Whether nothing of its stream came before it.
+    /// Whether it is the first entry of its stream in the reply.
     pub first: bool,
-    /// Bytes received of it.
+    /// Bytes of it received.
     pub bytes: usize,
 }
 
 impl CutReply {
-    /// Looks at the bytes received so far; `find` gives the stream of a name.
+    /// Scans the bytes received so far; `find` returns the index of the stream with a name.
     pub fn new(received: &[u8], find: impl Fn(&[u8]) -> Option<usize>) -> Self {
         let (mut cursor, mut stream) = (XreadCursor::default(), None);
         let (mut complete, mut before) = (0, 0u64);

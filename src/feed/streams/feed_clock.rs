@@ -1,25 +1,26 @@
-//! The time of the input: the server's clock as it was first seen, carried on by this machine's monotonic one.
+//! The time of the input: the server's clock as first read, continued by this machine's monotonic clock.
 //!
-//! The ids of entries and the time that closes quiet bars are of one clock, so an engine whose own wall clock is wrong
-//! closes nothing early. Afterwards the server's clock only disciplines the rate, by at most 500 ppm: a step of either
-//! clock, be it an hour, moves nothing. One that was already wrong when the engine was started is put right by a restart.
+//! Entry ids and the time that closes quiet bars come from the same clock, so that an engine whose wall clock is wrong
+//! closes nothing early. Later readings of the server's clock adjust only the rate, by at most 500 ppm: a step of
+//! either clock, even of an hour, moves nothing. If the server's clock was already wrong at the start, correct it and
+//! restart.
 
-/// From which difference on the server's clock has stepped instead of drifted, µs.
+/// A difference from which on the server's clock has stepped rather than drifted, µs.
 const STEP_US: i64 = 1_000_000;
-/// Part of the time passed by which the clock may be moved.
+/// Maximum adjustment, as a divisor of the time passed.
 const SLEW: i64 = 2_000;
 
 /// The time of the input.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct FeedClock {
-    /// Server's time minus monotonic time, µs; and when it was seen last, monotonic µs.
+    /// Server's time minus monotonic time, µs; and the time of the last reading, monotonic µs.
     anchor: Option<(i64, i64)>,
     stepped: bool,
 }
 
 impl FeedClock {
-    /// Takes a reading of the server's clock, Unix µs, at a monotonic time, ns. Returns by how much it has stepped, µs,
-    /// where it has done so since the last reading (0: it has come back).
+    /// Takes a reading of the server's clock, Unix µs, at a monotonic time, ns. If the clock has stepped since the last
+    /// reading, returns by how much in total, µs; 0 means that it has returned.
     pub fn observe(&mut self, server_us: i64, now_ns: u64) -> Option<i64> {
         let now_us = i64::try_from(now_ns / 1_000).unwrap_or(i64::MAX);
         let offset_us = server_us.saturating_sub(now_us);
@@ -38,7 +39,7 @@ impl FeedClock {
         (stepped != std::mem::replace(&mut self.stepped, stepped)).then_some(if stepped { apart_us } else { 0 })
     }
 
-    /// The time, Unix ms; `None` before the server was first heard.
+    /// The time, Unix ms; `None` before the first reading of the server's clock.
     #[inline]
     pub fn ms(&self, now_ns: u64) -> Option<i64> {
         let now_us = i64::try_from(now_ns / 1_000).unwrap_or(i64::MAX);
@@ -59,7 +60,7 @@ mod tests {
         let t0 = 1_700_000_000_000_000i64;
         assert_eq!(clock.observe(t0, 0), None);
         assert_eq!(clock.ms(2 * S), Some(t0 / 1_000 + 2_000));
-        // An hour ahead, an hour back, and home again.
+        // An hour ahead, an hour back, and correct again.
         assert_eq!(clock.observe(t0 + 3_602_000_000, 2 * S), Some(3_600_000_000));
         assert_eq!(clock.observe(t0 + 3_603_000_000, 3 * S), None);
         assert_eq!(clock.ms(3 * S), Some(t0 / 1_000 + 3_000));

@@ -1,5 +1,6 @@
-//! The entries of one reply in the order in which they are taken: by id over all streams, exceptions where the journal
-//! has them, and nothing that another stream may still precede. Allocates nothing after the start.
+//! The order in which the entries of one reply are taken: by id over all streams, with the exceptions of the journal,
+//! and no entry that another stream may still precede.
+//! Allocates only at the start.
 
 use crate::{
     feed::streams::{Exception, Place, Taken},
@@ -8,8 +9,8 @@ use crate::{
 };
 use std::collections::VecDeque;
 
-/// From so much on an id is not waited for: it is ahead of the server's clock, which has stepped back, ms. Only the second
-/// look says so: between its time and the answer to a read a server may have stood still.
+/// An id that is this far ahead of the server's time is not waited for, ms: the server's clock has stepped back. Only
+/// the second read decides so, because a server may have stalled between its time and its answer.
 const AHEAD_MS: u64 = 1_000;
 
 /// The entries of one stream in the reply.
@@ -17,13 +18,13 @@ const AHEAD_MS: u64 = 1_000;
 struct Lane {
     cursor: XreadCursor,
     left: usize,
-    /// The next entry.
+    /// Id of the next entry.
     head: Option<StreamId>,
-    /// The last entry in the reply, where there may be more behind it.
+    /// Id of the last entry in the reply, if the stream may have more.
     cut: Option<StreamId>,
 }
 
-/// What is next.
+/// What to take next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Next {
     /// The next entry of this lane.
@@ -32,27 +33,28 @@ pub(crate) enum Next {
     Clock(i64, Place),
     /// Something that must wait until the server's time has passed it.
     Held,
-    /// Nothing is left in the reply.
+    /// The reply has been taken to its end.
     Empty,
 }
 
-/// The lanes of all streams, and the exceptions that are still to come.
+/// The lanes of all streams, and the exceptions still to come.
 #[derive(Debug)]
 pub(crate) struct Lanes {
     lanes: Vec<Lane>,
-    /// By stream: the last entry whose effects have been published. All of these come before any other, whatever the ids:
-    /// that is how they were taken.
+    /// By stream: the last entry whose effects have been published. All entries up to these come before any other,
+    /// whatever their ids: they were taken in that order.
     published: Vec<StreamId>,
-    /// Nothing published, and nothing at all, may be taken behind these entries: the stream one is of may have more before.
+    /// No published entry after the first, and no entry at all after the second, may be taken yet: a stream whose part
+    /// of the reply was cut may have more entries before it.
     limit_published: Option<StreamId>,
     limit: Option<StreamId>,
-    /// Whether a stream may have published entries behind the reply.
+    /// Whether a stream may have published entries after the reply.
     more_published: bool,
-    /// Of a lone stream: whether there may be more behind the reply, and the last entry taken.
+    /// For a single stream that may have more entries after the reply: the last entry taken.
     lone: Option<StreamId>,
-    /// The server's time at a moment before the read, Unix ms: everything older has been seen.
+    /// The server's time at a moment before the read, Unix ms: the reply holds everything older.
     server_ms: u64,
-    /// Entries up to here had been seen before that time was asked for; and the newest in the reply.
+    /// The newest entry seen before that time was asked for; and the newest in the reply.
     seen: StreamId,
     newest: StreamId,
     clocks: VecDeque<(Place, i64)>,
@@ -60,7 +62,7 @@ pub(crate) struct Lanes {
 }
 
 impl Lanes {
-    /// Lanes of streams that have been published up to these entries, with what the journal says.
+    /// Lanes of streams that have been published up to these entries, with the exceptions of the journal.
     pub fn new(published: Vec<StreamId>, journal: &[Exception]) -> Self {
         let streams = published.len();
         let mut lanes = Self {
@@ -89,14 +91,14 @@ impl Lanes {
         lanes
     }
 
-    /// Whether no exception is to come.
+    /// Whether no clock event of the journal is left.
     pub fn is_live(&self) -> bool {
         self.clocks.is_empty()
     }
 
-    /// Begins a reply, read with at most `count` entries a stream after the server's time was `server_ms`, which was asked
-    /// for when entries up to `seen` had been seen in a reply before; `skipped`
-    /// gives, by stream, an entry before those of the reply. Returns how many entries the reply has, or the server's error.
+    /// Begins a reply that was read with at most `count` entries per stream. `server_ms` is the server's time, asked
+    /// for before the read, when entries up to `seen` had been seen. `skipped` returns, by stream, an entry to take
+    /// before those of the reply. Returns the number of entries in the reply, or the server's error.
     pub fn begin<'a>(
         &mut self,
         reply: &'a [u8],
@@ -119,7 +121,7 @@ impl Lanes {
                         lane.cursor = cursor;
                         lane.left = cursor.entries_left();
                         if self.late.len() == 1 {
-                            // A lone stream needs no look ahead.
+                            // A single stream needs no look ahead.
                             entries = lane.left as u64;
                             self.lone = (entries >= count).then_some(StreamId::default());
                             break;
@@ -151,7 +153,7 @@ impl Lanes {
         self.newest
     }
 
-    /// Forgets the reply.
+    /// Drops the reply.
     pub fn clear(&mut self) {
         self.lanes.fill(Lane::default());
     }
@@ -171,7 +173,7 @@ impl Lanes {
         }
     }
 
-    /// Where an entry at the head of a lane belongs.
+    /// The place of an entry at the head of a lane.
     #[inline]
     fn place(&self, lane: usize, id: StreamId) -> Place {
         match self.late[lane].front() {
@@ -180,7 +182,7 @@ impl Lanes {
         }
     }
 
-    /// What is to be taken next.
+    /// What to take next.
     #[inline]
     pub fn next(&self) -> Next {
         let mut best: Option<(bool, Place, usize)> = None;
@@ -219,13 +221,13 @@ impl Lanes {
         seen && (past || !new)
     }
 
-    /// The clock event that was next has been taken.
+    /// Removes the clock event that was next.
     pub fn took_clock(&mut self) {
         self.clocks.pop_front();
     }
 
-    /// Takes the entry at the head of a lane, to be followed by [`Lanes::passed`]: the entry, or `None` for one that was
-    /// skipped, and whether the journal has its place.
+    /// Takes the entry at the head of a lane; call [`Lanes::passed`] after it. Returns the entry, or `None` if it was
+    /// skipped, and whether the journal holds its place.
     #[inline]
     pub fn take<'a>(
         &mut self,
@@ -242,7 +244,7 @@ impl Lanes {
         Ok((Some(lane.cursor.open(reply)?), journaled))
     }
 
-    /// Goes on behind the entry that was taken, whose fields have been read this far.
+    /// Continues after the entry that was taken, whose fields have been read this far.
     #[inline]
     pub fn passed(
         &mut self,
@@ -301,13 +303,13 @@ mod tests {
         text.into_bytes()
     }
 
-    /// Reads streams that grow as the server's time passes, a few entries at a time, and gives the order they were taken in.
+    /// Reads growing streams as the server's time passes, a few entries at a time; returns the order of taking.
     fn read(streams: &[Vec<StreamId>], counts: &[u64], steps: &[u64]) -> Vec<(usize, StreamId)> {
         let mut lanes = Lanes::new(vec![StreamId::default(); streams.len()], &[]);
         let (mut last, mut taken, mut now_ms) = (vec![StreamId::default(); streams.len()], Vec::new(), 0);
         for step in 0.. {
             let count = counts[step % counts.len()];
-            // The read is a little later than the time it was asked for.
+            // The read is a little later than the reading of the time.
             let (asked_ms, read_ms) = (now_ms, now_ms + steps[step % steps.len()] / 2);
             now_ms += steps[step % steps.len()];
             let there = |index: usize| streams[index].iter().filter(move |id| id.ms < read_ms + 1);

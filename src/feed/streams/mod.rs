@@ -1,4 +1,4 @@
-//! Several streams of a Redis server as one input: the order of their entries, what is missing of them, their time. Pure.
+//! Several streams of a Redis server as one input: the order of entries, missing entries, and time. Pure.
 
 mod cut;
 mod feed_clock;

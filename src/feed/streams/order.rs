@@ -1,9 +1,9 @@
-//! The order in which the entries of several streams are taken: by entry id, ties by the streams' order.
+//! The order in which the entries of several streams are taken: by entry id, ties by the order of the streams.
 //!
-//! It can be had a second time from the streams alone, but for two exceptions: a clock event is the engine's own, and an
-//! entry whose id turned out to be smaller than one taken before (the server's clock had stepped back, or its writer
-//! makes ids up) was taken out of order. Both have a place right behind the entry taken before them; the place is
-//! written to the journal in the transaction that holds their effects.
+//! A second reading can repeat the order from the streams alone, with two exceptions. A clock event comes from the
+//! engine itself. An entry whose id is smaller than one taken before (the server's clock had stepped back, or its
+//! writer makes up ids) was taken out of order. Both get a place right after the entry taken before them; the journal
+//! records that place in the transaction that holds their effects.
 
 use crate::model::SourceId;
 use bincode::{Decode, Encode};
@@ -11,20 +11,20 @@ use bincode::{Decode, Encode};
 /// A place in the order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Encode, Decode)]
 pub struct Place {
-    /// The entry, or the one before.
+    /// The entry, or the entry before.
     pub source: SourceId,
-    /// 0 for the entry itself; counts up what is taken behind it out of order.
+    /// 0 for the entry itself; 1 and up for what is taken out of order after it.
     pub behind: u32,
 }
 
-/// How far the order has got.
+/// The last place taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Encode, Decode)]
 pub struct Order {
     newest: Place,
 }
 
 impl Order {
-    /// Takes an entry: its place where that is an exception, which a second reading cannot know.
+    /// Takes an entry; returns its place if it is an exception, which a second reading cannot derive.
     #[inline]
     pub fn entry(&mut self, source: SourceId) -> Option<Place> {
         let place = Place { source, behind: 0 };
@@ -41,19 +41,19 @@ impl Order {
         self.newest
     }
 
-    /// Takes what has no place of its own.
+    /// Takes something that has no place of its own.
     pub fn exception(&mut self) -> Place {
         self.newest.behind += 1;
         self.newest
     }
 }
 
-/// Something of the journal.
+/// One exception of the journal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Exception {
-    /// Where it was taken.
+    /// Its place.
     pub place: Place,
-    /// What.
+    /// What was taken.
     pub what: Taken,
 }
 

@@ -1,44 +1,44 @@
-//! One input stream: how far it has been read, how far it is behind, and what was lost of it. Pure.
+//! One input stream: its position, its backlog, and its lost entries. Pure.
 
 use crate::{
     model::{StreamId, Timeframe},
     redis_io::StreamInfo,
 };
 
-/// Where a stream stands at the start.
+/// State of a stream at the start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct StreamStart {
-    /// The last entry whose effects have been published; what comes up to it only rebuilds state.
+    /// The last entry whose effects have been published; entries up to it only rebuild state.
     pub published: StreamId,
-    /// How many entries had ever been added when that one was, where it is known.
+    /// Number of entries ever added at that entry, if known.
     pub published_entries: Option<u64>,
     /// The entry after which reading starts.
     pub start: StreamId,
-    /// That entry's number among all that were ever added, where it is known.
+    /// Number of that entry among all ever added, if known.
     pub start_number: Option<u64>,
 }
 
-/// Entries that were removed before they were read.
+/// Entries that the server removed before they were read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Gap {
     /// The stream.
     pub input: u8,
     /// The last entry before them.
     pub after: StreamId,
-    /// The first entry behind them.
+    /// The first entry after them.
     pub before: StreamId,
-    /// How many; `None` where the server does not say.
+    /// Their number; `None` if the server does not say.
     pub entries: Option<u64>,
 }
 
 /// What is missing of a stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Loss {
-    /// Entries whose effects were never published; `None` where only the state misses some.
+    /// Entries whose effects were never published; `None` if they are missing only from the state.
     pub gap: Option<Gap>,
 }
 
-/// A stream and where its reading stands.
+/// A stream and its read position.
 #[derive(Debug)]
 pub(crate) struct Stream {
     pub name: String,
@@ -46,19 +46,20 @@ pub(crate) struct Stream {
     /// The last entry taken.
     pub last: StreamId,
     pub published: StreamId,
-    /// An entry behind `last` that cannot be received: to be refused when it is its turn.
+    /// An entry after `last` that is too large to be received; it is refused at its turn.
     pub skip: Option<StreamId>,
     published_entries: Option<u64>,
-    /// Number of the last entry taken among all that were ever added.
+    /// Number of the last entry taken among all ever added; 0 if unknown.
     index: Option<u64>,
     looked: bool,
-    /// The entry that the state at the start was made up to.
+    /// The entry that the state at the start includes.
     restored: StreamId,
-    /// Entries behind the last one taken, as of the last look; 0 where that is not known.
+    /// Backlog: entries after the last one taken, at the last check; 0 if unknown.
     pub lag_entries: u64,
-    /// Time since the entry before the next one to be taken was added, ms, as of the last look; 0 where none waits.
+    /// Age of the next entry to be taken, ms, at the last check: the time since the entry before it was added; 0 if
+    /// none waits.
     pub lag_ms: u64,
-    /// Entries that were removed before they were read, since the start; a gap of unknown size counts as one.
+    /// Entries removed before they were read, since the start; a gap of unknown size counts as one.
     pub trimmed: u64,
 }
 
@@ -85,7 +86,7 @@ impl Stream {
         self.skip.unwrap_or(self.last)
     }
 
-    /// Takes an entry; gives its number among all that were ever added, 0 where that is not known.
+    /// Takes an entry; returns its number among all ever added, 0 if unknown.
     #[inline]
     pub fn take(&mut self, id: StreamId) -> u64 {
         self.last = id;
@@ -94,12 +95,13 @@ impl Stream {
         self.number()
     }
 
-    /// Number of the last entry taken among all that were ever added; 0 where it is not known.
+    /// Number of the last entry taken among all ever added; 0 if unknown.
     pub fn number(&self) -> u64 {
         self.index.unwrap_or(0)
     }
 
-    /// Takes in how much of the stream is left at the server's time, Unix ms: what is missing behind the last entry.
+    /// Takes the server's figures on the stream at the server's time, Unix ms; returns what is missing after the last
+    /// entry.
     pub fn look(&mut self, input: u8, info: &StreamInfo, server_ms: u64) -> Option<Loss> {
         let Some(added) = info.added else {
             self.lag_ms = self.age_ms(info, server_ms);
@@ -129,8 +131,8 @@ impl Stream {
         (hole || gap.is_some()).then_some(Loss { gap })
     }
 
-    /// Whether entries are gone that the state at the start should have been made of: all there ever were, or those
-    /// behind the snapshot.
+    /// Whether entries are gone that the state at the start should include: the stream's first entries, or those after
+    /// the snapshot.
     fn has_hole(&self, info: &StreamInfo, removed: u64) -> bool {
         let behind = self.restored != StreamId::default();
         let resumed = self.published != StreamId::default();
@@ -142,7 +144,7 @@ impl Stream {
         }
     }
 
-    /// What is missing behind the committed position when the stream is first looked at.
+    /// What is missing after the committed position when the stream is first examined.
     fn first_gap(&self, input: u8, info: &StreamInfo, removed: u64) -> Option<Gap> {
         let passed = self.published != StreamId::default() && info.first > self.published;
         if !passed || info.last <= self.published {
@@ -153,14 +155,14 @@ impl Stream {
         (entries != Some(0)).then_some(gap)
     }
 
-    /// What is missing behind the last entry taken.
+    /// What is missing after the last entry taken.
     fn gap(&self, input: u8, info: &StreamInfo, added: u64, removed: u64) -> Option<Gap> {
         let index = self.index?;
         let lost = |entries: u64, before| {
             (entries > 0).then_some(Gap { input, after: self.last, before, entries: Some(entries) })
         };
         if self.last >= info.last {
-            // All that is left has been read: what was not read is gone, somewhere before.
+            // All remaining entries have been read, so the unread ones were removed, at an unknown place.
             return lost(added.saturating_sub(index), self.last);
         }
         if info.first > self.last { lost(removed.saturating_sub(index), info.first) } else { None }
@@ -250,7 +252,7 @@ mod tests {
         });
         assert_eq!(stream.look(0, &info(31, 200, 170, 200), 200), None);
         assert_eq!((stream.lag_entries, stream.trimmed), (0, 20));
-        // Trimmed between two looks and read on: found when all is read.
+        // Trimmed between two checks while reading went on: found when all is read.
         stream.take(id(260));
         assert_eq!(gap_of(stream.look(0, &info(260, 260, 1, 260), 260)).entries, Some(59));
     }

@@ -25,8 +25,8 @@ impl StyleBudget {
     }
 }
 
-/// Budgets by load, then by trading style. A load is a shape (`burst`), a shape with a number of symbols (`burst-10000`),
-/// or `embedded`.
+/// Budgets by load, then by trading style. A load is a shape (`burst`), a shape with a number of symbols
+/// (`burst-10000`), or `embedded`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Budgets(pub BTreeMap<String, BTreeMap<TradingStyle, StyleBudget>>);
@@ -47,7 +47,7 @@ impl Budgets {
     pub fn open(path: &Path) -> anyhow::Result<Self> {
         use anyhow::Context;
         let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
-        toml::from_str(&text).with_context(|| format!("{} is no file of budgets", path.display()))
+        toml::from_str(&text).with_context(|| format!("{} is not a file of budgets", path.display()))
     }
 
     /// The budgets of the first of these loads that has any; `None` if no load has any.

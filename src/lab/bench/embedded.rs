@@ -76,7 +76,7 @@ fn setup(spec: &EngineSpec, shape: Shape, config: &Config, clock: &Clock) -> Res
 /// The configuration is wrong, or the engine does not start or fails.
 pub fn embedded(spec: &EngineSpec, options: &LatencyOptions, mut layers: Vec<Layer>) -> Result<Embedded> {
     if options.shape == Shape::Ramp {
-        bail!("--embedded knows no ramp: the mock market lives in real time");
+        bail!("--embedded cannot run a ramp: the mock market runs in real time");
     }
     layers.push(Layer::Override(Override::new("input.feed", "mock")));
     let config = spec.config(layers)?;

@@ -148,7 +148,7 @@ fn cores(hiccups: &[CoreHiccups]) -> Vec<CoreInfo> {
 
 fn without_redis(options: &LatencyOptions, spec: &EngineSpec) -> Result<Results> {
     if (options.rate - 1_000.0 / spec.base.interval_ms() as f64).abs() > 1e-9 {
-        bail!("--embedded has one bar a symbol and {}: the mock market lives in real time", spec.base);
+        bail!("--embedded runs at one bar per symbol and {}: the mock market runs in real time", spec.base);
     }
     let found = embedded(spec, options, layers(options)?)?;
     let dir = TempDir::new()?;

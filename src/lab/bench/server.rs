@@ -64,7 +64,7 @@ impl RedisServer {
         while let Err(error) = server.connect("start") {
             let ended = server.child.as_mut().and_then(Guarded::ended).is_some();
             if ended || Instant::now() >= deadline {
-                return Err(error.context("redis-server does not come up"));
+                return Err(error.context("redis-server does not start"));
             }
             std::thread::sleep(Duration::from_millis(10));
         }

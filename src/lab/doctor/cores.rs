@@ -32,7 +32,7 @@ fn check(name: &str, wanted: impl Into<String>) -> Check {
 
 fn exist(sys: &Sysfs, plan: &CpuPlan) -> Item {
     let check = check("exist", "every core of engine.cores online")
-        .why("a thread whose core is not there runs anywhere")
+        .why("a thread whose core does not exist runs on any core")
         .fix("correct [engine.cores]; `lscpu -e` lists the cores");
     let Some(online) = sys.read(&format!("{CPU}/online")).and_then(|text| Cpus::parse(&text)) else {
         return check.unknown(format!("cannot read {CPU}/online"));
@@ -69,7 +69,7 @@ fn allowed(plan: &CpuPlan) -> Item {
 
 fn shared(plan: &CpuPlan) -> Item {
     let check = check("shared", "a core for each thread")
-        .why("threads of one core wait for each other's time slice, milliseconds, and for ever where one of them spins")
+        .why("threads that share a core wait milliseconds for their time slices, or without end if one of them spins")
         .fix(if plan.threads.len() == 1 {
             "engine.pin = true and engine.cores.reader = the core of the one thread"
         } else {
@@ -145,7 +145,7 @@ fn nothing_unread(check: Check, plan: &CpuPlan, unread: &Cpus, file: &str, good:
 
 fn quota(sys: &Sysfs, plan: &CpuPlan) -> Item {
     let check = check("cgroup quota", "none")
-        .why("when the quota of a period is used up the whole process stands still to its end, up to 100 ms")
+        .why("when the quota of a period is used up, the whole process stops until the period ends, up to 100 ms")
         .fix("CPUQuota= (empty) in the unit; no --cpus and no CPU limit for the container, a cpuset instead");
     let Some(groups) = sys.read("/proc/self/cgroup") else { return check.unknown("cannot read /proc/self/cgroup") };
     let mut limits = Vec::new();
@@ -213,7 +213,7 @@ fn limit_of(sys: &Sysfs, dir: &str, v1: bool) -> Option<Option<f64>> {
 
 fn governor(sys: &Sysfs, plan: &CpuPlan) -> Item {
     let check = check("governor", "performance")
-        .why("other governors raise the clock only after load has come, and lower it between two bars")
+        .why("other governors raise the clock only after the load has started, and lower it between two bars")
         .fix("perf/host/tune.sh apply, or cpupower frequency-set -g performance");
     let (mut by_name, mut unread) = (BTreeMap::<String, Cpus>::new(), Cpus::default());
     for core in plan.used.iter() {
@@ -279,7 +279,7 @@ fn c_states(sys: &Sysfs, plan: &CpuPlan) -> Item {
 
 fn steal(plan: &CpuPlan, before: &Activity, after: &Activity) -> Item {
     let check = check("steal", "≤ 0.1 %")
-        .why("time in which the hypervisor ran somebody else on this core")
+        .why("time in which the hypervisor ran another guest on this core")
         .fix("a host with dedicated cores: another instance type, or vCPUs pinned by the hypervisor");
     match after.steal(before, &plan.used) {
         _ if plan.used.is_empty() => check.unknown("it is not known which cores are used"),

@@ -84,7 +84,7 @@ fn item(plan: &CpuPlan, HiccupTest { core, mode, result }: &HiccupTest) -> Item 
         format!("p99.9 ≤ {}, max ≤ {}", human_ns(tail_ns), human_ns(max_ns)),
     )
     .why(why)
-    .fix("the warnings of the sections above, from the top; then see who else runs: perf sched, `top -H`");
+    .fix("the warnings of the sections above, from the top; then see what else runs: perf sched, `top -H`");
     match result {
         Err(error) => check.unknown(error.to_string()),
         Ok(hiccups) if hiccups.lateness.is_empty() => check.unknown("measured for too short a time"),

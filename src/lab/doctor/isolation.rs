@@ -24,10 +24,10 @@ pub(super) fn items(sys: &Sysfs, plan: &CpuPlan, before: &Activity, after: &Acti
         .why("the scheduler puts any program of the host on a core that is not isolated")
         .fix(advice("isolcpus"));
     let tickless = Check::new(Section::Isolation, "nohz_full", wanted(plan))
-        .why("a running thread is interrupted by the timer 100 to 1000 times a second elsewhere")
+        .why("on other cores the timer interrupts a running thread 100 to 1000 times a second")
         .fix(advice("nohz_full"));
     let callbacks = Check::new(Section::Isolation, "rcu_nocbs", wanted(plan))
-        .why("the kernel does its deferred work on any core elsewhere")
+        .why("the kernel runs its deferred work on all other cores")
         .fix(advice("rcu_nocbs"));
     vec![
         covers(isolated, plan, isolated_cores(sys)),
@@ -103,7 +103,7 @@ fn parameter<'a>(line: &'a str, name: &str) -> Option<&'a str> {
 
 fn kernel_threads(sys: &Sysfs, plan: &CpuPlan) -> Item {
     let check = Check::new(Section::Isolation, "kernel threads", "only those bound to their core")
-        .why("a kernel thread that may run anywhere takes the core without asking")
+        .why("a kernel thread that may run on any core may preempt the engine")
         .fix("perf/host/tune.sh apply moves the workers (kworker/u); isolcpus= keeps the others away from the start");
     let Some(names) = sys.names("/proc") else { return check.unknown("cannot read /proc") };
     let (mut movable, mut bound, mut first, mut seen) = (0, 0, None, Cpus::default());

@@ -56,7 +56,7 @@ fn version(probe: &RedisProbe) -> Item {
 
 fn trip(name: &str, trip: &RoundTrip, p99_ns_max: u64) -> Item {
     let check =
-        check(name, format!("p99 ≤ {}", human_ns(p99_ns_max))).why("each bar and each signal makes this way once");
+        check(name, format!("p99 ≤ {}", human_ns(p99_ns_max))).why("each bar and each signal takes this path once");
     match trip {
         RoundTrip::Measured { address, p50_ns, p99_ns } => check
             .fix("give the server a core of its own, not one of the agents'; on one machine use its unix socket")
@@ -66,7 +66,7 @@ fn trip(name: &str, trip: &RoundTrip, p99_ns_max: u64) -> Item {
                 format!("p50 {}, p99 {}, {address}", human_ns(*p50_ns), human_ns(*p99_ns)),
             ),
         RoundTrip::Off => check
-            .fix("not needed where the other one is used; `unixsocket /run/redis/redis.sock` and `port 6379` turn them on")
+            .fix("not needed if you use the other one; `unixsocket /run/redis/redis.sock` and `port 6379` turn them on")
             .unknown("the server does not listen there"),
         RoundTrip::Unknown(reason) => check.unknown(reason.clone()),
     }
@@ -74,7 +74,7 @@ fn trip(name: &str, trip: &RoundTrip, p99_ns_max: u64) -> Item {
 
 fn eviction(probe: &RedisProbe) -> Item {
     let check = check("maxmemory-policy", "noeviction")
-        .why("a server that is full evicts whole keys: a stream would be gone with everything unread in it")
+        .why("a full server evicts whole keys: a stream would disappear with all its unread entries")
         .fix("CONFIG SET maxmemory-policy noeviction, and in redis.conf");
     let either = |name: &str, figure: &str| probe.setting(name).map(str::to_owned).or_else(|| probe.figure(figure));
     let (Some(policy), Some(bytes)) =
@@ -103,7 +103,7 @@ fn eviction(probe: &RedisProbe) -> Item {
 
 fn persistence(probe: &RedisProbe) -> Item {
     let check = check("persistence", "appendonly yes, appendfsync everysec")
-        .why("it decides what a crash loses, and whether the disk is on the way of every write")
+        .why("it decides what a crash loses, and whether every write waits for the disk")
         .fix("CONFIG SET appendonly yes, CONFIG SET appendfsync everysec, CONFIG REWRITE");
     let (Some(append), Some(sync), Some(save)) =
         (probe.setting("appendonly"), probe.setting("appendfsync"), probe.setting("save"))
@@ -127,7 +127,7 @@ fn persistence(probe: &RedisProbe) -> Item {
 
 fn fork(probe: &RedisProbe, plan: &CpuPlan) -> Item {
     let check = check("last fork", "≤ 10 ms")
-        .why("the server answers nobody while it copies its page tables for a snapshot or a rewrite")
+        .why("the server answers no client while it copies its page tables for a snapshot or a rewrite")
         .fix("a smaller data set (MAXLEN), no snapshots by `save`, huge pages off, a host without nested paging");
     let Some(us) = probe.figure("latest_fork_usec").and_then(|text| text.parse::<u64>().ok()) else {
         return check.unknown("INFO does not tell");
@@ -143,7 +143,7 @@ fn fork(probe: &RedisProbe, plan: &CpuPlan) -> Item {
 fn buffers(probe: &RedisProbe) -> Item {
     let wanted = probe.reply_bytes_max as u64;
     let check = check("output buffers", format!("normal: 0, or ≥ {}", human_bytes(wanted)))
-        .why("a reader whose replies outgrow the limit is thrown out in the middle of a burst")
+        .why("the server disconnects a reader whose replies exceed the limit, in the middle of a burst")
         .fix("CONFIG SET client-output-buffer-limit \"normal 0 0 0\"");
     let Some(limits) = probe.setting("client-output-buffer-limit") else {
         return check.unknown("CONFIG GET is refused");

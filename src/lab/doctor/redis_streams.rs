@@ -87,7 +87,7 @@ impl StreamProbe {
                 .fix("another program uses this key: correct [[input.streams]]")
                 .is(Verdict::Fail, "another type of value"),
             StreamState::Absent => check
-                .why("nothing is read until somebody writes there")
+                .why("the engine reads nothing until a program writes to this stream")
                 .fix("correct [[input.streams]], or start the feed")
                 .is(Verdict::Warn, "not there"),
             StreamState::Present { length, first, last, position, lag } => {
@@ -135,7 +135,8 @@ fn present(
             .fix("raise the feed's MAXLEN, or stop the engine for less time");
         return check.is(Verdict::Warn, format!("begins at {}, after position {}", text(first), text(position)));
     }
-    let check = check.why("what waits here is late already").fix("is the engine running, and is it quick enough?");
+    let check =
+        check.why("entries that wait here are late already").fix("check that the engine runs, and that it keeps up");
     let current = format!("{}{lag} behind of {length}", if more { "over " } else { "" });
     check.holds(lag <= LAG_MAX, Verdict::Warn, current)
 }

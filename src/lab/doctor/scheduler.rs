@@ -17,7 +17,7 @@ pub(super) fn items(sys: &Sysfs, plan: &CpuPlan) -> Vec<Item> {
 
 fn real_time_limit(sys: &Sysfs) -> Item {
     let check = Check::new(Section::Scheduler, "RT limit", "≥ 1, or unlimited")
-        .why("threads of real-time priority are not made to wait for other programs on their core")
+        .why("threads with real-time priority do not wait for other programs on their core")
         .fix("LimitRTPRIO=50 in the unit, or `* - rtprio 50` in /etc/security/limits.conf");
     if capable(sys, CAP_SYS_NICE) {
         return check.is(Verdict::Pass, "any priority: this process has CAP_SYS_NICE");
@@ -50,7 +50,7 @@ fn throttling(sys: &Sysfs, plan: &CpuPlan) -> Item {
 
 fn policy(sys: &Sysfs) -> Item {
     let check = Check::new(Section::Scheduler, "policy", "other, fifo or rr; nice ≤ 0")
-        .why("batch, idle and nice threads wait for everybody else")
+        .why("batch, idle and nice threads wait for all other threads")
         .fix("start the engine without nice, chrt -b and chrt -i; CPUSchedulingPolicy= and Nice= of the unit");
     match sys.read("/proc/self/stat").and_then(|stat| SchedPolicy::parse(&stat)) {
         Some(policy) => check.holds(policy.is_prompt(), Verdict::Warn, policy.to_string()),

@@ -47,7 +47,7 @@ pub fn state_directory(dir: Option<&Path>) -> Vec<Item> {
         Err(error) => sync.unknown(format!("cannot be tried: {error}")),
     };
     let space = check("space", format!("≥ {}", human_bytes(SPACE_MIN)))
-        .why("a full disk ends the snapshots")
+        .why("no snapshot can be written to a full disk")
         .fix("make room, or move the directory");
     let space = match statvfs(dir) {
         Ok(fs) => {

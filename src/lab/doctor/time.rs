@@ -61,7 +61,7 @@ fn source(sys: &Sysfs) -> Item {
         )
     };
     let check = Check::new(Section::Time, "clock source", "tsc (arch_sys_counter on ARM)")
-        .why("every latency is two readings of a clock; other sources leave the core or the process to read it")
+        .why("every latency takes two readings of a clock; other sources need a system call or a device access")
         .fix(fix);
     match sys.read(&format!("{base}/current_clocksource")) {
         None => check.unknown(format!("cannot read {base}/current_clocksource")),

@@ -65,7 +65,7 @@ pub fn read_hlog(path: &Path) -> Result<Vec<Series>> {
     let mut decoder = Deserializer::new();
     let mut base_s = 0.0;
     for entry in IntervalLogIterator::new(&bytes) {
-        let entry = entry.map_err(|error| anyhow!("{} is no interval log: {error:?}", path.display()))?;
+        let entry = entry.map_err(|error| anyhow!("{} is not an interval log: {error:?}", path.display()))?;
         let LogEntry::Interval(interval) = entry else {
             if let LogEntry::BaseTime(time) = entry {
                 base_s = time.as_secs_f64();

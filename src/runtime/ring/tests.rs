@@ -1,4 +1,4 @@
-//! Order, back-pressure, the end of a ring, and both directions of waking.
+//! Order, back-pressure, the end of a ring, and wake-ups in both directions.
 
 use super::*;
 use crate::runtime::waker::Parker;
@@ -71,7 +71,7 @@ fn draining_stops_where_it_is_told_and_leaves_the_rest() {
 }
 
 proptest! {
-    /// Whatever the sizes and the interleaving of sending, flushing and taking: nothing is lost, added or reordered.
+    /// Whatever the sizes and the interleaving of sending, flushing and taking: no message is lost, added or reordered.
     #[test]
     fn order_is_kept(capacity in 1usize..9, spill in 0usize..9, steps in prop::collection::vec((0u8..4, 1usize..7), 0..200)) {
         let (mut outlet, mut inlet) = by_hand(capacity, spill);
@@ -94,10 +94,10 @@ proptest! {
     }
 }
 
-/// Longest a thread of the hammer sleeps: a lost wake-up costs so much and fails the test.
+/// Longest sleep of a hammer thread: a lost wake-up takes this long and fails the test.
 const PARK_NS: u64 = 20_000_000_000;
 
-/// Parks until `ready`, as the runner does: announce, look once more, wait.
+/// Parks until `ready`, as the runner does: announce, check once more, wait.
 fn wait_until(parker: &Parker, mut ready: impl FnMut() -> bool) {
     while !ready() {
         parker.announce();
@@ -179,7 +179,7 @@ fn what_lies_ahead_is_seen_and_stays() {
         seen
     };
     assert!(see(&mut inlet, 4).is_empty());
-    // Across the end of the ring.
+    // Past the end of the ring's buffer.
     for start in [0, 6, 12] {
         (start..start + 6).for_each(|n| outlet.send(n));
         assert_eq!(see(&mut inlet, 4), [start, start + 1, start + 2, start + 3]);

@@ -1,4 +1,4 @@
-//! Driving: the end of the work, failures, deadlines, idling, placement.
+//! Tests of the runner: the end of the work, failures, deadlines, idling, placement.
 
 use super::*;
 use crate::runtime::affinity::available_cores;
@@ -13,7 +13,7 @@ fn seat(name: &str, halt: &Halt) -> Seat {
     Seat::new(name, None, PARKED, &Clock::new(), halt).unwrap()
 }
 
-/// The agents of a pipeline: numbers in at one end, their sum at the other; or whatever a closure does.
+/// The agents of a pipeline: a source of numbers, and their sum at the other end; or a closure.
 enum Stage {
     Source { next: u64, end: u64, out: Outlet<u64> },
     Double { input: Inlet<u64>, out: Outlet<u64> },
@@ -74,7 +74,7 @@ impl Agent for Stage {
     }
 }
 
-/// Idle until it has been parked for 20 ms, however late the system lets it begin.
+/// Idle until it has been parked for 20 ms, however late the system schedules it.
 struct Waits {
     /// Whether it is idle because there is no room for its output.
     blocked: bool,
@@ -118,7 +118,7 @@ fn a_thread_tells_blocked_from_idle_and_what_the_kernel_did_to_it() {
     });
     assert!(stuck.blocked_ns == stuck.idle_ns && stuck.idle_ns > 5_000_000, "{stuck:?}");
     assert!(idle.blocked_ns == 0 && idle.idle_ns > 5_000_000, "{idle:?}");
-    // Each parked until its time had come.
+    // Each thread parks until its time comes.
     assert!(stuck.voluntary_switches > 0 && idle.voluntary_switches > 0, "{stuck:?} {idle:?}");
     assert!(available_cores().contains(&(stuck.last_core as usize)));
 }
@@ -207,7 +207,7 @@ fn a_parked_thread_costs_next_to_nothing_and_halts_at_once() {
     let seat = Seat::new("parked", None, IdleStrategy::default(), &clock, &halt).unwrap();
     let parks = seat.counters();
     let thread = seat.spawn(agent).unwrap();
-    // However little of a core it gets.
+    // However little CPU time it gets.
     let start = Instant::now();
     while parks.parks.get() < 20 {
         assert!(start.elapsed() < Duration::from_secs(60), "{} parks", parks.parks.get());
@@ -217,7 +217,7 @@ fn a_parked_thread_costs_next_to_nothing_and_halts_at_once() {
     halt.raise();
     thread.join().unwrap();
     assert!(start.elapsed() < Duration::from_secs(5));
-    // Two looks per park of 10 ms after a hundred spins and ten yields.
+    // Two checks per park of 10 ms, after a hundred spins and ten yields.
     let (cycles, parked) = (cycles.load(Relaxed), parks.parks.get());
     assert!((10..=120 + 2 * parked).contains(&cycles), "{cycles} duty cycles, {parked} parks");
     assert!(parks.idle_ns.get() > 100_000_000);
