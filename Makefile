@@ -7,7 +7,7 @@ PROFILE ?= fast
 .DEFAULT_GOAL := help
 .PHONY: help run test faults soak fuzz models ci bench bench-latency perf instructions clean redis-server
 
-help: ## what there is
+help: ## list these commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
 
 run: ## build the engine and run it on a mock market for half a minute; no Redis needed (DURATION=…)
@@ -27,30 +27,30 @@ redis-server: # the tests start servers of their own; the program must be there
 faults: redis-server ## kill the engine and Redis again and again, count what is lost (FAULTS=120 SEED=1)
 	FAULTS=$${FAULTS:-120} $(CARGO) test --locked --test faults -- --nocapture
 
-soak: redis-server ## half an hour at 5,000 records a second with a fault a minute: nothing may grow (SOAK_S=1800)
+soak: redis-server ## run half an hour at 5,000 records/s with a fault per minute: nothing may grow (SOAK_S=1800)
 	SOAK_S=$${SOAK_S:-1800} $(CARGO) test --locked --profile fast --test faults soak -- --nocapture
 
-fuzz: ## bytes from outside, mutated for a minute (FUZZ_S=600 SEED=1 FUZZ_TARGET=entry)
+fuzz: ## feed mutated input bytes to the decoders for a minute (FUZZ_S=600 SEED=1 FUZZ_TARGET=entry)
 	FUZZ_S=$${FUZZ_S:-60} $(CARGO) test --locked --test fuzz -- --nocapture
 
-models: ## the wake-ups of ring and parker, every interleaving (loom)
+models: ## try every interleaving of the wake-ups of ring and parker (loom)
 	$(CARGO) test --locked --manifest-path models/Cargo.toml --target-dir target/models
 
-ci: ## everything that must pass before a change lands
+ci: ## run everything that must pass before a change lands
 	bash .ci/run
 
-bench: ## what one operation costs (Criterion)
+bench: ## measure the cost of single operations (Criterion)
 	$(CARGO) bench --locked --features peers
 
-bench-latency: redis-server ## latency of the whole path on this host, against a bare echo; results in perf/runs
+bench-latency: redis-server ## measure the latency of the whole path on this host, against a bare echo; results in perf/runs
 	$(CARGO) run --release --locked -- bench latency
 
-perf: redis-server ## measure what perf/targets.toml names: MET or MISSED (PROFILE=release ROWS=…)
+perf: redis-server ## measure the targets of perf/targets.toml: MET or MISSED (PROFILE=release ROWS=…)
 	$(CARGO) build --locked --profile $(PROFILE) --features peers --bin wagehood-engine --example targets
 	$(CARGO) run --locked --profile $(PROFILE) --features peers --example targets -- $(ROWS)
 
 instructions: ## count the instructions of the hot kernels (valgrind) against the table in perf/
 	perf/instructions.sh
 
-clean: ## remove what has been built
+clean: ## remove all build output
 	$(CARGO) clean

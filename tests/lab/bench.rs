@@ -1,4 +1,4 @@
-//! `bench latency` from outside: that the schedule is kept, and that nothing hides a stalled engine.
+//! `bench latency` from outside: the schedule is kept, and a stall of the engine shows in the figures.
 
 use std::{path::Path, process::Command, time::Duration};
 use wagehood_engine::{
@@ -11,7 +11,7 @@ use wagehood_engine::{
 
 const MS: u64 = 1_000_000;
 
-/// 1,000 bars a second for two seconds.
+/// 1,000 bars per second for two seconds.
 fn options(runs: &Path) -> LatencyOptions {
     LatencyOptions {
         exe: env!("CARGO_BIN_EXE_wagehood-engine").into(),
@@ -52,7 +52,7 @@ fn the_schedule_is_kept_and_every_bar_gives_a_signal() {
     assert_eq!((info.sent, info.lost), (20 * 110, 0), "{info:?}");
     let counts: Vec<u64> = outcome.run.signals.iter().map(|series| series.total.count()).collect();
     assert_eq!(counts, [700, 700, 600], "by style, without the warm-up");
-    // Whatever else this machine does: half of the bars go out when they are due.
+    // Half of the bars are sent on time, even on a busy machine.
     let lag = &outcome.run.lag.as_ref().unwrap().total;
     assert!(lag.count() == 2_000 && lag.at(0.5) < 20 * MS, "{}", lag.at(0.5));
     assert_eq!(outcome.run.echo.as_ref().unwrap().total.count(), 4_000, "twice two seconds");
@@ -74,7 +74,7 @@ fn the_schedule_is_kept_and_every_bar_gives_a_signal() {
 }
 
 #[test]
-fn engine_and_echo_take_turns_and_the_spread_is_told() {
+fn engine_and_echo_take_turns_and_the_spread_is_reported() {
     let dir = tempfile::tempdir().unwrap();
     let mut notes = Vec::new();
     let options =
@@ -95,7 +95,7 @@ fn engine_and_echo_take_turns_and_the_spread_is_told() {
 }
 
 #[test]
-fn the_files_of_a_run_say_the_same() {
+fn the_files_of_a_run_agree() {
     let dir = tempfile::tempdir().unwrap();
     let outcome = run(&LatencyOptions { duration: Duration::from_secs(1), ..options(dir.path()) });
     let log = Run::open(&outcome.dir.join("signals.hlog")).unwrap();
@@ -104,7 +104,7 @@ fn the_files_of_a_run_say_the_same() {
         let lines = Run::open(&outcome.dir.join(format!("{}.hgrm", series.name))).unwrap();
         let (lines, log) = (&lines.signals[0].total, &series.total);
         assert_eq!(lines.count(), log.count(), "{}", series.name);
-        // A line's percentile has so many decimals, its value three digits: one latency more or less may be meant.
+        // Percentiles are rounded to the decimals of a line, values to three digits: allow one latency more or less.
         let one = 1.0 / log.count() as f64;
         for (quantile, line) in lines.curve().into_iter().chain([(1.0, lines.max_ns())]) {
             let [low, high] = [-one, one].map(|more| log.at((quantile + more).clamp(0.0, 1.0)));
@@ -114,7 +114,7 @@ fn the_files_of_a_run_say_the_same() {
 }
 
 #[test]
-fn the_command_fails_where_a_budget_is_broken_and_two_runs_are_compared() {
+fn the_command_fails_if_a_budget_is_exceeded_and_two_runs_are_compared() {
     let dir = tempfile::tempdir().unwrap();
     let command = |arguments: &[&str]| {
         let output = Command::new(env!("CARGO_BIN_EXE_wagehood-engine")).args(arguments).current_dir(&dir).output();
@@ -129,7 +129,7 @@ fn the_command_fails_where_a_budget_is_broken_and_two_runs_are_compared() {
         let rest = ["--no-echo", "--check", "--host", "here", "--out", "runs", "--name", name, "--budgets", &budgets];
         command(&[&load[..], &rest].concat())
     };
-    // A machine that is busy with other things may miss the rate, which is told apart.
+    // A busy machine may not hold the rate, which is a different verdict.
     let (code, text) = bench("wide", "60000.0");
     let held = !text.contains("FAIL: ");
     assert!(code == Some(i32::from(!held)) && held == text.contains("verdict: PASS"), "{text}");
@@ -150,18 +150,18 @@ fn the_command_fails_where_a_budget_is_broken_and_two_runs_are_compared() {
 }
 
 #[test]
-fn a_stalled_engine_is_charged_for_every_bar_it_kept_waiting() {
+fn a_stall_counts_for_every_bar_that_it_delayed() {
     let dir = tempfile::tempdir().unwrap();
     let outcome = run(&LatencyOptions { stall: Some(Duration::from_millis(200)), ..options(dir.path()) });
     let day = &outcome.run.signals[0].total;
     assert!(day.at(0.999) > 150 * MS, "p99.9 is {} ns", day.at(0.999));
-    // The stall lasts a tenth of the time: a generator that waited would have counted one bar.
+    // The stall lasts a tenth of the time: a generator that waits for answers would have counted one bar.
     assert!(day.at(0.95) > 50 * MS, "p95 is {} ns", day.at(0.95));
     assert_eq!(outcome.run.info.as_ref().unwrap().lost, 0);
 }
 
 #[test]
-fn without_redis_a_signal_a_bar_is_measured_too() {
+fn without_redis_one_signal_per_bar_is_measured() {
     let dir = tempfile::tempdir().unwrap();
     let outcome = run(&LatencyOptions { embedded: true, rate: 1.0, ..options(dir.path()) });
     let count: u64 = outcome.run.signals.iter().map(|series| series.total.count()).sum();

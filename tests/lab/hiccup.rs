@@ -1,4 +1,4 @@
-//! A process that is stopped from outside sees it in its hiccup meter.
+//! A process that is stopped from outside shows the stop in its hiccup meter.
 
 use std::{
     io::{BufRead, BufReader},
@@ -13,7 +13,7 @@ use wagehood_engine::{
 const CHILD: &str = "HICCUP_TEST_CHILD";
 const STOPPED: Duration = Duration::from_millis(100);
 
-/// Not a test of its own: what the stopped process does.
+/// Not a test: the work of the stopped process.
 #[test]
 fn child_measures() {
     let Ok(mode) = std::env::var(CHILD) else { return };
@@ -48,10 +48,10 @@ fn a_stop_of_100_ms_is_in_the_maximum_and_in_the_percentiles() {
         assert!(child.wait().unwrap().success());
         let numbers: Vec<u64> = result.split(' ').skip(1).map(|text| text.parse().unwrap()).collect();
         let [max_ns, late, all] = numbers[..] else { panic!("{result}") };
-        // The signal takes effect when the system gets to it.
+        // The signal takes effect with a delay.
         let slack_ns = 2 * mode.interval_ns() + 10_000_000;
         assert!(max_ns + slack_ns > stopped_ns, "{name}: stopped {stopped_ns} ns, {result}");
-        // Half of the appointments missed were kept more than half of the stop late.
+        // Half of the missed appointments were late by more than half of the stop.
         let expected = stopped_ns / 2 / mode.interval_ns();
         assert!(late * 10 > expected * 8 && late * 3 < all * 2, "{name}: {expected} expected, {result}");
     }

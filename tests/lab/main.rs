@@ -1,6 +1,6 @@
-//! The laboratory from outside: what `bench` and the hiccup meter measure is what happens.
+//! The laboratory from outside: the figures of `bench` and the hiccup meter match what happens.
 //!
-//! Apart from the tests of the program: other work on the cores would be measured too.
+//! Not in the same binary as the tests of the program, because the figures would include their load.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 mod bench;

@@ -1,4 +1,4 @@
-//! `bench throughput` from outside: that it measures what goes through, and finds a rate that is held.
+//! `bench throughput` from outside: it measures the throughput, and finds a rate that is held.
 
 use std::{path::Path, time::Duration};
 use wagehood_engine::lab::bench::{
@@ -26,7 +26,7 @@ fn options(runs: &Path) -> ThroughputOptions {
 }
 
 #[test]
-fn what_goes_through_is_measured_beside_the_bare_loop() {
+fn throughput_is_measured_beside_the_bare_loop() {
     let dir = tempfile::tempdir().unwrap();
     let outcome = throughput(&options(dir.path()), &mut |_| ()).unwrap();
     let info = &outcome.info;
@@ -54,7 +54,7 @@ fn what_goes_through_is_measured_beside_the_bare_loop() {
     assert!(summary.contains("| steady, engine |") && throughput_text(info).contains("of the bare loop"), "{summary}");
 }
 
-/// The command prints a run, compares two, makes a page of them, and does not compare what cannot be.
+/// The command prints a run, compares two, makes a page of them, and refuses to compare different kinds.
 fn reports(run: &Path, dir: &Path) {
     let report = |paths: &[&Path]| {
         let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_wagehood-engine"));
@@ -67,7 +67,7 @@ fn reports(run: &Path, dir: &Path) {
     std::fs::copy(run.join("host.toml"), slower.join("host.toml")).unwrap();
     let mut info: ThroughputInfo = toml::from_str(&std::fs::read_to_string(run.join("run.toml")).unwrap()).unwrap();
     let flow = info.engine_flow.as_mut().unwrap();
-    // Half as fast; a run of before its spread was kept.
+    // Half as fast, and from before runs recorded their spread.
     (flow.bars_per_s, flow.error) = (flow.bars_per_s / 2.0, None);
     std::fs::write(slower.join("run.toml"), toml::to_string(&info).unwrap()).unwrap();
 

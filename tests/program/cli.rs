@@ -1,4 +1,4 @@
-//! The command line from outside: what it says of itself, of mistakes and of bad input, and how it ends.
+//! The command line from outside: help, wrong arguments, bad input, and exit codes.
 
 use crate::outside::{Ended, LIMIT, engine, finish, run, run_with_input};
 use flate2::{Compression, write::GzEncoder};
@@ -22,7 +22,7 @@ fn with_bars(text: &str) -> (TempDir, PathBuf) {
     (dir, path)
 }
 
-/// Minutes of two symbols that give signals.
+/// One-minute bars of two symbols that give signals.
 fn lively_bars(minutes: u32) -> String {
     let mut text = HEADER.to_owned();
     let mut state = 88_172_645_463_325_252_u64;
@@ -54,7 +54,7 @@ fn json_lines(text: &str) -> usize {
     text.lines().count()
 }
 
-/// The count behind a name in the report.
+/// The count after a name in the report.
 fn reported(report: &str, name: &str) -> Option<u64> {
     let line = report.lines().find(|line| line.trim_start().starts_with(name))?;
     line.trim_start()[name.len()..].split_whitespace().next()?.parse().ok()
@@ -170,7 +170,7 @@ fn input_that_cannot_be_replayed_is_named() {
 }
 
 #[test]
-fn a_header_alone_is_an_empty_replay_and_no_success() {
+fn a_file_with_only_a_header_is_no_success() {
     let (dir, bars) = with_bars(HEADER);
     let signals = dir.path().join("signals.jsonl");
     let words = ["error: no record was accepted: the input has none"];
@@ -181,7 +181,7 @@ fn a_header_alone_is_an_empty_replay_and_no_success() {
 }
 
 #[test]
-fn a_replay_of_which_nothing_was_accepted_says_why() {
+fn a_replay_without_accepted_records_says_why() {
     let told = |lines: &str, words: &[&str]| {
         let (_dir, bars) = with_bars(&format!("{HEADER}{lines}"));
         let ended = run(engine(["replay", "-q", "--input"]).arg(&bars)).refused(3, words);
@@ -197,13 +197,13 @@ fn a_replay_of_which_nothing_was_accepted_says_why() {
         ],
     );
     told("2024-01-01T00:00:00Z,A,0,1,0,1,1\n", &["1 of 1 refused (price_not_positive 1)", "bars.csv:2", "above zero"]);
-    // One that was accepted is enough.
+    // One accepted record is enough.
     let (_dir, bars) = with_bars(&format!("{HEADER}soon,A,1,1,1,1,1\n2024-01-01T00:00:00Z,A,1,1,1,1,1\n"));
     run(engine(["replay", "-q", "--input"]).arg(&bars)).good();
 }
 
 #[test]
-fn no_output_is_written_over_another_or_over_an_input() {
+fn no_output_overwrites_another_or_an_input() {
     let text = lively_bars(10);
     let (dir, bars) = with_bars(&text);
     std::os::unix::fs::symlink(&bars, dir.path().join("linked.csv")).unwrap();
@@ -237,7 +237,7 @@ fn no_output_is_written_over_another_or_over_an_input() {
 }
 
 #[test]
-fn a_base_that_is_not_that_of_the_file_and_cells_of_nothing_are_named() {
+fn a_wrong_base_and_empty_cells_are_named() {
     let (dir, bars) = with_bars(&lively_bars(120));
     let told = |args: &[&str]| {
         let ended = run(engine(["replay", "--input"]).arg(&bars).args(args).current_dir(&dir)).good();
@@ -259,7 +259,7 @@ fn a_base_that_is_not_that_of_the_file_and_cells_of_nothing_are_named() {
     assert_eq!(told(&["--quiet", "--base", "5m", "--timeframes", "1h"]), [""; 0]);
 }
 
-/// Standard error names file, line, reason and text; the report counts.
+/// Standard error names file, line, reason and text; the report has the count.
 #[test]
 fn refused_lines_are_named_and_counted() {
     let lines = [
@@ -293,7 +293,7 @@ fn refused_lines_are_named_and_counted() {
     assert_eq!(reported(&ended.stdout, "records refused"), Some(refused as u64));
 }
 
-/// A file full of bad lines must not fill the terminal, nor may it lose count.
+/// A file full of bad lines must not fill the terminal, but all of them are counted.
 #[test]
 fn many_refused_lines_are_sampled() {
     let text = (0..5_000).fold(HEADER.to_owned(), |text, i| text + &format!("{i}th line,A,1,1,1,1,1\n"));
@@ -307,7 +307,7 @@ fn many_refused_lines_are_sampled() {
 }
 
 #[test]
-fn several_faults_of_a_configuration_are_told_at_once() {
+fn all_faults_of_a_configuration_are_reported_at_once() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("faulty.toml");
     fs::write(&file, "[engine]\nworkres = 3\nidle = \"nap\"\nring_size = 1\n[output]\nbatch_entries = \"x\"\n")
@@ -331,7 +331,7 @@ fn several_faults_of_a_configuration_are_told_at_once() {
     run(engine(["run", "--set", "mock.symbols=0", "--config"]).arg(&file)).refused(1, &words);
 }
 
-/// What is shown is a configuration, and the same one.
+/// The printed configuration equals the one in use.
 #[test]
 fn the_shown_configuration_loads_back() {
     let dir = tempfile::tempdir().unwrap();
@@ -356,7 +356,7 @@ fn the_shown_configuration_loads_back() {
 }
 
 #[test]
-fn the_shipped_configurations_hold() {
+fn the_shipped_configurations_are_valid() {
     let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("config");
     for (name, words) in [
         ("default.toml", ["100 symbols", "feed mock"]),
@@ -397,7 +397,7 @@ fn standard_input_is_a_file_like_any_other() {
 }
 
 #[test]
-fn signals_go_to_standard_output_where_they_are_wanted() {
+fn signals_go_to_standard_output_if_asked_for() {
     let (dir, path) = with_bars(&lively_bars(300));
     let file = dir.path().join("signals.jsonl");
     run(engine(["replay", "--quiet", "--input"]).arg(&path).arg("--signals").arg(&file)).good();
@@ -406,7 +406,7 @@ fn signals_go_to_standard_output_where_they_are_wanted() {
     assert_eq!(ended.stdout, fs::read_to_string(file).unwrap());
 }
 
-/// The replay of the README as a reader types it, from the folder of a fresh clone.
+/// The replay of the README, typed as written in the folder of a fresh clone.
 #[test]
 fn the_replay_of_the_readme_works_as_typed() {
     let package = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -428,7 +428,7 @@ fn the_replay_of_the_readme_works_as_typed() {
 }
 
 #[test]
-fn histograms_are_written_where_they_are_wanted() {
+fn histograms_are_written_to_the_given_folder() {
     let (dir, path) = with_bars(&lively_bars(300));
     let folder = dir.path().join("a/b");
     run(engine(["replay", "--quiet", "--input"]).arg(&path).arg("--histograms").arg(&folder)).good();
@@ -450,7 +450,7 @@ fn histograms_are_written_where_they_are_wanted() {
     }
 }
 
-/// A small mock market whose averages cross all the time; what it writes goes to `signals.jsonl` in `dir`.
+/// A small mock market whose averages cross often; its signals go to `signals.jsonl` in `dir`.
 fn market(dir: &Path, more: &[&str]) -> Command {
     let mut command = engine(["run"]);
     for set in [
@@ -486,7 +486,7 @@ fn a_live_run_ends_when_its_time_is_over() {
     );
     assert!(ended.stderr.contains("stopping"), "{}", ended.told());
 
-    // Without a history the first bars come within the time, and no signal yet.
+    // Without a history, the run ends after the first bars and before the first signal.
     let ended = run(&mut market(dir.path(), &["--duration", "2s", "--set", "mock.history=false"])).good();
     assert!((8..=32).contains(&reported(&ended.stdout, "records accepted").unwrap()), "{}", ended.told());
     assert_eq!(market_signals(dir.path()) as u64, reported(&ended.stdout, "signals published").unwrap());
@@ -495,7 +495,7 @@ fn a_live_run_ends_when_its_time_is_over() {
     assert_eq!((ended.stdout.as_str(), ended.stderr.as_str()), ("", ""), "--quiet says nothing");
 }
 
-/// Sends a signal to a live run that has written something; gives how it ended.
+/// Sends a Unix signal to a live run that has written output; returns how it ended.
 fn interrupt(dir: &Path, signal: Signal, more: &[&str]) -> Ended {
     let child = market(dir, more).spawn().unwrap();
     wait_for_signals(&dir.join("signals.jsonl"));
@@ -533,7 +533,7 @@ fn signals_of_the_system_end_a_live_run_cleanly() {
     }
 }
 
-/// A replay in recorded time is interrupted in the middle: no hang, no half line.
+/// Interrupts a replay in recorded time: it does not hang, and writes no half line.
 #[test]
 fn a_paced_replay_can_be_interrupted() {
     let (dir, path) = with_bars(&lively_bars(600));
@@ -548,9 +548,9 @@ fn a_paced_replay_can_be_interrupted() {
     assert!(json_lines(&fs::read_to_string(signals).unwrap()) > 0);
 }
 
-/// Whoever reads has seen enough: no panic, and nothing that hangs.
+/// The reader closes its end of the pipe: the program neither panics nor hangs.
 #[test]
-fn a_closed_pipe_is_no_accident() {
+fn a_closed_pipe_ends_the_program_quietly() {
     let first_line = |command: &mut Command| {
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();

@@ -1,4 +1,5 @@
-//! `perf/host/tune.sh` against a made-up machine: what it would change, what it changes, and that it takes it all back.
+//! `perf/host/tune.sh` against a made-up machine: what it would change, what it changes, and that it restores
+//! everything.
 
 use std::{
     collections::BTreeMap,
@@ -62,7 +63,7 @@ fn tree(root: &Path) -> BTreeMap<PathBuf, String> {
 }
 
 #[test]
-fn a_dry_run_says_everything_and_changes_nothing() {
+fn a_dry_run_prints_all_changes_and_makes_none() {
     let machine = machine();
     let before = tree(machine.path());
     let text = tune(machine.path(), "apply --cores 2-6 --dry-run");
@@ -88,7 +89,7 @@ fn a_dry_run_says_everything_and_changes_nothing() {
 }
 
 #[test]
-fn what_was_applied_even_twice_is_taken_back_exactly() {
+fn changes_are_restored_exactly_even_if_applied_twice() {
     let machine = machine();
     let before = tree(machine.path());
     let text = tune(machine.path(), "apply --cores 2-6");
@@ -105,7 +106,7 @@ fn what_was_applied_even_twice_is_taken_back_exactly() {
 }
 
 #[test]
-fn without_root_it_refuses_and_says_so() {
+fn without_root_it_refuses_with_a_message() {
     let bin = tempfile::tempdir().unwrap();
     let id = bin.path().join("id");
     fs::write(&id, "#!/bin/sh\necho 1000\n").unwrap();
@@ -124,7 +125,7 @@ fn without_root_it_refuses_and_says_so() {
 }
 
 #[test]
-fn lists_that_are_none_and_cores_without_rest_are_refused() {
+fn malformed_lists_and_taking_all_cores_are_refused() {
     let machine = machine();
     for cores in ["2..6", "0-39", "-1"] {
         let output =

@@ -1,4 +1,4 @@
-//! Benches that are told to end, or killed: nothing that they have started is left.
+//! Benches that are interrupted or killed leave no process or folder behind.
 
 use crate::outside::{LIMIT, engine, finish};
 use rustix::process::{Pid, Signal, kill_process};
@@ -29,7 +29,7 @@ fn children(parent: u32) -> Vec<(u32, String)> {
     found
 }
 
-/// Whether a process is there and has not ended.
+/// Whether a process exists and has not ended.
 fn lives(pid: u32) -> bool {
     fs::read_to_string(format!("/proc/{pid}/stat"))
         .is_ok_and(|stat| !stat.rsplit_once(") ").unwrap().1.starts_with('Z'))
@@ -43,7 +43,7 @@ fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
     }
 }
 
-/// A bench that has said this line, with redis-server and another process at work; and what it has started.
+/// A bench that has printed this line, with redis-server and another process running; and its children.
 fn started(args: &[&str], line: &str, dir: &Path) -> (Child, Vec<(u32, String)>) {
     let mut bench = engine(args).arg("--out").arg(dir.join("runs")).env("TMPDIR", dir).spawn().unwrap();
     let mut said = String::new();
@@ -65,11 +65,11 @@ fn send(bench: &Child, signal: Signal) {
 }
 
 #[test]
-fn an_interrupted_bench_ends_what_it_has_started_and_says_so() {
+fn an_interrupted_bench_ends_its_children_and_says_so() {
     for (args, line, signal, code) in [
         (&LATENCY[..], "echo, 1 of 4", Signal::INT, 130),
         (&[&LATENCY[..], &["--no-echo"]].concat(), "engine", Signal::TERM, 143),
-        // The rounds are a minute apart: nobody waits for the next one.
+        // The rounds are a minute apart: the bench must not wait for the next.
         (&[&LATENCY[..], &["--no-echo", "--rate", "0.016", "--shape", "burst"]].concat(), "engine", Signal::TERM, 143),
         (&THROUGHPUT[..], "drain, engine, turn 1 of 2", Signal::TERM, 143),
     ] {
@@ -87,7 +87,7 @@ fn an_interrupted_bench_ends_what_it_has_started_and_says_so() {
 }
 
 #[test]
-fn a_killed_bench_takes_with_it_what_it_has_started() {
+fn a_killed_bench_takes_its_children_with_it() {
     for (args, line) in
         [(&[&LATENCY[..], &["--no-echo"]].concat()[..], "engine"), (&THROUGHPUT, "drain, engine, turn 1 of 2")]
     {

@@ -1,4 +1,4 @@
-//! The built program from outside: its arguments and messages, how it ends, and the scripts beside it.
+//! The built program from outside: arguments, messages, exit codes, and the scripts beside it.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr, missing_docs, unreachable_pub)]
 
 mod cli;

@@ -1,4 +1,4 @@
-//! A whole run tells its service manager when it is ready, alive and ending.
+//! A run tells its service manager that it is ready, alive and stopping.
 
 use std::{
     os::unix::net::UnixDatagram,
@@ -31,6 +31,6 @@ fn a_run_is_ready_then_alive_then_stopping() {
     let ready = messages.iter().position(|text| text == "READY=1").unwrap();
     assert_eq!(messages.iter().filter(|text| *text == "READY=1").count(), 1, "{messages:?}");
     let alive = messages[ready..].iter().filter(|text| *text == "WATCHDOG=1").count();
-    // Two seconds at 300 ms each, less on a machine that has other things to do.
+    // Two seconds at 300 ms each; fewer on a busy machine.
     assert!((2..=7).contains(&alive), "{messages:?}");
 }

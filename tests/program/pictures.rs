@@ -1,4 +1,4 @@
-//! `report --png`: pictures with the feature `png`, without it a word about how to have it.
+//! `report --png`: pictures with the feature `png`, without it a message that says how to get it.
 
 use crate::outside::{engine, run};
 use std::{fs, path::Path};
@@ -31,7 +31,7 @@ fn a_report_draws_png_or_names_the_feature() {
     }
 }
 
-/// More than an empty surface: the picture is as large as it says and has several colours.
+/// The picture has the size of its header and several colours, so it is not empty.
 #[cfg(feature = "png")]
 fn drawn(bytes: &[u8]) {
     let mut reader = png::Decoder::new(std::io::Cursor::new(bytes)).read_info().unwrap();

@@ -1,4 +1,4 @@
-//! The revision that is built into the program: that of its sources, and of nothing else.
+//! The revision built into the program is that of its own sources.
 
 #[path = "../../perf/build.rs"]
 #[allow(dead_code)] // a build script has a `main`
@@ -13,7 +13,7 @@ fn git(dir: &Path, args: &[&str]) {
 }
 
 #[test]
-fn it_is_the_commit_and_says_where_the_sources_were_changed_since() {
+fn it_is_the_commit_and_marks_later_changes_of_the_sources() {
     let dir = tempfile::tempdir().unwrap();
     let revision = || build::revision(dir.path());
     assert_eq!(revision(), None, "an archive");
@@ -25,7 +25,7 @@ fn it_is_the_commit_and_says_where_the_sources_were_changed_since() {
     git(dir.path(), &["commit", "-qm", "first"]);
     let first = revision().unwrap();
     assert!(first.len() == 12 && first.bytes().all(|byte| byte.is_ascii_hexdigit()), "{first}");
-    // What the program is not made of.
+    // Files that are no sources of the program.
     fs::write(dir.path().join("notes.txt"), "").unwrap();
     assert_eq!(revision(), Some(first.clone()));
     for (name, text) in [("src/main.rs", "fn main() { }"), ("src/new.rs", "")] {
@@ -36,7 +36,7 @@ fn it_is_the_commit_and_says_where_the_sources_were_changed_since() {
         assert!(!revision().unwrap().ends_with('+') && revision().unwrap() != first, "{name}");
         git(dir.path(), &["reset", "-q", "--hard", &first]);
     }
-    // Unpacked within the repository of something else.
+    // Unpacked inside another repository.
     let inner = dir.path().join("inner");
     fs::create_dir(&inner).unwrap();
     assert_eq!(build::revision(&inner), None);
