@@ -106,7 +106,7 @@ impl RedisServer {
         let info: InfoDict = link.ask(cmd("INFO").arg("server"))?;
         facts.insert("version".to_owned(), info.get("redis_version").unwrap_or_else(|| "unknown".to_owned()));
         for name in SETTINGS {
-            // Hosted servers forbid it.
+            // Hosted servers may forbid CONFIG GET.
             let Ok(setting) = link.ask::<HashMap<String, String>>(cmd("CONFIG").arg("GET").arg(name)) else { break };
             facts.extend(setting);
         }

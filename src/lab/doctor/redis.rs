@@ -55,11 +55,11 @@ pub struct RedisProbe {
     pub address: String,
     /// Why the connection failed; `None` if it did not. The other fields are empty if it did.
     pub failure: Option<String>,
-    /// `INFO`, by name; nothing where it was refused.
+    /// `INFO`, by name; `None` if it was refused.
     pub info: Option<InfoDict>,
-    /// `CONFIG GET *`, by name; nothing where it was refused.
+    /// `CONFIG GET *`, by name; `None` if it was refused.
     pub settings: Option<HashMap<String, String>>,
-    /// The round trip over the unix socket.
+    /// The round trip over the Unix domain socket.
     pub socket: RoundTrip,
     /// The round trip over TCP.
     pub tcp: RoundTrip,
@@ -131,12 +131,12 @@ impl RedisProbe {
         self.settings.as_ref()?.get(name).map(String::as_str)
     }
 
-    /// A figure of `INFO`.
+    /// A value of `INFO`.
     pub(super) fn figure(&self, name: &str) -> Option<String> {
         self.info.as_ref()?.get(name)
     }
 
-    /// Where the same server listens besides: its unix socket, or its TCP port on this host.
+    /// The other address of the same server: its Unix domain socket, or its TCP port on this host.
     fn elsewhere(&self, unix: bool, host: &str) -> Result<ConnectionAddr, RoundTrip> {
         let unknown = |reason: &str| Err(RoundTrip::Unknown(reason.to_owned()));
         let local = ["localhost", "127.0.0.1", "::1", ""].contains(&host);
@@ -164,7 +164,7 @@ fn round_trip(link: &mut Link, clock: &Clock) -> Result<(u64, u64), LinkError> {
     for trip in 0..TRIPS + TRIPS / 10 {
         let begin = clock.ns();
         link.ask::<()>(&ping)?;
-        // The first ones warm up.
+        // The first round trips warm up.
         if trip >= TRIPS / 10 {
             times.push(clock.ns() - begin);
         }

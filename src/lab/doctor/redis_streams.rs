@@ -141,7 +141,7 @@ fn present(
     check.holds(lag <= LAG_MAX, Verdict::Warn, current)
 }
 
-/// Number of entries after a position, and whether counting stopped before the end.
+/// Number of entries after a position, and whether counting stopped at the maximum.
 fn count_after(link: &mut Link, name: &str, position: StreamId) -> Result<(u64, bool), LinkError> {
     let (mut count, mut from) = (0, position);
     loop {

@@ -60,7 +60,7 @@ fn a_server_is_asked_over_both_sockets_and_left_as_it_was() {
     expect(&found, "output buffers", Verdict::Pass, "no limit");
     expect(&found, "stream bars", Verdict::Pass, "3 behind of 5");
     assert_eq!(link.ask::<u64>(&redis::cmd("DBSIZE")).unwrap(), 2);
-    // By TCP, the unix socket is found by asking.
+    // Over TCP, the doctor finds the Unix domain socket by asking the server.
     let by_tcp = RedisQuestions { address: format!("redis://127.0.0.1:{port}").parse().unwrap(), ..questions(&server) };
     let probe = RedisProbe::ask(&by_tcp, &Clock::new());
     assert!(matches!(probe.socket, RoundTrip::Measured { .. }) && matches!(probe.tcp, RoundTrip::Measured { .. }));

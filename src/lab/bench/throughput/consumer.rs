@@ -106,7 +106,7 @@ impl Consumer for Engine<'_> {
     fn signals(&mut self) -> Result<u64> {
         match StreamInfo::ask(&mut self.link, &self.signals) {
             Ok(info) => Ok(info.added.unwrap_or(0)),
-            // No stream, no signal.
+            // A stream that does not exist holds no signals.
             Err(LinkError::Server { .. }) => Ok(0),
             Err(error) => Err(error.into()),
         }
