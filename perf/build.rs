@@ -1,4 +1,5 @@
-//! Puts the revision of the sources into the program, as `WAGEHOOD_REVISION`: figures are of a program, wherever it is run.
+//! Puts the revision of the sources into the program, as `WAGEHOOD_REVISION`: figures are of a program, wherever it is
+//! run.
 #![allow(clippy::print_stdout)] // how a build script speaks
 
 use std::{env, path::Path, process::Command};
@@ -10,8 +11,8 @@ fn main() {
     println!("cargo::rerun-if-changed=perf/build.rs");
     let dir = env::var("CARGO_MANIFEST_DIR").unwrap_or_default();
     let dir = Path::new(&dir);
-    // Watching the repository means to build again after every commit. It is worth that where the program may be measured;
-    // the tests need not wait for it.
+    // Watching the repository means to build again after every commit. It is worth that where the program may be
+    // measured; the tests need not wait for it.
     let optimised = env::var("PROFILE").is_ok_and(|profile| profile == "release");
     let revision = if optimised { watch(dir) } else { "unknown: a build for tests".to_owned() };
     println!("cargo::rustc-env=WAGEHOOD_REVISION={revision}");
@@ -32,9 +33,9 @@ fn watch(dir: &Path) -> String {
     revision(dir).unwrap_or_else(|| "unknown".to_owned())
 }
 
-/// The commit that a folder of sources is of, with `+` where they have been changed since; none without a repository.
+/// The commit of a folder of sources, with `+` if they have changed since; `None` outside a repository.
 pub fn revision(dir: &Path) -> Option<String> {
-    // An archive may have been unpacked within somebody else's repository.
+    // An archive may have been unpacked inside another repository.
     let top = git(dir, &["rev-parse", "--show-toplevel"])?;
     if Path::new(&top).canonicalize().ok()? != dir.canonicalize().ok()? {
         return None;
@@ -44,9 +45,9 @@ pub fn revision(dir: &Path) -> Option<String> {
     Some(if changed.is_empty() { head } else { head + "+" })
 }
 
-/// What git says; none where it is not installed or refuses.
+/// The output of git; `None` if git is not installed or refuses.
 fn git(dir: &Path, args: &[&str]) -> Option<String> {
-    // Looks only: a lock would be in the way of whoever works there.
+    // Read only: a lock would block others who work in the repository.
     let output = Command::new("git").current_dir(dir).env("GIT_OPTIONAL_LOCKS", "0").args(args).output().ok()?;
     let text = String::from_utf8(output.stdout).ok().filter(|_| output.status.success())?;
     Some(text.trim().to_owned())

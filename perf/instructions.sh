@@ -1,12 +1,12 @@
 #!/bin/sh
-# Instructions of the hot kernels for one element, counted under callgrind: exact, and the same on every run, however
-# noisy the machine.
+# Instructions per element of the hot kernels, counted under callgrind: exact, and the same on every run, even on a
+# noisy machine.
 #
-#   perf/instructions.sh            compare with perf/instructions.tsv; fails where a kernel grew by more than 5 %
-#   perf/instructions.sh --update   write the table anew, to be committed with the change that made it so
+#   perf/instructions.sh            compare with perf/instructions.tsv; fails if a kernel grew by more than 5 %
+#   perf/instructions.sh --update   write the table; commit it with the change that caused it
 #
-# Counts belong to a compiler and a processor with AVX2. Built without mimalloc, which valgrind does not know, and for
-# the baseline of the architecture; what is chosen at run time is chosen here too, except AVX-512.
+# Counts depend on the compiler and need a processor with AVX2. The build omits mimalloc, which valgrind does not know,
+# and targets the baseline of the architecture; run-time dispatch works as usual, except for AVX-512.
 set -eu
 cd "$(dirname "$0")/.."
 table=perf/instructions.tsv

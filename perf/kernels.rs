@@ -1,7 +1,7 @@
 //! Runs one hot kernel a given number of times, for profilers and instruction counters.
 //!
-//! `kernels NAME ROUNDS [CELLS [sparse]]`; ROUNDS 0 does the preparations only, so that they can be subtracted. Without a
-//! name it lists the kernels with the elements of one round. See `perf/instructions.sh`.
+//! `kernels NAME ROUNDS [CELLS [sparse]]`; with ROUNDS 0 it only prepares, so that you can subtract the preparation.
+//! Without a name it lists the kernels with the number of elements in one round. See `perf/instructions.sh`.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout)]
 
 #[path = "../tests/properties/plan.rs"]
@@ -30,10 +30,10 @@ use wagehood_engine::{
     strategies::{Cell, CellLayout, Cells},
 };
 
-/// Elements of a round where a kernel has no cells.
+/// Elements of a round for a kernel without cells.
 const BATCH: usize = 64;
 
-/// What a kernel is given.
+/// The input of a kernel.
 struct Run {
     rounds: usize,
     cells: usize,
@@ -209,7 +209,7 @@ fn some_signals() -> Vec<Signal> {
     (0..BATCH as u64).map(|n| signal(n, 8, 4, &mut rng)).collect()
 }
 
-/// Through the merge and the correlator; `each` sees what comes out.
+/// Runs merge and correlator; `each` receives the output.
 fn through_correlator(rounds: usize, mut each: impl FnMut(Verdict<'_>)) {
     let signals = some_signals();
     let plan = plan::plan(&["1m", "5m", "1h", "1d"], &[u32::MAX; 8]);
@@ -245,7 +245,7 @@ fn merge(run: &Run) {
     });
 }
 
-/// What the correlator says, into bytes; the row of the correlator is to be subtracted.
+/// Encodes the correlator's output; subtract the row of the correlator.
 fn encode(run: &Run, xadd: bool) {
     let timeframes: Vec<Timeframe> = ["1m", "5m", "1h", "1d"].iter().map(|name| name.parse().unwrap()).collect();
     let directory = Directory::new(8, &timeframes);

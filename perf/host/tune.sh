@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Applies to this host what `wagehood-engine doctor` asks for, until the next restart; `revert` restores what was there.
+# Applies to this host what `wagehood-engine doctor` asks for, until the next restart; `revert` restores the old values.
 #
 #   tune.sh apply [--cores LIST] [--dry-run]   set, printing each change as before → after
 #   tune.sh revert [--dry-run]                 restore every value that apply has replaced
-#   tune.sh show [--cores LIST]                what is set now, and what apply would make of it; changes nothing
+#   tune.sh show [--cores LIST]                print the current values and what apply would set; changes nothing
 #
 # LIST are the cores of the agents, such as 2-6 (the lines of [engine.cores]); without it only what concerns the whole
 # host is set. Isolation from the scheduler needs kernel parameters and a restart: apply prints them.
@@ -14,7 +14,7 @@ set -euo pipefail
 ROOT=${ROOT:-}
 SAVED=${SAVED:-$ROOT/var/lib/wagehood-engine/tune.saved}
 CPU=/sys/devices/system/cpu
-# A state of a core that takes longer to leave is switched off, µs.
+# Idle states that take longer to leave are switched off, µs.
 EXIT_US_MAX=10
 
 command=${1:-}
@@ -42,7 +42,7 @@ read_file() { # PATH: its text, the choice in brackets where it is one of severa
     printf '%s' "$text"
 }
 
-# Hexadecimal masks, of groups of 32 bits, are the same with other leading zeros.
+# Hexadecimal masks in groups of 32 bits are equal if they differ only in leading zeros.
 same() {
     local a=$1 b=$2 mask='^[0-9a-fA-F]{1,8}(,[0-9a-fA-F]{8})*$'
     [[ $a == "$b" ]] && return 0
@@ -144,7 +144,7 @@ interrupts() {
     for irq in "$ROOT"/proc/irq/[0-9]*; do
         path=${irq#"$ROOT"}/smp_affinity_list
         now=$(read_file "$path") || continue
-        # Only those that may land there; the others keep the core that somebody chose for them.
+        # Only interrupts that may reach these cores; the others keep the affinity that the user chose.
         [[ -n $(comm -12 <(expand "$now" | sort) <(expand "$cores" | sort)) ]] || continue
         set_file "$path" "$others" 'away from the agents'
     done

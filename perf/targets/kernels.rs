@@ -14,17 +14,17 @@ use wagehood_engine::{
     strategies::{Cell, CellLayout, Cells},
 };
 
-/// Slices of each contender, taken in turns.
+/// Slices of each contender, which alternate.
 const SLICES: usize = 31;
-/// Bars of a slice, at least: many times what it takes to get back into the caches what another's slice has pushed out.
+/// Minimum number of bars in a slice: enough to make the refill of the caches after another's slice negligible.
 const SLICE_BARS: usize = 600_000;
 /// Bars that a cell keeps by default.
 const BUFFER: usize = 256;
 
-/// Somebody who takes the next round of bars and says how many they were.
+/// A contender: takes the next round of bars and returns their number.
 type Contender = Box<dyn FnMut() -> usize>;
 
-/// Nanoseconds a bar of each: medians of slices in turns.
+/// Nanoseconds per bar of each contender: medians of alternating slices.
 fn medians(contenders: &mut [Contender]) -> Vec<f64> {
     let mut slices = vec![Vec::with_capacity(SLICES); contenders.len()];
     for _ in 0..=SLICES {
@@ -60,8 +60,8 @@ fn peer<P: Peer + 'static>(cells: usize) -> Contender {
     })
 }
 
-/// The indicators alone of this engine, eight cells side by side, which lie in rows or each by itself; a multiple of eight
-/// of them, all with a bar a round.
+/// Only the indicators of this engine, eight cells side by side, in rows or separate. The number of cells is a
+/// multiple of eight, and each cell gets one bar per round.
 fn indicators_alone(cells: usize, in_rows: bool) -> Contender {
     const LANES: usize = 8;
     let mut tape = Tape::new(cells, true);
@@ -104,7 +104,7 @@ fn indicators_alone(cells: usize, in_rows: bool) -> Contender {
     })
 }
 
-/// This engine's cells, computed as a worker does it: side by side, memory asked for a batch ahead.
+/// This engine's cells as a worker computes them: side by side, with memory prefetched one batch ahead.
 fn ours(cells: usize, dense: bool) -> Contender {
     let mut tape = Tape::new(cells, dense);
     let minute: Timeframe = "1m".parse().unwrap();
@@ -139,7 +139,7 @@ fn ours(cells: usize, dense: bool) -> Contender {
     })
 }
 
-/// The indicators against the crates that can compute them, whose values are checked to be equal first.
+/// The indicators against the crates that can compute them, after a check that the values are equal.
 pub fn indicators() -> Vec<Found> {
     check::<TaLib>(1e-10);
     check::<Ta>(1e-9);
@@ -168,7 +168,7 @@ pub fn indicators() -> Vec<Found> {
     vec![found("indicators", fastest, all.join(", ")), found("indicators_ta_lib", ta_lib, String::new())]
 }
 
-/// The whole of a worker's arithmetic.
+/// All arithmetic of a worker.
 pub fn strategies() -> Vec<Found> {
     let shapes =
         [("strategies_dense", 1_000, true), ("strategies_lone", 1, true), ("strategies_sparse", 10_000, false)];

@@ -1,11 +1,11 @@
-//! `make perf`: measures what the targets name, and says of each whether it is met.
+//! `make perf`: measures the targets, and says for each whether it is met.
 //!
 //! ```sh
 //! make perf                       # all of it, in a few minutes
 //! make perf ROWS=strategies,legacy # the rows whose names begin so
 //! ```
 //!
-//! Figures are medians; what is compared is measured in turns, so that whatever else the machine does meets all alike.
+//! Figures are medians. Contenders alternate, so that other load on the machine affects all of them alike.
 #![allow(missing_docs, clippy::unwrap_used, clippy::print_stdout, clippy::print_stderr)]
 
 #[path = "../../benches/common/mod.rs"]
@@ -38,19 +38,19 @@ struct Targets {
     row: Vec<Target>,
 }
 
-/// What was measured of a row.
+/// The measurement of a row.
 #[derive(Debug)]
 pub struct Found {
     pub id: &'static str,
     pub figure: f64,
-    /// The ratio that counts, and of what.
+    /// The ratio that counts, and what it compares.
     pub ratio: Option<(f64, String)>,
-    /// What else is to be said.
+    /// A further note.
     pub note: String,
 }
 
 impl Target {
-    /// Whether it is met; none where nothing is asked for.
+    /// Whether the target is met; `None` if the row has no bound.
     fn met(&self, found: &Found) -> Option<bool> {
         let bounds = [
             self.most.map(|most| found.figure <= most),

@@ -1,4 +1,4 @@
-//! Whole processes: the engine's program, which is beside this one.
+//! Measures whole processes: the engine's program, which lies beside this one.
 
 use crate::{Found, kernels::median};
 use anyhow::{Context, Result, bail, ensure};
@@ -11,10 +11,10 @@ use std::{
 use wagehood_engine::lab::bench::{Figure, Form, Interrupt, Socket, ThroughputOptions, throughput};
 
 const REPLAYS: usize = 7;
-/// Settings that leave the signals alone in the output.
+/// Settings that leave only the signals in the output.
 const SIGNALS_ONLY: [&str; 4] =
     ["output.calculation_events=off", "output.latest_values=false", "output.bars=false", "output.alerts=false"];
-/// Settings that hold nearly all signals back, once they are weighed.
+/// Settings that hold nearly all signals back after they are weighed.
 const QUIET: [&str; 3] = ["day", "swing", "position"];
 
 /// The program: in the folder above the examples'.
@@ -25,19 +25,19 @@ pub fn program() -> Result<PathBuf> {
     Ok(path)
 }
 
-/// A folder that is gone with its guard.
+/// A folder that is removed when its guard is dropped.
 pub fn folder() -> Result<tempfile::TempDir> {
     Ok(tempfile::tempdir()?)
 }
 
-/// The market data, where there is any.
+/// The market data; `None` if this machine has none.
 fn data(name: &str) -> Option<PathBuf> {
     let folder = std::env::var_os("WAGEHOOD_DATA")
         .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared/data"), PathBuf::from);
     Some(folder.join(name)).filter(|path| path.exists())
 }
 
-/// Runs the program to its end: its wall time, s, and what it printed.
+/// Runs the program to its end; returns its wall time, s, and its output.
 fn run(args: &[&str], dir: &Path) -> Result<(f64, String)> {
     let start = Instant::now();
     let output = Command::new(program()?).args(args).current_dir(dir).stdin(Stdio::null()).output()?;
@@ -49,7 +49,7 @@ fn run(args: &[&str], dir: &Path) -> Result<(f64, String)> {
     Ok((seconds, String::from_utf8_lossy(&text).into_owned()))
 }
 
-/// The replay of real minutes.
+/// Replays real one-minute bars.
 pub fn replay() -> Result<Vec<Found>> {
     let Some(input) = data("crypto_1m.csv.gz") else {
         println!("skipped  replay: no crypto_1m.csv.gz in WAGEHOOD_DATA or ../shared/data");
@@ -66,7 +66,7 @@ pub fn replay() -> Result<Vec<Found>> {
     Ok(vec![Found { id: "replay", figure: median(times), ratio: None, note }])
 }
 
-/// Redis in, Redis out, in one of the forms.
+/// Measures the throughput from Redis to Redis in one of the forms.
 pub fn redis(group: &str, wants: &dyn Fn(&str) -> bool) -> Result<Vec<Found>> {
     let quiet = QUIET.map(|style| format!("styles.{style}.min_composite_confidence=0.99"));
     let lean: Vec<String> = SIGNALS_ONLY.map(str::to_owned).to_vec();
@@ -135,7 +135,7 @@ pub fn redis(group: &str, wants: &dyn Fn(&str) -> bool) -> Result<Vec<Found>> {
     Ok(all)
 }
 
-/// What ten thousand symbols hold.
+/// Measures the memory for ten thousand symbols.
 pub fn memory() -> Result<Vec<Found>> {
     const SYMBOLS: f64 = 10_000.0;
     let dir = folder()?;

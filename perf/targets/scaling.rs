@@ -1,4 +1,4 @@
-//! What a bar costs as symbols and workers grow: made-up minutes out of a file, through the whole engine, to a file.
+//! The cost of a bar as symbols and workers grow: a replay of mock one-minute bars from file to file.
 
 use crate::{
     common::tape::Walk,
@@ -14,11 +14,11 @@ use std::{
 };
 use wagehood_engine::text::{push_f64, push_iso8601};
 
-/// Bars of the short and the long file: what a bar costs is the difference, without what it costs to start.
+/// Bars of the short and of the long file. The difference gives the cost of a bar without that of the start.
 const BARS: [usize; 2] = [400_000, 1_200_000];
 const RUNS: usize = 3;
 
-/// Writes so many minutes, or nearly, of so many symbols; returns how many.
+/// Writes about this many minutes of this many symbols; returns the number of bars.
 fn write(path: &Path, symbols: usize, bars: usize) -> Result<usize> {
     let mut walks: Vec<Walk> = (0..symbols).map(|k| Walk::new(k as u64 * 7919 + 11)).collect();
     let mut out = BufWriter::new(std::fs::File::create(path)?);
@@ -43,7 +43,7 @@ fn write(path: &Path, symbols: usize, bars: usize) -> Result<usize> {
     Ok(rounds * symbols)
 }
 
-/// Seconds that a replay of a file takes.
+/// Duration of the replay of a file, s.
 fn replay(dir: &Path, file: &str, workers: usize) -> Result<f64> {
     let mut command = Command::new(program()?);
     command.current_dir(dir).args(["replay", "--input", file, "--base", "1m"]);

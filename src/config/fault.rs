@@ -26,7 +26,7 @@ impl fmt::Display for Fault {
     }
 }
 
-/// A text, cut if it is longer than `max` characters.
+/// A text, cut if it is longer than `longest` characters.
 struct Short<'a> {
     text: &'a str,
     longest: usize,

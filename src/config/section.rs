@@ -122,7 +122,7 @@ impl<'t, 'f> Section<'t, 'f> {
 /// A single value with a rule.
 pub(super) trait Scalar {
     type Out;
-    /// The value, where the rule allows it.
+    /// The value, if the rule allows it.
     fn read(&self, node: &Node) -> Option<Self::Out>;
     /// What the rule allows, for messages.
     fn allowed(&self) -> String;

@@ -1,18 +1,18 @@
-//! The address of a Redis server as a setting, which may hold a password and never shows it.
+//! The URL of a Redis server as a setting. It may hold a password, and never shows it.
 
 use crate::redis_io::{Address, AddressError};
 use std::{fmt, str::FromStr};
 
-/// Address of a Redis server, as it was written. `Debug` and `Display` hide the password.
+/// URL of a Redis server, as written. `Debug` and `Display` hide the password.
 #[derive(Clone, PartialEq, Eq)]
 pub struct RedisUrl(String);
 
 impl RedisUrl {
-    /// The address, read; whether anybody listens there is not known.
+    /// Parses the URL. Does not check whether a server listens there.
     ///
     /// # Errors
     ///
-    /// None for a text that was parsed.
+    /// The text is not a URL; a setting that was parsed is always one.
     pub fn address(&self) -> Result<Address, AddressError> {
         self.0.parse()
     }
@@ -33,7 +33,7 @@ impl Default for RedisUrl {
     }
 }
 
-/// A text with the password of any address in it replaced by `***`.
+/// A text in which `***` replaces the password of any URL.
 ///
 /// Hides too much rather than too little: everything from the first colon after `://` (or after the start, if the
 /// scheme is missing) to the last `@`; the whole user part if it has no colon; and `pass=…` or `password=…` in

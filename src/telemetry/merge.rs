@@ -1,4 +1,4 @@
-//! Adds histograms up without losing a value. Not hot: allocates where the sum must grow.
+//! Adds histograms up without losing a value. Not hot: allocates if the sum must grow.
 
 use hdrhistogram::Histogram;
 

@@ -10,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// Everything that a bench may start, by the notes that it says itself where it is.
+/// All children that a bench starts, by the progress line that it prints once they run.
 const LATENCY: [&str; 7] = ["bench", "latency", "--symbols", "10", "--no-hiccups", "--duration", "60s"];
 const THROUGHPUT: [&str; 8] = ["bench", "throughput", "--form", "compact", "--entries", "60000", "--turns", "2"];
 

@@ -185,6 +185,7 @@ impl Lanes {
     /// What to take next.
     #[inline]
     pub fn next(&self) -> Next {
+        // The least head over all lanes. Published entries (`new` is false) come before all others.
         let mut best: Option<(bool, Place, usize)> = None;
         for (index, lane) in self.lanes.iter().enumerate() {
             let Some(head) = lane.head else { continue };
@@ -194,6 +195,7 @@ impl Lanes {
             }
         }
         let lone = self.lanes.len() == 1;
+        // A clock event of the journal comes next if its place is before that of every head.
         if let Some(&(place, event_ts)) = self.clocks.front() {
             let new = self
                 .published
@@ -212,11 +214,14 @@ impl Lanes {
         }
     }
 
+    /// Whether no stream can still bring something that belongs before this place. A published place needs no wait for the
+    /// server's time: its order is settled.
     #[inline]
     fn may_take(&self, new: bool, place: Place) -> bool {
         let limit = if new { self.limit } else { self.limit_published };
         let seen = limit.is_none_or(|limit| place.source.id <= limit) && !(new && self.more_published);
         let ahead = place.source.id.ms > self.server_ms + AHEAD_MS && place.source.id <= self.seen;
+        // Past: the server can add no more entries before this id, for its clock has moved on (or has stepped back).
         let past = place.source.id.ms < self.server_ms || ahead;
         seen && (past || !new)
     }
