@@ -21,7 +21,7 @@ pub(super) fn items(sys: &Sysfs, plan: &CpuPlan) -> Vec<Item> {
 fn huge_pages(sys: &Sysfs) -> Item {
     let path = "/sys/kernel/mm/transparent_hugepage/enabled";
     let check = Check::new(Section::Memory, "huge pages", "madvise or never")
-        .why("with `always` page faults clear 2 MiB at once, and compaction moves pages under a running thread; Redis suffers as well")
+        .why("with `always` page faults clear 2 MiB at once, and compaction moves pages in use; the same in Redis")
         .fix(format!("perf/host/tune.sh apply, or echo madvise > {path}"));
     match sys.chosen(path) {
         None => check.unknown(format!("cannot read {path}")),
