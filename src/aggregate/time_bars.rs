@@ -27,6 +27,8 @@ pub struct TimeBarAggregator {
     enabled: Vec<u32>,
     /// By symbol.
     calendars: Vec<Calendar>,
+    /// By symbol: no open bar of it ends earlier than this, Unix ms.
+    earliest: Vec<i64>,
     /// By symbol and timeframe.
     builders: Vec<BarBuilder>,
     /// What closes by time in the input at hand; room for every open bar.
@@ -56,6 +58,7 @@ impl TimeBarAggregator {
             fed_by: plan.fed_by(),
             enabled: Vec::with_capacity(plan.assets.len()),
             calendars: Vec::with_capacity(plan.assets.len()),
+            earliest: Vec::with_capacity(plan.assets.len()),
             builders: Vec::with_capacity(plan.assets.len() * plan.timeframes.len()),
             due: Vec::new(),
             allowed_lateness_ms: plan.allowed_lateness_ms,
@@ -72,6 +75,8 @@ impl TimeBarAggregator {
     pub fn add_symbol(&mut self, asset: &Asset) {
         self.enabled.push(asset.enabled());
         self.calendars.push(asset.calendar);
+        // Not known: the next base bar looks.
+        self.earliest.push(i64::MIN);
         self.builders.resize(self.enabled.len() * self.timeframes.len(), BarBuilder::default());
         self.due.clear();
         self.due.reserve(self.builders.len());
@@ -163,13 +168,8 @@ impl TimeBarAggregator {
         let (base, symbol) = (bar.timeframe.index(), bar.symbol.index());
         let row = symbol * self.timeframes.len();
         let fed = self.enabled[symbol] & self.fed_by[base];
-        let mut left_behind = 0;
-        for index in longest_first(fed) {
-            let open_until = self.builders[row + index].end();
-            left_behind |= u32::from(open_until > i64::MIN && open_until <= bar.ts) << index;
-        }
-        if left_behind != 0 {
-            self.close_all(bar.symbol, left_behind, on_closed);
+        if bar.ts >= self.earliest[symbol] {
+            self.leave_behind(bar, fed, on_closed);
         }
         // A record that lags behind may open a bar that event time has passed already.
         let mut overdue = 0;
@@ -183,6 +183,7 @@ impl TimeBarAggregator {
                 builder.add(bar);
             } else {
                 builder.start(self.timeframes[index].span(bar.ts, self.calendars[symbol]), bar);
+                self.earliest[symbol] = self.earliest[symbol].min(builder.end());
             }
             let deadline = builder.end() + self.allowed_lateness_ms;
             if builder.end() == end {
@@ -196,6 +197,20 @@ impl TimeBarAggregator {
         if overdue != 0 {
             self.close_all(bar.symbol, overdue, on_closed);
         }
+    }
+
+    /// Closes the open bars of its symbol that ended before a base bar, those of the timeframes that it feeds.
+    fn leave_behind(&mut self, bar: &Bar, fed: u32, on_closed: &mut impl FnMut(Bar)) {
+        let symbol = bar.symbol.index();
+        let columns = self.timeframes.len();
+        let row = &self.builders[symbol * columns..][..columns];
+        let is_left = |&index: &usize| row[index].is_open() && row[index].end() <= bar.ts;
+        let left_behind = longest_first(fed).filter(is_left).fold(0, |bits, index| bits | 1 << index);
+        if left_behind != 0 {
+            self.close_all(bar.symbol, left_behind, on_closed);
+        }
+        let open = self.builders[symbol * columns..][..columns].iter().filter(|builder| builder.is_open());
+        self.earliest[symbol] = open.map(BarBuilder::end).min().unwrap_or(i64::MAX);
     }
 
     /// Closes open bars of one symbol, those of a set of timeframes, in the order of their ends.

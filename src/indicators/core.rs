@@ -282,13 +282,13 @@ impl Core {
         let still = V::eq(change, zero);
         let mut moves = [zero; 4];
         let mut rsis = [zero; RSI_LANES];
-        let least = V::splat(LEAST);
         for k in 0..RSI_LANES {
             let (period, kept) = (V::splat(lanes.rsi_periods[k]), V::splat(lanes.rsi_kept[k]));
+            let least = V::splat(lanes.rsi_least[k]);
             for (side, next) in [(k, gain), (k + 2, loss)] {
                 let average = first[4 + side];
                 let smoothed = V::div(V::add(V::mul(average, kept), next), period);
-                moves[side] = V::pick(V::lt(average, least), V::max(average, smoothed), smoothed);
+                moves[side] = V::max(smoothed, V::min(average, least));
             }
             let sum = V::add(moves[k], moves[k + 2]);
             let value = V::div(V::mul(V::splat(100.0), moves[k]), sum);

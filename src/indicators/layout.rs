@@ -1,6 +1,6 @@
 //! Which indicators a timeframe needs: each once, however many strategies read it.
 
-use super::{bollinger::BollingerSpec, ema::EmaSpec, macd::MacdSpec};
+use super::{bollinger::BollingerSpec, ema::EmaSpec, macd::MacdSpec, rsi::least};
 use crate::{
     config::StrategyParams,
     lanes::{LANES, WINDOW},
@@ -79,9 +79,10 @@ pub(super) struct Lanes {
     /// Fast and slow average of the first MACD, first and second EMA.
     pub(super) ema_alphas: [f64; 4],
     pub(super) signal_alpha: f64,
-    /// Periods of the first two RSIs; and the same less one.
+    /// Periods of the first two RSIs; the same less one; where their averages stop to decay.
     pub(super) rsi_periods: [f64; 2],
     pub(super) rsi_kept: [f64; 2],
+    pub(super) rsi_least: [f64; 2],
     /// Bars of the bands and of the volume average.
     pub(super) windows: [usize; 2],
     /// Where a bar's values have their places in these windows.
@@ -111,6 +112,7 @@ impl Lanes {
             signal_alpha: macd.signal.alpha,
             rsi_periods: rsis.map(|n| n as f64),
             rsi_kept: rsis.map(|n| n as f64 - 1.0),
+            rsi_least: rsis.map(least),
             windows,
             places: windows.map(Place::new),
             std_dev: bands.std_dev,

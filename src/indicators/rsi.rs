@@ -3,7 +3,7 @@
 //! The first averages are plain means of the first n gains and losses, then `avg = (avg·(n−1) + x)/n`. The value is
 //! `100·gain/(gain + loss)`, and 50 where the price has never moved (TA-Lib says 0, but a price that stands still is not
 //! oversold). A price equal to the one before leaves the value as it is, to the bit: rounding must not look like a rise.
-//! An average below [`LEAST`] decays no further. Ready at bar n. O(1) a bar.
+//! An average decays to [`LEAST`] at most. Ready at bar n. O(1) a bar.
 
 use super::{BadImage, ImageReader, ImageWriter, LEAST};
 
@@ -21,11 +21,16 @@ impl Default for Rsi {
     }
 }
 
-/// The average with the next value in it; one below [`LEAST`] only rises.
+/// Where the averages of an RSI of this period stop to decay; an average over one bar has no memory that decays.
+pub(super) fn least(period: u64) -> f64 {
+    if period > 1 { LEAST } else { 0.0 }
+}
+
+/// The average with the next value in it.
 #[inline]
-fn smoothed(average: f64, next: f64, n: f64) -> f64 {
-    let smoothed = (average * (n - 1.0) + next) / n;
-    if average < LEAST { average.max(smoothed) } else { smoothed }
+fn smoothed(average: f64, next: f64, period: u64) -> f64 {
+    let n = period as f64;
+    ((average * (n - 1.0) + next) / n).max(average.min(least(period)))
 }
 
 impl Rsi {
@@ -39,8 +44,8 @@ impl Rsi {
         let loss = if change < 0.0 { -change } else { 0.0 };
         let n = period as f64;
         if i > period {
-            self.gain = smoothed(self.gain, gain, n);
-            self.loss = smoothed(self.loss, loss, n);
+            self.gain = smoothed(self.gain, gain, period);
+            self.loss = smoothed(self.loss, loss, period);
             if change == 0.0 {
                 return self.value;
             }
