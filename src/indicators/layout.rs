@@ -1,10 +1,55 @@
 //! Which indicators a timeframe needs: each once, however many strategies read it.
 
 use super::{bollinger::BollingerSpec, ema::EmaSpec, macd::MacdSpec};
-use crate::{
-    config::StrategyParams,
-    lanes::{LANES, WINDOW},
-};
+use crate::lanes::{LANES, WINDOW};
+
+/// What the strategies of a timeframe read: the indicators with their periods, each under its name in
+/// [`Reading`](super::Reading). One that no strategy asks for has the periods of the definition.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Needs {
+    /// Line and signal.
+    pub macd: MacdSpec,
+    /// Bars of the RSIs.
+    pub rsi: u64,
+    /// That whose pullbacks count in a trend.
+    pub trend_rsi: u64,
+    /// That which tells the trend.
+    pub trend_rsi_slow: u64,
+    /// The averages whose crossings count.
+    pub ma_fast: EmaSpec,
+    /// The slower of them.
+    pub ma_slow: EmaSpec,
+    /// Upper, middle and lower band.
+    pub bands: BollingerSpec,
+    /// Bars of the volume average.
+    pub volume: usize,
+}
+
+impl Default for Needs {
+    fn default() -> Self {
+        Self {
+            macd: MacdSpec::new(12, 26, 9),
+            rsi: 14,
+            trend_rsi: 14,
+            trend_rsi_slow: 21,
+            ma_fast: EmaSpec::new(0, 50),
+            ma_slow: EmaSpec::new(0, 200),
+            bands: BollingerSpec { period: 20, std_dev: 2.0 },
+            volume: 20,
+        }
+    }
+}
+
+impl Needs {
+    /// The longest window of them, bars.
+    #[must_use]
+    pub fn longest_window(&self) -> usize {
+        let macd = self.macd.slow.period + self.macd.signal.period;
+        let rsis = [self.rsi, self.trend_rsi, self.trend_rsi_slow].map(|bars| bars + 1);
+        let recursive = [macd, self.ma_fast.period, self.ma_slow.period].into_iter().chain(rsis).max().unwrap_or(0);
+        (recursive as usize).max(self.bands.period).max(self.volume)
+    }
+}
 
 /// Which of the indicators the strategies read.
 #[derive(Debug, Clone, Copy, Default)]
@@ -145,9 +190,9 @@ fn slot<T: PartialEq>(list: &mut Vec<T>, item: T) -> usize {
 }
 
 impl IndicatorLayout {
-    /// What these parameters need and, with `publish`, what is published by name.
+    /// What is needed and, with `publish`, what is published by name.
     #[must_use]
-    pub fn new(params: &StrategyParams, publish: bool) -> Self {
+    pub fn new(needs: &Needs, publish: bool) -> Self {
         let mut layout = Self {
             emas: Vec::new(),
             rsis: Vec::new(),
@@ -159,16 +204,15 @@ impl IndicatorLayout {
             strategies: StrategySlots::default(),
             published: None,
         };
-        let (m, c, r, b) = (&params.macd_rsi, &params.ma_crossover, &params.rsi_trend, &params.bollinger_breakout);
         layout.strategies = StrategySlots {
-            macd_rsi_macd: slot(&mut layout.macds, MacdSpec::new(m.macd_fast, m.macd_slow, m.macd_signal)),
-            macd_rsi_rsi: slot(&mut layout.rsis, m.rsi_period as u64),
-            ma_fast: slot(&mut layout.emas, EmaSpec::new(0, c.fast_period)),
-            ma_slow: slot(&mut layout.emas, EmaSpec::new(0, c.slow_period)),
-            trend_rsi: slot(&mut layout.rsis, r.rsi_period as u64),
-            trend_rsi_slow: slot(&mut layout.rsis, r.trend_rsi_period as u64),
-            bands: slot(&mut layout.bands, BollingerSpec { period: b.period, std_dev: b.std_dev }),
-            volume: slot(&mut layout.volumes, params.common.volume_period),
+            macd_rsi_macd: slot(&mut layout.macds, needs.macd),
+            macd_rsi_rsi: slot(&mut layout.rsis, needs.rsi),
+            ma_fast: slot(&mut layout.emas, needs.ma_fast),
+            ma_slow: slot(&mut layout.emas, needs.ma_slow),
+            trend_rsi: slot(&mut layout.rsis, needs.trend_rsi),
+            trend_rsi_slow: slot(&mut layout.rsis, needs.trend_rsi_slow),
+            bands: slot(&mut layout.bands, needs.bands),
+            volume: slot(&mut layout.volumes, needs.volume),
         };
         if publish {
             layout.published = Some(PublishedSlots {

@@ -32,7 +32,7 @@ pub use history::History;
 pub use image::BadImage;
 pub(crate) use image::{ImageReader, ImageWriter};
 pub(crate) use layout::Places;
-pub use layout::{IndicatorLayout, PublishedSlots, StrategySlots};
+pub use layout::{IndicatorLayout, Needs, PublishedSlots, StrategySlots};
 pub use macd::{Macd, MacdSpec};
 pub use mean::RollingMean;
 pub(crate) use prefetch::{prefetch, prefetch_all};

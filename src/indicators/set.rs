@@ -293,7 +293,7 @@ mod tests {
         let mut params = StrategyParams::default();
         for (periods, publish) in [((14, 14), false), ((14, 14), true), ((9, 14), false), ((7, 21), true)] {
             (params.macd_rsi.rsi_period, params.rsi_trend.rsi_period) = periods;
-            let packed = IndicatorLayout::new(&params, publish);
+            let packed = IndicatorLayout::new(&params.needs(), publish);
             let mut single = packed.clone();
             single.lanes.ready = u64::MAX;
             let mut histories = [(); 2].map(|()| History::new(256));

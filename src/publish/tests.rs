@@ -17,7 +17,7 @@ fn directory() -> Directory {
 
 fn signal(symbol: u16, timeframe: usize, strategy: Strategy, side: Side) -> Signal {
     let candidate = Candidate {
-        kind: SignalKind::MacdRsiBullish,
+        kind: SignalKind::named("macd_rsi_bullish").unwrap(),
         side,
         confidence: 0.8,
         factors: [1.0, 0.5, 1e-5, 0.25, f64::NAN],
@@ -52,7 +52,7 @@ fn peer(timeframe: usize, strategy: Strategy, confidence: f64) -> Peer {
     Peer {
         timeframe: TimeframeId::new(timeframe),
         strategy,
-        kind: SignalKind::GoldenCross,
+        kind: SignalKind::named("golden_cross").unwrap(),
         confidence,
         bar_ts: TS - 1_000,
     }
