@@ -74,6 +74,10 @@
 //! once the output before the barrier is acknowledged. A start goes on from the newest [`state::Snapshot`] and reads the
 //! input behind it, silently up to the committed position. *Cost:* a test per bar, and a cell's bytes per snapshot.
 //!
+//! # Add a strategy
+//!
+//! One file and its name in the list: see [Add a strategy](strategies#add-a-strategy).
+//!
 //! # Failure
 //!
 //! A lost server is dialled again by a thread of its own, and everything waits meanwhile. An agent that fails or panics

@@ -30,23 +30,56 @@ impl StrategiesConfig {
     }
 }
 
+/// Collects the parameters of a section.
+#[derive(Default)]
+struct Collector {
+    names: Vec<&'static str>,
+    values: Table,
+}
+
+impl Collector {
+    fn of(pick: Pick) -> Self {
+        let mut found = Self::default();
+        pick(&mut StrategyParams::default()).visit(&mut found);
+        found
+    }
+
+    fn add(&mut self, name: &'static str, data: Data) {
+        let mut node = Node::new(data, Origin::Program);
+        node.rank = self.names.len() as u64;
+        self.names.push(name);
+        self.values.insert(name.to_owned(), node);
+    }
+}
+
+impl ParamVisitor for Collector {
+    fn count(&mut self, name: &'static str, value: &mut usize, _: Whole) {
+        self.add(name, Data::Int(*value as i64));
+    }
+    fn real(&mut self, name: &'static str, value: &mut f64, _: Number) {
+        self.add(name, Data::Real(*value));
+    }
+    fn flag(&mut self, name: &'static str, value: &mut bool) {
+        self.add(name, Data::Flag(*value));
+    }
+}
+
 /// Names of the parameters of a section.
 pub(super) fn param_names(pick: Pick) -> Vec<&'static str> {
-    struct Names(Vec<&'static str>);
-    impl ParamVisitor for Names {
-        fn count(&mut self, name: &'static str, _: &mut usize, _: Whole) {
-            self.0.push(name);
-        }
-        fn real(&mut self, name: &'static str, _: &mut f64, _: Number) {
-            self.0.push(name);
-        }
-        fn flag(&mut self, name: &'static str, _: &mut bool) {
-            self.0.push(name);
-        }
+    Collector::of(pick).names
+}
+
+/// Adds the sections of the strategies that the tree has not got, with their defaults: so that a strategy runs before
+/// the manual has a section for it.
+pub(super) fn declare(tree: &mut Node) {
+    let Some(strategies) = tree.table_mut().and_then(|root| root.get_mut("strategies")).and_then(Node::table_mut)
+    else {
+        return;
+    };
+    for &(name, pick) in TABLES {
+        let section = || Node::new(Data::Table(Collector::of(pick).values), Origin::Program);
+        strategies.entry(name.to_owned()).or_insert_with(section);
     }
-    let mut names = Names(Vec::new());
-    pick(&mut StrategyParams::default()).visit(&mut names);
-    names.0
 }
 
 impl FromSection for StrategiesConfig {
@@ -110,5 +143,77 @@ impl ParamVisitor for Reader<'_, '_, '_> {
     }
     fn flag(&mut self, name: &'static str, value: &mut bool) {
         self.read(name, &Flag, value);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::DEFAULT_TOML;
+
+    /// What a visitor sees of a parameter: its name, its default, and the range as the manual would say it.
+    #[derive(Default)]
+    struct Declared(Vec<(&'static str, toml::Value, Option<(String, String)>)>);
+
+    impl ParamVisitor for Declared {
+        fn count(&mut self, name: &'static str, value: &mut usize, allowed: Whole) {
+            let range = (allowed.min.to_string(), allowed.max.to_string());
+            self.0.push((name, toml::Value::Integer(*value as i64), Some(range)));
+        }
+        fn real(&mut self, name: &'static str, value: &mut f64, allowed: Number) {
+            let range = (allowed.min.to_string(), allowed.max.to_string());
+            self.0.push((name, toml::Value::Float(*value), Some(range)));
+        }
+        fn flag(&mut self, name: &'static str, value: &mut bool) {
+            self.0.push((name, toml::Value::Boolean(*value), None));
+        }
+    }
+
+    /// Ranges in the manual that end in the name of another parameter, not in a number.
+    fn range_in(comment: &str) -> Option<(&str, &str)> {
+        let words: Vec<&str> = comment.split([' ', ',', ':', ';']).filter(|word| !word.is_empty()).collect();
+        let is_number = |word: &str| word.parse::<f64>().is_ok();
+        let ranges = words.windows(3).filter(|w| w[1] == "to" && is_number(w[0]) && is_number(w[2]));
+        ranges.map(|w| (w[0], w[2])).next()
+    }
+
+    #[test]
+    fn the_manual_says_what_the_strategies_declare() {
+        let mut ranges = 0;
+        for &(name, pick) in TABLES.iter().filter(|(name, _)| *name != "added") {
+            let mut declared = Declared::default();
+            pick(&mut StrategyParams::default()).visit(&mut declared);
+            let head = format!("\n[strategies.{name}]\n");
+            let at = DEFAULT_TOML.find(&head).unwrap_or_else(|| panic!("the manual has no section{head}"));
+            let section = DEFAULT_TOML[at + head.len()..].split("\n[").next().unwrap();
+            let lines =
+                section.lines().filter_map(|line| line.split_once(" = ")).filter(|(key, _)| !key.starts_with('#'));
+            let mut declared = declared.0.into_iter();
+            for (key, rest) in lines {
+                let (param, default, range) = declared.next().unwrap_or_else(|| panic!("{name}.{key} is not declared"));
+                assert_eq!(key, param, "the parameters of {name} come in the order of their declaration");
+                let value = toml::from_str::<toml::Table>(&format!("v = {rest}")).unwrap().remove("v").unwrap();
+                assert_eq!(value, default, "{name}.{key}");
+                let comment = rest.split_once('#').map_or("", |(_, comment)| comment);
+                if let Some((low, high)) = range_in(comment) {
+                    let (min, max) = range.unwrap_or_else(|| panic!("{name}.{key} has no range"));
+                    assert_eq!((low, high), (min.as_str(), max.as_str()), "{name}.{key}");
+                    ranges += 1;
+                }
+            }
+            assert_eq!(declared.next(), None, "the manual leaves a parameter of {name} out");
+        }
+        assert!(ranges > 25, "{ranges}");
+    }
+
+    #[test]
+    fn a_strategy_without_a_section_in_the_manual_has_its_defaults() {
+        let mut tree = Node::new(Data::Table(Table::new()), Origin::Program);
+        tree.put(&["strategies", "common", "volume_period"], Node::new(Data::Int(7), Origin::Program));
+        declare(&mut tree);
+        let strategies = tree.table().unwrap()["strategies"].table().unwrap();
+        assert_eq!(strategies.len(), TABLES.len());
+        assert_eq!(strategies["common"].table().unwrap().len(), 1, "what is there stays as it is");
+        assert_eq!(strategies["macd_rsi"].table().unwrap()["macd_fast"].data, Data::Int(12));
     }
 }

@@ -1,5 +1,7 @@
 //! The table of agents, cores and rings; start, halt, drain.
 
+#[cfg(test)]
+mod added_strategy;
 mod agents;
 mod any_agent;
 mod assembly;

@@ -1,5 +1,7 @@
 //! The list of the strategies, and everything that is made of it.
 
+#[cfg(test)]
+use super::added;
 use super::{
     BarView, Findings, Fired, bollinger_breakout, common,
     kinds::{KindSpec, Kinds},
@@ -176,7 +178,14 @@ macro_rules! strategies {
 
             /// The conditions of the strategies that run.
             pub(super) fn enabled_conditions(&self) -> u64 {
-                0 $($(#[$meta])* | if self.$module.enabled() { conditions_of(Strategy::$variant) } else { 0 })+
+                let mut all = 0;
+                $(
+                    $(#[$meta])*
+                    if self.$module.enabled() {
+                        all |= conditions_of(Strategy::$variant);
+                    }
+                )+
+                all
             }
 
             /// What is found of the conditions that hold, in the order of the strategies, with the number of its kind.
@@ -213,6 +222,7 @@ strategies! {
     RsiTrend = rsi_trend,
     BollingerBreakout = bollinger_breakout,
     SrBreakout = sr_breakout,
+    #[cfg(test)] Added = added,
 }
 
 impl Strategy {
