@@ -19,6 +19,8 @@ mod rsi;
 mod scalar;
 mod set;
 mod side_by_side;
+mod values;
+mod words;
 
 /// Where averages that decay towards zero while a price stands still stop: long before they are subnormal numbers, which
 /// processors compute slowly.

@@ -3,9 +3,10 @@
 use super::{
     Arrival, BadImage, Change, Ema, History, ImageReader, ImageWriter, IndicatorLayout, Macd, Reading, RecentPrices,
     RollingMean, Rsi,
-    core::{Core, CoreRows, RSI_LANES},
+    core::{Core, CoreRows},
     layout::Places,
     scalar::{Part, Scalar},
+    words::RSI_LANES,
 };
 use crate::{
     lanes::{LANES, One, Vector},
@@ -195,11 +196,11 @@ impl IndicatorSet {
         let packed = bars > layout.lanes.ready;
         let at = self.reading(layout, bars);
         let ema = |slot: usize| match slot {
-            0 | 1 if packed => self.core.lines[0].0[2 + slot],
+            0 | 1 if packed => self.core.words().emas[slot],
             _ => rest.emas.get(slot).map_or(f64::NAN, Ema::value),
         };
         let rsi = |slot: usize| match slot {
-            0..RSI_LANES if packed => self.core.lines[2].0[2 + slot],
+            0..RSI_LANES if packed => self.core.words().rsis[slot],
             _ => rest.rsis.get(slot).map_or(f64::NAN, Rsi::value),
         };
         let values = |macd: &Macd| [macd.line, macd.signal, macd.histogram];

@@ -17,7 +17,7 @@ use super::{
 #[cfg(target_arch = "x86_64")]
 use crate::lanes::{Avx2, Avx512};
 use crate::{
-    indicators::{Arrival, IndicatorSet, Reading, RecentPrices},
+    indicators::{Arrival, Change, IndicatorSet, RecentPrices},
     lanes::{Eight, Isa, LANES, One, Vector},
     model::{Bar, Candidate},
 };
@@ -247,50 +247,21 @@ fn for_each_lane(mut lanes: u32, mut f: impl FnMut(usize)) {
 /// What the candidates are made of, lane by lane.
 #[derive(Debug)]
 struct Seen {
-    /// Prices of the newest three bars; volume ratio; width; the values at the bar, and those at the bar before.
-    values: [[f64; LANES]; 22],
+    change: Change<[f64; LANES]>,
+    volume_ratio: [f64; LANES],
 }
 
 impl Seen {
     #[inline(always)]
     fn new<V: Vector>(row: &Row<V>) -> Self {
-        let (now, before) = (&row.change.now, &row.change.before);
-        let [price, price_1, price_2] = row.change.prices;
-        let rows = [
-            price,
-            price_1,
-            price_2,
-            row.volume_ratio,
-            row.change.widths[0],
-            now.line,
-            now.signal,
-            now.rsi,
-            now.trend_rsi,
-            now.trend_rsi_slow,
-            now.ma_fast,
-            now.ma_slow,
-            now.upper,
-            now.middle,
-            now.lower,
-            now.volume,
-            before.line,
-            before.signal,
-            before.rsi,
-            before.trend_rsi,
-            before.ma_fast,
-            before.ma_slow,
-        ];
-        let mut values = [[0.0; LANES]; 22];
-        for (to, row) in values.iter_mut().zip(rows) {
-            V::store(row, to);
-        }
-        Self { values }
+        let mut volume_ratio = [0.0; LANES];
+        V::store(row.volume_ratio, &mut volume_ratio);
+        Self { change: row.change.stored::<V>(), volume_ratio }
     }
 
     #[inline(always)]
     fn view<'a>(&self, k: usize, cell: &'a Cell, recent: RecentPrices<'a>, bar: &Bar) -> BarView<'a> {
-        let v = &self.values;
-        let nan = f64::NAN;
+        let [price, price_1, price_2] = &self.change.prices;
         BarView {
             i: cell.bars - 1,
             scale: cell.price_scale,
@@ -298,35 +269,11 @@ impl Seen {
             recent,
             high: bar.high,
             low: bar.low,
-            prices: [v[0][k], v[1][k], v[2][k]],
-            volume_ratio: v[3][k],
-            width: v[4][k],
-            now: Reading {
-                line: v[5][k],
-                signal: v[6][k],
-                rsi: v[7][k],
-                trend_rsi: v[8][k],
-                trend_rsi_slow: v[9][k],
-                ma_fast: v[10][k],
-                ma_slow: v[11][k],
-                upper: v[12][k],
-                middle: v[13][k],
-                lower: v[14][k],
-                volume: v[15][k],
-            },
-            before: Reading {
-                line: v[16][k],
-                signal: v[17][k],
-                rsi: v[18][k],
-                trend_rsi: v[19][k],
-                trend_rsi_slow: nan,
-                ma_fast: v[20][k],
-                ma_slow: v[21][k],
-                upper: nan,
-                middle: nan,
-                lower: nan,
-                volume: nan,
-            },
+            prices: [price[k], price_1[k], price_2[k]],
+            volume_ratio: self.volume_ratio[k],
+            width: self.change.widths[0][k],
+            now: self.change.now.lane(k),
+            before: self.change.before.lane(k),
         }
     }
 }
