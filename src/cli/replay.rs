@@ -67,6 +67,7 @@ pub fn replay(args: &ReplayArgs) -> Result<()> {
         all: redis.is_some(),
         aggregated: args.bars.is_some(),
         cells: if args.indicators.is_some() { cells.clone() } else { Vec::new() },
+        as_read: args.as_read,
     };
     let topology = Topology::new(&config, available_cores().len());
     if !args.common.quiet {
@@ -79,6 +80,7 @@ pub fn replay(args: &ReplayArgs) -> Result<()> {
                 bars: args.bars.clone(),
                 indicators: args.indicators.clone(),
                 cells: cells.clone(),
+                as_read: args.as_read,
             },
             redis,
         },

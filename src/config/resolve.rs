@@ -5,13 +5,14 @@ use super::{
     fault::{Fault, Faults},
     origin::Origin,
 };
-use crate::model::{Calendar, MAX_TIMEFRAMES, Timeframe};
+use crate::{
+    indicators::IndicatorLayout,
+    model::{Calendar, MAX_TIMEFRAMES, Timeframe},
+};
 use std::collections::BTreeSet;
 
 /// Input streams one process can carry: an input's index is one byte.
 pub(super) const MAX_STREAMS: usize = 255;
-/// Longest window of the published indicators, bars: `sma_200`.
-const PUBLISHED_WINDOW: usize = 200;
 /// Bars kept beyond the longest window.
 const SPARE: usize = 2;
 
@@ -140,7 +141,7 @@ impl Config {
         let default = AssetTimeframe { enabled: settings.enabled, ..AssetTimeframe::default() };
         let own = own.unwrap_or(&default);
         let asked = own.buffer_size.unwrap_or(settings.buffer_size);
-        let needed = self.strategies.of(timeframe).look_back_bars().max(PUBLISHED_WINDOW) + SPARE;
+        let needed = self.strategies.of(timeframe).look_back_bars().max(IndicatorLayout::published_window()) + SPARE;
         CellSpec {
             enabled: own.enabled,
             style: own.trading_style.unwrap_or(settings.trading_style),

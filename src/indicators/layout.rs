@@ -1,6 +1,6 @@
 //! Which indicators a timeframe needs: each once, however many strategies read it.
 
-use super::{bollinger::BollingerSpec, ema::EmaSpec, macd::MacdSpec};
+use super::{bollinger::BollingerSpec, ema::EmaSpec, macd::MacdSpec, published::PublishedSlots};
 use crate::lanes::{LANES, WINDOW};
 
 /// What the strategies of a timeframe read: the indicators with their periods, each under its name in
@@ -63,23 +63,6 @@ pub struct StrategySlots {
     pub trend_rsi_slow: usize,
     pub bands: usize,
     pub volume: usize,
-}
-
-/// Which of the indicators are the published ones.
-#[derive(Debug, Clone, Copy, Default)]
-#[allow(missing_docs)] // the names of the published set
-pub struct PublishedSlots {
-    pub macd: usize,
-    pub rsi_14: usize,
-    pub rsi_21: usize,
-    pub ema_12: usize,
-    pub ema_26: usize,
-    pub ema_50: usize,
-    pub ema_200: usize,
-    pub bands: usize,
-    pub volume: usize,
-    pub sma_50: usize,
-    pub sma_200: usize,
 }
 
 /// A length of a window, and how to divide by it.
@@ -182,7 +165,7 @@ pub struct IndicatorLayout {
 }
 
 /// Index of `item` in `list`, which gets it if it has not got it.
-fn slot<T: PartialEq>(list: &mut Vec<T>, item: T) -> usize {
+pub(super) fn slot<T: PartialEq>(list: &mut Vec<T>, item: T) -> usize {
     list.iter().position(|x| *x == item).unwrap_or_else(|| {
         list.push(item);
         list.len() - 1
@@ -215,19 +198,7 @@ impl IndicatorLayout {
             volume: slot(&mut layout.volumes, needs.volume),
         };
         if publish {
-            layout.published = Some(PublishedSlots {
-                macd: slot(&mut layout.macds, MacdSpec::new(12, 26, 9)),
-                rsi_14: slot(&mut layout.rsis, 14),
-                rsi_21: slot(&mut layout.rsis, 21),
-                ema_12: slot(&mut layout.emas, EmaSpec::new(0, 12)),
-                ema_26: slot(&mut layout.emas, EmaSpec::new(0, 26)),
-                ema_50: slot(&mut layout.emas, EmaSpec::new(0, 50)),
-                ema_200: slot(&mut layout.emas, EmaSpec::new(0, 200)),
-                bands: slot(&mut layout.bands, BollingerSpec { period: 20, std_dev: 2.0 }),
-                volume: slot(&mut layout.volumes, 20),
-                sma_50: slot(&mut layout.price_means, 50),
-                sma_200: slot(&mut layout.price_means, 200),
-            });
+            layout.published = Some(PublishedSlots::new(&mut layout));
         }
         layout.lanes = Lanes::new(&layout);
         layout
@@ -267,6 +238,12 @@ impl IndicatorLayout {
     pub fn longest_window(&self) -> usize {
         let bands = self.bands.iter().map(|b| b.period);
         bands.chain(self.volumes.iter().copied()).chain(self.price_means.iter().copied()).max().unwrap_or(1)
+    }
+
+    /// The longest window of the published indicators, bars.
+    #[must_use]
+    pub fn published_window() -> usize {
+        Self::new(&Needs::default(), true).longest_window()
     }
 
     /// Bars after which nothing from before them weighs more than a thousandth in any indicator: an average over n bars

@@ -1,10 +1,10 @@
 //! All indicators of one cell, updated together.
 
 use super::{
-    Arrival, BadImage, Change, Ema, History, ImageReader, ImageWriter, IndicatorLayout, Macd, Reading, RecentPrices,
-    RollingMean, Rsi,
+    Arrival, BadImage, Change, History, ImageReader, ImageWriter, IndicatorLayout, Reading, RecentPrices, Rsi,
     core::{Core, CoreRows},
     layout::Places,
+    published::Values,
     scalar::{Part, Scalar},
     words::RSI_LANES,
 };
@@ -193,46 +193,8 @@ impl IndicatorSet {
         let (Some(slots), Some(rest)) = (&layout.published, &self.scalar) else {
             return Indicators::NONE;
         };
-        let packed = bars > layout.lanes.ready;
-        let at = self.reading(layout, bars);
-        let ema = |slot: usize| match slot {
-            0 | 1 if packed => self.core.words().emas[slot],
-            _ => rest.emas.get(slot).map_or(f64::NAN, Ema::value),
-        };
-        let rsi = |slot: usize| match slot {
-            0..RSI_LANES if packed => self.core.words().rsis[slot],
-            _ => rest.rsis.get(slot).map_or(f64::NAN, Rsi::value),
-        };
-        let values = |macd: &Macd| [macd.line, macd.signal, macd.histogram];
-        let [macd_line, macd_signal, macd_hist] = match slots.macd {
-            0 if packed => [at.line, at.signal, at.line - at.signal],
-            slot => rest.macds.get(slot).map_or([f64::NAN; 3], values),
-        };
-        let [bb_upper, bb_middle, bb_lower] = match slots.bands {
-            0 if packed => [at.upper, at.middle, at.lower],
-            slot => rest.bands.get(slot).map_or([f64::NAN; 3], |bands| [bands.upper, bands.middle, bands.lower]),
-        };
-        let sma = |slot: usize| rest.price_means.get(slot).map_or(f64::NAN, RollingMean::value);
-        Indicators {
-            macd_line,
-            macd_signal,
-            macd_hist,
-            rsi_14: rsi(slots.rsi_14),
-            rsi_21: rsi(slots.rsi_21),
-            ema_50: ema(slots.ema_50),
-            ema_200: ema(slots.ema_200),
-            bb_upper,
-            bb_middle,
-            bb_lower,
-            volume_sma_20: match slots.volume {
-                0 if packed => at.volume,
-                slot => rest.volumes.get(slot).map_or(f64::NAN, RollingMean::value),
-            },
-            sma_50: sma(slots.sma_50),
-            sma_200: sma(slots.sma_200),
-            ema_12: ema(slots.ema_12),
-            ema_26: ema(slots.ema_26),
-        }
+        let (packed, at) = (bars > layout.lanes.ready, self.reading(layout, bars));
+        slots.of(&Values { packed, at, core: &self.core, rest })
     }
 }
 

@@ -8,7 +8,7 @@ use super::{
     traces::Traces,
 };
 use crate::{
-    indicators::{BadImage, HasIndicators, History, ImageReader, ImageWriter, IndicatorSet, prefetch},
+    indicators::{BadImage, HasIndicators, History, ImageReader, ImageWriter, IndicatorSet, Reading, prefetch},
     model::{Bar, Indicators, PriceMethod},
 };
 
@@ -171,6 +171,12 @@ impl Cell {
     #[must_use]
     pub fn published(&self, layout: &CellLayout) -> Indicators {
         self.indicators.published(&layout.indicators, self.bars)
+    }
+
+    /// What the strategies read at the newest bar.
+    #[must_use]
+    pub fn reading(&self, layout: &CellLayout) -> Reading {
+        self.indicators.reading(&layout.indicators, self.bars)
     }
 
     /// Bytes the cell occupies.
