@@ -95,7 +95,7 @@ fn an_added_strategy_runs_through_configuration_engine_snapshot_and_report() {
     let signals: Vec<serde_json::Value> = whole.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let own: Vec<_> = signals.iter().filter(|signal| signal["strategy"] == "added").collect();
     for kind in ["run_of_rises", "run_of_falls"] {
-        assert!(own.iter().filter(|signal| signal["kind"] == kind).count() > 20, "{kind}");
+        assert!(own.iter().filter(|signal| signal["kind"] == kind).count() > 20, "{kind}\n{report}");
     }
     // Four of ten at least, and only the factors that the kind has.
     assert!(own.iter().all(|signal| signal["factors"]["share"].as_f64().unwrap() >= 0.4));
@@ -104,7 +104,7 @@ fn an_added_strategy_runs_through_configuration_engine_snapshot_and_report() {
     let published = report.counters.publisher.published[Strategy::Added.index()];
     assert_eq!(published.iter().sum::<u64>(), own.len() as u64);
     let text = report.to_string();
-    let heads = text.lines().filter(|line| line.contains("sr_breakout") && line.contains("added"));
+    let heads = text.lines().filter(|line| line.contains("timeframe") && line.contains(" added "));
     assert_eq!(heads.count(), 2, "{text}");
 
     // Stopped anywhere, it goes on where it was.

@@ -206,7 +206,7 @@ fn rows_of_csv_are_those_of_the_golden_files() {
     let mut out = BAR_CSV_HEADER.as_bytes().to_vec();
     bar_csv(&mut out, &bar(2), &directory);
     bar_csv(&mut out, &Bar { symbol: SymbolId(1), ..bar(0) }, &directory);
-    out.extend_from_slice(INDICATOR_CSV_HEADER.as_bytes());
+    out.extend_from_slice(indicator_csv_header(&Indicators::COLUMN_NAMES).as_bytes());
     indicator_csv(&mut out, &row(1, true), &directory);
     indicator_csv(&mut out, &row(1, false), &directory);
     assert_eq!(
@@ -278,7 +278,7 @@ fn calculation_events_and_caches_have_the_shapes_their_readers_know() {
     assert_eq!(parts.remove("timeframes").unwrap(), json!({"1s": ready_map(), "1m": {"ema_12": 14.0, "ema_26": 15.0}}));
     let strategies = parts.remove("signals").unwrap();
     assert_eq!(complete, ready_map());
-    assert_eq!(strategies.as_object().unwrap().len(), 5);
+    assert_eq!(strategies.as_object().unwrap().len(), Strategy::COUNT);
     assert_eq!(strategies["macd_rsi_strategy"]["signal"], json!("buy"));
     assert_eq!(strategies["macd_rsi_strategy"]["metadata"]["timeframe"], json!("1s"));
     assert_eq!(strategies["sr_breakout_strategy"], json!({"signal": null, "confidence": 0.0, "metadata": {}}));
