@@ -1,6 +1,12 @@
 //! Which indicators a timeframe needs: each once, however many strategies read it.
 
-use super::{bollinger::BollingerSpec, ema::EmaSpec, macd::MacdSpec, published::PublishedSlots};
+use super::{
+    bollinger::BollingerSpec,
+    ema::EmaSpec,
+    lists::{Lists, slot},
+    macd::MacdSpec,
+    published::PublishedSlots,
+};
 use crate::lanes::{LANES, WINDOW};
 
 /// What the strategies of a timeframe read: the indicators with their periods, each under its name in
@@ -124,16 +130,21 @@ pub(super) struct Lanes {
 
 impl Lanes {
     fn new(layout: &IndicatorLayout) -> Self {
-        let (macd, bands, volume) = (&layout.macds[0], &layout.bands[0], layout.volumes[0]);
+        let (macd, bands, volume) = (&layout.lists.macds[0], &layout.lists.bands[0], layout.lists.volumes[0]);
         // Where there is but one, its lane is computed twice.
-        let ema = |slot: usize| layout.emas[slot.min(layout.emas.len() - 1)];
-        let rsi = |slot: usize| layout.rsis[slot.min(layout.rsis.len() - 1)];
+        let ema = |slot: usize| layout.lists.emas[slot.min(layout.lists.emas.len() - 1)];
+        let rsi = |slot: usize| layout.lists.rsis[slot.min(layout.lists.rsis.len() - 1)];
         let emas = [macd.fast, macd.slow, ema(0), ema(1)];
         let rsis = [rsi(0), rsi(1)];
         let windows = [bands.period, volume];
         let ready = emas.iter().map(|ema| ema.from + ema.period).chain(rsis.iter().map(|n| n + 1));
         let ready = ready.chain(windows.iter().map(|&n| n as u64)).chain([macd.ready + 1]).max();
-        let more = [layout.emas.len() > 2, layout.rsis.len() > 2, layout.macds.len() > 1, layout.bands.len() > 1];
+        let more = [
+            layout.lists.emas.len() > 2,
+            layout.lists.rsis.len() > 2,
+            layout.lists.macds.len() > 1,
+            layout.lists.bands.len() > 1,
+        ];
         Self {
             ema_alphas: emas.map(|ema| ema.alpha),
             signal_alpha: macd.signal.alpha,
@@ -143,7 +154,7 @@ impl Lanes {
             places: windows.map(Place::new),
             std_dev: bands.std_dev,
             ready: ready.filter(|_| windows.iter().all(|&n| n <= WINDOW)).unwrap_or(u64::MAX),
-            has_rest: more.contains(&true) || layout.volumes.len() > 1 || !layout.price_means.is_empty(),
+            has_rest: more.contains(&true) || layout.lists.volumes.len() > 1 || !layout.lists.price_means.is_empty(),
         }
     }
 }
@@ -151,12 +162,7 @@ impl Lanes {
 /// The indicators of the cells of one timeframe.
 #[derive(Debug, Clone)]
 pub struct IndicatorLayout {
-    pub(super) emas: Vec<EmaSpec>,
-    pub(super) rsis: Vec<u64>,
-    pub(super) macds: Vec<MacdSpec>,
-    pub(super) bands: Vec<BollingerSpec>,
-    pub(super) volumes: Vec<usize>,
-    pub(super) price_means: Vec<usize>,
+    pub(super) lists: Lists,
     pub(super) lanes: Lanes,
     /// What the strategies read.
     pub strategies: StrategySlots,
@@ -164,41 +170,28 @@ pub struct IndicatorLayout {
     pub published: Option<PublishedSlots>,
 }
 
-/// Index of `item` in `list`, which gets it if it has not got it.
-pub(super) fn slot<T: PartialEq>(list: &mut Vec<T>, item: T) -> usize {
-    list.iter().position(|x| *x == item).unwrap_or_else(|| {
-        list.push(item);
-        list.len() - 1
-    })
-}
-
 impl IndicatorLayout {
     /// What is needed and, with `publish`, what is published by name.
     #[must_use]
     pub fn new(needs: &Needs, publish: bool) -> Self {
         let mut layout = Self {
-            emas: Vec::new(),
-            rsis: Vec::new(),
-            macds: Vec::new(),
-            bands: Vec::new(),
-            volumes: Vec::new(),
-            price_means: Vec::new(),
+            lists: Lists::default(),
             lanes: Lanes::default(),
             strategies: StrategySlots::default(),
             published: None,
         };
         layout.strategies = StrategySlots {
-            macd_rsi_macd: slot(&mut layout.macds, needs.macd),
-            macd_rsi_rsi: slot(&mut layout.rsis, needs.rsi),
-            ma_fast: slot(&mut layout.emas, needs.ma_fast),
-            ma_slow: slot(&mut layout.emas, needs.ma_slow),
-            trend_rsi: slot(&mut layout.rsis, needs.trend_rsi),
-            trend_rsi_slow: slot(&mut layout.rsis, needs.trend_rsi_slow),
-            bands: slot(&mut layout.bands, needs.bands),
-            volume: slot(&mut layout.volumes, needs.volume),
+            macd_rsi_macd: slot(&mut layout.lists.macds, needs.macd),
+            macd_rsi_rsi: slot(&mut layout.lists.rsis, needs.rsi),
+            ma_fast: slot(&mut layout.lists.emas, needs.ma_fast),
+            ma_slow: slot(&mut layout.lists.emas, needs.ma_slow),
+            trend_rsi: slot(&mut layout.lists.rsis, needs.trend_rsi),
+            trend_rsi_slow: slot(&mut layout.lists.rsis, needs.trend_rsi_slow),
+            bands: slot(&mut layout.lists.bands, needs.bands),
+            volume: slot(&mut layout.lists.volumes, needs.volume),
         };
         if publish {
-            layout.published = Some(PublishedSlots::new(&mut layout));
+            layout.published = Some(PublishedSlots::new(&mut layout.lists));
         }
         layout.lanes = Lanes::new(&layout);
         layout
@@ -236,8 +229,8 @@ impl IndicatorLayout {
     /// Bars before the newest that some window still needs.
     #[must_use]
     pub fn longest_window(&self) -> usize {
-        let bands = self.bands.iter().map(|b| b.period);
-        bands.chain(self.volumes.iter().copied()).chain(self.price_means.iter().copied()).max().unwrap_or(1)
+        let bands = self.lists.bands.iter().map(|b| b.period);
+        bands.chain(self.lists.volumes.iter().copied()).chain(self.lists.price_means.iter().copied()).max().unwrap_or(1)
     }
 
     /// The longest window of the published indicators, bars.
@@ -251,9 +244,9 @@ impl IndicatorLayout {
     #[must_use]
     pub fn settling_bars(&self) -> u64 {
         let forgets = 1_000f64.ln();
-        let macds = self.macds.iter().flat_map(|macd| [macd.slow.period + macd.signal.period]);
-        let emas = self.emas.iter().map(|ema| ema.period).chain(macds).map(|n| n as f64 * forgets / 2.0);
-        let rsis = self.rsis.iter().map(|&n| n as f64 * forgets);
+        let macds = self.lists.macds.iter().flat_map(|macd| [macd.slow.period + macd.signal.period]);
+        let emas = self.lists.emas.iter().map(|ema| ema.period).chain(macds).map(|n| n as f64 * forgets / 2.0);
+        let rsis = self.lists.rsis.iter().map(|&n| n as f64 * forgets);
         let recursive = emas.chain(rsis).fold(0.0, f64::max).ceil() as u64;
         recursive.max(self.longest_window() as u64)
     }

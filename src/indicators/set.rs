@@ -1,7 +1,8 @@
 //! All indicators of one cell, updated together.
 
 use super::{
-    Arrival, BadImage, Change, History, ImageReader, ImageWriter, IndicatorLayout, Reading, RecentPrices, Rsi,
+    Arrival, BadImage, Change, Ema, History, ImageReader, ImageWriter, IndicatorLayout, Macd, Reading, RecentPrices,
+    RollingMean, Rsi,
     core::{Core, CoreRows},
     layout::Places,
     published::Values,
@@ -194,7 +195,59 @@ impl IndicatorSet {
             return Indicators::NONE;
         };
         let (packed, at) = (bars > layout.lanes.ready, self.reading(layout, bars));
-        slots.of(&Values { packed, at, core: &self.core, rest })
+        slots.of(&AllValues { packed, at, core: &self.core, rest })
+    }
+}
+
+/// Where the values of a cell's indicators are, by list of the layout and place in it.
+struct AllValues<'a> {
+    /// Whether those of the core are newer than the others of the same place.
+    packed: bool,
+    /// What the strategies read.
+    at: Reading,
+    core: &'a Core,
+    rest: &'a Scalar,
+}
+
+impl Values for AllValues<'_> {
+    fn macds(&self, slot: usize) -> [f64; 3] {
+        let values = |macd: &Macd| [macd.line, macd.signal, macd.histogram];
+        match slot {
+            0 if self.packed => [self.at.line, self.at.signal, self.at.line - self.at.signal],
+            _ => self.rest.macds.get(slot).map_or([f64::NAN; 3], values),
+        }
+    }
+
+    fn rsis(&self, slot: usize) -> [f64; 1] {
+        match slot {
+            0..RSI_LANES if self.packed => [self.core.words().rsis[slot]],
+            _ => [self.rest.rsis.get(slot).map_or(f64::NAN, Rsi::value)],
+        }
+    }
+
+    fn emas(&self, slot: usize) -> [f64; 1] {
+        match slot {
+            0 | 1 if self.packed => [self.core.words().emas[slot]],
+            _ => [self.rest.emas.get(slot).map_or(f64::NAN, Ema::value)],
+        }
+    }
+
+    fn bands(&self, slot: usize) -> [f64; 3] {
+        match slot {
+            0 if self.packed => [self.at.upper, self.at.middle, self.at.lower],
+            _ => self.rest.bands.get(slot).map_or([f64::NAN; 3], |bands| [bands.upper, bands.middle, bands.lower]),
+        }
+    }
+
+    fn volumes(&self, slot: usize) -> [f64; 1] {
+        match slot {
+            0 if self.packed => [self.at.volume],
+            _ => [self.rest.volumes.get(slot).map_or(f64::NAN, RollingMean::value)],
+        }
+    }
+
+    fn price_means(&self, slot: usize) -> [f64; 1] {
+        [self.rest.price_means.get(slot).map_or(f64::NAN, RollingMean::value)]
     }
 }
 

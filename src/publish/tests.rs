@@ -271,7 +271,9 @@ fn calculation_events_and_caches_have_the_shapes_their_readers_know() {
     assert_eq!(cached(&commands, "wagehood:composite_signals:SPY_composite_signal", "600"), composite_key);
 
     let mut commands = Commands::default();
-    let latest = LatestValues { symbol, rows: &rows, signals: &[Some(leading), None, Some(other), None, None] };
+    let mut signals = [None; Strategy::COUNT];
+    (signals[0], signals[2]) = (Some(leading), Some(other));
+    let latest = LatestValues { symbol, rows: &rows, signals: &signals };
     set_calculations(&mut commands, &names_, &latest, &directory);
     let mut complete = cached(&commands, "wagehood:calculations:SPY_complete", "300");
     let parts = complete.as_object_mut().unwrap();

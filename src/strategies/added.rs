@@ -5,13 +5,15 @@
 
 use super::{
     BarView, Findings, Fired,
+    found::{Found, better},
     kinds::kinds,
+    look_back::LookBack,
     memory::memory,
     params::{Contradictions, SHARE, Switch, bars, params},
     past::Past,
     pivots::PivotRows,
     row::Row,
-    rules::{Found, LookBack, Rules, better},
+    rules::Rules,
 };
 use crate::{indicators::Needs, lanes::Vector, model::Side};
 

@@ -2,7 +2,9 @@
 
 use super::{
     BarView, Findings, Fired,
+    found::{Found, better, clamp},
     kinds::kinds,
+    look_back::LookBack,
     memory::memory,
     params::{
         Contradictions, MOMENTUM_BARS, NOT_NEGATIVE, Number, POSITIVE, SHARE, SOME_BARS, Switch, bars, params, period,
@@ -10,7 +12,7 @@ use super::{
     past::Past,
     pivots::PivotRows,
     row::Row,
-    rules::{Found, LookBack, Rules, better, clamp},
+    rules::Rules,
 };
 use crate::{
     indicators::{BollingerSpec, Needs},

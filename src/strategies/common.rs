@@ -1,10 +1,10 @@
 //! What several strategies share: their terms, and the swing points of the price with the divergences of other series.
 
 use super::{
+    look_back::LookBack,
     memory::{memory, newest},
     params::{Contradictions, MAX_PERIOD, MAX_SWING_LOOKBACK, Whole, params, period},
-    row::Row,
-    rules::LookBack,
+    row::{Divergences, Row},
 };
 use crate::{indicators::Needs, lanes::Vector};
 
@@ -58,24 +58,6 @@ memory! {
         high_trend_rsi: number,
         /// Bit k: the bar k + 1 before the newest was a swing low; bit 32 + k: a swing high.
         swings: bits,
-    }
-}
-
-/// Divergences that end at the bar before the newest: bullish, and bearish.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Divergences<V: Vector> {
-    /// Of the price from MACD line and RSI.
-    pub(crate) macd_rsi: [V::M; 2],
-    /// Of the price from the RSI of the trend strategy.
-    pub(crate) trend_rsi: [V::M; 2],
-}
-
-impl<V: Vector> Divergences<V> {
-    /// None.
-    #[inline(always)]
-    pub(super) fn none() -> Self {
-        let none = [V::always(false); 2];
-        Self { macd_rsi: none, trend_rsi: none }
     }
 }
 

@@ -4,7 +4,9 @@
 use super::added;
 use super::{
     BarView, Findings, Fired, bollinger_breakout, common,
+    found::Found,
     kinds::{KindSpec, Kinds},
+    look_back::LookBack,
     ma_crossover, macd_rsi,
     memory::{LINE, Memory, Word, nothing},
     params::ParamTable,
@@ -12,7 +14,7 @@ use super::{
     pivots::PivotRows,
     row::Row,
     rsi_trend,
-    rules::{Found, LookBack, Rules},
+    rules::Rules,
     sr_breakout,
 };
 use crate::{

@@ -2,12 +2,14 @@
 
 use super::{
     BarView, Findings, Fired,
+    found::{Found, better, clamp},
     kinds::kinds,
+    look_back::LookBack,
     params::{Contradictions, NOT_NEGATIVE, POSITIVE, SHARE, Switch, bars, params, period},
     past::Past,
     pivots::PivotRows,
     row::Row,
-    rules::{Found, LookBack, Rules, better, clamp},
+    rules::Rules,
 };
 use crate::{
     indicators::{EmaSpec, Needs, Reading},

@@ -30,21 +30,19 @@
 //! defaults are those of the declaration. `added.rs` is a strategy for the tests alone, complete in a hundred lines. At
 //! most 64 conditions fit, of all strategies together: the compiler says so where there are more.
 //!
-#[cfg(test)]
-pub mod added;
 mod block;
 pub mod bollinger_breakout;
 mod cell;
-#[cfg(test)]
-mod cell_tests;
 mod cells;
 pub mod common;
 mod digest;
 mod fired;
+mod found;
 mod kinds;
 mod layout;
 mod levels;
 mod list;
+mod look_back;
 pub mod ma_crossover;
 pub mod macd_rsi;
 mod memory;
@@ -72,3 +70,8 @@ pub use signal_kind::SignalKind;
 pub use view::BarView;
 
 use fired::{Findings, Fired};
+
+#[cfg(test)]
+pub mod added;
+#[cfg(test)]
+mod cell_tests;

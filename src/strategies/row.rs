@@ -1,7 +1,25 @@
 //! The newest bars of a row of cells, for the conditions of the strategies.
 
-use super::{common::Divergences, rules::LookBack};
+use super::look_back::LookBack;
 use crate::{indicators::Change, lanes::Vector};
+
+/// Divergences that end at the bar before the newest: bullish, and bearish.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Divergences<V: Vector> {
+    /// Of the price from MACD line and RSI.
+    pub(crate) macd_rsi: [V::M; 2],
+    /// Of the price from the RSI of the trend strategy.
+    pub(crate) trend_rsi: [V::M; 2],
+}
+
+impl<V: Vector> Divergences<V> {
+    /// None.
+    #[inline(always)]
+    pub(super) fn none() -> Self {
+        let none = [V::always(false); 2];
+        Self { macd_rsi: none, trend_rsi: none }
+    }
+}
 
 /// One bar of each cell, with what it has changed.
 pub(crate) struct Row<V: Vector> {

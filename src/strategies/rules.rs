@@ -1,13 +1,10 @@
 //! What a strategy is.
 
 use super::{
-    BarView, Findings, Fired, kinds::Kinds, memory::Memory, params::ParamTable, past::Past, pivots::PivotRows, row::Row,
+    BarView, Findings, Fired, found::Found, kinds::Kinds, look_back::LookBack, memory::Memory, params::ParamTable,
+    past::Past, pivots::PivotRows, row::Row,
 };
-use crate::{
-    indicators::Needs,
-    lanes::Vector,
-    model::{Factors, Side},
-};
+use crate::{indicators::Needs, lanes::Vector};
 
 /// A strategy, besides its name in the list: what its parameters do.
 pub(crate) trait Rules: ParamTable {
@@ -53,47 +50,4 @@ pub(crate) trait Rules: ParamTable {
 
     /// Weighs the conditions that hold: the best candidate that reaches the least confidence, of equals the first.
     fn candidate(&self, view: &BarView<'_>, fired: Fired, past: Past<'_>) -> Option<Found<Self::Kind>>;
-}
-
-/// How far a strategy looks back.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct LookBack {
-    /// Bars of a cell's history, the present one included, that it reads or counts over.
-    pub(crate) bars: usize,
-    /// The longest of the histories of conditions that it looks at, bars; cells are taken side by side only where all
-    /// strategies look at 64 or fewer.
-    pub(crate) conditions: usize,
-    /// The number of the first bar at which its conditions may hold, where more is needed than that what they read is
-    /// ready.
-    pub(crate) first_bar: usize,
-}
-
-/// What a strategy has found on a bar.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Found<K> {
-    /// What happened.
-    pub(crate) kind: K,
-    /// Which way it points.
-    pub(crate) side: Side,
-    /// How sure the strategy is, in [0, 1].
-    pub(crate) confidence: f64,
-    /// What the confidence is made of, in the order of the kind's factors; the rest is zero.
-    pub(crate) factors: Factors,
-}
-
-/// The better of what has been found so far and one more: it must reach `min_confidence`, and equals keep the earlier.
-#[inline]
-pub(super) fn better<K>(best: Option<Found<K>>, found: Found<K>, min_confidence: f64) -> Option<Found<K>> {
-    let good = found.confidence >= min_confidence;
-    match best {
-        Some(b) if !good || found.confidence <= b.confidence => Some(b),
-        _ if good => Some(found),
-        _ => None,
-    }
-}
-
-/// The number within [0, 1] that is nearest to `x`.
-#[inline]
-pub(super) fn clamp(x: f64) -> f64 {
-    x.clamp(0.0, 1.0)
 }

@@ -5,14 +5,16 @@
 
 use super::{
     BarView, Findings, Fired,
+    found::{Found, clamp},
     kinds::kinds,
     levels::{Levels, may_break},
+    look_back::LookBack,
     memory::{memory, newest},
     params::{Contradictions, MAX_LOOKBACK, NOT_NEGATIVE, POSITIVE, SHARE, SOME_BARS, Switch, bars, params},
     past::Past,
     pivots::PivotRows,
     row::Row,
-    rules::{Found, LookBack, Rules, clamp},
+    rules::Rules,
 };
 use crate::{
     indicators::{History, Needs},

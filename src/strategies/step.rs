@@ -7,10 +7,9 @@
 use super::{
     BarView, Cell, CellLayout,
     block::State,
-    common::Divergences,
+    found::Found,
     list::{LINES, Memories, Strategy},
-    row::Row,
-    rules::Found,
+    row::{Divergences, Row},
     signal_kind::SignalKind,
     traces::{Far, NOT_FAR},
 };

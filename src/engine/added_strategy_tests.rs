@@ -17,6 +17,7 @@ use std::{fmt::Write as _, fs, path::Path, sync::Arc, time::Duration};
 const META: Meta = Meta { origin: 1, config: 2, created_ms: 0 };
 const SYMBOLS: usize = 9;
 const BARS: usize = 500;
+const START_MS: usize = 1_700_000_100_000;
 
 /// A walk of every symbol, minute by minute.
 fn rows(minutes: usize) -> String {
@@ -30,7 +31,7 @@ fn rows(minutes: usize) -> String {
             let open = *price;
             *price = ((open + (state >> 40) as f64 / 1e7 - 0.8) * 100.0).round() / 100.0;
             let (high, low) = (open.max(*price), open.min(*price));
-            writeln!(text, "{},S{symbol},{open},{high},{low},{price},10", n * 60_000).unwrap();
+            writeln!(text, "{},S{symbol},{open},{high},{low},{price},10", START_MS + n * 60_000).unwrap();
         }
     }
     text
@@ -59,7 +60,7 @@ fn live(input: &str, settings: &[&str], restore: Option<Snapshot>) -> (String, S
     let files = MergedSource::new(vec![CsvSource::open(&path, minute).unwrap()]);
     let mut source = FilesSource::new(files, Pace::Max, minute.interval_ms());
     if let Some(snapshot) = &restore {
-        source.resume(snapshot.reader.inputs.iter().map(|input| input.major).collect());
+        source.resume(snapshot.reader.inputs.iter().map(|input| input.id.ms).collect());
     }
     let state = dir.path().join("state");
     let store = |dir: &Path| Store::open(dir, "test", META.origin).unwrap();
