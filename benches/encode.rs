@@ -27,7 +27,7 @@ fn encode(c: &mut Criterion) {
         .map(|n| Peer {
             timeframe: TimeframeId::new(1),
             strategy: Strategy::SrBreakout,
-            kind: SignalKind::SupportBreakout,
+            kind: SignalKind::named("support_breakout").unwrap(),
             confidence: rng.unit(),
             bar_ts: 1_751_984_700_000 + n as i64,
         })

@@ -45,7 +45,7 @@ fn peer<P: Peer>(c: &mut Criterion, cells: usize, dense: bool) {
 fn lanes(c: &mut Criterion, cells: usize, dense: bool, isa: Isa, in_rows: bool) {
     const LANES: usize = 8;
     let mut tape = Tape::new(cells, dense);
-    let layout = IndicatorLayout::new(&StrategyParams::default(), false);
+    let layout = IndicatorLayout::new(&StrategyParams::default().needs(), false);
     let mut sets: Vec<IndicatorSet> = (0..cells + LANES).map(|_| IndicatorSet::new(&layout)).collect();
     let mut histories: Vec<History> = (0..cells).map(|_| History::new(256)).collect();
     let mut numbers = vec![0u64; cells + LANES];
@@ -92,7 +92,7 @@ fn lanes(c: &mut Criterion, cells: usize, dense: bool, isa: Isa, in_rows: bool) 
 /// The rows of eight are the values of each cell by itself, to the bit.
 fn check_lanes(isa: Isa) {
     let mut tape = Tape::new(8, true);
-    let layout = IndicatorLayout::new(&StrategyParams::default(), false);
+    let layout = IndicatorLayout::new(&StrategyParams::default().needs(), false);
     let mut engines: Vec<Engine> = (0..8).map(|_| Engine::new(&[])).collect();
     let mut sets: Vec<IndicatorSet> = (0..8).map(|_| IndicatorSet::new(&layout)).collect();
     let mut histories: Vec<History> = (0..8).map(|_| History::new(256)).collect();

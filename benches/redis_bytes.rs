@@ -62,8 +62,12 @@ fn write(c: &mut Criterion) {
     let directory = Directory::new(1, &timeframes);
     directory.name_symbol(SymbolId(0), "SPY");
     let factors = [0.781931693462285, 0.31751224358561014, 1.0, 0.6836908837725498, 0.25];
-    let candidate =
-        Candidate { kind: SignalKind::MacdRsiBearish, side: Side::Sell, confidence: 0.781931693462285, factors };
+    let candidate = Candidate {
+        kind: SignalKind::named("macd_rsi_bearish").unwrap(),
+        side: Side::Sell,
+        confidence: 0.781931693462285,
+        factors,
+    };
     let signal = Signal {
         seq: 1,
         event_ts: 1_751_985_060_000,
@@ -81,7 +85,7 @@ fn write(c: &mut Criterion) {
     let peer = Peer {
         timeframe: TimeframeId::new(1),
         strategy: Strategy::SrBreakout,
-        kind: SignalKind::SupportBreakout,
+        kind: SignalKind::named("support_breakout").unwrap(),
         confidence: 0.7364509,
         bar_ts: 1_751_984_700_000,
     };

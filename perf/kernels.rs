@@ -81,7 +81,7 @@ fn base(run: &Run) {
 
 fn indicators(run: &Run) {
     let mut tape = Tape::new(run.cells, run.dense);
-    let layout = IndicatorLayout::new(&StrategyParams::default(), false);
+    let layout = IndicatorLayout::new(&StrategyParams::default().needs(), false);
     let cell = || (History::new(256), IndicatorSet::new(&layout), 0);
     let mut cells: Vec<_> = (0..run.cells).map(|_| cell()).collect();
     let mut on_bar = |bar: &Bar| {

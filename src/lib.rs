@@ -118,6 +118,10 @@
 //! acknowledged. A start goes on from the newest [`state::Snapshot`] and reads the input behind it, silently up to the
 //! committed position. *Cost:* a test per bar, and the bytes of a cell per snapshot.
 //!
+//! # Add a strategy
+//!
+//! One file and its name in the list: see [Add a strategy](strategies#add-a-strategy).
+//!
 //! # Failure
 //!
 //! A thread of its own dials a lost server again; everything waits meanwhile. An agent that fails or panics raises a token

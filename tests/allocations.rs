@@ -152,7 +152,8 @@ fn aggregator() {
 
 fn signal(n: usize, rng: &mut Rng) -> Signal {
     let side = if rng.bits() & 1 == 0 { Side::Buy } else { Side::Sell };
-    let kind = if side == Side::Buy { SignalKind::MacdRsiBullish } else { SignalKind::MacdRsiBearish };
+    let kind = if side == Side::Buy { "macd_rsi_bullish" } else { "macd_rsi_bearish" };
+    let kind = SignalKind::named(kind).unwrap();
     let factors = std::array::from_fn(|_| rng.unit());
     Signal {
         seq: n as u64 + 1,

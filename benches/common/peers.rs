@@ -40,7 +40,7 @@ pub struct Engine {
 
 thread_local! {
     static LAYOUT: std::sync::Arc<IndicatorLayout> =
-        std::sync::Arc::new(IndicatorLayout::new(&StrategyParams::default(), false));
+        std::sync::Arc::new(IndicatorLayout::new(&StrategyParams::default().needs(), false));
 }
 
 impl Peer for Engine {

@@ -7,11 +7,8 @@ use wagehood_engine::model::{
 
 /// Signal `n` of a stream over `symbols` symbols and `timeframes` timeframes.
 pub fn signal(n: u64, symbols: u64, timeframes: u64, rng: &mut Rng) -> Signal {
-    let (kind, side) = if rng.bits() & 1 == 0 {
-        (SignalKind::MacdRsiBullish, Side::Buy)
-    } else {
-        (SignalKind::MacdRsiBearish, Side::Sell)
-    };
+    let (kind, side) =
+        if rng.bits() & 1 == 0 { ("macd_rsi_bullish", Side::Buy) } else { ("macd_rsi_bearish", Side::Sell) };
     Signal {
         seq: n + 1,
         event_ts: n as i64 * 60_000 + 60_000,
@@ -23,7 +20,12 @@ pub fn signal(n: u64, symbols: u64, timeframes: u64, rng: &mut Rng) -> Signal {
         symbol: SymbolId((n % symbols) as u16),
         timeframe: TimeframeId::new((rng.bits() % timeframes) as usize),
         strategy: Strategy::ALL[(rng.bits() % 5) as usize],
-        candidate: Candidate { kind, side, confidence: rng.unit(), factors: std::array::from_fn(|_| rng.unit()) },
+        candidate: Candidate {
+            kind: SignalKind::named(kind).unwrap(),
+            side,
+            confidence: rng.unit(),
+            factors: std::array::from_fn(|_| rng.unit()),
+        },
         settled: true,
     }
 }

@@ -65,7 +65,7 @@ fn peer<P: Peer + 'static>(cells: usize) -> Contender {
 fn indicators_alone(cells: usize, in_rows: bool) -> Contender {
     const LANES: usize = 8;
     let mut tape = Tape::new(cells, true);
-    let layout = IndicatorLayout::new(&StrategyParams::default(), false);
+    let layout = IndicatorLayout::new(&StrategyParams::default().needs(), false);
     let mut sets: Vec<IndicatorSet> = (0..cells).map(|_| IndicatorSet::new(&layout)).collect();
     let mut histories: Vec<History> = (0..cells).map(|_| History::new(BUFFER)).collect();
     let mut numbers = vec![0u64; cells];

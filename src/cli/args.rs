@@ -107,6 +107,10 @@ pub struct ReplayArgs {
     /// The cells for --indicators, such as BTCUSD:1h,ETHUSD:1m
     #[arg(long, value_name = "SYM:TF,…", value_delimiter = ',', requires = "indicators")]
     pub cells: Vec<String>,
+    /// Have --indicators show what the strategies of each cell read, with the configured periods, not the published
+    /// indicators with their fixed ones
+    #[arg(long, requires = "indicators", conflicts_with = "redis")]
+    pub as_read: bool,
     /// Also write the output streams and keys to this Redis server
     #[arg(long, value_name = "URL")]
     pub redis: Option<String>,

@@ -63,6 +63,7 @@ pub fn replay(args: &ReplayArgs) -> Result<()> {
             all: outputs.redis.is_some(),
             aggregated: args.bars.is_some(),
             cells: if args.indicators.is_some() { cells.clone() } else { Vec::new() },
+            as_read: args.as_read,
         },
         outputs,
         source: Source::Files(source),
@@ -116,6 +117,7 @@ fn outputs(
         bars: args.bars.clone(),
         indicators: args.indicators.clone(),
         cells: cells.to_vec(),
+        as_read: args.as_read,
     };
     Ok(Outputs { files, redis })
 }

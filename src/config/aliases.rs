@@ -3,9 +3,11 @@
 use super::{
     fault::Fault,
     node::{Node, Table},
-    params::TABLES,
 };
-use crate::model::Timeframe;
+use crate::{
+    model::Timeframe,
+    strategies::{StrategyParams, TABLES},
+};
 use std::collections::btree_map::Entry;
 
 /// Suffix of the strategies' names in the existing system.
@@ -19,23 +21,9 @@ pub(super) fn strategy(name: &str) -> Option<&'static str> {
 
 /// Maps a parameter name of the existing system to the name here.
 pub(super) fn parameter(strategy: &str, name: &str) -> Option<&'static str> {
-    Some(match (strategy, name) {
-        ("macd_rsi", "fast" | "fast_period") => "macd_fast",
-        ("macd_rsi", "slow" | "slow_period") => "macd_slow",
-        ("macd_rsi", "signal" | "signal_period") => "macd_signal",
-        ("ma_crossover", "short_period" | "fast_ma_period") => "fast_period",
-        ("ma_crossover", "long_period" | "slow_ma_period") => "slow_period",
-        ("rsi_trend", "rsi_main_period") => "rsi_period",
-        ("rsi_trend", "rsi_trend_period") => "trend_rsi_period",
-        ("bollinger_breakout", "bb_period") => "period",
-        ("bollinger_breakout", "bb_std_dev" | "bb_std") => "std_dev",
-        ("sr_breakout", "lookback_period" | "lookback_periods") => "lookback",
-        ("sr_breakout", "touch_tolerance") => "tolerance",
-        ("bollinger_breakout" | "sr_breakout", "consolidation_period" | "consolidation_periods") => {
-            "consolidation_bars"
-        }
-        _ => return None,
-    })
+    let &(_, pick) = TABLES.iter().find(|(known, _)| *known == strategy)?;
+    let mut params = StrategyParams::default();
+    pick(&mut params).old_names().iter().find(|(old, _)| *old == name).map(|&(_, here)| here)
 }
 
 /// Converts the keys of a layer to their canonical names.
@@ -46,7 +34,7 @@ pub(super) fn normalise(root: &mut Node, faults: &mut Vec<Fault>) {
     }
     let Some(strategies) = root.get_mut("strategies").and_then(Node::table_mut) else { return };
     rename(strategies, "strategies", |name| strategy(name).map(str::to_owned), faults);
-    for (name, _) in TABLES {
+    for &(name, _) in TABLES {
         let Some(table) = strategies.get_mut(name).and_then(Node::table_mut) else { continue };
         let to_known = |key: &str| parameter(name, key).map(str::to_owned);
         let path = format!("strategies.{name}");

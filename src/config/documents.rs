@@ -5,10 +5,11 @@ use super::{
     fault::Fault,
     node::{Data, Node, Table},
     origin::Origin,
-    params::{TABLES, param_names},
+    params::param_names,
     parse::json_value,
     watchlist::{AssetConfig, AssetTimeframe},
 };
+use crate::strategies::TABLES;
 use std::collections::BTreeMap;
 
 /// Prefix of a document whose value is JSON.

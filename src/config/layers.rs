@@ -7,7 +7,7 @@ use super::{
     fault::{Fault, Faults},
     node::{Data, Node, Table},
     origin::Origin,
-    parse,
+    params, parse,
     section::{FromSection as _, Section},
 };
 use std::{fmt, path::Path};
@@ -166,6 +166,7 @@ const fn empty() -> Node {
 /// Merges these layers over the defaults: always returns a configuration, and all faults of it.
 pub(super) fn load(layers: &[Layer], offline: bool) -> (Loaded, Vec<Fault>) {
     let (mut tree, mut faults) = parse::toml_file(DEFAULT_TOML.as_bytes(), &|line| Origin::Default { line });
+    params::declare(&mut tree);
     let mut notes = Vec::new();
     let mut sorted: Vec<&Layer> = layers.iter().collect();
     sorted.sort_by_key(|layer| layer.height());

@@ -23,7 +23,6 @@ mod root;
 mod rules;
 mod section;
 mod state;
-mod strategies;
 #[cfg(test)]
 mod tests;
 mod threads;
@@ -38,14 +37,15 @@ pub use layers::{DEFAULT_TOML, Layer, Loaded, Override};
 pub use origin::Origin;
 pub use output::{CalculationEvents, KeysConfig, OutputConfig, StreamsConfig};
 pub use params::StrategiesConfig;
-pub use plan::{Asset, CellSpec, Plan, PriceMethod, StyleRules};
+pub use plan::{Asset, CellSpec, Plan, StyleRules};
 pub use root::{Config, CorrelationConfig, StylesConfig};
 pub use state::StateConfig;
-pub use strategies::{
-    BollingerParams, CommonParams, MAX_LOOKBACK, MAX_PERIOD, MAX_SWING_LOOKBACK, MaCrossoverParams, MacdRsiParams,
-    RsiTrendParams, SrParams, StrategyParams,
-};
 pub use threads::{CoresConfig, EngineConfig, Idle, LimitsConfig, TelemetryConfig, Threading, Threads, TimeConfig};
 pub use timeframes::{TimeframeConfig, TimeframesConfig, default_weight};
 pub use url::{RedisUrl, redact};
 pub use watchlist::{AssetConfig, AssetTimeframe};
+
+pub use crate::{
+    model::PriceMethod,
+    strategies::{MAX_LOOKBACK, MAX_PERIOD, MAX_SWING_LOOKBACK, StrategyParams},
+};

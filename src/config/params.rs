@@ -1,15 +1,16 @@
-//! `[strategies]`: the parameters of the strategies, their ranges, and what differs by timeframe.
+//! `[strategies]`: the parameters of the strategies, as they declare them, and what differs by timeframe.
 
 use super::{
-    MAX_LOOKBACK, MAX_PERIOD, MAX_SWING_LOOKBACK, StrategyParams,
     node::{Data, Node, Table},
     origin::Origin,
-    rules::{Flag, Real, Scalar, above_zero, int, not_negative, real},
+    rules::{Flag, Real, Scalar, int},
     section::{FromSection, Optional, Section},
-    strategies::{ParamTable, ParamVisitor},
     timeframes::each_timeframe,
 };
-use crate::model::Timeframe;
+use crate::{
+    model::Timeframe,
+    strategies::{Number, ParamVisitor, Pick, StrategyParams, TABLES, Whole},
+};
 use std::collections::BTreeMap;
 
 /// The parameters of the strategies.
@@ -29,36 +30,56 @@ impl StrategiesConfig {
     }
 }
 
-/// A section of the strategies, by name.
-type Pick = fn(&mut StrategyParams) -> &mut dyn ParamTable;
+/// Collects the parameters of a section.
+#[derive(Default)]
+struct Collector {
+    names: Vec<&'static str>,
+    values: Table,
+}
 
-/// Sections of the strategies.
-pub(super) const TABLES: [(&str, Pick); 6] = [
-    ("common", |p| &mut p.common),
-    ("macd_rsi", |p| &mut p.macd_rsi),
-    ("ma_crossover", |p| &mut p.ma_crossover),
-    ("rsi_trend", |p| &mut p.rsi_trend),
-    ("bollinger_breakout", |p| &mut p.bollinger_breakout),
-    ("sr_breakout", |p| &mut p.sr_breakout),
-];
+impl Collector {
+    fn of(pick: Pick) -> Self {
+        let mut found = Self::default();
+        pick(&mut StrategyParams::default()).visit(&mut found);
+        found
+    }
+
+    fn add(&mut self, name: &'static str, data: Data) {
+        let mut node = Node::new(data, Origin::Program);
+        node.rank = self.names.len() as u64;
+        self.names.push(name);
+        self.values.insert(name.to_owned(), node);
+    }
+}
+
+impl ParamVisitor for Collector {
+    fn count(&mut self, name: &'static str, value: &mut usize, _: Whole) {
+        self.add(name, Data::Int(*value as i64));
+    }
+    fn real(&mut self, name: &'static str, value: &mut f64, _: Number) {
+        self.add(name, Data::Real(*value));
+    }
+    fn flag(&mut self, name: &'static str, value: &mut bool) {
+        self.add(name, Data::Flag(*value));
+    }
+}
 
 /// Names of the parameters of a section.
 pub(super) fn param_names(pick: Pick) -> Vec<&'static str> {
-    struct Names(Vec<&'static str>);
-    impl ParamVisitor for Names {
-        fn count(&mut self, name: &'static str, _: &mut usize) {
-            self.0.push(name);
-        }
-        fn real(&mut self, name: &'static str, _: &mut f64) {
-            self.0.push(name);
-        }
-        fn flag(&mut self, name: &'static str, _: &mut bool) {
-            self.0.push(name);
-        }
+    Collector::of(pick).names
+}
+
+/// Adds the sections of the strategies that the tree has not got, with their defaults: so that a strategy runs before
+/// the manual has a section for it.
+pub(super) fn declare(tree: &mut Node) {
+    let Some(strategies) = tree.table_mut().and_then(|root| root.get_mut("strategies")).and_then(Node::table_mut)
+    else {
+        return;
+    };
+    for &(name, pick) in TABLES {
+        let section = || Node::new(Data::Table(Collector::of(pick).values), Origin::Program);
+        strategies.entry(name.to_owned()).or_insert_with(section);
     }
-    let mut names = Names(Vec::new());
-    pick(&mut StrategyParams::default()).visit(&mut names);
-    names.0
 }
 
 impl FromSection for StrategiesConfig {
@@ -66,25 +87,25 @@ impl FromSection for StrategiesConfig {
         let mut config = Self::default();
         let empty = Node::new(Data::Table(Table::new()), Origin::Program);
         let mut nodes = Vec::new();
-        for (name, pick) in TABLES {
+        for &(name, pick) in TABLES {
             let node = section.node(name).unwrap_or(&empty);
             nodes.push((name, pick, node));
             let mut inner = section.below(name, node);
             pick(&mut config.default).visit(&mut Reader { section: &mut inner, required: true });
             inner.node("timeframes");
-            for (key, problem) in contradictions(name, &config.default) {
+            for (key, problem) in pick(&mut config.default).contradictions().0 {
                 inner.fault(key, problem);
             }
             inner.finish();
         }
         for (name, pick, node) in nodes {
             let Some(table) = node.table().and_then(|table| table.get("timeframes")) else { continue };
-            let known = contradictions(name, &config.default);
+            let known = pick(&mut config.default).contradictions().0;
             let mut inner = section.below(&format!("{name}.timeframes"), table);
             each_timeframe(&mut inner, |timeframe, inner| {
                 let params = config.timeframes.entry(timeframe).or_insert_with(|| config.default.clone());
                 pick(params).visit(&mut Reader { section: inner, required: false });
-                for (key, problem) in contradictions(name, params) {
+                for (key, problem) in pick(params).contradictions().0 {
                     if !known.iter().any(|(k, _)| *k == key) {
                         inner.fault(key, problem);
                     }
@@ -114,107 +135,85 @@ impl Reader<'_, '_, '_> {
 }
 
 impl ParamVisitor for Reader<'_, '_, '_> {
-    fn count(&mut self, name: &'static str, value: &mut usize) {
-        let (min, max) = count_range(name);
+    fn count(&mut self, name: &'static str, value: &mut usize, Whole { min, max }: Whole) {
         self.read(name, &int::<usize>(min as i64, max as i64), value);
     }
-    fn real(&mut self, name: &'static str, value: &mut f64) {
-        self.read(name, &real_range(name), value);
+    fn real(&mut self, name: &'static str, value: &mut f64, Number { min, max, above }: Number) {
+        self.read(name, &Real { min, max, above }, value);
     }
     fn flag(&mut self, name: &'static str, value: &mut bool) {
         self.read(name, &Flag, value);
     }
 }
 
-/// Smallest and largest value of a whole-number parameter; names mean the same in all strategies.
-fn count_range(name: &str) -> (usize, usize) {
-    match name {
-        // One bar has no slow average, no gain to average and no deviation.
-        "macd_fast" | "macd_slow" | "slow_period" | "rsi_period" | "trend_rsi_period" | "period" => (2, MAX_PERIOD),
-        "macd_signal" | "fast_period" | "volume_period" => (1, MAX_PERIOD),
-        "swing_min_index" => (3, MAX_PERIOD),
-        "swing_lookback" => (2, MAX_SWING_LOOKBACK),
-        // Below two bars the momentum is 0.5 by definition.
-        "momentum_bars" => (2, MAX_LOOKBACK),
-        // A pivot needs two bars on either side, all before the present one.
-        "lookback" => (5, MAX_LOOKBACK),
-        "consolidation_min_bars" | "trend_min_bars" => (0, MAX_LOOKBACK + 1),
-        _ => (1, MAX_LOOKBACK),
-    }
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::DEFAULT_TOML;
 
-/// What a parameter that is a number may be.
-fn real_range(name: &str) -> Real {
-    match name {
-        "rsi_oversold" | "rsi_overbought" | "rsi_midline" | "midline" | "pullback_low" | "pullback_high"
-        | "rally_low" | "rally_high" => real(0.0, 100.0),
-        "std_dev" => above_zero(100.0),
-        "tolerance" => real(0.0, 1.0),
-        // Divisors.
-        "volume_threshold" | "rsi_momentum_range" | "strength_touches" | "strength_span" | "full_touches" => {
-            above_zero(f64::MAX)
-        }
-        _ if name.ends_with("_confidence") => real(0.0, 1.0),
-        _ => not_negative(),
-    }
-}
+    /// What a visitor sees of a parameter: its name, its default, and the range as the manual would say it.
+    #[derive(Default)]
+    struct Declared(Vec<(&'static str, toml::Value, Option<(String, String)>)>);
 
-/// Parameters of a section that each are allowed and together are not.
-fn contradictions(section: &str, params: &StrategyParams) -> Vec<(&'static str, String)> {
-    let mut found = Vec::new();
-    let mut check = |good: bool, key: &'static str, problem: String| {
-        if !good {
-            found.push((key, problem));
+    impl ParamVisitor for Declared {
+        fn count(&mut self, name: &'static str, value: &mut usize, allowed: Whole) {
+            let range = (allowed.min.to_string(), allowed.max.to_string());
+            self.0.push((name, toml::Value::Integer(*value as i64), Some(range)));
         }
-    };
-    match section {
-        "common" => {
-            let p = &params.common;
-            let least = p.swing_lookback + 1;
-            let text = format!("found {}; allowed: more than swing_lookback, so {least} or more", p.swing_min_index);
-            check(p.swing_min_index >= least, "swing_min_index", text);
+        fn real(&mut self, name: &'static str, value: &mut f64, allowed: Number) {
+            let range = (allowed.min.to_string(), allowed.max.to_string());
+            self.0.push((name, toml::Value::Float(*value), Some(range)));
         }
-        "macd_rsi" => {
-            let p = &params.macd_rsi;
-            check(p.macd_fast < p.macd_slow, "macd_fast", less(p.macd_fast, "macd_slow", p.macd_slow));
-            let text = less(p.rsi_oversold, "rsi_overbought", p.rsi_overbought);
-            check(p.rsi_oversold < p.rsi_overbought, "rsi_oversold", text);
-        }
-        "ma_crossover" => {
-            let p = &params.ma_crossover;
-            check(p.fast_period < p.slow_period, "fast_period", less(p.fast_period, "slow_period", p.slow_period));
-        }
-        "rsi_trend" => {
-            let p = &params.rsi_trend;
-            let most = p.trend_bars + 1;
-            let text = format!("found {}; allowed: at most trend_bars + 1, so {most}", p.trend_min_bars);
-            check(p.trend_min_bars <= most, "trend_min_bars", text);
-            check(
-                p.pullback_low < p.pullback_high,
-                "pullback_low",
-                less(p.pullback_low, "pullback_high", p.pullback_high),
-            );
-            check(p.rally_low < p.rally_high, "rally_low", less(p.rally_low, "rally_high", p.rally_high));
-        }
-        "bollinger_breakout" => {
-            let p = &params.bollinger_breakout;
-            let good = p.consolidation_min_bars <= p.consolidation_bars;
-            check(good, "consolidation_min_bars", at_most(p.consolidation_min_bars, p.consolidation_bars));
-        }
-        _ => {
-            let p = &params.sr_breakout;
-            let good = p.consolidation_min_bars <= p.consolidation_bars;
-            check(good, "consolidation_min_bars", at_most(p.consolidation_min_bars, p.consolidation_bars));
-            check(p.hold_bars < p.lookback, "hold_bars", less(p.hold_bars, "lookback", p.lookback));
+        fn flag(&mut self, name: &'static str, value: &mut bool) {
+            self.0.push((name, toml::Value::Boolean(*value), None));
         }
     }
-    found
-}
 
-fn less(value: impl std::fmt::Display, name: &str, bound: impl std::fmt::Display) -> String {
-    format!("found {value}; allowed: less than {name}, which is {bound}")
-}
+    /// Ranges in the manual that end in the name of another parameter, not in a number.
+    fn range_in(comment: &str) -> Option<(&str, &str)> {
+        let words: Vec<&str> = comment.split([' ', ',', ':', ';']).filter(|word| !word.is_empty()).collect();
+        let is_number = |word: &str| word.parse::<f64>().is_ok();
+        let ranges = words.windows(3).filter(|w| w[1] == "to" && is_number(w[0]) && is_number(w[2]));
+        ranges.map(|w| (w[0], w[2])).next()
+    }
 
-fn at_most(value: usize, bound: usize) -> String {
-    format!("found {value}; allowed: at most consolidation_bars, which is {bound}")
+    #[test]
+    fn the_manual_says_what_the_strategies_declare() {
+        let mut ranges = 0;
+        for &(name, pick) in TABLES.iter().filter(|(name, _)| *name != "added") {
+            let mut declared = Declared::default();
+            pick(&mut StrategyParams::default()).visit(&mut declared);
+            let head = format!("\n[strategies.{name}]\n");
+            let at = DEFAULT_TOML.find(&head).unwrap_or_else(|| panic!("the manual has no section{head}"));
+            let section = DEFAULT_TOML[at + head.len()..].split("\n[").next().unwrap();
+            let lines =
+                section.lines().filter_map(|line| line.split_once(" = ")).filter(|(key, _)| !key.starts_with('#'));
+            let mut declared = declared.0.into_iter();
+            for (key, rest) in lines {
+                let (param, default, range) = declared.next().unwrap_or_else(|| panic!("{name}.{key} is not declared"));
+                assert_eq!(key, param, "the parameters of {name} come in the order of their declaration");
+                let value = toml::from_str::<toml::Table>(&format!("v = {rest}")).unwrap().remove("v").unwrap();
+                assert_eq!(value, default, "{name}.{key}");
+                let comment = rest.split_once('#').map_or("", |(_, comment)| comment);
+                if let Some((low, high)) = range_in(comment) {
+                    let (min, max) = range.unwrap_or_else(|| panic!("{name}.{key} has no range"));
+                    assert_eq!((low, high), (min.as_str(), max.as_str()), "{name}.{key}");
+                    ranges += 1;
+                }
+            }
+            assert_eq!(declared.next(), None, "the manual leaves a parameter of {name} out");
+        }
+        assert!(ranges > 25, "{ranges}");
+    }
+
+    #[test]
+    fn a_strategy_without_a_section_in_the_manual_has_its_defaults() {
+        let mut tree = Node::new(Data::Table(Table::new()), Origin::Program);
+        tree.put(&["strategies", "common", "volume_period"], Node::new(Data::Int(7), Origin::Program));
+        declare(&mut tree);
+        let strategies = tree.table().unwrap()["strategies"].table().unwrap();
+        assert_eq!(strategies.len(), TABLES.len());
+        assert_eq!(strategies["common"].table().unwrap().len(), 1, "what is there stays as it is");
+        assert_eq!(strategies["macd_rsi"].table().unwrap()["macd_fast"].data, Data::Int(12));
+    }
 }

@@ -1,21 +1,7 @@
 //! The configuration in the form that the stages use: dense tables by symbol and timeframe.
 
 use super::StrategyParams;
-use crate::model::{AssetType, Calendar, MAX_TIMEFRAMES, SymbolId, Timeframe, TimeframeId, TradingStyle};
-use serde::{Deserialize, Serialize};
-
-/// Which price of a bar the indicators and strategies read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum PriceMethod {
-    /// The close.
-    #[default]
-    Ohlc,
-    /// The volume-weighted average price.
-    Vwap,
-    /// `(high + low + close) / 3`.
-    Typical,
-}
+use crate::model::{AssetType, Calendar, MAX_TIMEFRAMES, PriceMethod, SymbolId, Timeframe, TimeframeId, TradingStyle};
 
 /// One symbol on one timeframe.
 #[derive(Debug, Clone, PartialEq)]

@@ -1,17 +1,18 @@
 //! Resolves the configuration to the dense tables that the stages use.
 
 use super::{
-    Asset, AssetConfig, AssetTimeframe, CellSpec, Config, Feed, Plan, PriceMethod, StrategyParams,
+    Asset, AssetConfig, AssetTimeframe, CellSpec, Config, Feed, Plan, PriceMethod,
     fault::{Fault, Faults},
     origin::Origin,
 };
-use crate::model::{Calendar, MAX_TIMEFRAMES, Timeframe};
+use crate::{
+    indicators::IndicatorLayout,
+    model::{Calendar, MAX_TIMEFRAMES, Timeframe},
+};
 use std::collections::BTreeSet;
 
 /// Maximum number of input streams of one process: an input's index is one byte.
 pub(super) const MAX_STREAMS: usize = 255;
-/// Longest window of the published indicators, bars: `sma_200`.
-const PUBLISHED_WINDOW: usize = 200;
 /// Bars kept beyond the longest window.
 const SPARE: usize = 2;
 
@@ -140,7 +141,7 @@ impl Config {
         let default = AssetTimeframe { enabled: settings.enabled, ..AssetTimeframe::default() };
         let own = own.unwrap_or(&default);
         let asked = own.buffer_size.unwrap_or(settings.buffer_size);
-        let needed = longest_window(self.strategies.of(timeframe)) + SPARE;
+        let needed = self.strategies.of(timeframe).look_back_bars().max(IndicatorLayout::published_window()) + SPARE;
         CellSpec {
             enabled: own.enabled,
             style: own.trading_style.unwrap_or(settings.trading_style),
@@ -150,31 +151,4 @@ impl Config {
             weight: own.correlation_weight.unwrap_or(settings.correlation_weight),
         }
     }
-}
-
-/// Longest look-back of any indicator or strategy, bars.
-fn longest_window(p: &StrategyParams) -> usize {
-    let (macd, ma, rsi, bb, sr) = (&p.macd_rsi, &p.ma_crossover, &p.rsi_trend, &p.bollinger_breakout, &p.sr_breakout);
-    let windows = [
-        PUBLISHED_WINDOW,
-        p.common.volume_period,
-        p.common.swing_lookback + 2,
-        macd.macd_slow + macd.macd_signal,
-        macd.rsi_period + 1,
-        macd.momentum_bars + 1,
-        ma.fast_period,
-        ma.slow_period,
-        ma.trend_bars + 1,
-        rsi.rsi_period + 1,
-        rsi.trend_rsi_period + 1,
-        rsi.trend_bars + 1,
-        rsi.momentum_bars + 1,
-        bb.period,
-        bb.consolidation_bars + 1,
-        bb.momentum_bars + 1,
-        sr.lookback + 3,
-        sr.consolidation_bars + 1,
-        sr.hold_bars + 1,
-    ];
-    windows.into_iter().max().unwrap_or(PUBLISHED_WINDOW)
 }

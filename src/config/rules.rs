@@ -47,9 +47,10 @@ impl<T: TryFrom<i64>> Scalar for Int<T> {
 
 /// A finite number in a range.
 pub(super) struct Real {
-    min: f64,
-    max: f64,
-    above: bool,
+    pub min: f64,
+    pub max: f64,
+    /// Whether it must be above `min`.
+    pub above: bool,
 }
 
 /// A number from `min` to `max`, inclusive.

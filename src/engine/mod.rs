@@ -45,3 +45,6 @@ pub use snapshots::{Progress, Saver, SaverEnd, SnapshotOptions, SnapshotWriter, 
 pub use sources::{FilesSource, MarketSource, Pace, Polled, RedisSource, RedisSourceError, RedisSourceOptions, Source};
 pub use start_error::StartError;
 pub use topology::{Payload, RingSpec, Role, Topology};
+
+#[cfg(test)]
+mod added_strategy_tests;

@@ -8,29 +8,12 @@ use super::{
     BadImage, ImageReader, ImageWriter, LEAST, StrategySlots,
     layout::{Lanes, Places},
     prefetch,
+    reading::Reading,
     scalar::Scalar,
+    values::stored,
+    words::{LINES, RSI_LANES, Words},
 };
-use crate::lanes::{LANES, Line, Vector, WINDOW, sum_of_squares};
-
-/// RSIs that are computed side by side.
-pub(super) const RSI_LANES: usize = 2;
-
-/// What the strategies read at one bar; NaN where not ready.
-#[derive(Debug, Clone, Copy)]
-#[allow(missing_docs)] // the indicators' own names, and the slots of their strategies
-pub struct Reading<F = f64> {
-    pub line: F,
-    pub signal: F,
-    pub rsi: F,
-    pub trend_rsi: F,
-    pub trend_rsi_slow: F,
-    pub ma_fast: F,
-    pub ma_slow: F,
-    pub upper: F,
-    pub middle: F,
-    pub lower: F,
-    pub volume: F,
-}
+use crate::lanes::{LANES, Line, One, Vector, WINDOW, sum_of_squares};
 
 /// A window of prices.
 #[derive(Debug, Clone, Copy)]
@@ -78,6 +61,20 @@ pub(crate) struct Change<F> {
     pub(crate) widths: [F; 3],
 }
 
+impl<F: Copy> Change<F> {
+    /// The values of each cell, in memory.
+    #[inline(always)]
+    pub(crate) fn stored<V: Vector<F = F>>(&self) -> Change<[f64; LANES]> {
+        let ([price, one, two], [width, first, second]) = (self.prices, self.widths);
+        Change {
+            now: self.now.stored::<V>(),
+            before: self.before.stored::<V>(),
+            prices: [stored::<V>(price), stored::<V>(one), stored::<V>(two)],
+            widths: [stored::<V>(width), stored::<V>(first), stored::<V>(second)],
+        }
+    }
+}
+
 /// What a bar brings.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Arrival<F> {
@@ -100,31 +97,18 @@ pub(crate) trait CoreRows<V: Vector> {
     fn squares(&self, n: usize, mean: V::F) -> V::F;
 }
 
-/// State of a cell. The lines hold, word by word:
-/// 0. fast and slow average of the MACD, the first two others; average gain of the first two RSIs, then average loss;
-/// 1. sums of the prices and volumes of a window, the rounding errors of these, how many of the newest prices and
-///    volumes are equal to the last; MACD signal; last price;
-/// 2. last volume, price before the last, first two RSIs, last two widths of the bands.
+/// State of a cell.
 #[derive(Debug, Clone, Copy)]
 #[repr(C, align(64))]
 pub(super) struct Core {
-    pub(super) lines: [Line; 3],
+    /// The [words](Words).
+    pub(super) lines: [Line; LINES],
     /// The windows; the value of bar i has place i modulo their length.
     pub(super) prices: [f64; WINDOW],
     pub(super) volumes: [f64; WINDOW],
 }
 
-/// The values of an RSI by its slot; the third is computed elsewhere.
-#[inline(always)]
-fn rsi(slot: usize, rsis: [f64; 3]) -> f64 {
-    match slot {
-        0 => rsis[0],
-        1 => rsis[1],
-        _ => rsis[2],
-    }
-}
-
-/// The same of rows, which are in registers: there is nothing to point at.
+/// The value of an RSI by its slot; the third is computed elsewhere. Rows are in registers: there is nothing to point at.
 #[inline(always)]
 fn either<V: Vector>(slot: usize, rsis: [V::F; 3]) -> V::F {
     let first = V::pick(V::always(slot == 0), rsis[0], rsis[1]);
@@ -135,9 +119,8 @@ fn either<V: Vector>(slot: usize, rsis: [V::F; 3]) -> V::F {
 #[inline(always)]
 fn reading<V: Vector>(
     slots: &StrategySlots,
-    emas: [V::F; 4],
-    line: V::F,
-    signal: V::F,
+    emas: [V::F; 2],
+    [line, signal]: [V::F; 2],
     rsis: [V::F; 3],
     [upper, middle, lower, volume]: [V::F; 4],
 ) -> Reading<V::F> {
@@ -147,8 +130,8 @@ fn reading<V: Vector>(
         rsi: either::<V>(slots.macd_rsi_rsi, rsis),
         trend_rsi: either::<V>(slots.trend_rsi, rsis),
         trend_rsi_slow: either::<V>(slots.trend_rsi_slow, rsis),
-        ma_fast: V::pick(V::always(slots.ma_fast == 0), emas[2], emas[3]),
-        ma_slow: V::pick(V::always(slots.ma_slow == 0), emas[2], emas[3]),
+        ma_fast: V::pick(V::always(slots.ma_fast == 0), emas[0], emas[1]),
+        ma_slow: V::pick(V::always(slots.ma_slow == 0), emas[0], emas[1]),
         upper,
         middle,
         lower,
@@ -180,6 +163,14 @@ fn unless_least<V: Vector>(distance: V::F) -> V::F {
     V::pick(V::lt(size, V::splat(LEAST)), V::splat(0.0), distance)
 }
 
+/// An average of an RSI with the next value in it; the terms are its period, the period less one, and where it stops to
+/// decay.
+#[inline(always)]
+fn smoothed<V: Vector>(average: V::F, next: V::F, [period, kept, least]: [V::F; 3]) -> V::F {
+    let smoothed = V::div(V::add(V::mul(average, kept), next), period);
+    V::max(smoothed, V::min(average, least))
+}
+
 /// A mean whose sum carries its rounding errors along.
 #[derive(Debug, Clone, Copy)]
 struct Mean<V: Vector> {
@@ -189,6 +180,12 @@ struct Mean<V: Vector> {
 }
 
 impl<V: Vector> Mean<V> {
+    /// That of the prices, or of the volumes.
+    #[inline(always)]
+    fn of(words: &Words<V::F>, which: usize) -> Self {
+        Self { sum: words.sums[which], error: words.errors[which], run: V::to_bits(words.runs[which]) }
+    }
+
     /// Takes the next value; returns the mean, and where the whole window is one value.
     #[inline(always)]
     fn step(&mut self, n: usize, x: V::F, last: V::F, leaving: V::F) -> (V::F, V::M) {
@@ -211,11 +208,38 @@ impl<V: Vector> Mean<V> {
 impl Core {
     /// Nothing is ready.
     pub(super) const NONE: Self = {
-        let (nan, zero) = (f64::NAN, 0.0);
-        let second = Line([zero, zero, zero, zero, zero, zero, nan, nan]);
-        let lines = [Line([nan, nan, nan, nan, zero, zero, zero, zero]), second, Line::NAN];
+        let (nan, zero) = (f64::NAN, [0.0; 2]);
+        let words = Words {
+            macd: [nan; 2],
+            emas: [nan; 2],
+            gains: zero,
+            losses: zero,
+            sums: zero,
+            errors: zero,
+            runs: zero,
+            signal: nan,
+            price: nan,
+            volume: nan,
+            price_before: nan,
+            rsis: [nan; 2],
+            widths: [nan; 2],
+            unused: [nan; 2],
+        };
+        let [first, second, third] = words.lines();
+        let lines = [Line(first), Line(second), Line(third)];
         Self { lines, prices: [nan; WINDOW], volumes: [nan; WINDOW] }
     };
+
+    /// The words of the lines.
+    #[inline(always)]
+    pub(super) fn words(&self) -> Words<f64> {
+        let [first, second, third] = &self.lines;
+        Words::of([first.0, second.0, third.0])
+    }
+
+    fn put_words(&mut self, words: Words<f64>) {
+        self.lines = words.lines().map(Line);
+    }
 
     /// The newest prices, up to that of bar `i`.
     #[inline(always)]
@@ -228,19 +252,19 @@ impl Core {
     pub(super) fn load(&mut self, scalar: &Scalar, last: [f64; 2], price_before: f64) {
         let macd = &scalar.macds[0];
         let ema = |slot: usize| scalar.emas.get(slot).or(scalar.emas.first()).map_or(f64::NAN, |ema| ema.value());
-        let [averages, sums, rest] = &mut self.lines;
-        averages.0[..4].copy_from_slice(&[macd.fast.value(), macd.slow.value(), ema(0), ema(1)]);
+        let mut words = self.words();
+        (words.macd, words.emas) = ([macd.fast.value(), macd.slow.value()], [ema(0), ema(1)]);
         for k in 0..RSI_LANES {
             if let Some(rsi) = scalar.rsis.get(k).or(scalar.rsis.first()) {
-                (averages.0[4 + k], averages.0[4 + k + RSI_LANES]) = (rsi.gain, rsi.loss);
-                rest.0[2 + k] = rsi.value();
+                (words.gains[k], words.losses[k], words.rsis[k]) = (rsi.gain, rsi.loss, rsi.value());
             }
         }
         for (k, mean) in [&scalar.bands[0].mean, &scalar.volumes[0]].into_iter().enumerate() {
-            (sums.0[k], sums.0[2 + k], sums.0[4 + k]) = (mean.sum, mean.error, f64::from_bits(mean.run));
+            (words.sums[k], words.errors[k], words.runs[k]) = (mean.sum, mean.error, f64::from_bits(mean.run));
         }
-        (sums.0[6], sums.0[7]) = (macd.signal, last[0]);
-        (rest.0[0], rest.0[1]) = (last[1], price_before);
+        (words.signal, words.price_before) = (macd.signal, price_before);
+        [words.price, words.volume] = last;
+        self.put_words(words);
     }
 
     /// Takes the newest bar of cells whose windows are full and hold it.
@@ -253,12 +277,12 @@ impl Core {
         third_rsi: [V::F; 2],
     ) -> Change<V::F> {
         let (price, volume) = (arrival.price, arrival.volume);
-        let (first, second, last) = (cells.line(0), cells.line(1), cells.line(2));
-        let (before, zero) = (second[7], V::splat(0.0));
+        let was = Words::of([cells.line(0), cells.line(1), cells.line(2)]);
+        let (before, zero) = (was.price, V::splat(0.0));
 
         // What takes longest comes first: each of its steps waits for the one before, and the rest is done meanwhile.
         let [bars, volume_bars] = lanes.windows;
-        let mut prices = Mean::<V> { sum: second[0], error: second[2], run: V::to_bits(second[4]) };
+        let mut prices = Mean::<V>::of(&was, 0);
         let (middle, flat) = prices.step(bars, price, before, arrival.leaving[0]);
         let squares = cells.squares(bars, middle);
         let deviation = V::sqrt(V::div(squares, V::splat(bars as f64)));
@@ -266,66 +290,68 @@ impl Core {
         let (upper, lower) = (V::add(middle, reach), V::sub(middle, reach));
         let width = V::div(V::sub(upper, lower), middle);
 
-        let mut volumes = Mean::<V> { sum: second[1], error: second[3], run: V::to_bits(second[5]) };
-        let (mean_volume, _) = volumes.step(volume_bars, volume, last[0], arrival.leaving[1]);
-        let mut emas = [first[0], first[1], first[2], first[3]];
-        for (value, &alpha) in emas.iter_mut().zip(&lanes.ema_alphas) {
+        let mut volumes = Mean::<V>::of(&was, 1);
+        let (mean_volume, _) = volumes.step(volume_bars, volume, was.volume, arrival.leaving[1]);
+        let mut averages = [was.macd[0], was.macd[1], was.emas[0], was.emas[1]];
+        for (value, &alpha) in averages.iter_mut().zip(&lanes.ema_alphas) {
             *value = V::add(*value, V::mul(V::splat(alpha), V::sub(price, *value)));
         }
-        let line = V::sub(emas[0], emas[1]);
-        let signal =
-            V::add(second[6], V::mul(V::splat(lanes.signal_alpha), unless_least::<V>(V::sub(line, second[6]))));
+        let [fast, slow, ema, other_ema] = averages;
+        let line = V::sub(fast, slow);
+        let distance = unless_least::<V>(V::sub(line, was.signal));
+        let signal = V::add(was.signal, V::mul(V::splat(lanes.signal_alpha), distance));
 
         let change = V::sub(price, before);
         let gain = V::pick(V::lt(zero, change), change, zero);
         let loss = V::pick(V::lt(change, zero), V::mul(change, V::splat(-1.0)), zero);
         let still = V::eq(change, zero);
-        let mut moves = [zero; 4];
-        let mut rsis = [zero; RSI_LANES];
+        let (mut gains, mut losses, mut rsis) = ([zero; RSI_LANES], [zero; RSI_LANES], [zero; RSI_LANES]);
         for k in 0..RSI_LANES {
-            let (period, kept) = (V::splat(lanes.rsi_periods[k]), V::splat(lanes.rsi_kept[k]));
-            let least = V::splat(lanes.rsi_least[k]);
-            for (side, next) in [(k, gain), (k + 2, loss)] {
-                let average = first[4 + side];
-                let smoothed = V::div(V::add(V::mul(average, kept), next), period);
-                moves[side] = V::max(smoothed, V::min(average, least));
-            }
-            let sum = V::add(moves[k], moves[k + 2]);
-            let value = V::div(V::mul(V::splat(100.0), moves[k]), sum);
-            rsis[k] = V::pick(still, last[2 + k], value);
+            let terms = [lanes.rsi_periods[k], lanes.rsi_kept[k], lanes.rsi_least[k]].map(V::splat);
+            gains[k] = smoothed::<V>(was.gains[k], gain, terms);
+            losses[k] = smoothed::<V>(was.losses[k], loss, terms);
+            let value = V::div(V::mul(V::splat(100.0), gains[k]), V::add(gains[k], losses[k]));
+            rsis[k] = V::pick(still, was.rsis[k], value);
         }
 
-        let [e0, e1, e2, e3] = emas;
-        let [g0, g1, l0, l1] = moves;
-        cells.put_line(0, [e0, e1, e2, e3, g0, g1, l0, l1]);
-        let runs = [V::from_bits(prices.run), V::from_bits(volumes.run)];
-        let sums = [prices.sum, volumes.sum, prices.error, volumes.error, runs[0], runs[1], signal, price];
-        cells.put_line(1, sums);
-        let rest = [volume, before, rsis[0], rsis[1], width, last[4], last[6], last[7]];
-        cells.put_line(2, rest);
+        let is = Words {
+            macd: [fast, slow],
+            emas: [ema, other_ema],
+            gains,
+            losses,
+            sums: [prices.sum, volumes.sum],
+            errors: [prices.error, volumes.error],
+            runs: [V::from_bits(prices.run), V::from_bits(volumes.run)],
+            signal,
+            price,
+            volume,
+            price_before: before,
+            rsis,
+            widths: [width, was.widths[0]],
+            unused: was.unused,
+        };
+        let [first, second, third] = is.lines();
+        cells.put_line(0, first);
+        cells.put_line(1, second);
+        cells.put_line(2, third);
 
-        let was = [first[0], first[1], first[2], first[3]];
-        let line_before = V::sub(first[0], first[1]);
+        let (macd, macd_before) = ([line, signal], [V::sub(was.macd[0], was.macd[1]), was.signal]);
+        let (now, ago) = ([rsis[0], rsis[1], third_rsi[1]], [was.rsis[0], was.rsis[1], third_rsi[0]]);
         let unknown = [V::splat(f64::NAN); 4];
         Change {
-            now: reading::<V>(
-                slots,
-                emas,
-                line,
-                signal,
-                [rsis[0], rsis[1], third_rsi[1]],
-                [upper, middle, lower, mean_volume],
-            ),
-            before: reading::<V>(slots, was, line_before, second[6], [last[2], last[3], third_rsi[0]], unknown),
-            prices: [price, before, last[1]],
-            widths: [width, last[4], last[5]],
+            now: reading::<V>(slots, is.emas, macd, now, [upper, middle, lower, mean_volume]),
+            before: reading::<V>(slots, was.emas, macd_before, ago, unknown),
+            prices: [price, before, was.price_before],
+            widths: [width, was.widths[0], was.widths[1]],
         }
     }
 
     /// The widths of the bands at the newest bar, which is given, and at the two before, in a cell's first bars.
     pub(super) fn widths(&mut self, width: f64) -> [f64; 3] {
-        let [one, two] = [self.lines[2].0[4], self.lines[2].0[5]];
-        (self.lines[2].0[4], self.lines[2].0[5]) = (width, one);
+        let mut words = self.words();
+        let [one, two] = words.widths;
+        words.widths = [width, one];
+        self.put_words(words);
         [width, one, two]
     }
 
@@ -344,29 +370,19 @@ impl Core {
 
     /// The values at the newest bar, computed once more from the state.
     pub(super) fn reading(&self, lanes: &Lanes, slots: &StrategySlots, third_rsi: f64) -> Reading {
-        let [averages, sums, rest] = &self.lines;
+        let words = self.words();
         let [bars, volume_bars] = lanes.windows;
         let mean = |k: usize, n: usize, last: f64| {
-            let flat = sums.0[4 + k].to_bits() >= n as u64;
-            (if flat { last } else { (sums.0[k] + sums.0[2 + k]) / n as f64 }, flat)
+            let flat = words.runs[k].to_bits() >= n as u64;
+            (if flat { last } else { (words.sums[k] + words.errors[k]) / n as f64 }, flat)
         };
-        let ((middle, flat), (volume, _)) = (mean(0, bars, sums.0[7]), mean(1, volume_bars, rest.0[0]));
+        let ((middle, flat), (volume, _)) = (mean(0, bars, words.price), mean(1, volume_bars, words.volume));
         let squares = sum_of_squares(&self.prices[..bars.min(WINDOW)], middle);
         let deviation = if flat { 0.0 } else { (squares / bars as f64).sqrt() };
-        let rsis = [rest.0[2], rest.0[3], third_rsi];
-        Reading {
-            line: averages.0[0] - averages.0[1],
-            signal: sums.0[6],
-            rsi: rsi(slots.macd_rsi_rsi, rsis),
-            trend_rsi: rsi(slots.trend_rsi, rsis),
-            trend_rsi_slow: rsi(slots.trend_rsi_slow, rsis),
-            ma_fast: averages.0[2 + slots.ma_fast],
-            ma_slow: averages.0[2 + slots.ma_slow],
-            upper: middle + lanes.std_dev * deviation,
-            middle,
-            lower: middle - lanes.std_dev * deviation,
-            volume,
-        }
+        let bands = [middle + lanes.std_dev * deviation, middle, middle - lanes.std_dev * deviation];
+        let ([fast, slow], [rsi, other_rsi], [upper, middle, lower]) = (words.macd, words.rsis, bands);
+        let (macd, rsis) = ([fast - slow, words.signal], [rsi, other_rsi, third_rsi]);
+        reading::<One>(slots, words.emas, macd, rsis, [upper, middle, lower, volume])
     }
 
     /// Appends the state after `bars` bars.

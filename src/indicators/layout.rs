@@ -1,10 +1,62 @@
 //! Which indicators a timeframe needs: each once, however many strategies read it.
 
-use super::{bollinger::BollingerSpec, ema::EmaSpec, macd::MacdSpec, rsi::least};
-use crate::{
-    config::StrategyParams,
-    lanes::{LANES, WINDOW},
+use super::{
+    bollinger::BollingerSpec,
+    ema::EmaSpec,
+    lists::{Lists, slot},
+    macd::MacdSpec,
+    published::PublishedSlots,
+    rsi::least,
 };
+use crate::lanes::{LANES, WINDOW};
+
+/// What the strategies of a timeframe read: the indicators with their periods, each under its name in
+/// [`Reading`](super::Reading). One that no strategy asks for has the periods of the definition.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Needs {
+    /// Line and signal.
+    pub macd: MacdSpec,
+    /// Bars of the RSIs.
+    pub rsi: u64,
+    /// That whose pullbacks count in a trend.
+    pub trend_rsi: u64,
+    /// That which tells the trend.
+    pub trend_rsi_slow: u64,
+    /// The averages whose crossings count.
+    pub ma_fast: EmaSpec,
+    /// The slower of them.
+    pub ma_slow: EmaSpec,
+    /// Upper, middle and lower band.
+    pub bands: BollingerSpec,
+    /// Bars of the volume average.
+    pub volume: usize,
+}
+
+impl Default for Needs {
+    fn default() -> Self {
+        Self {
+            macd: MacdSpec::new(12, 26, 9),
+            rsi: 14,
+            trend_rsi: 14,
+            trend_rsi_slow: 21,
+            ma_fast: EmaSpec::new(0, 50),
+            ma_slow: EmaSpec::new(0, 200),
+            bands: BollingerSpec { period: 20, std_dev: 2.0 },
+            volume: 20,
+        }
+    }
+}
+
+impl Needs {
+    /// The longest window of them, bars.
+    #[must_use]
+    pub fn longest_window(&self) -> usize {
+        let macd = self.macd.slow.period + self.macd.signal.period;
+        let rsis = [self.rsi, self.trend_rsi, self.trend_rsi_slow].map(|bars| bars + 1);
+        let recursive = [macd, self.ma_fast.period, self.ma_slow.period].into_iter().chain(rsis).max().unwrap_or(0);
+        (recursive as usize).max(self.bands.period).max(self.volume)
+    }
+}
 
 /// Which of the indicators the strategies read.
 #[derive(Debug, Clone, Copy, Default)]
@@ -18,23 +70,6 @@ pub struct StrategySlots {
     pub trend_rsi_slow: usize,
     pub bands: usize,
     pub volume: usize,
-}
-
-/// Which of the indicators are the published ones.
-#[derive(Debug, Clone, Copy, Default)]
-#[allow(missing_docs)] // the names of the published set
-pub struct PublishedSlots {
-    pub macd: usize,
-    pub rsi_14: usize,
-    pub rsi_21: usize,
-    pub ema_12: usize,
-    pub ema_26: usize,
-    pub ema_50: usize,
-    pub ema_200: usize,
-    pub bands: usize,
-    pub volume: usize,
-    pub sma_50: usize,
-    pub sma_200: usize,
 }
 
 /// A length of a window, and how to divide by it.
@@ -97,16 +132,21 @@ pub(super) struct Lanes {
 
 impl Lanes {
     fn new(layout: &IndicatorLayout) -> Self {
-        let (macd, bands, volume) = (&layout.macds[0], &layout.bands[0], layout.volumes[0]);
+        let (macd, bands, volume) = (&layout.lists.macds[0], &layout.lists.bands[0], layout.lists.volumes[0]);
         // Where there is but one, its lane is computed twice.
-        let ema = |slot: usize| layout.emas[slot.min(layout.emas.len() - 1)];
-        let rsi = |slot: usize| layout.rsis[slot.min(layout.rsis.len() - 1)];
+        let ema = |slot: usize| layout.lists.emas[slot.min(layout.lists.emas.len() - 1)];
+        let rsi = |slot: usize| layout.lists.rsis[slot.min(layout.lists.rsis.len() - 1)];
         let emas = [macd.fast, macd.slow, ema(0), ema(1)];
         let rsis = [rsi(0), rsi(1)];
         let windows = [bands.period, volume];
         let ready = emas.iter().map(|ema| ema.from + ema.period).chain(rsis.iter().map(|n| n + 1));
         let ready = ready.chain(windows.iter().map(|&n| n as u64)).chain([macd.ready + 1]).max();
-        let more = [layout.emas.len() > 2, layout.rsis.len() > 2, layout.macds.len() > 1, layout.bands.len() > 1];
+        let more = [
+            layout.lists.emas.len() > 2,
+            layout.lists.rsis.len() > 2,
+            layout.lists.macds.len() > 1,
+            layout.lists.bands.len() > 1,
+        ];
         Self {
             ema_alphas: emas.map(|ema| ema.alpha),
             signal_alpha: macd.signal.alpha,
@@ -117,7 +157,7 @@ impl Lanes {
             places: windows.map(Place::new),
             std_dev: bands.std_dev,
             ready: ready.filter(|_| windows.iter().all(|&n| n <= WINDOW)).unwrap_or(u64::MAX),
-            has_rest: more.contains(&true) || layout.volumes.len() > 1 || !layout.price_means.is_empty(),
+            has_rest: more.contains(&true) || layout.lists.volumes.len() > 1 || !layout.lists.price_means.is_empty(),
         }
     }
 }
@@ -125,12 +165,7 @@ impl Lanes {
 /// The indicators of the cells of one timeframe.
 #[derive(Debug, Clone)]
 pub struct IndicatorLayout {
-    pub(super) emas: Vec<EmaSpec>,
-    pub(super) rsis: Vec<u64>,
-    pub(super) macds: Vec<MacdSpec>,
-    pub(super) bands: Vec<BollingerSpec>,
-    pub(super) volumes: Vec<usize>,
-    pub(super) price_means: Vec<usize>,
+    pub(super) lists: Lists,
     pub(super) lanes: Lanes,
     /// What the strategies read.
     pub strategies: StrategySlots,
@@ -138,54 +173,28 @@ pub struct IndicatorLayout {
     pub published: Option<PublishedSlots>,
 }
 
-/// Index of `item` in `list`, which gets it if it has not got it.
-fn slot<T: PartialEq>(list: &mut Vec<T>, item: T) -> usize {
-    list.iter().position(|x| *x == item).unwrap_or_else(|| {
-        list.push(item);
-        list.len() - 1
-    })
-}
-
 impl IndicatorLayout {
-    /// What these parameters need and, with `publish`, what is published by name.
+    /// What is needed and, with `publish`, what is published by name.
     #[must_use]
-    pub fn new(params: &StrategyParams, publish: bool) -> Self {
+    pub fn new(needs: &Needs, publish: bool) -> Self {
         let mut layout = Self {
-            emas: Vec::new(),
-            rsis: Vec::new(),
-            macds: Vec::new(),
-            bands: Vec::new(),
-            volumes: Vec::new(),
-            price_means: Vec::new(),
+            lists: Lists::default(),
             lanes: Lanes::default(),
             strategies: StrategySlots::default(),
             published: None,
         };
-        let (m, c, r, b) = (&params.macd_rsi, &params.ma_crossover, &params.rsi_trend, &params.bollinger_breakout);
         layout.strategies = StrategySlots {
-            macd_rsi_macd: slot(&mut layout.macds, MacdSpec::new(m.macd_fast, m.macd_slow, m.macd_signal)),
-            macd_rsi_rsi: slot(&mut layout.rsis, m.rsi_period as u64),
-            ma_fast: slot(&mut layout.emas, EmaSpec::new(0, c.fast_period)),
-            ma_slow: slot(&mut layout.emas, EmaSpec::new(0, c.slow_period)),
-            trend_rsi: slot(&mut layout.rsis, r.rsi_period as u64),
-            trend_rsi_slow: slot(&mut layout.rsis, r.trend_rsi_period as u64),
-            bands: slot(&mut layout.bands, BollingerSpec { period: b.period, std_dev: b.std_dev }),
-            volume: slot(&mut layout.volumes, params.common.volume_period),
+            macd_rsi_macd: slot(&mut layout.lists.macds, needs.macd),
+            macd_rsi_rsi: slot(&mut layout.lists.rsis, needs.rsi),
+            ma_fast: slot(&mut layout.lists.emas, needs.ma_fast),
+            ma_slow: slot(&mut layout.lists.emas, needs.ma_slow),
+            trend_rsi: slot(&mut layout.lists.rsis, needs.trend_rsi),
+            trend_rsi_slow: slot(&mut layout.lists.rsis, needs.trend_rsi_slow),
+            bands: slot(&mut layout.lists.bands, needs.bands),
+            volume: slot(&mut layout.lists.volumes, needs.volume),
         };
         if publish {
-            layout.published = Some(PublishedSlots {
-                macd: slot(&mut layout.macds, MacdSpec::new(12, 26, 9)),
-                rsi_14: slot(&mut layout.rsis, 14),
-                rsi_21: slot(&mut layout.rsis, 21),
-                ema_12: slot(&mut layout.emas, EmaSpec::new(0, 12)),
-                ema_26: slot(&mut layout.emas, EmaSpec::new(0, 26)),
-                ema_50: slot(&mut layout.emas, EmaSpec::new(0, 50)),
-                ema_200: slot(&mut layout.emas, EmaSpec::new(0, 200)),
-                bands: slot(&mut layout.bands, BollingerSpec { period: 20, std_dev: 2.0 }),
-                volume: slot(&mut layout.volumes, 20),
-                sma_50: slot(&mut layout.price_means, 50),
-                sma_200: slot(&mut layout.price_means, 200),
-            });
+            layout.published = Some(PublishedSlots::new(&mut layout.lists));
         }
         layout.lanes = Lanes::new(&layout);
         layout
@@ -223,8 +232,14 @@ impl IndicatorLayout {
     /// Bars before the newest that some window still needs.
     #[must_use]
     pub fn longest_window(&self) -> usize {
-        let bands = self.bands.iter().map(|b| b.period);
-        bands.chain(self.volumes.iter().copied()).chain(self.price_means.iter().copied()).max().unwrap_or(1)
+        let bands = self.lists.bands.iter().map(|b| b.period);
+        bands.chain(self.lists.volumes.iter().copied()).chain(self.lists.price_means.iter().copied()).max().unwrap_or(1)
+    }
+
+    /// The longest window of the published indicators, bars.
+    #[must_use]
+    pub fn published_window() -> usize {
+        Self::new(&Needs::default(), true).longest_window()
     }
 
     /// Bars after which nothing from before them weighs more than a thousandth in any indicator: an average over n bars
@@ -232,9 +247,9 @@ impl IndicatorLayout {
     #[must_use]
     pub fn settling_bars(&self) -> u64 {
         let forgets = 1_000f64.ln();
-        let macds = self.macds.iter().flat_map(|macd| [macd.slow.period + macd.signal.period]);
-        let emas = self.emas.iter().map(|ema| ema.period).chain(macds).map(|n| n as f64 * forgets / 2.0);
-        let rsis = self.rsis.iter().map(|&n| n as f64 * forgets);
+        let macds = self.lists.macds.iter().flat_map(|macd| [macd.slow.period + macd.signal.period]);
+        let emas = self.lists.emas.iter().map(|ema| ema.period).chain(macds).map(|n| n as f64 * forgets / 2.0);
+        let rsis = self.lists.rsis.iter().map(|&n| n as f64 * forgets);
         let recursive = emas.chain(rsis).fold(0.0, f64::max).ceil() as u64;
         recursive.max(self.longest_window() as u64)
     }

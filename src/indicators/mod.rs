@@ -11,31 +11,38 @@ mod ema;
 mod history;
 mod image;
 mod layout;
+mod lists;
 mod macd;
 mod mean;
 mod prefetch;
+mod published;
+mod reading;
 mod rows;
 mod rsi;
 mod scalar;
 mod set;
 mod side_by_side;
+mod values;
+mod words;
 
 /// Where averages that decay towards zero while a price stands still stop: long before they are subnormal numbers, which
 /// processors compute slowly.
 pub(crate) const LEAST: f64 = 1e-200;
 
 pub use bollinger::{Bollinger, BollingerSpec};
+pub use core::RecentPrices;
 pub(crate) use core::{Arrival, Change, CoreRows};
-pub use core::{Reading, RecentPrices};
 pub use ema::{Ema, EmaSpec};
 pub use history::History;
 pub use image::BadImage;
 pub(crate) use image::{ImageReader, ImageWriter};
 pub(crate) use layout::Places;
-pub use layout::{IndicatorLayout, PublishedSlots, StrategySlots};
+pub use layout::{IndicatorLayout, Needs, StrategySlots};
 pub use macd::{Macd, MacdSpec};
 pub use mean::RollingMean;
 pub(crate) use prefetch::{prefetch, prefetch_all};
+pub use published::PublishedSlots;
+pub use reading::Reading;
 pub use rows::IndicatorRows;
 pub use rsi::Rsi;
 pub(crate) use set::HasIndicators;

@@ -6,6 +6,7 @@
 
 use super::{
     CoreRows, IndicatorLayout, IndicatorSet, RecentPrices, core::Prices, layout::Places, prefetch, prefetch_all,
+    words::LINES,
 };
 use crate::lanes::{LANES, Line, Vector};
 use std::array::from_fn;
@@ -15,7 +16,7 @@ use std::array::from_fn;
 #[repr(C, align(64))]
 pub struct IndicatorRows {
     /// The words of the lines of each cell's core.
-    core: [[Line; LANES]; 3],
+    core: [[Line; LANES]; LINES],
     /// The windows of prices, then those of volumes: a row a place.
     windows: Box<[Line]>,
     /// How many of them are of prices.
@@ -30,7 +31,7 @@ impl IndicatorRows {
     pub fn new(layout: &IndicatorLayout) -> Self {
         let [prices, volumes] = layout.lanes.windows;
         Self {
-            core: [[Line::NAN; LANES]; 3],
+            core: [[Line::NAN; LANES]; LINES],
             windows: vec![Line::NAN; prices + volumes].into(),
             prices,
             present: u8::MAX,

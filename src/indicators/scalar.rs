@@ -52,12 +52,12 @@ impl Scalar {
     /// Indicators before the first bar. Allocates.
     pub(super) fn new(layout: &IndicatorLayout) -> Self {
         Self {
-            emas: each(layout.emas.len()),
-            rsis: each(layout.rsis.len()),
-            macds: each(layout.macds.len()),
-            bands: each(layout.bands.len()),
-            volumes: each(layout.volumes.len()),
-            price_means: each(layout.price_means.len()),
+            emas: each(layout.lists.emas.len()),
+            rsis: each(layout.lists.rsis.len()),
+            macds: each(layout.lists.macds.len()),
+            bands: each(layout.lists.bands.len()),
+            volumes: each(layout.lists.volumes.len()),
+            price_means: each(layout.lists.price_means.len()),
         }
     }
 
@@ -69,22 +69,22 @@ impl Scalar {
         };
         let price = history.price(0);
         let change = price - history.price(1);
-        for (ema, spec) in self.emas.iter_mut().zip(&layout.emas).skip(two) {
+        for (ema, spec) in self.emas.iter_mut().zip(&layout.lists.emas).skip(two) {
             ema.on_value(spec, i, price);
         }
-        for (rsi, &period) in self.rsis.iter_mut().zip(&layout.rsis).skip(two) {
+        for (rsi, &period) in self.rsis.iter_mut().zip(&layout.lists.rsis).skip(two) {
             rsi.on_change(period, i, change);
         }
-        for (macd, spec) in self.macds.iter_mut().zip(&layout.macds).skip(one) {
+        for (macd, spec) in self.macds.iter_mut().zip(&layout.lists.macds).skip(one) {
             macd.on_price(spec, i, price);
         }
-        for (bands, spec) in self.bands.iter_mut().zip(&layout.bands).skip(one) {
+        for (bands, spec) in self.bands.iter_mut().zip(&layout.lists.bands).skip(one) {
             bands.on_bar(spec, i, history, history.price(spec.period));
         }
-        for (mean, &period) in self.volumes.iter_mut().zip(&layout.volumes).skip(one) {
+        for (mean, &period) in self.volumes.iter_mut().zip(&layout.lists.volumes).skip(one) {
             mean.on_value(period as u64, i, history.volume(0), history.volume(period));
         }
-        for (mean, &period) in self.price_means.iter_mut().zip(&layout.price_means) {
+        for (mean, &period) in self.price_means.iter_mut().zip(&layout.lists.price_means) {
             mean.on_value(period as u64, i, price, history.price(period));
         }
     }

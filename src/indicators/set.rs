@@ -3,9 +3,11 @@
 use super::{
     Arrival, BadImage, Change, Ema, History, ImageReader, ImageWriter, IndicatorLayout, Macd, Reading, RecentPrices,
     RollingMean, Rsi,
-    core::{Core, CoreRows, RSI_LANES},
+    core::{Core, CoreRows},
     layout::Places,
+    published::Values,
     scalar::{Part, Scalar},
+    words::RSI_LANES,
 };
 use crate::{
     lanes::{LANES, One, Vector},
@@ -192,46 +194,60 @@ impl IndicatorSet {
         let (Some(slots), Some(rest)) = (&layout.published, &self.scalar) else {
             return Indicators::NONE;
         };
-        let packed = bars > layout.lanes.ready;
-        let at = self.reading(layout, bars);
-        let ema = |slot: usize| match slot {
-            0 | 1 if packed => self.core.lines[0].0[2 + slot],
-            _ => rest.emas.get(slot).map_or(f64::NAN, Ema::value),
-        };
-        let rsi = |slot: usize| match slot {
-            0..RSI_LANES if packed => self.core.lines[2].0[2 + slot],
-            _ => rest.rsis.get(slot).map_or(f64::NAN, Rsi::value),
-        };
+        let (packed, at) = (bars > layout.lanes.ready, self.reading(layout, bars));
+        slots.of(&AllValues { packed, at, core: &self.core, rest })
+    }
+}
+
+/// Where the values of a cell's indicators are, by list of the layout and place in it.
+struct AllValues<'a> {
+    /// Whether those of the core are newer than the others of the same place.
+    packed: bool,
+    /// What the strategies read.
+    at: Reading,
+    core: &'a Core,
+    rest: &'a Scalar,
+}
+
+impl Values for AllValues<'_> {
+    fn macds(&self, slot: usize) -> [f64; 3] {
         let values = |macd: &Macd| [macd.line, macd.signal, macd.histogram];
-        let [macd_line, macd_signal, macd_hist] = match slots.macd {
-            0 if packed => [at.line, at.signal, at.line - at.signal],
-            slot => rest.macds.get(slot).map_or([f64::NAN; 3], values),
-        };
-        let [bb_upper, bb_middle, bb_lower] = match slots.bands {
-            0 if packed => [at.upper, at.middle, at.lower],
-            slot => rest.bands.get(slot).map_or([f64::NAN; 3], |bands| [bands.upper, bands.middle, bands.lower]),
-        };
-        let sma = |slot: usize| rest.price_means.get(slot).map_or(f64::NAN, RollingMean::value);
-        Indicators {
-            macd_line,
-            macd_signal,
-            macd_hist,
-            rsi_14: rsi(slots.rsi_14),
-            rsi_21: rsi(slots.rsi_21),
-            ema_50: ema(slots.ema_50),
-            ema_200: ema(slots.ema_200),
-            bb_upper,
-            bb_middle,
-            bb_lower,
-            volume_sma_20: match slots.volume {
-                0 if packed => at.volume,
-                slot => rest.volumes.get(slot).map_or(f64::NAN, RollingMean::value),
-            },
-            sma_50: sma(slots.sma_50),
-            sma_200: sma(slots.sma_200),
-            ema_12: ema(slots.ema_12),
-            ema_26: ema(slots.ema_26),
+        match slot {
+            0 if self.packed => [self.at.line, self.at.signal, self.at.line - self.at.signal],
+            _ => self.rest.macds.get(slot).map_or([f64::NAN; 3], values),
         }
+    }
+
+    fn rsis(&self, slot: usize) -> [f64; 1] {
+        match slot {
+            0..RSI_LANES if self.packed => [self.core.words().rsis[slot]],
+            _ => [self.rest.rsis.get(slot).map_or(f64::NAN, Rsi::value)],
+        }
+    }
+
+    fn emas(&self, slot: usize) -> [f64; 1] {
+        match slot {
+            0 | 1 if self.packed => [self.core.words().emas[slot]],
+            _ => [self.rest.emas.get(slot).map_or(f64::NAN, Ema::value)],
+        }
+    }
+
+    fn bands(&self, slot: usize) -> [f64; 3] {
+        match slot {
+            0 if self.packed => [self.at.upper, self.at.middle, self.at.lower],
+            _ => self.rest.bands.get(slot).map_or([f64::NAN; 3], |bands| [bands.upper, bands.middle, bands.lower]),
+        }
+    }
+
+    fn volumes(&self, slot: usize) -> [f64; 1] {
+        match slot {
+            0 if self.packed => [self.at.volume],
+            _ => [self.rest.volumes.get(slot).map_or(f64::NAN, RollingMean::value)],
+        }
+    }
+
+    fn price_means(&self, slot: usize) -> [f64; 1] {
+        [self.rest.price_means.get(slot).map_or(f64::NAN, RollingMean::value)]
     }
 }
 
@@ -293,7 +309,7 @@ mod tests {
         let mut params = StrategyParams::default();
         for (periods, publish) in [((14, 14), false), ((14, 14), true), ((9, 14), false), ((7, 21), true)] {
             (params.macd_rsi.rsi_period, params.rsi_trend.rsi_period) = periods;
-            let packed = IndicatorLayout::new(&params, publish);
+            let packed = IndicatorLayout::new(&params.needs(), publish);
             let mut single = packed.clone();
             single.lanes.ready = u64::MAX;
             let mut histories = [(); 2].map(|()| History::new(256));

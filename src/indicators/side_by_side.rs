@@ -90,25 +90,5 @@ fn update<V: Vector>(
     let leaving = cells.admit(&places, &bars.price, &bars.volume);
     let arrival = Arrival::<V::F> { price: V::load(&bars.price), volume: V::load(&bars.volume), leaving };
     let unknown = [V::splat(f64::NAN); 2];
-    let now = IndicatorSet::step::<V>(layout, cells, &arrival, unknown).now;
-    Reading {
-        line: stored::<V>(now.line),
-        signal: stored::<V>(now.signal),
-        rsi: stored::<V>(now.rsi),
-        trend_rsi: stored::<V>(now.trend_rsi),
-        trend_rsi_slow: stored::<V>(now.trend_rsi_slow),
-        ma_fast: stored::<V>(now.ma_fast),
-        ma_slow: stored::<V>(now.ma_slow),
-        upper: stored::<V>(now.upper),
-        middle: stored::<V>(now.middle),
-        lower: stored::<V>(now.lower),
-        volume: stored::<V>(now.volume),
-    }
-}
-
-#[inline(always)]
-fn stored<V: Vector>(row: V::F) -> [f64; LANES] {
-    let mut to = [0.0; LANES];
-    V::store(row, &mut to);
-    to
+    IndicatorSet::step::<V>(layout, cells, &arrival, unknown).now.stored::<V>()
 }

@@ -228,6 +228,10 @@ impl Vector for Avx2 {
         })
     }
     #[inline(always)]
+    fn without(words: Self::B, others: Self::B) -> Self::B {
+        each!(words, others => _mm256_andnot_si256(others, words))
+    }
+    #[inline(always)]
     fn sum(a: Self::B, b: Self::B) -> Self::B {
         each!(a, b => _mm256_add_epi64(a, b))
     }

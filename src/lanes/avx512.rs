@@ -186,6 +186,10 @@ impl Vector for Avx512 {
         here!(_mm512_popcnt_epi64(words))
     }
     #[inline(always)]
+    fn without(words: Self::B, others: Self::B) -> Self::B {
+        here!(_mm512_andnot_si512(others, words))
+    }
+    #[inline(always)]
     fn sum(a: Self::B, b: Self::B) -> Self::B {
         here!(_mm512_add_epi64(a, b))
     }

@@ -140,6 +140,10 @@ impl Vector for Eight {
         words.map(|word| u64::from(word.count_ones()))
     }
     #[inline(always)]
+    fn without(words: Self::B, others: Self::B) -> Self::B {
+        from_fn(|k| words[k] & !others[k])
+    }
+    #[inline(always)]
     fn sum(a: Self::B, b: Self::B) -> Self::B {
         from_fn(|k| a[k].wrapping_add(b[k]))
     }

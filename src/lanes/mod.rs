@@ -80,6 +80,8 @@ pub(crate) trait Vector: Copy {
     /// Set bits of each word.
     fn count(words: Self::B) -> Self::B;
     fn sum(a: Self::B, b: Self::B) -> Self::B;
+    /// The bits of the words that are not among the others.
+    fn without(words: Self::B, others: Self::B) -> Self::B;
     /// Whether a word, as a number below 2⁶³, is at least `n`, below 2⁶³ as well.
     fn at_least(words: Self::B, n: u64) -> Self::M;
     /// One more where the condition holds, else 1.

@@ -132,6 +132,10 @@ impl Vector for One {
         u64::from(words.count_ones())
     }
     #[inline(always)]
+    fn without(words: u64, others: u64) -> u64 {
+        words & !others
+    }
+    #[inline(always)]
     fn sum(a: u64, b: u64) -> u64 {
         a.wrapping_add(b)
     }

@@ -60,6 +60,7 @@ fn everything<V: Vector>(a: [f64; LANES], b: [f64; LANES], lines: &[[f64; 8]; LA
             V::push(bits, condition),
             V::one_more_or_one(bits, condition),
             V::sum(V::count(bits), V::words(3)),
+            V::without(bits, V::to_bits(V::load(&b))),
             V::shift(bits),
         ] {
             let mut to = [0; LANES];

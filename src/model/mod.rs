@@ -9,8 +9,10 @@ mod directory;
 mod held_back;
 mod ids;
 mod message;
+mod price;
 mod refusal;
 mod row;
+mod side;
 mod signal;
 mod source_id;
 mod style;
@@ -24,10 +26,15 @@ pub use directory::Directory;
 pub use held_back::HeldBack;
 pub use ids::{MAX_SYMBOL_LEN, MAX_SYMBOLS, MAX_TIMEFRAMES, SymbolId, TimeframeId};
 pub use message::{BarMessage, Control, Head, WorkerMessage};
+pub use price::PriceMethod;
 pub use refusal::Refusal;
 pub use row::{INDICATOR_NAMES, IndicatorRow, Indicators};
-pub use signal::{Candidate, Factors, MAX_FACTORS, Side, Signal, SignalKind, Strategy};
+pub use side::{Factors, MAX_FACTORS, Side};
+pub use signal::{Candidate, Signal};
 pub use source_id::{SourceId, StreamId, StreamIdError};
 pub use style::{AssetType, TradingStyle};
 pub(crate) use timeframe::WEEK_MS;
 pub use timeframe::{Span, Timeframe, TimeframeError};
+
+// What strategies and kinds are called comes from their declaration.
+pub use crate::strategies::{SignalKind, Strategy};

@@ -3,90 +3,50 @@
 use super::{Bar, SourceId};
 use bincode::{Decode, Encode};
 
-/// Names of the published indicators, in the order of [`Indicators`]' fields.
-pub const INDICATOR_NAMES: [&str; 15] = [
-    "macd_line",
-    "macd_signal",
-    "macd_hist",
-    "rsi_14",
-    "rsi_21",
-    "ema_50",
-    "ema_200",
-    "bb_upper",
-    "bb_middle",
-    "bb_lower",
-    "volume_sma_20",
-    "sma_50",
-    "sma_200",
-    "ema_12",
-    "ema_26",
-];
+/// Declares the published indicators: first those that are columns of the indicators' CSV, in their order.
+macro_rules! indicators {
+    (columns { $($column:ident),+ $(,)? } others { $($other:ident),+ $(,)? }) => {
+        /// Names of the published indicators, in the order of [`Indicators`]' fields.
+        pub const INDICATOR_NAMES: [&str; [$(stringify!($column),)+ $(stringify!($other)),+].len()] =
+            [$(stringify!($column),)+ $(stringify!($other)),+];
 
-/// The indicators that are published by name, with the parameters in their names; NaN where not ready.
-///
-/// MACD is (12, 26, 9), the Bollinger bands are (20, 2). They are the same whatever the strategies are configured to read.
-#[derive(Debug, Clone, Copy, PartialEq, Encode, Decode)]
-#[allow(missing_docs)] // the names say it
-#[repr(C)]
-pub struct Indicators {
-    pub macd_line: f64,
-    pub macd_signal: f64,
-    pub macd_hist: f64,
-    pub rsi_14: f64,
-    pub rsi_21: f64,
-    pub ema_50: f64,
-    pub ema_200: f64,
-    pub bb_upper: f64,
-    pub bb_middle: f64,
-    pub bb_lower: f64,
-    pub volume_sma_20: f64,
-    pub sma_50: f64,
-    pub sma_200: f64,
-    pub ema_12: f64,
-    pub ema_26: f64,
+        /// The indicators that are published by name, with the parameters in their names; NaN where not ready.
+        ///
+        /// MACD is (12, 26, 9), the Bollinger bands are (20, 2). They are the same whatever the strategies are configured
+        /// to read.
+        #[derive(Debug, Clone, Copy, PartialEq, Encode, Decode)]
+        #[allow(missing_docs)] // the names say it
+        #[repr(C)]
+        pub struct Indicators { $(pub $column: f64,)+ $(pub $other: f64),+ }
+
+        impl Indicators {
+            /// How many are columns of the indicators' CSV: the first of [`INDICATOR_NAMES`].
+            pub const COLUMNS: usize = [$(stringify!($column)),+].len();
+            /// Their names.
+            pub const COLUMN_NAMES: [&str; Self::COLUMNS] = [$(stringify!($column)),+];
+            /// Nothing is ready.
+            pub const NONE: Self = Self { $($column: f64::NAN,)+ $($other: f64::NAN),+ };
+
+            /// The values in the order of [`INDICATOR_NAMES`].
+            #[must_use]
+            pub const fn values(&self) -> [f64; INDICATOR_NAMES.len()] {
+                [$(self.$column,)+ $(self.$other),+]
+            }
+
+            /// Other values in the columns of the CSV.
+            #[must_use]
+            pub const fn in_columns([$($column),+]: [f64; Self::COLUMNS]) -> Self {
+                Self { $($column,)+ ..Self::NONE }
+            }
+        }
+    };
 }
 
-impl Indicators {
-    /// Nothing is ready.
-    pub const NONE: Self = Self {
-        macd_line: f64::NAN,
-        macd_signal: f64::NAN,
-        macd_hist: f64::NAN,
-        rsi_14: f64::NAN,
-        rsi_21: f64::NAN,
-        ema_50: f64::NAN,
-        ema_200: f64::NAN,
-        bb_upper: f64::NAN,
-        bb_middle: f64::NAN,
-        bb_lower: f64::NAN,
-        volume_sma_20: f64::NAN,
-        sma_50: f64::NAN,
-        sma_200: f64::NAN,
-        ema_12: f64::NAN,
-        ema_26: f64::NAN,
-    };
-
-    /// The values in the order of [`INDICATOR_NAMES`].
-    #[must_use]
-    pub const fn values(&self) -> [f64; 15] {
-        [
-            self.macd_line,
-            self.macd_signal,
-            self.macd_hist,
-            self.rsi_14,
-            self.rsi_21,
-            self.ema_50,
-            self.ema_200,
-            self.bb_upper,
-            self.bb_middle,
-            self.bb_lower,
-            self.volume_sma_20,
-            self.sma_50,
-            self.sma_200,
-            self.ema_12,
-            self.ema_26,
-        ]
+indicators! {
+    columns {
+        macd_line, macd_signal, macd_hist, rsi_14, rsi_21, ema_50, ema_200, bb_upper, bb_middle, bb_lower, volume_sma_20,
     }
+    others { sma_50, sma_200, ema_12, ema_26 }
 }
 
 /// One closed bar with its published indicators, on its way from a worker to the publisher.
@@ -104,7 +64,8 @@ pub struct IndicatorRow {
     pub price: f64,
     /// The previous value of the price series, NaN on the first bar.
     pub previous_price: f64,
-    /// Published indicators; all NaN where the engine was not asked for them.
+    /// Published indicators; all NaN where the engine was not asked for them. Where the CSV is to show what the strategies
+    /// read, that is what stands in its columns.
     pub indicators: Indicators,
     /// Whether nothing is missing from what they remember; see [`Control::Incomplete`](super::Control).
     pub settled: bool,

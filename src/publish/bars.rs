@@ -2,21 +2,21 @@
 
 use super::names::OutputNames;
 use crate::model::time::push_iso8601;
-use crate::model::{Bar, Directory, IndicatorRow};
+use crate::model::{Bar, Directory, IndicatorRow, Indicators};
 use crate::redis_io::Commands;
 use crate::text::{push_f64, push_i64};
 
 /// What the engine's own bars name as their source.
 pub(super) const SOURCE: &str = "wagehood-engine";
 const FIELDS: usize = 13;
-/// Indicators of a row, the first of [`crate::model::INDICATOR_NAMES`].
-const CSV_INDICATORS: usize = 11;
 
 /// Names of the columns of [`bar_csv`], with a line feed.
 pub const BAR_CSV_HEADER: &str = "ts,symbol,timeframe,open,high,low,close,volume,vwap\n";
-/// Names of the columns of [`indicator_csv`], with a line feed.
-pub const INDICATOR_CSV_HEADER: &str = "ts,symbol,timeframe,price,macd_line,macd_signal,macd_hist,rsi_14,rsi_21,ema_50,\
-    ema_200,bb_upper,bb_middle,bb_lower,volume_sma_20\n";
+/// Names of the columns of [`indicator_csv`], with a line feed; those of the indicators are given. Allocates.
+#[must_use]
+pub fn indicator_csv_header(names: &[&str; Indicators::COLUMNS]) -> String {
+    format!("ts,symbol,timeframe,price,{}\n", names.join(","))
+}
 
 /// Appends the identity of a bar, `{symbol}_{timeframe}_{ts}`.
 #[inline]
@@ -62,7 +62,7 @@ pub fn bar_csv(out: &mut Vec<u8>, bar: &Bar, directory: &Directory) {
 pub fn indicator_csv(out: &mut Vec<u8>, row: &IndicatorRow, directory: &Directory) {
     push_cell(out, &row.bar, directory);
     let values = row.indicators.values();
-    for &value in std::iter::once(&row.price).chain(&values[..CSV_INDICATORS]) {
+    for &value in std::iter::once(&row.price).chain(&values[..Indicators::COLUMNS]) {
         out.push(b',');
         if !value.is_nan() {
             push_f64(out, value);

@@ -63,15 +63,7 @@ pub fn set_calculations(
 
 /// A strategy's signal, in the shape of the existing strategies.
 fn fill_strategy(object: &mut Object<'_>, strategy: Strategy, composite: Option<&Composite>, directory: &Directory) {
-    let name = match strategy {
-        Strategy::MacdRsi => "macd_rsi_strategy",
-        Strategy::MaCrossover => "ma_crossover_strategy",
-        Strategy::RsiTrend => "rsi_trend_strategy",
-        Strategy::BollingerBreakout => "bollinger_breakout_strategy",
-        Strategy::SrBreakout => "sr_breakout_strategy",
-        Strategy::Probe => "probe",
-    };
-    object.object(name, |object| match composite {
+    object.object(strategy.old_name(), |object| match composite {
         None => {
             object.null("signal").float("confidence", 0.0).object("metadata", |_| {});
         }

@@ -25,7 +25,7 @@ mod tests;
 mod vote;
 
 pub use alerts::{Notice, Severity, xadd_notice, xadd_signal_alert};
-pub use bars::{BAR_CSV_HEADER, INDICATOR_CSV_HEADER, bar_csv, indicator_csv, xadd_bar};
+pub use bars::{BAR_CSV_HEADER, bar_csv, indicator_csv, indicator_csv_header, xadd_bar};
 pub use check::{check_key, check_outputs};
 pub use dead_letter::{DeadLetter, DeadLetterLimits, xadd_dead_letter};
 pub use events::{SymbolResults, xadd_calculation_event};

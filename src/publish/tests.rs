@@ -17,7 +17,7 @@ fn directory() -> Directory {
 
 fn signal(symbol: u16, timeframe: usize, strategy: Strategy, side: Side) -> Signal {
     let candidate = Candidate {
-        kind: SignalKind::MacdRsiBullish,
+        kind: SignalKind::named("macd_rsi_bullish").unwrap(),
         side,
         confidence: 0.8,
         factors: [1.0, 0.5, 1e-5, 0.25, f64::NAN],
@@ -52,7 +52,7 @@ fn peer(timeframe: usize, strategy: Strategy, confidence: f64) -> Peer {
     Peer {
         timeframe: TimeframeId::new(timeframe),
         strategy,
-        kind: SignalKind::GoldenCross,
+        kind: SignalKind::named("golden_cross").unwrap(),
         confidence,
         bar_ts: TS - 1_000,
     }
@@ -205,7 +205,7 @@ fn rows_of_csv_are_those_of_the_golden_files() {
     let mut out = BAR_CSV_HEADER.as_bytes().to_vec();
     bar_csv(&mut out, &bar(2), &directory);
     bar_csv(&mut out, &Bar { symbol: SymbolId(1), ..bar(0) }, &directory);
-    out.extend_from_slice(INDICATOR_CSV_HEADER.as_bytes());
+    out.extend_from_slice(indicator_csv_header(&Indicators::COLUMN_NAMES).as_bytes());
     indicator_csv(&mut out, &row(1, true), &directory);
     indicator_csv(&mut out, &row(1, false), &directory);
     assert_eq!(
@@ -270,14 +270,16 @@ fn calculation_events_and_caches_have_the_shapes_their_readers_know() {
     assert_eq!(cached(&commands, "wagehood:composite_signals:SPY_composite_signal", "600"), composite_key);
 
     let mut commands = Commands::default();
-    let latest = LatestValues { symbol, rows: &rows, signals: &[Some(leading), None, Some(other), None, None] };
+    let mut signals = [None; Strategy::COUNT];
+    (signals[0], signals[2]) = (Some(leading), Some(other));
+    let latest = LatestValues { symbol, rows: &rows, signals: &signals };
     set_calculations(&mut commands, &names_, &latest, &directory);
     let mut complete = cached(&commands, "wagehood:calculations:SPY_complete", "300");
     let parts = complete.as_object_mut().unwrap();
     assert_eq!(parts.remove("timeframes").unwrap(), json!({"1s": ready_map(), "1m": {"ema_12": 14.0, "ema_26": 15.0}}));
     let strategies = parts.remove("signals").unwrap();
     assert_eq!(complete, ready_map());
-    assert_eq!(strategies.as_object().unwrap().len(), 5);
+    assert_eq!(strategies.as_object().unwrap().len(), Strategy::COUNT);
     assert_eq!(strategies["macd_rsi_strategy"]["signal"], json!("buy"));
     assert_eq!(strategies["macd_rsi_strategy"]["metadata"]["timeframe"], json!("1s"));
     assert_eq!(strategies["sr_breakout_strategy"], json!({"signal": null, "confidence": 0.0, "metadata": {}}));

@@ -6,7 +6,10 @@
 
 use super::{
     Cell, CellLayout,
-    traces::{Bits, Past},
+    list::LINES,
+    memory::LINE,
+    past::Source,
+    pivots::{PivotRows, RECENT},
 };
 use crate::{
     indicators::{CoreRows, IndicatorRows, Places, RecentPrices, prefetch_all},
@@ -18,7 +21,7 @@ use crate::{
 #[repr(C, align(64))]
 pub(super) struct Rows {
     /// The words of the lines of each cell's traces.
-    traces: [[Line; LANES]; 3],
+    traces: [[Line; LINE]; LINES],
     /// Prices of the newest tops and bottoms.
     pivots: [[Line; LANES]; 2],
     indicators: IndicatorRows,
@@ -28,7 +31,7 @@ impl Rows {
     /// Room for eight cells of this layout. Allocates.
     pub(super) fn new(layout: &CellLayout) -> Self {
         let nothing = [Line::NAN; LANES];
-        Self { traces: [nothing; 3], pivots: [nothing; 2], indicators: IndicatorRows::new(&layout.indicators) }
+        Self { traces: [nothing; LINES], pivots: [nothing; 2], indicators: IndicatorRows::new(&layout.indicators) }
     }
 
     /// Takes over the state of a cell.
@@ -55,14 +58,10 @@ impl Rows {
         self.indicators.give(k, &mut cell.indicators);
     }
 
-    /// A history of cell `k`.
-    pub(super) fn bits(&self, k: usize, which: Bits) -> u64 {
-        self.traces[2][which as usize].0[k].to_bits()
-    }
-
-    /// The newest tops of cell `k`, or bottoms.
-    pub(super) fn pivots(&self, k: usize, bottoms: bool) -> Line {
-        Line(self.pivots[usize::from(bottoms)].map(|row| row.0[k]))
+    /// What the candidates of cell `k` look back at.
+    #[inline(always)]
+    fn past(&self, k: usize) -> Source<'_> {
+        Source::Rows { lines: &self.traces, pivots: &self.pivots, lane: k }
     }
 
     /// The newest prices of cell `k`, up to that of bar `i`.
@@ -86,18 +85,16 @@ impl Rows {
 }
 
 /// The cells of a step, wherever their state lies.
-pub(super) trait State<V: Vector>: CoreRows<V> {
+pub(super) trait State<V: Vector>: CoreRows<V> + PivotRows<V> {
     fn cell(&self, k: usize) -> &Cell;
     fn cell_mut(&mut self, k: usize) -> &mut Cell;
     /// The words of a line of the traces.
-    fn traces(&self, line: usize) -> [V::F; 8];
-    fn put_traces(&mut self, line: usize, rows: [V::F; 8]);
-    /// Puts the price of a top, or of a bottom, before the others, where there is a new one.
-    fn push_pivots(&mut self, bottoms: bool, new: V::M, price: V::F);
-    /// The newest bottoms where the condition holds, else the newest tops.
-    fn pivots(&self, bottoms: V::M) -> [V::F; 8];
+    fn traces(&self, line: usize) -> [V::F; LINE];
+    fn put_traces(&mut self, line: usize, rows: [V::F; LINE]);
     /// What the candidates of a cell look back at.
-    fn past(&self, k: usize) -> Past<'_>;
+    fn past(&self, k: usize) -> Source<'_>;
+    /// The newest prices of a cell, up to that of bar `i`.
+    fn recent_prices(&self, layout: &CellLayout, k: usize, i: u64) -> RecentPrices<'_>;
 }
 
 /// Each by itself.
@@ -111,13 +108,24 @@ impl<V: Vector, const N: usize> State<V> for [&mut Cell; N] {
         self[k]
     }
     #[inline(always)]
-    fn traces(&self, line: usize) -> [V::F; 8] {
+    fn traces(&self, line: usize) -> [V::F; LINE] {
         V::rows(self, |cell| &cell.traces.lines[line])
     }
     #[inline(always)]
-    fn put_traces(&mut self, line: usize, rows: [V::F; 8]) {
+    fn put_traces(&mut self, line: usize, rows: [V::F; LINE]) {
         V::put_rows(self, rows, |cell| &mut cell.traces.lines[line]);
     }
+    #[inline(always)]
+    fn past(&self, k: usize) -> Source<'_> {
+        self[k].past()
+    }
+    #[inline(always)]
+    fn recent_prices(&self, layout: &CellLayout, k: usize, i: u64) -> RecentPrices<'_> {
+        self[k].indicators.recent_prices(&layout.indicators, i)
+    }
+}
+
+impl<V: Vector, const N: usize> PivotRows<V> for [&mut Cell; N] {
     #[inline(always)]
     fn push_pivots(&mut self, bottoms: bool, new: V::M, price: V::F) {
         let mut lanes = V::lanes(new);
@@ -133,17 +141,13 @@ impl<V: Vector, const N: usize> State<V> for [&mut Cell; N] {
         }
     }
     #[inline(always)]
-    fn pivots(&self, bottoms: V::M) -> [V::F; 8] {
+    fn pivots(&self, bottoms: V::M) -> [V::F; RECENT] {
         let bottoms = V::lanes(bottoms);
         let mut lines = [self[0].pivots.of(bottoms & 1 != 0); LANES];
         for (k, (line, cell)) in lines.iter_mut().zip(self.iter()).enumerate() {
             *line = cell.pivots.of(bottoms >> k & 1 != 0);
         }
         V::rows_of(&lines)
-    }
-    #[inline(always)]
-    fn past(&self, k: usize) -> Past<'_> {
-        Past::Cell(self[k])
     }
 }
 
@@ -186,14 +190,25 @@ impl<V: Vector> State<V> for InRows<'_, '_> {
         self.cells[k]
     }
     #[inline(always)]
-    fn traces(&self, line: usize) -> [V::F; 8] {
+    fn traces(&self, line: usize) -> [V::F; LINE] {
         V::lines(&self.rows.traces[line])
     }
     #[inline(always)]
-    fn put_traces(&mut self, line: usize, rows: [V::F; 8]) {
+    fn put_traces(&mut self, line: usize, rows: [V::F; LINE]) {
         let present = V::where_set(CoreRows::<V>::present(self));
         V::put_lines(rows, &mut self.rows.traces[line], present);
     }
+    #[inline(always)]
+    fn past(&self, k: usize) -> Source<'_> {
+        self.rows.past(k)
+    }
+    #[inline(always)]
+    fn recent_prices(&self, layout: &CellLayout, k: usize, i: u64) -> RecentPrices<'_> {
+        self.rows.recent_prices(layout, k, i)
+    }
+}
+
+impl<V: Vector> PivotRows<V> for InRows<'_, '_> {
     #[inline(always)]
     fn push_pivots(&mut self, bottoms: bool, new: V::M, price: V::F) {
         // Some lane has one on most bars: nobody could foresee whether none has.
@@ -207,16 +222,12 @@ impl<V: Vector> State<V> for InRows<'_, '_> {
         }
     }
     #[inline(always)]
-    fn pivots(&self, bottoms: V::M) -> [V::F; 8] {
+    fn pivots(&self, bottoms: V::M) -> [V::F; RECENT] {
         let [tops, lows] = &self.rows.pivots;
         let (mut rows, lows) = (V::lines(tops), V::lines(lows));
         for k in 0..LANES {
             rows[k] = V::pick(bottoms, lows[k], rows[k]);
         }
         rows
-    }
-    #[inline(always)]
-    fn past(&self, k: usize) -> Past<'_> {
-        Past::Rows(self.rows, k)
     }
 }

@@ -1,18 +1,15 @@
-//! A cell: one symbol on one timeframe, with its indicators and its five strategies.
+//! A cell: one symbol on one timeframe, with its indicators and its strategies.
 
 use super::{
-    BarView, Fired, bollinger_breakout,
     layout::CellLayout,
-    ma_crossover, macd_rsi,
-    row::Ripe,
-    rsi_trend,
-    sr_breakout::{self, Pivots},
-    traces::{Bits, Far, Past, Traces},
+    list::{Strategy, StrategyParams, first_word},
+    past::{Past, Source},
+    pivots::Pivots,
+    traces::Traces,
 };
 use crate::{
-    config::{PriceMethod, StrategyParams},
-    indicators::{BadImage, HasIndicators, History, ImageReader, ImageWriter, IndicatorSet, prefetch},
-    model::{Bar, Candidate, Indicators, Strategy},
+    indicators::{BadImage, HasIndicators, History, ImageReader, ImageWriter, IndicatorSet, Reading, prefetch},
+    model::{Bar, Indicators, PriceMethod},
 };
 
 /// One symbol on one timeframe: its state in a few cache lines, besides its history.
@@ -49,7 +46,7 @@ impl Cell {
             price_scale,
             history: History::new(buffer_size.max(layout.min_history())),
             method,
-            traces: Traces::NONE,
+            traces: Traces::new(layout.long),
             pivots: Pivots::NONE,
             indicators: IndicatorSet::new(&layout.indicators),
         }
@@ -58,14 +55,6 @@ impl Cell {
     /// A cell that only fills a lane.
     pub(super) fn nobodys() -> Self {
         Self::new(&CellLayout::new(StrategyParams::default(), false), PriceMethod::Ohlc, 1.0, 0)
-    }
-
-    /// Takes the next closed bar and hands each signal it causes to `on_signal`, in the order of the strategies.
-    ///
-    /// Allocates nothing.
-    #[inline]
-    pub fn on_bar(&mut self, layout: &CellLayout, bar: &Bar, on_signal: impl FnMut(Strategy, Candidate)) {
-        super::step::one(layout, self, bar, on_signal);
     }
 
     /// Whether its next bar may be taken side by side with those of other cells of the layout.
@@ -82,19 +71,6 @@ impl Cell {
             PriceMethod::Ohlc => bar.close,
             PriceMethod::Vwap => bar.vwap,
             PriceMethod::Typical => bar.typical(),
-        }
-    }
-
-    /// What its bar `i` may be looked at for.
-    #[inline(always)]
-    pub(super) fn ripe(layout: &CellLayout, i: u64) -> Ripe<bool> {
-        let p = &layout.params;
-        Ripe {
-            swings: i >= p.common.swing_min_index as u64,
-            // The slower index is ready from its period on, and all bars that are looked at must be.
-            trend: i >= (p.rsi_trend.trend_rsi_period + p.rsi_trend.trend_bars) as u64,
-            bands: i + 1 >= (p.bollinger_breakout.period + p.bollinger_breakout.consolidation_bars) as u64,
-            levels: i >= p.sr_breakout.consolidation_bars.max(1) as u64,
         }
     }
 
@@ -125,50 +101,10 @@ impl Cell {
         self.indicators.prefetch_place(&layout.indicators, self.bars);
     }
 
-    /// Saves what the next bar shifts out of the histories, where any is looked at so far back.
+    /// What its candidates look back at.
     #[inline(always)]
-    pub(super) fn carry(&mut self, layout: &CellLayout) -> Far {
-        if layout.reaches.long { self.traces.carry(&layout.reaches) } else { Far::default() }
-    }
-
-    /// Highs and lows that are pivots.
-    #[inline(always)]
-    fn pivot_bits(&self) -> [u128; 2] {
-        [self.traces.bits(Bits::Highs), self.traces.bits(Bits::Lows)]
-    }
-
-    /// Makes the candidates of the conditions that hold.
-    #[inline(never)]
-    pub(super) fn weigh(
-        &self,
-        layout: &CellLayout,
-        view: &BarView<'_>,
-        past: Past<'_>,
-        all: u64,
-        on_signal: &mut impl FnMut(Strategy, Candidate),
-    ) {
-        let p = &layout.params;
-        let mut rest = all;
-        while rest != 0 {
-            let strategy = Strategy::ALL[rest.trailing_zeros() as usize / 8];
-            let fired = Fired::of(strategy, all);
-            rest &= !Fired::ANY.within_all(strategy);
-            let candidate = match strategy {
-                Strategy::MacdRsi => macd_rsi::candidate(&p.macd_rsi, view, fired),
-                Strategy::MaCrossover => ma_crossover::candidate(&p.ma_crossover, view, fired),
-                Strategy::RsiTrend => {
-                    let sides = [past.bits(Bits::Above), past.bits(Bits::Below)];
-                    rsi_trend::candidate(&p.rsi_trend, view, fired, sides)
-                }
-                Strategy::BollingerBreakout => bollinger_breakout::candidate(&p.bollinger_breakout, view, fired),
-                Strategy::SrBreakout => sr_breakout::candidate(&p.sr_breakout, view, fired, past),
-                // Weighs nothing: whoever wants it adds it to what a cell finds.
-                Strategy::Probe => None,
-            };
-            if let Some(candidate) = candidate {
-                on_signal(strategy, candidate);
-            }
-        }
+    pub(super) fn past(&self) -> Source<'_> {
+        Source::Cell { lines: &self.traces.lines, upper: self.traces.upper(), pivots: &self.pivots.sides }
     }
 
     /// Appends the whole state that bars have made, as bytes that say nothing of how it lies in memory.
@@ -178,7 +114,8 @@ impl Cell {
         self.history.write_state(out, self.bars);
         self.indicators.write_state(&layout.indicators, self.bars, out);
         self.traces.write_state(out);
-        self.pivots.write_state(&layout.params.sr_breakout, &self.history, self.pivot_bits(), out);
+        let past = Past { source: self.past(), first: first_word(Strategy::SrBreakout) };
+        self.pivots.write_state(&self.history, layout.params.sr_breakout.known_pivots(past), out);
     }
 
     /// Becomes the cell whose state [`write_state`](Self::write_state) wrote: from its next bar on it does what that one
@@ -201,7 +138,7 @@ impl Cell {
             history,
             method: self.method,
             indicators: IndicatorSet::read_state(&layout.indicators, bars, image)?,
-            traces: Traces::read_state(image)?,
+            traces: Traces::read_state(layout.long, image)?,
             pivots: Pivots::read_state(image)?,
         };
         image.end()?;
@@ -236,9 +173,15 @@ impl Cell {
         self.indicators.published(&layout.indicators, self.bars)
     }
 
+    /// What the strategies read at the newest bar.
+    #[must_use]
+    pub fn reading(&self, layout: &CellLayout) -> Reading {
+        self.indicators.reading(&layout.indicators, self.bars)
+    }
+
     /// Bytes the cell occupies.
     #[must_use]
     pub fn bytes(&self) -> usize {
-        size_of::<Self>() + self.history.bytes() + self.indicators.bytes()
+        size_of::<Self>() + self.history.bytes() + self.indicators.bytes() + self.traces.bytes()
     }
 }

@@ -120,9 +120,9 @@ fn a_look_for_broken_levels_beforehand_loses_none() {
         (p.tolerance, p.min_touches, p.lookback, p.min_confidence) = (tolerance, min_touches, lookback, 0.0);
         (p.consolidation_min_bars, p.volume_confirmation) = (1, false);
         let looks = CellLayout::new(params, false);
-        assert!(!looks.reaches.long);
+        assert!(!looks.long);
         let mut weighs_all = looks.clone();
-        weighs_all.reaches.long = true;
+        weighs_all.long = true;
         for seed in 0..4 {
             let bars = bars(seed * 7919 + 3, 3_000);
             let found = said(&mut cell(&looks, 256), &looks, &bars);

@@ -1,7 +1,7 @@
 //! What all cells of one timeframe share.
 
-use super::{Fired, traces::Reaches};
-use crate::{config::StrategyParams, indicators::IndicatorLayout, lanes::Isa, model::Strategy};
+use super::list::StrategyParams;
+use crate::{indicators::IndicatorLayout, lanes::Isa};
 
 /// What all cells of one timeframe share.
 #[derive(Debug, Clone)]
@@ -10,9 +10,10 @@ pub struct CellLayout {
     pub params: StrategyParams,
     /// Which indicators there are.
     pub indicators: IndicatorLayout,
-    pub(super) reaches: Reaches,
     /// The conditions of the strategies that run.
     pub(super) enabled: u64,
+    /// Whether a history of conditions is looked at further back than a word of it is long.
+    pub(super) long: bool,
     /// The first bar that cells may take side by side.
     pub(super) settled: u64,
     pub(super) isa: Isa,
@@ -24,30 +25,15 @@ impl CellLayout {
     /// The layout for these parameters; with `publish`, the published indicators are computed as well.
     #[must_use]
     pub fn new(params: StrategyParams, publish: bool) -> Self {
-        let indicators = IndicatorLayout::new(&params, publish);
-        let reaches = Reaches::new(&params);
-        let (p, bands, trend) = (&params, &params.bollinger_breakout, &params.rsi_trend);
-        let ripe = [
-            p.common.swing_min_index,
-            trend.trend_rsi_period + trend.trend_bars,
-            bands.period + bands.consolidation_bars,
-            p.sr_breakout.consolidation_bars.max(1),
-        ];
-        let ripe = ripe.into_iter().max().unwrap_or(0) as u64;
-        let settled = if reaches.long { u64::MAX } else { indicators.ready().max(ripe) };
-        let runs = [
-            p.macd_rsi.enabled,
-            p.ma_crossover.enabled,
-            p.rsi_trend.enabled,
-            p.bollinger_breakout.enabled,
-            p.sr_breakout.enabled,
-        ];
-        let enabled = Strategy::ALL.into_iter().zip(runs).filter(|(_, runs)| *runs);
-        let enabled = enabled.fold(0, |all, (strategy, _)| all | Fired::ANY.within_all(strategy));
+        let indicators = IndicatorLayout::new(&params.needs(), publish);
+        let back = params.look_back();
+        let long = back.conditions > 64;
+        let settled = if long { u64::MAX } else { indicators.ready().max(back.first_bar as u64) };
+        let enabled = params.enabled_conditions();
         let isa = Isa::best();
         // Eight cells in the sixteen half as wide registers of the oldest x86 take longer than one by one.
         let side_by_side = isa != Isa::Portable || cfg!(not(target_arch = "x86_64"));
-        Self { params, indicators, reaches, enabled, settled, isa, side_by_side }
+        Self { params, indicators, enabled, long, settled, isa, side_by_side }
     }
 
     /// The same layout with other instructions than the best, and cells side by side whether it pays or not, for tests and
@@ -69,16 +55,6 @@ impl CellLayout {
     /// Bars a cell must keep for everything that looks back.
     #[must_use]
     pub fn min_history(&self) -> usize {
-        let p = &self.params;
-        let strategies = [
-            p.common.swing_lookback + 1,
-            p.macd_rsi.momentum_bars,
-            p.ma_crossover.trend_bars,
-            p.rsi_trend.momentum_bars,
-            p.bollinger_breakout.momentum_bars,
-            p.sr_breakout.lookback.max(p.sr_breakout.consolidation_bars),
-            5,
-        ];
-        strategies.into_iter().max().unwrap_or(0).max(self.indicators.longest_window()) + 1
+        self.params.look_back_bars().max(self.indicators.longest_window()) + 1
     }
 }

@@ -5,11 +5,20 @@
 //! compared without a division and with room for rounding. It says yes a little too often, never no where there is one.
 
 use super::{
-    block::State,
+    pivots::{PivotRows, RECENT},
     row::Row,
-    sr_breakout::{RECENT, known},
 };
-use crate::{config::SrParams, lanes::Vector};
+use crate::lanes::Vector;
+
+/// What makes pivots a level.
+pub(super) struct Levels {
+    /// The bits of the pivots that count, of the newest 64 bars.
+    pub(super) known: u64,
+    /// Touches that it must have.
+    pub(super) min_touches: usize,
+    /// How far apart they may be, relative, on daily bars.
+    pub(super) tolerance: f64,
+}
 
 /// Relative room for rounding between the level as it is told here and as it is computed: many times what is needed.
 const ROOM: f64 = 1e-9;
@@ -78,15 +87,15 @@ impl<V: Vector> Group<V> {
 /// the look back must not be longer than they are.
 #[inline(always)]
 pub(super) fn may_break<V: Vector>(
-    params: &SrParams,
+    levels: &Levels,
     row: &Row<V>,
-    cells: &impl State<V>,
+    cells: &impl PivotRows<V>,
     [tops, bottoms]: [V::B; 2],
 ) -> V::M {
     let [price, before, _] = row.change.prices;
     let down = V::le(price, before);
     let bits = V::to_bits(V::pick(down, V::from_bits(bottoms), V::from_bits(tops)));
-    let count = V::count(V::masked(bits, known(params) as u64));
+    let count = V::count(V::masked(bits, levels.known));
     let [a, b, c, d, e, f, g, h] = cells.pivots(down);
     // What does not count comes last.
     let [a, b, c, d] =
@@ -98,8 +107,8 @@ pub(super) fn may_break<V: Vector>(
     let mut group = Group::<V> {
         low: V::mul(V::min(price, before), V::splat(1.0 - ROOM)),
         high: V::mul(V::max(price, before), V::splat(1.0 + ROOM)),
-        enough: V::splat(params.min_touches as f64),
-        tolerance: V::mul(V::splat(params.tolerance), row.scale),
+        enough: V::splat(levels.min_touches as f64),
+        tolerance: V::mul(V::splat(levels.tolerance), row.scale),
         count,
         lowest: a,
         above: V::splat(0.0),

@@ -1,51 +1,77 @@
 //! Indicator values in, signals out: one file a strategy, and the [`Cell`] in which they meet.
 //!
-//! A strategy is a small state machine that looks at one closed bar ([`BarView`]) and gives at most one [`Candidate`], in
-//! two steps: `fires` finds on every bar, without branching, which of its conditions hold; `candidate` weighs them on the
-//! few bars on which one does.
-//! Values that are not ready are NaN, so that a condition that reads one is false. Nothing here allocates after a cell
-//! has been made.
-
+//! A strategy looks at one closed bar ([`BarView`]) and gives at most one candidate, in two steps: `fires` finds on every
+//! bar, without branching, which of its conditions hold; `candidate` weighs them on the few bars on which one does. Values
+//! that are not ready are NaN, so that a condition that reads one is false. Nothing here allocates after a cell has been
+//! made.
+//!
+//! # Add a strategy
+//!
+//! A strategy `my_strategy` is one file, `src/strategies/my_strategy.rs`, named in two places: `mod my_strategy;` in this
+//! file, and `MyStrategy = my_strategy,` in `list.rs`. From the list come its number and name, its section of the
+//! configuration with the checks, its name in the existing system, its kinds, its place in the cells' memory, in the order
+//! of publication, in the votes, and in the report. The file has, in this order:
+//!
+//! 1. `kinds!`: what it finds, each with its published name and the names of its factors.
+//! 2. `params!`: its parameters, each with its meaning, default, allowed values and names in the existing system; the
+//!    first is `enabled`. `Params::check` compares parameters with each other.
+//! 3. `memory!`: what it remembers from bar to bar, word by word: a `number`, a `history` of a condition, or `bits`. A
+//!    strategy that remembers nothing has `()`. Eight words are a cache line of every cell.
+//! 4. Its conditions, numbered: `const BUY: Fired = Fired::condition(0);`.
+//! 5. `impl Rules for Params`: which conditions are edges (they count only where they did not hold at the bar before);
+//!    which indicators it reads, with their periods (`needs`); how far it looks back (`look_back`); `fires`, on every bar;
+//!    `candidate`, on the few bars on which a condition holds.
+//!
+//! `fires` is written in operations of a `Vector`, `V::gt(a, b)` instead of `a > b`, so that it serves one cell or eight at
+//! once, and every processor gives the same bits. It must not branch on the values, nor allocate. What it reads by name in
+//! `row.change.now` and `row.change.before` is listed in [`Reading`](crate::indicators::Reading).
+//!
+//! Its section of `config/default.toml` is the manual of its parameters; a test compares the two. Until it has one, its
+//! defaults are those of the declaration. `added.rs` is a strategy for the tests alone, complete in a hundred lines. At
+//! most 64 conditions fit, of all strategies together: the compiler says so where there are more.
+//!
 mod block;
-mod bollinger_breakout;
+pub mod bollinger_breakout;
 mod cell;
-#[cfg(test)]
-mod cell_tests;
 mod cells;
+pub mod common;
+mod digest;
 mod fired;
+mod found;
+mod kinds;
 mod layout;
 mod levels;
-mod ma_crossover;
-mod macd_rsi;
+mod list;
+mod look_back;
+pub mod ma_crossover;
+pub mod macd_rsi;
+mod memory;
+mod params;
+mod past;
+mod pivots;
 mod row;
-mod rsi_trend;
-mod sr_breakout;
+pub mod rsi_trend;
+mod rules;
+mod signal_kind;
+pub mod sr_breakout;
 mod step;
-mod swing;
 mod traces;
 mod view;
 
 pub use cell::Cell;
 pub use cells::Cells;
+pub use digest::cell_digest;
 pub use layout::CellLayout;
+pub(crate) use list::{Pick, TABLES};
+pub use list::{Strategy, StrategyParams};
+pub use params::{MAX_LOOKBACK, MAX_PERIOD, MAX_SWING_LOOKBACK};
+pub(crate) use params::{Number, ParamVisitor, Whole};
+pub use signal_kind::SignalKind;
 pub use view::BarView;
 
-use crate::model::Candidate;
 use fired::{Findings, Fired};
 
-/// The number within [0, 1] that is nearest to `x`.
-#[inline]
-pub(crate) fn clamp(x: f64) -> f64 {
-    x.clamp(0.0, 1.0)
-}
-
-/// The better of the candidates so far and one more: it must reach `min_confidence`, and equals keep the earlier.
-#[inline]
-fn better(best: Option<Candidate>, candidate: Candidate, min_confidence: f64) -> Option<Candidate> {
-    let good = candidate.confidence >= min_confidence;
-    match best {
-        Some(b) if !good || candidate.confidence <= b.confidence => Some(b),
-        _ if good => Some(candidate),
-        _ => None,
-    }
-}
+#[cfg(test)]
+pub mod added;
+#[cfg(test)]
+mod cell_tests;

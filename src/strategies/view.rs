@@ -1,6 +1,6 @@
 //! What a strategy sees of the bar that has just closed.
 
-use super::clamp;
+use super::found::clamp;
 use crate::{
     indicators::{History, Reading, RecentPrices},
     model::Side,

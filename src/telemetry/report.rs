@@ -11,6 +11,9 @@ use crate::model::Refusal;
 use crate::model::{MAX_TIMEFRAMES, Strategy};
 use std::fmt;
 
+/// Strategies beside each other in a table: five names of the usual length fill a line.
+const STRATEGIES_ACROSS: usize = 5;
+
 /// One latency and its budget.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LatencyRow {
@@ -241,23 +244,34 @@ impl Report {
         (0..MAX_TIMEFRAMES).filter(used).collect()
     }
 
-    /// Counts with a row per timeframe, of which there may be many, and a column per strategy.
-    fn by_timeframe(&self, title: &str, counts: &[[u64; MAX_TIMEFRAMES]; Strategy::SLOTS], bars: bool) -> Table {
+    /// Counts with a row per timeframe, of which there may be many, and a column per strategy: as many tables as it takes
+    /// for the columns to fit.
+    fn by_timeframe(
+        &self,
+        title: &str,
+        counts: &[[u64; MAX_TIMEFRAMES]; Strategy::SLOTS],
+        bars: bool,
+    ) -> impl Iterator<Item = Table> {
         let lead: &[&str] = if bars { &["timeframe", "bars"] } else { &["timeframe"] };
         let probed = counts[Strategy::Probe.index()].iter().any(|&count| count > 0);
-        let columns = Strategy::COUNT + usize::from(probed);
-        let strategies = Strategy::ALL.into_iter().chain([Strategy::Probe]).map(Strategy::name).take(columns);
-        let heads: Vec<&str> = lead.iter().copied().chain(strategies).chain(["total"]).collect();
-        let mut table = Table::new(title, &heads);
-        for tf in self.used_timeframes() {
-            let name = self.timeframes.get(tf).map_or("?", String::as_str);
-            let closed = bars.then_some(self.counters.aggregator.closed[tf]);
-            let found = counts.iter().take(columns).map(|by_timeframe| by_timeframe[tf]);
-            let total = found.clone().sum();
-            let cells = closed.into_iter().chain(found).chain([total]).map(exact_count);
-            table.row([name.to_owned()].into_iter().chain(cells));
-        }
-        table
+        let parts = Strategy::ALL.chunks(STRATEGIES_ACROSS);
+        let last = parts.len() - 1;
+        parts.enumerate().map(move |(part, strategies)| {
+            let strategies = strategies.iter().copied().chain((part == last && probed).then_some(Strategy::Probe));
+            let names = strategies.clone().map(Strategy::name);
+            let heads: Vec<&str> = lead.iter().copied().chain(names).chain((part == last).then_some("total")).collect();
+            let more = if part == 0 { "" } else { ", continued" };
+            let mut table = Table::new(&format!("{title}{more}"), &heads);
+            for tf in self.used_timeframes() {
+                let name = self.timeframes.get(tf).map_or("?", String::as_str);
+                let closed = bars.then_some(self.counters.aggregator.closed[tf]);
+                let found = strategies.clone().map(|strategy| counts[strategy.index()][tf]);
+                let total = (part == last).then(|| counts.iter().map(|by_timeframe| by_timeframe[tf]).sum());
+                let cells = closed.into_iter().chain(found).chain(total).map(exact_count);
+                table.row([name.to_owned()].into_iter().chain(cells));
+            }
+            table
+        })
     }
 
     /// Refusals, signals held back, flushes, each by reason; only those that happened.
@@ -282,25 +296,25 @@ impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let [styles, stages] = self.latency_tables();
         let c = &self.counters;
-        let tables = [
-            styles,
-            stages,
-            self.out_of_range(),
-            self.throughput(),
-            self.by_timeframe("Bars closed and signals found by timeframe and strategy", &c.worker.signals, true),
-            self.by_timeframe("Signals published by timeframe and strategy", &c.publisher.published, false),
-            self.reasons(),
-            self.duty("Agents", &c.agents),
-            self.duty("Threads", &c.threads),
-            self.scheduling(),
-            self.rings(),
-            self.streams(),
-            self.waits(),
-            self.state(),
-            self.memory(),
-        ];
+        let found = "Bars closed and signals found by timeframe and strategy";
+        let published = "Signals published by timeframe and strategy";
+        let tables = [styles, stages, self.out_of_range(), self.throughput()]
+            .into_iter()
+            .chain(self.by_timeframe(found, &c.worker.signals, true))
+            .chain(self.by_timeframe(published, &c.publisher.published, false))
+            .chain([
+                self.reasons(),
+                self.duty("Agents", &c.agents),
+                self.duty("Threads", &c.threads),
+                self.scheduling(),
+                self.rings(),
+                self.streams(),
+                self.waits(),
+                self.state(),
+                self.memory(),
+            ]);
         let mut first = true;
-        for table in tables.iter().filter(|table| !table.is_empty()) {
+        for table in tables.filter(|table| !table.is_empty()) {
             if !first {
                 writeln!(f)?;
             }

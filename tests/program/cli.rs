@@ -90,6 +90,7 @@ fn help_names_every_argument() {
                 "--bars",
                 "--indicators",
                 "--cells",
+                "--as-read",
                 "--redis",
                 "--speed",
                 "--config",
@@ -257,6 +258,51 @@ fn a_wrong_base_and_empty_cells_are_named() {
     one(&full, &["no bar of S100 was accepted", "100: see limits.max_symbols"]);
     assert_eq!(told(&[]), [""; 0]);
     assert_eq!(told(&["--quiet", "--base", "5m", "--timeframes", "1h"]), [""; 0]);
+}
+
+/// With `--as-read` the columns are what the strategies read, whatever its periods; without, the published ones.
+#[test]
+fn indicators_are_shown_as_published_or_as_the_strategies_read_them() {
+    let (dir, bars) = with_bars(&lively_bars(400));
+    let columns = |more: &[&str]| -> Vec<(String, Vec<String>)> {
+        let out = dir.path().join("i.csv");
+        let mut command = engine(["replay", "--quiet", "--timeframes", "1m", "--cells", "AAA:1m", "--input"]);
+        run(command.arg(&bars).arg("--indicators").arg(&out).args(more)).good();
+        let text = fs::read_to_string(out).unwrap();
+        let rows: Vec<Vec<&str>> = text.lines().map(|line| line.split(',').collect()).collect();
+        assert_eq!(rows.len(), 401, "{more:?}");
+        (0..rows[0].len())
+            .map(|k| (rows[0][k].to_owned(), rows[1..].iter().map(|row| row[k].to_owned()).collect()))
+            .collect()
+    };
+    let column = |columns: &[(String, Vec<String>)], name: &str| {
+        columns.iter().find(|(known, _)| known == name).unwrap_or_else(|| panic!("no column {name}")).1.clone()
+    };
+    let (published, as_read) = (columns(&[]), columns(&["--as-read"]));
+    let same = [
+        ("price", "price"),
+        ("macd_line", "macd_line"),
+        ("macd_signal", "macd_signal"),
+        ("rsi_14", "rsi"),
+        ("rsi_14", "trend_rsi"),
+        ("rsi_21", "trend_rsi_slow"),
+        ("ema_50", "ma_fast"),
+        ("ema_200", "ma_slow"),
+        ("bb_upper", "bb_upper"),
+        ("volume_sma_20", "volume_average"),
+    ];
+    for (ours, theirs) in same {
+        assert_eq!(column(&published, ours), column(&as_read, theirs), "{theirs}");
+        assert!(column(&as_read, theirs)[300..].iter().all(|value| !value.is_empty()), "{theirs}");
+    }
+    let periods =
+        ["--as-read", "--set", "strategies.macd_rsi.rsi_period=21", "--set", "strategies.ma_crossover.slow_period=51"];
+    let own = columns(&periods);
+    assert_eq!(column(&own, "rsi"), column(&published, "rsi_21"));
+    assert_eq!(column(&own, "trend_rsi"), column(&published, "rsi_14"));
+    let slow = column(&own, "ma_slow");
+    assert_eq!(slow.iter().take_while(|value| value.is_empty()).count(), 50);
+    assert_ne!(slow[50..], column(&published, "ema_50")[50..]);
 }
 
 /// Standard error names file, line, reason and text; the report has the count.

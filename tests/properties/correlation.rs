@@ -136,7 +136,7 @@ fn signal(
     rng: &mut Rng,
 ) -> Signal {
     let confidence = [0.0, 0.5, 0.7, 1.0, rng.unit(), rng.unit()][rng.count(0, 5)];
-    let kind = if side == Side::Buy { SignalKind::GoldenCross } else { SignalKind::DeathCross };
+    let kind = SignalKind::named(if side == Side::Buy { "golden_cross" } else { "death_cross" }).unwrap();
     Signal {
         seq,
         event_ts,

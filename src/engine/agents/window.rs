@@ -2,7 +2,7 @@
 //! timeframe among them can be computed side by side, and what was found, until it is sent in the messages' order.
 
 use crate::{
-    model::{Bar, BarMessage, Candidate, Control, Side, SignalKind, Strategy},
+    model::{Bar, BarMessage, Candidate, Control, Strategy},
     runtime::Inlet,
     strategies::{CellLayout, Cells},
 };
@@ -34,7 +34,7 @@ pub(super) struct Window {
     evaluated: usize,
     sent: usize,
     /// Bit k of each: strategy k gave the candidate that lies below.
-    fired: [u8; LONGEST],
+    fired: [u64; LONGEST],
     candidates: Box<[[Candidate; Strategy::COUNT]; LONGEST]>,
     /// By timeframe.
     rows: Vec<Row>,
@@ -46,21 +46,22 @@ pub(super) struct Found<'a> {
     /// The number of its cell.
     pub(super) cell: u32,
     /// Bit k: strategy k gave candidate k.
-    pub(super) fired: u8,
+    pub(super) fired: u64,
     pub(super) candidates: &'a [Candidate; Strategy::COUNT],
 }
+
+const _: () = assert!(Strategy::COUNT <= 64, "a bit of a word for every strategy");
 
 impl Window {
     /// An empty window for so many timeframes. Allocates, and is the last to.
     pub(super) fn new(timeframes: usize) -> Self {
-        let nothing = Candidate { kind: SignalKind::GoldenCross, side: Side::Buy, confidence: 0.0, factors: [0.0; 5] };
         Self {
             messages: Vec::with_capacity(LONGEST),
             cells: [NONE; LONGEST],
             evaluated: 0,
             sent: 0,
             fired: [0; LONGEST],
-            candidates: Box::new([[nothing; Strategy::COUNT]; LONGEST]),
+            candidates: Box::new([[Candidate::PROBE; Strategy::COUNT]; LONGEST]),
             rows: vec![Row::default(); timeframes],
         }
     }

@@ -29,6 +29,9 @@ pub struct RowsWanted {
     pub aggregated: bool,
     /// All bars of these cells, with their published indicators: names of symbol and timeframe.
     pub cells: Vec<(String, TimeframeId)>,
+    /// Whether these bars have the indicators that the strategies read, with the periods of the configuration, instead of
+    /// the published ones.
+    pub as_read: bool,
 }
 
 impl RowsWanted {
@@ -365,6 +368,9 @@ impl WorkerAgent {
         let event_ts = self.plan.timeframes[bar.timeframe.index()].end(bar.ts, calendar);
         if row {
             let indicators = match rows {
+                Rows::Indicators if self.wanted.as_read => {
+                    Indicators::in_columns(cell.reading(&self.layouts[bar.timeframe.index()]).values())
+                }
                 Rows::Indicators => cell.published(&self.layouts[bar.timeframe.index()]),
                 _ => Indicators::NONE,
             };

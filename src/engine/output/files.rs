@@ -2,9 +2,10 @@
 
 use super::Group;
 use crate::{
-    model::{Directory, IndicatorRow, TimeframeId},
+    indicators::Reading,
+    model::{Directory, IndicatorRow, Indicators, TimeframeId},
     publish::{
-        BAR_CSV_HEADER, FileError, FileSink, INDICATOR_CSV_HEADER, Labels, bar_csv, indicator_csv, signal_json_line,
+        BAR_CSV_HEADER, FileError, FileSink, Labels, bar_csv, indicator_csv, indicator_csv_header, signal_json_line,
     },
 };
 use std::path::PathBuf;
@@ -23,6 +24,8 @@ pub struct FileOutputOptions {
     pub indicators: Option<PathBuf>,
     /// These cells: names of the symbol and the timeframe.
     pub cells: Vec<(String, TimeframeId)>,
+    /// Whether these are the indicators that the strategies read, not the published ones.
+    pub as_read: bool,
 }
 
 /// The open files.
@@ -50,10 +53,11 @@ impl FileOutput {
             sink.lines().extend_from_slice(header.as_bytes());
             Ok(Some(sink))
         };
+        let names = if options.as_read { &Reading::COLUMNS } else { &Indicators::COLUMN_NAMES };
         Ok(Self {
             signals: open(options.signals, "")?,
             bars: open(options.bars, BAR_CSV_HEADER)?,
-            indicators: open(options.indicators, INDICATOR_CSV_HEADER)?,
+            indicators: open(options.indicators, &indicator_csv_header(names))?,
             cells: options.cells,
             failed: None,
             finished_bytes: 0,

@@ -1,0 +1,127 @@
+//! A strategy that is one file and a line in the list runs through configuration, engine, snapshot and report.
+
+use super::{
+    Engine, FileOutputOptions, FilesSource, Outputs, Pace, RowsWanted, Setup, SnapshotOptions, Source, Topology,
+};
+use crate::{
+    config::{Config, Layer, Override},
+    feed::{CsvSource, MergedSource},
+    model::{Directory, Strategy, Timeframe},
+    publish::{Source as Input, Sources},
+    runtime::Clock,
+    state::{Meta, Snapshot, Store},
+    telemetry::Report,
+};
+use std::{fmt::Write as _, fs, path::Path, sync::Arc, time::Duration};
+
+const META: Meta = Meta { origin: 1, config: 2, created_ms: 0 };
+const SYMBOLS: usize = 9;
+const BARS: usize = 500;
+const START_MS: usize = 1_700_000_100_000;
+
+/// A walk of every symbol, minute by minute.
+fn rows(minutes: usize) -> String {
+    let mut text = "ts,symbol,open,high,low,close,volume\n".to_owned();
+    let (mut state, mut prices) = (0x5eed_u64, [100.0_f64; SYMBOLS]);
+    for n in 0..minutes {
+        for (symbol, price) in prices.iter_mut().enumerate() {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            let open = *price;
+            *price = ((open + (state >> 40) as f64 / 1e7 - 0.8) * 100.0).round() / 100.0;
+            let (high, low) = (open.max(*price), open.min(*price));
+            writeln!(text, "{},S{symbol},{open},{high},{low},{price},10", START_MS + n * 60_000).unwrap();
+        }
+    }
+    text
+}
+
+/// What an engine that reads these rows publishes, its last snapshot, and its report.
+fn live(input: &str, settings: &[&str], restore: Option<Snapshot>) -> (String, Snapshot, Report) {
+    let dir = tempfile::tempdir().unwrap();
+    let minute: Timeframe = "1m".parse().unwrap();
+    let watchlist: Vec<String> = (0..SYMBOLS).map(|k| format!("{{symbol = \"S{k}\"}}")).collect();
+    let all = [
+        format!("watchlist=[{}]", watchlist.join(",")),
+        "timeframes.list=[\"1m\",\"5m\"]".to_owned(),
+        "input.streams=[{name=\"in\",timeframe=\"1m\"}]".to_owned(),
+    ];
+    let layers: Vec<Layer> = all
+        .iter()
+        .map(String::as_str)
+        .chain(settings.iter().copied())
+        .map(|text| Layer::Override(Override::parse(text).unwrap()))
+        .collect();
+    let config = Config::load(&layers).unwrap().config;
+    let plan = Arc::new(config.plan());
+    let path = dir.path().join("in.csv");
+    fs::write(&path, input).unwrap();
+    let files = MergedSource::new(vec![CsvSource::open(&path, minute).unwrap()]);
+    let mut source = FilesSource::new(files, Pace::Max, minute.interval_ms());
+    if let Some(snapshot) = &restore {
+        source.resume(snapshot.reader.inputs.iter().map(|input| input.id.ms).collect());
+    }
+    let state = dir.path().join("state");
+    let store = |dir: &Path| Store::open(dir, "test", META.origin).unwrap();
+    let inputs = vec!["in".to_owned()];
+    let snapshots = SnapshotOptions { store: store(&state), meta: META, inputs, interval_ns: 1_000_000_000 };
+    let files = FileOutputOptions { signals: Some(dir.path().join("signals")), ..FileOutputOptions::default() };
+    let setup = Setup {
+        directory: Arc::new(Directory::new(plan.assets.len(), &plan.timeframes)),
+        sources: Arc::new(Sources::new(vec![Input::File { name: "in.csv".to_owned() }])),
+        source: Source::Files(source),
+        outputs: Outputs { files, redis: None },
+        rows: RowsWanted::default(),
+        marks: true,
+        restore,
+        snapshots: Some(snapshots),
+        incidents: Arc::default(),
+        topology: Topology { shared: true, workers: 1, ..Topology::new(&config, 2) },
+        plan,
+    };
+    let mut engine = Engine::start(setup, Clock::new()).unwrap();
+    assert!(engine.wait(Duration::from_secs(60)), "hangs");
+    engine.join().unwrap();
+    let report = engine.report().unwrap();
+    let signals = fs::read_to_string(dir.path().join("signals")).unwrap();
+    let snapshot = store(&state).load(|_| Ok(())).unwrap().snapshot.expect("an engine that ends leaves a snapshot").0;
+    (signals, snapshot, report)
+}
+
+#[test]
+fn an_added_strategy_runs_through_configuration_engine_snapshot_and_report() {
+    let settings = ["strategies.added_strategy.enabled=true", "strategies.added.run_period=4"];
+    let (whole, _, report) = live(&rows(BARS), &settings, None);
+    let signals: Vec<serde_json::Value> = whole.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let own: Vec<_> = signals.iter().filter(|signal| signal["strategy"] == "added").collect();
+    for kind in ["run_of_rises", "run_of_falls"] {
+        assert!(own.iter().filter(|signal| signal["kind"] == kind).count() > 20, "{kind}\n{report}");
+    }
+    // Four of ten at least, and only the factors that the kind has.
+    assert!(own.iter().all(|signal| signal["factors"]["share"].as_f64().unwrap() >= 0.4));
+    assert!(own.iter().all(|signal| signal["factors"].as_object().unwrap().len() == 2));
+
+    let published = report.counters.publisher.published[Strategy::Added.index()];
+    assert_eq!(published.iter().sum::<u64>(), own.len() as u64);
+    let text = report.to_string();
+    let heads = text.lines().filter(|line| line.contains("timeframe") && line.contains(" added "));
+    assert_eq!(heads.count(), 2, "{text}");
+
+    // Stopped anywhere, it goes on where it was.
+    for minutes in [7, 250, 333] {
+        let (before, snapshot, _) = live(&rows(minutes), &settings, None);
+        let (after, _, _) = live(&rows(BARS), &settings, Some(snapshot));
+        assert_eq!(before + &after, whole, "stopped after {minutes} minutes");
+    }
+
+    // Switched off it finds nothing, and the others what they found.
+    let (_, _, without) = live(&rows(BARS), &[], None);
+    for strategy in Strategy::ALL {
+        let [with, without] = [&report, &without].map(|report| report.counters.worker.signals[strategy.index()]);
+        match strategy {
+            Strategy::Added => assert_eq!(without.iter().sum::<u64>(), 0),
+            _ => assert_eq!(with, without, "{}", strategy.name()),
+        }
+    }
+}
