@@ -34,7 +34,7 @@ fuzz: ## feed mutated input bytes to the decoders for a minute (FUZZ_S=600 SEED=
 	FUZZ_S=$${FUZZ_S:-60} $(CARGO) test --locked --test fuzz -- --nocapture
 
 models: ## try every interleaving of the wake-ups of ring and parker (loom)
-	$(CARGO) test --locked --manifest-path models/Cargo.toml --target-dir target/models
+	$(CARGO) test --locked --manifest-path tests/models/Cargo.toml --target-dir target/models
 
 ci: ## run everything that must pass before a change lands
 	bash .ci/run

@@ -116,7 +116,9 @@
 //! messages down the rings, and each agent saves its state as of the barrier, cell by cell, before the next change of that
 //! cell or when it is idle. A thread of its own writes the file and names it once the output before the barrier is
 //! acknowledged. A start goes on from the newest [`state::Snapshot`] and reads the input behind it, silently up to the
-//! committed position. *Cost:* a test per bar, and the bytes of a cell per snapshot.
+//! committed position. Records are keyed by the names of symbol and timeframe, each with a hash of what its numbers depend
+//! on: a change of the configuration costs only the cells that it concerns their state, and these are rebuilt from the
+//! history of the streams. *Cost:* a test per bar, and the bytes of a cell per snapshot.
 //!
 //! # Add a strategy
 //!

@@ -1,6 +1,9 @@
 //! One bar in the making.
 
-use crate::model::{Bar, Span, SymbolId, TimeframeId};
+use crate::{
+    model::{Bar, Span, SymbolId, TimeframeId},
+    state::is_sound_time,
+};
 use bincode::{Decode, Encode};
 
 /// The open bar of one cell, or none.
@@ -53,6 +56,11 @@ impl BarBuilder {
     #[must_use]
     pub fn end(&self) -> i64 {
         self.end
+    }
+
+    /// Whether its times are ones that arithmetic cannot overflow.
+    pub(super) fn is_sound(&self) -> bool {
+        is_sound_time(self.start) && is_sound_time(self.end) && (!self.is_open() || self.start < self.end)
     }
 
     /// Opens the bar of this span with its first base bar.

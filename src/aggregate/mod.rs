@@ -10,4 +10,4 @@ mod time_bars;
 
 pub use builder::BarBuilder;
 pub use routes::Routes;
-pub use time_bars::TimeBarAggregator;
+pub use time_bars::{OpenBars, TimeBarAggregator};

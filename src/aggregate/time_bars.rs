@@ -4,9 +4,78 @@ use super::BarBuilder;
 use crate::{
     config::{Asset, Plan},
     model::{Bar, Calendar, MAX_TIMEFRAMES, SymbolId, Timeframe, TimeframeId},
-    state::{StateError, is_sound_time, put, take},
+    state::{Column, StateError, align, is_sound_time, put, take, take_borrowed},
 };
+use bincode::{BorrowDecode, Encode};
 use std::cmp::Reverse;
+
+/// What stands before a symbol's open bars in a saved aggregator.
+#[derive(Debug, Clone, Copy, Encode, BorrowDecode)]
+struct OpenBarsOf<'a> {
+    symbol: &'a str,
+    /// Name of the calendar by which its bars begin and end.
+    calendar: &'a str,
+    /// Which columns are made for it, as a bit set.
+    enabled: u32,
+}
+
+/// What a [`TimeBarAggregator`] remembers, by the symbols and timeframes of a plan.
+#[derive(Debug, Clone, Default)]
+pub struct OpenBars {
+    event_ts: i64,
+    /// By symbol and timeframe; `None` for a cell that is not among those saved.
+    builders: Vec<Option<BarBuilder>>,
+}
+
+impl OpenBars {
+    /// Takes off the front what [`TimeBarAggregator::save`] wrote, for the symbols of this plan, whose places `find` gives by
+    /// name, and these columns, its timeframes.
+    ///
+    /// # Errors
+    /// Bytes that are none.
+    pub fn read<'a>(
+        bytes: &mut &[u8],
+        wanted: impl ExactSizeIterator<Item = Column<'a>>,
+        plan: &Plan,
+        find: impl Fn(&str) -> Option<usize>,
+    ) -> Result<Self, StateError> {
+        let (event_ts, count): (i64, u64) = take(bytes)?;
+        let columns: Vec<Column<'_>> = take_borrowed(bytes)?;
+        let width = wanted.len();
+        let places = align(&columns, wanted);
+        let mut builders = vec![None; plan.assets.len() * width];
+        let mut sound = is_sound_time(event_ts) && columns.len() <= MAX_TIMEFRAMES;
+        for _ in 0..count {
+            let OpenBarsOf { symbol, calendar, enabled } = take_borrowed(bytes)?;
+            let mut row = [BarBuilder::default(); MAX_TIMEFRAMES];
+            for builder in row.iter_mut().take(columns.len()) {
+                *builder = take(bytes)?;
+                sound &= builder.is_sound();
+            }
+            let found = find(symbol).and_then(|symbol| Some((symbol, plan.assets.get(symbol)?)));
+            let Some((symbol, _)) = found.filter(|(_, asset)| asset.calendar.name() == calendar) else { continue };
+            for (timeframe, place) in places.iter().enumerate() {
+                let place = place.filter(|&place| place < MAX_TIMEFRAMES && enabled & 1 << place != 0);
+                builders[symbol * width + timeframe] = place.map(|place| row[place]);
+            }
+        }
+        if sound { Ok(Self { event_ts, builders }) } else { Err(StateError::Shape("the aggregator")) }
+    }
+
+    /// Whether the cell of this number was among those saved.
+    #[must_use]
+    pub fn knows(&self, cell: usize) -> bool {
+        self.builders.get(cell).is_some_and(Option::is_some)
+    }
+
+    /// Takes from another what it does not know itself.
+    pub fn fill(&mut self, other: &Self) {
+        self.event_ts = self.event_ts.max(other.event_ts);
+        for (own, other) in self.builders.iter_mut().zip(&other.builders) {
+            *own = own.or(*other);
+        }
+    }
+}
 
 /// An open bar that event time has passed, ordered as it closes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -95,28 +164,40 @@ impl TimeBarAggregator {
         self.event_ts
     }
 
-    /// Appends the state.
+    /// Appends the state: a table of these columns, the timeframes in their order, with the name of each symbol.
     ///
     /// # Errors
-    /// Never, as for [`put`].
-    pub fn save(&self, out: &mut Vec<u8>) -> Result<(), StateError> {
-        put(out, &(self.event_ts, self.next_deadline))?;
-        put(out, &self.builders)
+    /// The encoder fails; writing to memory never does.
+    pub fn save<'a>(
+        &self,
+        columns: impl ExactSizeIterator<Item = Column<'a>>,
+        name: impl Fn(SymbolId) -> &'a str,
+        out: &mut Vec<u8>,
+    ) -> Result<(), StateError> {
+        put(out, &(self.event_ts, self.enabled.len() as u64))?;
+        put(out, &(columns.len() as u64))?;
+        for column in columns {
+            put(out, &column)?;
+        }
+        for (index, (row, enabled)) in self.builders.chunks(self.timeframes.len()).zip(&self.enabled).enumerate() {
+            let (symbol, calendar) = (name(SymbolId(index as u16)), self.calendars[index].name());
+            put(out, &OpenBarsOf { symbol, calendar, enabled: *enabled })?;
+            for builder in row {
+                put(out, builder)?;
+            }
+        }
+        Ok(())
     }
 
-    /// Takes the state of [`save`](Self::save) off the front, of the same symbols and timeframes.
-    ///
-    /// # Errors
-    /// Bytes that are none, or of others; nothing has changed then.
-    pub fn restore(&mut self, bytes: &mut &[u8]) -> Result<(), StateError> {
-        let (event_ts, next_deadline) = take(bytes)?;
-        let builders: Vec<BarBuilder> = take(bytes)?;
-        let sound = is_sound_time(event_ts) && builders.iter().all(|builder| is_sound_time(builder.end()));
-        if builders.len() != self.builders.len() || !sound {
-            return Err(StateError::Shape("the aggregator"));
+    /// Goes on from a state; cells that it does not know are as they were.
+    pub fn restore(&mut self, state: &OpenBars) {
+        self.event_ts = state.event_ts;
+        for (own, builder) in self.builders.iter_mut().zip(&state.builders) {
+            *own = builder.unwrap_or(*own);
         }
-        (self.event_ts, self.next_deadline, self.builders) = (event_ts, next_deadline, builders);
-        Ok(())
+        let open = self.builders.iter().filter(|builder| builder.is_open());
+        let deadlines = open.map(|builder| builder.end().saturating_add(self.allowed_lateness_ms));
+        self.next_deadline = deadlines.min().unwrap_or(i64::MAX);
     }
 
     /// Bytes held.

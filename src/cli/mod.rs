@@ -11,6 +11,7 @@ mod note;
 mod notify;
 mod patience;
 mod place;
+mod rebuild;
 mod recorded;
 mod redis;
 mod replay;

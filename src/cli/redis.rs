@@ -177,6 +177,29 @@ impl<'a> Server<'a> {
     /// # Errors
     /// A server that is not there.
     pub fn source(&self, position: &Position, incidents: &Arc<Incidents>) -> Result<RedisSource> {
+        self.source_of(&position.streams, &position.journal, false, incidents)
+    }
+
+    /// A source of what has been published of the input streams, which ends there.
+    ///
+    /// # Errors
+    /// A server that is not there.
+    pub fn history(
+        &self,
+        starts: &[StreamStart],
+        journal: &[Exception],
+        incidents: &Arc<Incidents>,
+    ) -> Result<RedisSource> {
+        self.source_of(starts, journal, true, incidents)
+    }
+
+    fn source_of(
+        &self,
+        starts: &[StreamStart],
+        journal: &[Exception],
+        ends: bool,
+        incidents: &Arc<Incidents>,
+    ) -> Result<RedisSource> {
         let input = &self.config.input;
         let (address, link_options) = (self.address.clone(), self.link_options("reader"));
         let dial = Dial::new("reader", self.config.redis.reconnect_max_ms, Arc::clone(incidents), move || {
@@ -184,12 +207,13 @@ impl<'a> Server<'a> {
         });
         let options = RedisSourceOptions {
             streams: input.streams.iter().map(|s| (s.name.clone(), s.timeframe)).collect(),
-            starts: position.streams.clone(),
-            journal: position.journal.clone(),
+            starts: starts.to_vec(),
+            journal: journal.to_vec(),
             count: input.read_count as u64,
-            block_ms: input.block_ms,
+            block_ms: if ends { 0 } else { input.block_ms },
             timeout_ms: self.config.redis.timeout_ms,
             entry_bytes_max: self.config.limits.max_entry_bytes,
+            ends,
             dial,
         };
         Ok(RedisSource::new(self.connect("reader")?, options))
@@ -240,6 +264,7 @@ impl<'a> Server<'a> {
             bars: output.bars,
             alerts: output.alerts,
             latest_values: output.latest_values,
+            silent: false,
             latest_interval_ns: output.batch_interval_ms * 1_000_000,
             position: position.map_or_else(Vec::new, |(p, _)| p.streams.clone()),
             position_key: position.map(|_| key),

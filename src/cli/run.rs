@@ -5,13 +5,14 @@ use super::{
     lease::take_lease,
     note::note,
     patience::Patience,
+    rebuild::Rebuild,
     redis::{Position, Server, over},
     session::{Session, SessionOptions, common_layers, layers, stop_flag},
     state,
 };
 use crate::{
     config::{Config, Feed, Layer, Loaded},
-    engine::{Engine, FileOutputOptions, Incidents, MarketSource, Outputs, RowsWanted, Setup, Source, Topology},
+    engine::{Engine, FileOutputOptions, Incidents, Keys, MarketSource, Outputs, RowsWanted, Setup, Source, Topology},
     feed::{MockConfig, MockMarket},
     model::Directory,
     publish::{Source as Input, Sources},
@@ -161,9 +162,17 @@ fn on_redis(config: &Config, args: &RunArgs, stop: &AtomicBool) -> Result<Prepar
     ];
     let rows = RowsWanted { all: config.output.latest_values || wants_rows(config), ..Default::default() };
     let rows = RowsWanted { aggregated: config.output.bars, ..rows };
-    let state = state::open(config, &plan, rows.indicators(), &mut position, origin)?;
+    let keys = Keys::new(&plan, rows.indicators(), &directory);
+    let mut state = state::open(config, &keys, &mut position, origin)?;
     if !quiet {
         state.lines.iter().for_each(|line| note(&format!("warning: {line}")));
+    }
+    if let Some((restored, history)) = state.restore.as_mut().zip(state.history.take()) {
+        let rebuild = Rebuild { server: &server, config, keys: &keys, rows: &rows, lease: &lease, stop };
+        let line = patience.wait(|| rebuild.fill(restored, &history))?;
+        if !quiet {
+            note(&format!("note: {line}"));
+        }
     }
     let incidents = Arc::new(Incidents::default());
     let redis = patience.wait(|| server.output(&directory, Some((&position, &lease)), stamp.clone(), &incidents))?;

@@ -7,7 +7,7 @@ use super::{
 use crate::{
     config::{Asset, Plan, StyleRules},
     model::{Composite, HeldBack, Peer, Signal, Strategy, SymbolId, Timeframe, TimeframeId, Weighed},
-    state::{StateError, put, take},
+    state::{SavedTable, StateError, is_sound_time, put, take},
 };
 
 /// What becomes of a signal.
@@ -26,6 +26,50 @@ struct SymbolState {
     asset: Asset,
     /// Timeframes enabled for the symbol.
     enabled: u32,
+}
+
+/// By strategy: the newest signal, and the bars of the last published ones by side.
+type SignalsRow = [(Option<EntryState>, [u64; 2]); Strategy::COUNT];
+
+/// What a [`Correlator`] remembers of one symbol, by the timeframes of a plan.
+#[derive(Debug, Clone, Default)]
+pub struct SymbolSignals {
+    /// By timeframe; `None` for one that is not among those saved.
+    rows: Vec<Option<SignalsRow>>,
+}
+
+impl SymbolSignals {
+    /// Takes off the front what [`Correlator::save`] wrote of a symbol.
+    ///
+    /// # Errors
+    /// Bytes that are none.
+    pub fn read(bytes: &mut &[u8], table: &SavedTable) -> Result<Self, StateError> {
+        let (active, last): (Vec<Option<EntryState>>, Vec<[u64; 2]>) = take(bytes)?;
+        let sound = active.iter().flatten().all(|entry| is_sound_time(entry.bar_ts))
+            && last.iter().flatten().all(|&bar| bar < 1 << 60);
+        if !sound || active.len() != table.len() || last.len() != table.len() {
+            return Err(StateError::Shape("a symbol's signals"));
+        }
+        let row = |column: usize| -> SignalsRow {
+            let place = |strategy: usize| table.place(column, strategy);
+            std::array::from_fn(|strategy| place(strategy).map_or((None, [0; 2]), |place| (active[place], last[place])))
+        };
+        Ok(Self { rows: table.columns().map(|column| column.map(row)).collect() })
+    }
+
+    /// Whether a timeframe was among those saved.
+    #[must_use]
+    pub fn knows(&self, timeframe: usize) -> bool {
+        self.rows.get(timeframe).is_some_and(Option::is_some)
+    }
+
+    /// Takes from another what it does not know itself.
+    pub fn fill(&mut self, other: &Self) {
+        self.rows.resize(self.rows.len().max(other.rows.len()), None);
+        for (own, other) in self.rows.iter_mut().zip(&other.rows) {
+            *own = own.or(*other);
+        }
+    }
 }
 
 /// Computes the composite confidence of every signal from the active signals of its symbol's other timeframes.
@@ -79,7 +123,7 @@ impl Correlator {
     /// Appends the state of a symbol. Allocates nothing but room in `out`.
     ///
     /// # Errors
-    /// Never, as for [`put`].
+    /// The encoder fails; writing to memory never does.
     pub fn save(&self, symbol: SymbolId, out: &mut Vec<u8>) -> Result<(), StateError> {
         let state = &self.symbols[symbol.index()];
         put(out, &(state.active.state().len() as u64))?;
@@ -89,17 +133,19 @@ impl Correlator {
         put(out, &state.cooldowns.state())
     }
 
-    /// Takes the state of [`save`](Self::save) off the front.
-    ///
-    /// # Errors
-    /// Bytes that are none, or of other timeframes.
-    pub fn restore(&mut self, symbol: SymbolId, bytes: &mut &[u8]) -> Result<(), StateError> {
-        let (active, cooldowns): (Vec<Option<EntryState>>, Vec<u64>) = take(bytes)?;
+    /// Goes on from the state of a symbol; timeframes that it does not know are as they were.
+    pub fn restore(&mut self, symbol: SymbolId, saved: &SymbolSignals) {
         let state = &mut self.symbols[symbol.index()];
-        if state.active.restore(&active) && state.cooldowns.restore(&cooldowns) {
-            Ok(())
-        } else {
-            Err(StateError::Shape("a symbol's signals"))
+        for (index, row) in saved.rows.iter().enumerate() {
+            let Some(row) = row else { continue };
+            let (timeframe, calendar) = (self.timeframes[index], state.asset.calendar);
+            for (strategy, &(active, last)) in Strategy::ALL.into_iter().zip(row) {
+                let end = |entry: &EntryState| timeframe.end(entry.bar_ts, calendar);
+                let expires = |entry: EntryState| timeframe.later(end(&entry), self.active_bars, calendar);
+                let newest = active.map(|entry| (entry, expires(entry)));
+                state.active.restore(TimeframeId::new(index), strategy, newest);
+                state.cooldowns.restore(index, strategy, last);
+            }
         }
     }
 

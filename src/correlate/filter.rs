@@ -18,18 +18,15 @@ impl Cooldowns {
         Self { last: vec![0; timeframes * Strategy::COUNT * 2].into_boxed_slice() }
     }
 
-    /// By timeframe, strategy and side: number of the bar, plus one; 0 for none.
-    pub(super) fn state(&self) -> &[u64] {
-        &self.last
+    /// By timeframe and strategy, then by side: number of the bar, plus one; 0 for none.
+    pub(super) fn state(&self) -> &[[u64; 2]] {
+        self.last.as_chunks().0
     }
 
-    /// Takes what [`state`](Self::state) gave; whether it is of so many timeframes.
-    pub(super) fn restore(&mut self, last: &[u64]) -> bool {
-        let fits = last.len() == self.last.len();
-        if fits {
-            self.last.copy_from_slice(last);
-        }
-        fits
+    /// Takes over the last published signals of a timeframe and strategy, by side.
+    pub(super) fn restore(&mut self, timeframe: usize, strategy: Strategy, last: [u64; 2]) {
+        let slot = (timeframe * Strategy::COUNT + strategy.index()) * 2;
+        self.last[slot..slot + 2].copy_from_slice(&last);
     }
 
     /// Bytes held.

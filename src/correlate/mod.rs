@@ -7,6 +7,6 @@ mod correlator;
 mod filter;
 mod table;
 
-pub use correlator::{Correlator, Verdict};
+pub use correlator::{Correlator, SymbolSignals, Verdict};
 
 pub use crate::{config::default_weight, model::HeldBack};

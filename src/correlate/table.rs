@@ -12,14 +12,13 @@ struct Entry {
     expires: i64,
 }
 
-/// An [`Entry`] in a snapshot, without what its place says.
+/// An [`Entry`] in a snapshot, without what its place and the configuration say.
 #[derive(Debug, Clone, Copy, Encode, Decode)]
 pub(super) struct EntryState {
     kind: SignalKind,
     side: Side,
     confidence: f64,
-    bar_ts: i64,
-    expires: i64,
+    pub(super) bar_ts: i64,
 }
 
 /// The newest signals of one symbol by timeframe and strategy.
@@ -59,32 +58,25 @@ impl ActiveSignals {
     /// The state by timeframe and strategy.
     pub(super) fn state(&self) -> impl ExactSizeIterator<Item = Option<EntryState>> {
         self.entries.iter().map(|entry| {
-            entry.as_ref().map(|Entry { peer, side, expires }| EntryState {
+            entry.as_ref().map(|Entry { peer, side, .. }| EntryState {
                 kind: peer.kind,
                 side: *side,
                 confidence: peer.confidence,
                 bar_ts: peer.bar_ts,
-                expires: *expires,
             })
         })
     }
 
-    /// Takes what [`state`](Self::state) gave; whether it is of so many timeframes.
-    pub(super) fn restore(&mut self, state: &[Option<EntryState>]) -> bool {
-        if state.len() != self.entries.len() {
-            return false;
-        }
-        self.used = 0;
-        for (index, (entry, state)) in self.entries.iter_mut().zip(state).enumerate() {
-            let (timeframe, strategy) = (index / Strategy::COUNT, Strategy::ALL[index % Strategy::COUNT]);
-            *entry = state.map(|EntryState { kind, side, confidence, bar_ts, expires }| Entry {
-                peer: Peer { timeframe: TimeframeId::new(timeframe), strategy, kind, confidence, bar_ts },
-                side,
-                expires,
-            });
-            self.used |= u32::from(entry.is_some()) << timeframe;
-        }
-        true
+    /// Takes over the newest signal of a timeframe and strategy, with the moment from which on it is no longer active.
+    pub(super) fn restore(&mut self, timeframe: TimeframeId, strategy: Strategy, newest: Option<(EntryState, i64)>) {
+        let index = timeframe.index();
+        let entry = newest.map(|(EntryState { kind, side, confidence, bar_ts }, expires)| Entry {
+            peer: Peer { timeframe, strategy, kind, confidence, bar_ts },
+            side,
+            expires,
+        });
+        self.entries[index * Strategy::COUNT + strategy.index()] = entry;
+        self.used |= u32::from(entry.is_some()) << index;
     }
 
     /// Bytes held.

@@ -2,6 +2,7 @@
 
 use super::{
     Engine, FileOutputOptions, FilesSource, Outputs, Pace, RowsWanted, Setup, SnapshotOptions, Source, Topology,
+    snapshots::{Keys, Restored, Target},
 };
 use crate::{
     config::{Config, Layer, Override},
@@ -14,7 +15,7 @@ use crate::{
 };
 use std::{fmt::Write as _, fs, path::Path, sync::Arc, time::Duration};
 
-const META: Meta = Meta { origin: 1, config: 2, created_ms: 0 };
+const META: Meta = Meta { origin: 1, created_ms: 0 };
 const SYMBOLS: usize = 9;
 const BARS: usize = 500;
 const START_MS: usize = 1_700_000_100_000;
@@ -65,10 +66,17 @@ fn live(input: &str, settings: &[&str], restore: Option<Snapshot>) -> (String, S
     let state = dir.path().join("state");
     let store = |dir: &Path| Store::open(dir, "test", META.origin).unwrap();
     let inputs = vec!["in".to_owned()];
-    let snapshots = SnapshotOptions { store: store(&state), meta: META, inputs, interval_ns: 1_000_000_000 };
+    let target = Target::Directory(store(&state));
+    let snapshots = SnapshotOptions { target, meta: META, inputs, interval_ns: 1_000_000_000 };
     let files = FileOutputOptions { signals: Some(dir.path().join("signals")), ..FileOutputOptions::default() };
+    let directory = Arc::new(Directory::new(plan.assets.len(), &plan.timeframes));
+    let restore = restore.map(|snapshot| {
+        let restored = Restored::of(&Keys::new(&plan, false, &directory), &snapshot).unwrap();
+        assert_eq!(restored.cold, []);
+        restored
+    });
     let setup = Setup {
-        directory: Arc::new(Directory::new(plan.assets.len(), &plan.timeframes)),
+        directory,
         sources: Arc::new(Sources::new(vec![Input::File { name: "in.csv".to_owned() }])),
         source: Source::Files(source),
         outputs: Outputs { files, redis: None },
@@ -85,7 +93,7 @@ fn live(input: &str, settings: &[&str], restore: Option<Snapshot>) -> (String, S
     engine.join().unwrap();
     let report = engine.report().unwrap();
     let signals = fs::read_to_string(dir.path().join("signals")).unwrap();
-    let snapshot = store(&state).load(|_| Ok(())).unwrap().snapshot.expect("an engine that ends leaves a snapshot").0;
+    let snapshot = store(&state).load(Ok).unwrap().found.expect("an engine that ends leaves a snapshot").0;
     (signals, snapshot, report)
 }
 

@@ -1,10 +1,7 @@
 //! Any of the agents, so that one thread can drive them all.
 
-use super::{AggregatorAgent, PublisherAgent, ReaderAgent, WorkerAgent};
-use crate::{
-    runtime::{Agent, AgentError, Interests, Now, Work},
-    state::{Snapshot, StateError},
-};
+use super::{AggregatorAgent, PublisherAgent, ReaderAgent, Restored, WorkerAgent};
+use crate::runtime::{Agent, AgentError, Interests, Now, Work};
 
 /// One of the pipeline's agents.
 #[allow(clippy::large_enum_variant)] // a handful per engine
@@ -27,9 +24,9 @@ macro_rules! each {
 }
 
 impl AnyAgent {
-    /// Takes the state of a snapshot.
-    pub(super) fn restore(&mut self, snapshot: &Snapshot) -> Result<(), StateError> {
-        each!(self, agent => agent.restore(snapshot))
+    /// Takes its part of the state that the engine goes on from.
+    pub(super) fn restore(&mut self, restored: &mut Restored) {
+        each!(self, agent => agent.restore(restored));
     }
 
     /// Name, for reports.

@@ -2,7 +2,7 @@
 //! refused, counted and reported.
 
 use super::{
-    BarOutlet, Saver,
+    BarOutlet, Of, Restored, Saver,
     notes::{DeadLetter, LetterBytes, Mark, Note, RawFields},
     refusals::RefusalLog,
 };
@@ -11,7 +11,7 @@ use crate::{
     feed::{Admission, Record, Refusal, streams::Gap},
     model::{Control, Directory, Head, SourceId, SymbolId, Timeframe, TimeframeId},
     runtime::Outlet,
-    state::{InputPosition, Part, ReaderState, Snapshot, StateError, put, take},
+    state::{InputPosition, ReaderState, StateError, put},
     telemetry::ReaderCounters,
 };
 use crossbeam_utils::CachePadded;
@@ -257,13 +257,13 @@ impl Intake {
     /// Puts the barrier of a snapshot behind everything taken so far, and saves the reader's own state.
     ///
     /// # Errors
-    /// Never, as for [`put`].
+    /// The encoder fails; writing to memory never does.
     #[cold]
     pub fn snapshot(&mut self, number: u32, saver: &mut Saver) -> Result<(), StateError> {
         saver.begin(number);
-        saver.record(Part::Reader, |out| {
+        saver.record(Of::Reader, |keys, out| {
             put(out, &ReaderState { inputs: self.positions.clone() })?;
-            self.admission.save(out)
+            self.admission.save(|symbol| keys.symbol(symbol), out)
         })?;
         saver.end();
         self.bars.control(Control::Snapshot { number });
@@ -273,14 +273,9 @@ impl Intake {
         Ok(())
     }
 
-    /// Takes the state of a snapshot.
-    ///
-    /// # Errors
-    /// The snapshot does not fit the plan.
-    pub fn restore(&mut self, snapshot: &Snapshot) -> Result<(), StateError> {
-        let mut bytes = snapshot.part(Part::Reader)?;
-        let _: ReaderState = take(&mut bytes)?;
-        self.admission.restore(bytes)
+    /// Takes its part of the state that the engine goes on from.
+    pub fn restore(&mut self, restored: &Restored) {
+        self.admission.restore(&restored.admission);
     }
 
     /// Ends the input.

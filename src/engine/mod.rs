@@ -41,7 +41,10 @@ pub use output::{
 pub use refusals::{RefusalLog, Sample};
 pub use running::Engine;
 pub use setup::{Outputs, Setup};
-pub use snapshots::{Progress, Saver, SaverEnd, SnapshotOptions, SnapshotWriter, check_snapshot, saver};
+pub use snapshots::{
+    CellState, Cold, InMemory, Keys, Of, Progress, PublisherState, Restored, Saver, SaverEnd, SnapshotOptions,
+    SnapshotWriter, Target, Why, saver,
+};
 pub use sources::{FilesSource, MarketSource, Pace, Polled, RedisSource, RedisSourceError, RedisSourceOptions, Source};
 pub use start_error::StartError;
 pub use topology::{Payload, RingSpec, Role, Topology};

@@ -1,7 +1,7 @@
 //! A running engine: started from its setup, watched, halted, reported on.
 
 use super::{
-    Committing, Incidents, LetterBytes, Progress, RefusalLog, RingSpec, Setup, SnapshotOptions, SnapshotWriter,
+    Committing, Incidents, Keys, LetterBytes, Progress, RefusalLog, RingSpec, Setup, SnapshotOptions, SnapshotWriter,
     Topology,
     agents::Barriers,
     any_agent::AnyAgent,
@@ -64,6 +64,7 @@ impl Engine {
         let mut counters = EngineCounters::default();
         let rings = Rings::new(&table, &seats, &mut counters);
         let ring_bytes = table.iter().map(RingSpec::bytes).sum();
+        let keys = Arc::new(Keys::new(&plan, rows.indicators(), &directory));
         let mut assembly = Assembly {
             memory: Arc::new(Memory::new(ring_bytes, topology.workers)),
             plan,
@@ -84,12 +85,12 @@ impl Engine {
             collectors: Vec::new(),
         };
         let mut agents = roles.into_iter().map(|role| assembly.agent(role)).collect::<Result<Vec<_>, _>>()?;
-        if let Some(snapshot) = restore {
-            agents.iter_mut().try_for_each(|agent| agent.restore(&snapshot))?;
+        if let Some(mut restored) = restore {
+            agents.iter_mut().for_each(|agent| agent.restore(&mut restored));
         }
         let Assembly { plan, directory, refusals, memory, clock, drain, done, mut counters, collectors, .. } = assembly;
         let writer = match snapshots {
-            Some(options) => Some(keep_snapshots(options, &mut agents, &mut counters, &incidents)?),
+            Some(options) => Some(keep_snapshots(options, &keys, &mut agents, &mut counters, &incidents)?),
             None => None,
         };
         let threads = seats.spawn(agents, &clock, &mut counters)?;
@@ -253,13 +254,14 @@ impl Engine {
 /// Gives every agent a saver, and starts the thread that writes snapshots.
 fn keep_snapshots(
     options: SnapshotOptions,
+    keys: &Arc<Keys>,
     agents: &mut [AnyAgent],
     counters: &mut EngineCounters,
     incidents: &Arc<Incidents>,
 ) -> Result<JoinHandle<()>, StartError> {
     let (progress, mut ends) = (Progress::default(), Vec::new());
     for agent in agents {
-        let (saver, end) = saver();
+        let (saver, end) = saver(keys);
         ends.push(end);
         match agent {
             AnyAgent::Reader(reader) => {

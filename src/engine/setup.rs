@@ -1,7 +1,7 @@
 //! What an engine is started with.
 
-use super::{FileOutputOptions, Incidents, RedisLink, RowsWanted, SnapshotOptions, Topology};
-use crate::{config::Plan, model::Directory, publish::Sources, state::Snapshot};
+use super::{FileOutputOptions, Incidents, RedisLink, Restored, RowsWanted, SnapshotOptions, Topology};
+use crate::{config::Plan, model::Directory, publish::Sources};
 use std::sync::Arc;
 
 /// The outputs.
@@ -34,7 +34,7 @@ pub struct Setup {
     /// state.
     pub marks: bool,
     /// State to start from.
-    pub restore: Option<Snapshot>,
+    pub restore: Option<Restored>,
     /// Where snapshots go, if anywhere; asks for `marks`.
     pub snapshots: Option<SnapshotOptions>,
     /// Takes lines about what has happened.

@@ -1,7 +1,7 @@
 //! Why an engine could not be started.
 
 use super::Role;
-use crate::{publish::FileError, state::StateError};
+use crate::publish::FileError;
 use std::io;
 
 /// Why an engine could not be started.
@@ -13,9 +13,6 @@ pub enum StartError {
     /// The system has no thread or file descriptor left.
     #[error("cannot start a thread")]
     Thread(#[from] io::Error),
-    /// A snapshot is not one of this configuration.
-    #[error("the snapshot cannot be taken over")]
-    State(#[from] StateError),
     /// The histograms could not be made.
     #[error("cannot make the histograms")]
     Histogram(#[from] hdrhistogram::CreationError),

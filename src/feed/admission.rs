@@ -6,9 +6,9 @@ use super::{Record, Refusal};
 use crate::{
     config::{Asset, Plan},
     model::{Bar, Calendar, MAX_TIMEFRAMES, Span, SymbolId, Timeframe, TimeframeId},
-    state::{StateError, is_sound_time, put, take},
+    state::{StateError, is_sound_time, put, take, take_borrowed},
 };
-use bincode::{Decode, Encode};
+use bincode::{BorrowDecode, Decode, Encode};
 
 /// The newest accepted record of a symbol.
 #[derive(Debug, Clone, Copy, Encode, Decode)]
@@ -20,6 +20,58 @@ struct Newest {
 
 /// The state before a symbol's first record.
 const NONE: Newest = Newest { ts: i64::MIN, end: i64::MIN };
+
+/// A symbol's row of a saved admission.
+#[derive(Debug, Clone, Copy, Encode, BorrowDecode)]
+struct NewestOf<'a> {
+    symbol: &'a str,
+    newest: Newest,
+}
+
+/// What an [`Admission`] remembers, by the symbols of a plan.
+#[derive(Debug, Clone, Default)]
+pub struct AdmissionState {
+    /// Sequence of the newest accepted record.
+    pub seq: u64,
+    /// Event time, Unix ms; `i64::MIN` before the first record.
+    pub event_ts: i64,
+    /// By symbol; `None` for one that is not among those saved.
+    newest: Vec<Option<Newest>>,
+}
+
+impl AdmissionState {
+    /// Takes off the front what [`Admission::save`] wrote, for so many symbols, whose places `find` gives by name.
+    ///
+    /// # Errors
+    /// Bytes that are none.
+    pub fn read(bytes: &mut &[u8], symbols: usize, find: impl Fn(&str) -> Option<usize>) -> Result<Self, StateError> {
+        let (seq, event_ts, count): (u64, i64, u64) = take(bytes)?;
+        let mut state = Self { seq, event_ts, newest: vec![None; symbols] };
+        let mut sound = seq < u64::MAX / 2 && is_sound_time(event_ts);
+        for _ in 0..count {
+            let NewestOf { symbol, newest } = take_borrowed(bytes)?;
+            sound &= is_sound_time(newest.ts) && is_sound_time(newest.end);
+            if let Some(slot) = find(symbol).and_then(|place| state.newest.get_mut(place)) {
+                *slot = Some(newest);
+            }
+        }
+        if sound { Ok(state) } else { Err(StateError::Shape("the reader")) }
+    }
+
+    /// Whether a symbol was among those saved.
+    #[must_use]
+    pub fn knows(&self, symbol: usize) -> bool {
+        self.newest.get(symbol).is_some_and(Option::is_some)
+    }
+
+    /// Takes from another what it does not know itself.
+    pub fn fill(&mut self, other: &Self) {
+        self.event_ts = self.event_ts.max(other.event_ts);
+        for (own, other) in self.newest.iter_mut().zip(&other.newest) {
+            *own = own.or(*other);
+        }
+    }
+}
 
 /// Decides for every record whether it is late, duplicate or too far in the future, and numbers the accepted ones.
 ///
@@ -194,29 +246,26 @@ impl Admission {
         })
     }
 
-    /// Appends the state.
+    /// Appends the state, with the name of each symbol.
     ///
     /// # Errors
     /// The encoder fails; writing to memory never does.
-    pub fn save(&self, out: &mut Vec<u8>) -> Result<(), StateError> {
-        put(out, &(self.seq, self.event_ts, self.next_clock_check))?;
-        put(out, &self.newest)
+    pub fn save<'a>(&self, name: impl Fn(SymbolId) -> &'a str, out: &mut Vec<u8>) -> Result<(), StateError> {
+        put(out, &(self.seq, self.event_ts, self.newest.len() as u64))?;
+        for (index, newest) in self.newest.iter().enumerate() {
+            put(out, &NewestOf { symbol: name(SymbolId(index as u16)), newest: *newest })?;
+        }
+        Ok(())
     }
 
-    /// Restores the state of [`save`](Self::save), for the same symbols.
-    ///
-    /// # Errors
-    /// The bytes are invalid or belong to other symbols; the state is unchanged then.
-    pub fn restore(&mut self, mut bytes: &[u8]) -> Result<(), StateError> {
-        let (seq, event_ts, next_clock_check) = take(&mut bytes)?;
-        let newest: Vec<Newest> = take(&mut bytes)?;
-        let times = newest.iter().flat_map(|newest| [newest.ts, newest.end]).chain([event_ts]);
-        let sound = seq < u64::MAX / 2 && times.into_iter().all(is_sound_time);
-        if newest.len() != self.newest.len() || !bytes.is_empty() || !sound {
-            return Err(StateError::Shape("the reader"));
+    /// Goes on from a state; symbols that it does not know are as they were.
+    pub fn restore(&mut self, state: &AdmissionState) {
+        (self.seq, self.event_ts) = (state.seq, state.event_ts);
+        for (own, newest) in self.newest.iter_mut().zip(&state.newest) {
+            *own = newest.unwrap_or(*own);
         }
-        (self.seq, self.event_ts, self.next_clock_check, self.newest) = (seq, event_ts, next_clock_check, newest);
-        Ok(())
+        // The rules may be others now: look at the symbols at the first chance.
+        self.next_clock_check = i64::MIN;
     }
 
     /// Memory held, bytes.

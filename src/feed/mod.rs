@@ -15,7 +15,7 @@ mod validate;
 mod walk;
 
 pub use crate::model::Refusal;
-pub use admission::Admission;
+pub use admission::{Admission, AdmissionState};
 pub use csv::{CsvError, CsvSource, Line};
 pub use decode::{Entry, decode_entry};
 pub use frame::{FRAME_SYMBOL_LEN, FrameError, FrameRecord, FrameView, MAX_FRAME_LEN, MAX_FRAME_RECORDS, encode_frame};

@@ -7,3 +7,13 @@ pub enum Calendar {
     #[default]
     Utc,
 }
+
+impl Calendar {
+    /// Name as it is saved.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Utc => "utc",
+        }
+    }
+}

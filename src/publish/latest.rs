@@ -4,8 +4,9 @@ use crate::{
     config::Asset,
     model::{Calendar, Composite, IndicatorRow, Signal, Strategy, SymbolId, Timeframe, TimeframeId},
     publish::{LatestValues, Vote},
-    state::{StateError, put, take},
+    state::{SavedTable, StateError, is_sound_time, put, take},
 };
+use bincode::{Decode, Encode};
 
 /// One symbol.
 #[derive(Debug, Clone)]
@@ -23,6 +24,83 @@ struct SymbolLatest {
     rows: u32,
     voted: bool,
     dirty: bool,
+}
+
+/// The last group of a symbol.
+#[derive(Debug, Clone, Copy, Encode, Decode)]
+struct LastGroup {
+    /// The symbol's opinion as of its last group with signals, and that group's event time.
+    vote: Option<(Vote, i64)>,
+    event_ts: i64,
+}
+
+/// What [`Latest`] remembers of one symbol, by the timeframes of a plan.
+#[derive(Debug, Clone)]
+pub struct SavedLatest {
+    /// By timeframe the newest row, if there was one; `None` for a timeframe that is not among those saved.
+    rows: Vec<Option<Option<IndicatorRow>>>,
+    signals: [Option<Composite>; Strategy::COUNT],
+    group: LastGroup,
+}
+
+impl Default for SavedLatest {
+    fn default() -> Self {
+        let group = LastGroup { vote: None, event_ts: i64::MIN };
+        Self { rows: Vec::new(), signals: [None; Strategy::COUNT], group }
+    }
+}
+
+impl SavedLatest {
+    /// Takes off the front what [`Latest::save`] wrote of a symbol. Where no latest values were kept, they are empty.
+    ///
+    /// # Errors
+    /// Bytes that are none.
+    pub fn read(bytes: &mut &[u8], table: &SavedTable) -> Result<Self, StateError> {
+        if bytes.is_empty() {
+            return Ok(Self { rows: table.columns().map(|column| column.map(|_| None)).collect(), ..Self::default() });
+        }
+        let (rows, signals): (Vec<Option<IndicatorRow>>, Vec<Option<Composite>>) = take(bytes)?;
+        let group: LastGroup = take(bytes)?;
+        let sound = |Composite { signal, .. }: &Composite| {
+            is_sound_time(signal.event_ts) && signal.timeframe.index() < table.width()
+        };
+        if rows.len() != table.width() || signals.len() != table.depth() || !signals.iter().flatten().all(sound) {
+            return Err(StateError::Shape("a symbol's latest values"));
+        }
+        // A signal of a timeframe that is not taken over goes with it.
+        let newest = |strategy: Strategy| {
+            let mut composite = signals[table.strategy(strategy.index())?]?;
+            composite.signal.timeframe = TimeframeId::new(table.wanted(composite.signal.timeframe.index())?);
+            composite.signal.strategy = strategy;
+            Some(composite)
+        };
+        let rows = table.columns().map(|column| column.map(|column| rows[column])).collect();
+        Ok(Self { rows, signals: Strategy::ALL.map(newest), group })
+    }
+
+    /// Whether a timeframe was among those saved.
+    #[must_use]
+    pub fn knows(&self, timeframe: usize) -> bool {
+        self.rows.get(timeframe).is_some_and(Option::is_some)
+    }
+
+    /// Takes from another, made of the same input, what it does not know itself.
+    pub fn fill(&mut self, other: &Self) {
+        let known: Vec<bool> = (0..self.rows.len().max(other.rows.len())).map(|index| self.knows(index)).collect();
+        self.rows.resize(known.len(), None);
+        for (own, other) in self.rows.iter_mut().zip(&other.rows) {
+            *own = own.or(*other);
+        }
+        for (own, other) in self.signals.iter_mut().zip(other.signals) {
+            // Of a timeframe that is known the own one says more; of another the newer of the two is the newest.
+            let newer = |other: &Composite| own.is_none_or(|own| own.signal.event_ts <= other.signal.event_ts);
+            let cold = |other: &Composite| !known.get(other.signal.timeframe.index()).is_some_and(|known| *known);
+            *own = other.filter(|other| own.is_none() || (cold(other) && newer(other))).or(*own);
+        }
+        if self.group.event_ts == i64::MIN {
+            self.group = other.group;
+        }
+    }
 }
 
 /// The latest results of all symbols, and which of them have not been written yet.
@@ -80,60 +158,41 @@ impl Latest {
     /// Appends the state of a symbol. Allocates nothing but room in `out`.
     ///
     /// # Errors
-    /// Never, as for [`put`].
+    /// The encoder fails; writing to memory never does.
     pub fn save(&self, symbol: SymbolId, out: &mut Vec<u8>) -> Result<(), StateError> {
-        let SymbolLatest { signals, expires, vote, event_ts, .. } = &self.symbols[symbol.index()];
+        let SymbolLatest { signals, vote, event_ts, .. } = &self.symbols[symbol.index()];
         put(out, &self.rows(symbol))?;
-        put(out, signals)?;
-        put(out, expires)?;
-        put(out, vote)?;
-        put(out, event_ts)
+        put(out, &signals.as_slice())?;
+        put(out, &LastGroup { vote: *vote, event_ts: *event_ts })
     }
 
-    /// Takes the state of [`save`](Self::save) off the front. All of it counts as new: whether it had been written when it
-    /// was saved is not known.
-    ///
-    /// # Errors
-    /// Bytes that are none, or of other timeframes.
-    pub fn restore(&mut self, symbol: SymbolId, bytes: &mut &[u8]) -> Result<(), StateError> {
+    /// Goes on from the state of a symbol. All of it counts as new: whether it had been written when it was saved is not
+    /// known.
+    pub fn restore(&mut self, symbol: SymbolId, state: &SavedLatest) {
         let columns = self.timeframes.len();
-        let mut rows: Vec<Option<IndicatorRow>> = take(bytes)?;
-        let mut signals: [Option<Composite>; Strategy::COUNT] = take(bytes)?;
-        let expires = take(bytes)?;
-        let vote: Option<(Vote, i64)> = take(bytes)?;
-        let event_ts = take(bytes)?;
-        let foreign = |composite: &Composite| composite.signal.timeframe.index() >= columns;
-        if rows.len() != columns || signals.iter().flatten().any(foreign) {
-            return Err(StateError::Shape("a symbol's latest values"));
-        }
-        for (index, row) in rows.iter_mut().enumerate() {
-            if let Some(row) = row {
+        let rows = &mut self.rows[symbol.index() * columns..][..columns];
+        let mut new_rows = 0;
+        for (index, (own, row)) in rows.iter_mut().zip(&state.rows).enumerate() {
+            if let Some(Some(mut row)) = *row {
                 (row.bar.symbol, row.bar.timeframe) = (symbol, TimeframeId::new(index));
+                *own = Some(row);
+                new_rows |= 1 << index;
             }
         }
-        for (composite, strategy) in signals.iter_mut().zip(Strategy::ALL) {
-            if let Some(Composite { signal, .. }) = composite {
-                (signal.symbol, signal.strategy) = (symbol, strategy);
-            }
-        }
-        let new_rows = rows.iter().enumerate().fold(0, |bits, (index, row)| bits | u32::from(row.is_some()) << index);
-        self.rows[symbol.index() * columns..][..columns].copy_from_slice(&rows);
         let latest = &mut self.symbols[symbol.index()];
-        let dirty = new_rows != 0 && !latest.dirty;
-        *latest = SymbolLatest {
-            calendar: latest.calendar,
-            signals,
-            expires,
-            vote,
-            event_ts,
-            rows: new_rows,
-            voted: vote.is_some(),
-            dirty: latest.dirty || dirty,
-        };
-        if dirty {
+        for (strategy, saved) in state.signals.iter().enumerate() {
+            let Some(mut composite) = *saved else { continue };
+            composite.signal.symbol = symbol;
+            let timeframe = self.timeframes[composite.signal.timeframe.index()];
+            latest.signals[strategy] = Some(composite);
+            latest.expires[strategy] = timeframe.later(composite.signal.event_ts, self.active_bars, latest.calendar);
+        }
+        LastGroup { vote: latest.vote, event_ts: latest.event_ts } = state.group;
+        (latest.rows, latest.voted) = (new_rows, latest.vote.is_some());
+        if new_rows != 0 && !latest.dirty {
+            latest.dirty = true;
             self.dirty.push(symbol);
         }
-        Ok(())
     }
 
     /// Whether nothing is new.

@@ -32,7 +32,7 @@ pub use events::{SymbolResults, xadd_calculation_event};
 pub use file::{FileError, FileSink};
 pub use json::{Array, Object};
 pub use keys::{LatestValues, set_calculations, set_composite_signal, set_latest_price, set_timeframe_indicators};
-pub use latest::{Fresh, Latest};
+pub use latest::{Fresh, Latest, SavedLatest};
 pub use lease::{Attempt, Holder, Lease, LeaseError, LeaseSpec};
 pub use merge::{Item, Merge};
 pub use names::{KeySpec, Labels, OutputNames, Source, Sources, StreamSpec};

@@ -302,5 +302,5 @@ impl<T> Inlet<T> {
 }
 
 #[cfg(test)]
-#[path = "ring/tests.rs"] // spelt out, because models/ includes this file by its own path
+#[path = "ring/tests.rs"] // spelt out, because tests/models/ includes this file by its own path
 mod tests;

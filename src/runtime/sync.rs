@@ -1,4 +1,4 @@
-//! The primitives of ring and waker: atomics, and the lock-free queue between two threads. `models/` replaces them with
+//! The primitives of ring and waker: atomics, and the lock-free queue between two threads. `tests/models/` replaces them with
 //! versions that try every interleaving.
 
 pub(super) use rtrb::{Consumer, Producer, PushError, RingBuffer};

@@ -1,7 +1,7 @@
 //! Values to bytes and back: bincode with fixed widths, little-endian, bit for bit.
 
 use bincode::{
-    Decode, Encode,
+    BorrowDecode, Decode, Encode,
     config::{Configuration, Fixint, Limit, LittleEndian},
 };
 
@@ -23,9 +23,12 @@ pub enum StateError {
     /// The bytes are not the state of such a cell.
     #[error(transparent)]
     Cell(#[from] crate::indicators::BadImage),
-    /// The value is sound, but not of this configuration.
-    #[error("the state of {0} is not one of this configuration")]
+    /// The value is none that a snapshot of this version can hold.
+    #[error("the state of {0} is none that this version writes")]
     Shape(&'static str),
+    /// A record's layout is that of another version.
+    #[error("it has records of another version of the engine")]
+    Version,
 }
 
 /// Whether a time, Unix ms, is one that arithmetic with intervals cannot overflow, or that of nothing, `i64::MIN`.
@@ -51,6 +54,16 @@ pub fn put<T: Encode>(out: &mut Vec<u8>, value: &T) -> Result<(), StateError> {
 #[inline]
 pub fn take<T: Decode<()>>(bytes: &mut &[u8]) -> Result<T, StateError> {
     let (value, len) = bincode::decode_from_slice(bytes, FORMAT)?;
+    *bytes = &bytes[len..];
+    Ok(value)
+}
+
+/// Takes a value off the front that borrows its texts from the bytes.
+///
+/// # Errors
+/// [`StateError::Decode`] where the bytes are none of this type.
+pub fn take_borrowed<'de, T: BorrowDecode<'de, ()>>(bytes: &mut &'de [u8]) -> Result<T, StateError> {
+    let (value, len) = bincode::borrow_decode_from_slice(bytes, FORMAT)?;
     *bytes = &bytes[len..];
     Ok(value)
 }

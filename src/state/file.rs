@@ -13,10 +13,14 @@ use std::{
 };
 
 const MAGIC: [u8; 8] = *b"WAGESNAP";
-/// To be raised whenever the bytes or the meaning of a record change.
+/// Raise it when the bytes of the file or of a record's head change. A record's body has a version of its own, see
+/// [`Part::version`](super::Part::version).
 const FORMAT: u32 = 2;
 const VERSION_LEN: usize = 24;
+/// The same in all formats, so that a file of another one is told from a damaged one.
 const HEADER_LEN: usize = 8 + 4 + 4 + 8 + 8 + VERSION_LEN + 4;
+/// Stands where format 1 had a checksum of the whole configuration.
+const RESERVED: u32 = 0;
 const CHUNK_HEAD_LEN: usize = 8;
 /// Stands where a chunk's length would: no chunk is so long.
 const FOOTER: u32 = u32::MAX;
@@ -29,8 +33,6 @@ pub const CHUNK_BYTES_MAX: usize = 1 << 28;
 pub struct Meta {
     /// Identity of the position that the engine keeps with its server: another server's means another.
     pub origin: u64,
-    /// Checksum of the configuration that the state depends on.
-    pub config: u32,
     /// When it was begun, Unix ms.
     pub created_ms: i64,
 }
@@ -55,6 +57,9 @@ pub enum FileFault {
     /// Another version of the engine wrote it.
     #[error("was written by {0}, this is {own}", own = version_text())]
     Version(String),
+    /// The records that every snapshot has are of another version.
+    #[error("has records of another version of the engine")]
+    Records,
 }
 
 fn version_text() -> String {
@@ -73,7 +78,7 @@ fn header(meta: &Meta) -> Vec<u8> {
     let mut header = Vec::with_capacity(HEADER_LEN);
     header.extend_from_slice(&MAGIC);
     header.extend_from_slice(&FORMAT.to_le_bytes());
-    header.extend_from_slice(&meta.config.to_le_bytes());
+    header.extend_from_slice(&RESERVED.to_le_bytes());
     header.extend_from_slice(&meta.origin.to_le_bytes());
     header.extend_from_slice(&meta.created_ms.to_le_bytes());
     header.extend_from_slice(&version_bytes());
@@ -187,8 +192,10 @@ pub fn read_snapshot(bytes: &[u8]) -> Result<(Meta, Vec<&[u8]>), FileFault> {
             u32_at(fields, 8)
         )));
     }
-    let meta =
-        Meta { config: u32_at(fields, 12), origin: u64_at(fields, 16), created_ms: u64_at(fields, 24).cast_signed() };
+    if u32_at(fields, 12) != RESERVED {
+        return Err(damaged("its header says more than it may"));
+    }
+    let meta = Meta { origin: u64_at(fields, 16), created_ms: u64_at(fields, 24).cast_signed() };
     let (mut chunks, mut total, mut sums) = (Vec::new(), 0u64, crc32fast::Hasher::new());
     loop {
         let (len, sum) = match rest.get(..CHUNK_HEAD_LEN) {
@@ -233,7 +240,7 @@ fn u64_at(bytes: &[u8], at: usize) -> u64 {
 mod tests {
     use super::*;
 
-    const META: Meta = Meta { origin: 7, config: 0xabcd, created_ms: -3 };
+    const META: Meta = Meta { origin: 7, created_ms: -3 };
 
     fn file(chunks: &[&[u8]]) -> Vec<u8> {
         let dir = tempfile::tempdir().unwrap();
@@ -269,6 +276,18 @@ mod tests {
             assert!(read_snapshot(&bytes[..at]).is_err(), "cut at {at}");
         }
         assert!(read_snapshot(&[bytes.as_slice(), b"x"].concat()).is_err());
+    }
+
+    #[test]
+    fn a_file_of_another_format_is_told_from_a_damaged_one() {
+        let mut old = file(&[b"some records"]);
+        old[8..12].copy_from_slice(&(FORMAT - 1).to_le_bytes());
+        // What the checksum of the configuration was.
+        old[12..16].copy_from_slice(&0xabcdu32.to_le_bytes());
+        let sum = crc32fast::hash(&old[..HEADER_LEN - 4]).to_le_bytes();
+        old[HEADER_LEN - 4..HEADER_LEN].copy_from_slice(&sum);
+        let fault = read_snapshot(&old).unwrap_err();
+        assert!(matches!(&fault, FileFault::Version(found) if found.contains("format 1")), "{fault}");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The records of a snapshot, found by what they are of.
+//! The records of a snapshot, found by what they are of: names, not places in a configuration.
 
 use super::{
     codec::{StateError, take},
@@ -10,63 +10,81 @@ use std::{collections::HashMap, ops::Range};
 
 /// What a record is of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Part {
-    /// The door: [`ReaderState`], then that of the admission.
+pub enum Part<'a> {
+    /// The reader: [`ReaderState`], then the admission's state.
     Reader,
-    /// The open bars.
+    /// The aggregator: its sequence, then the open bars.
     Aggregator,
-    /// A cell: indices of symbol and timeframe.
-    Cell(u16, u8),
-    /// A symbol's correlation and latest values: its index.
-    Symbol(u16),
-    /// The publisher's place in the order.
+    /// The cell of a symbol and a timeframe.
+    Cell(&'a str, &'a str),
+    /// The active signals and latest values of a symbol.
+    Symbol(&'a str),
+    /// The publisher: its sequence, then its place in the order of the input.
     Publisher,
 }
 
-impl Part {
-    const fn tag(self) -> (u8, u16, u8) {
+impl<'a> Part<'a> {
+    /// Version of the layout and meaning of such a record's body. Raise it when either changes: records of another
+    /// version are not taken over.
+    #[must_use]
+    pub const fn version(self) -> u8 {
         match self {
-            Self::Reader => (1, 0, 0),
-            Self::Aggregator => (2, 0, 0),
-            Self::Cell(symbol, timeframe) => (3, symbol, timeframe),
-            Self::Symbol(symbol) => (4, symbol, 0),
-            Self::Publisher => (5, 0, 0),
+            Self::Reader | Self::Aggregator | Self::Cell(..) | Self::Symbol(_) | Self::Publisher => 2,
         }
     }
 
-    const fn of(tag: (u8, u16, u8)) -> Option<Self> {
-        match tag {
-            (1, 0, 0) => Some(Self::Reader),
-            (2, 0, 0) => Some(Self::Aggregator),
-            (3, symbol, timeframe) => Some(Self::Cell(symbol, timeframe)),
-            (4, symbol, 0) => Some(Self::Symbol(symbol)),
-            (5, 0, 0) => Some(Self::Publisher),
-            _ => None,
+    const fn key(self) -> (u8, &'a str, &'a str) {
+        match self {
+            Self::Reader => (1, "", ""),
+            Self::Aggregator => (2, "", ""),
+            Self::Cell(symbol, timeframe) => (3, symbol, timeframe),
+            Self::Symbol(symbol) => (4, symbol, ""),
+            Self::Publisher => (5, "", ""),
         }
     }
 }
 
-const HEAD_LEN: usize = 8;
+/// A record found in a snapshot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Record<'a> {
+    /// Version of its layout.
+    pub version: u8,
+    /// Hash of what its numbers depend on; 0 where its columns have hashes of their own, or nothing matters.
+    pub hash: u64,
+    /// The body.
+    pub bytes: &'a [u8],
+}
 
-/// Appends a record whose bytes `write` appends.
+/// Tag, version, lengths of the two names, of the body, and the hash.
+const HEAD_LEN: usize = 1 + 1 + 2 + 2 + 4 + 8;
+
+/// Appends a record whose body `write` appends.
 ///
 /// # Errors
-/// Those of `write`; `out` is then as it was.
+/// Those of `write`, and names or a body that are too long; `out` is then as it was.
 pub fn push_record(
     out: &mut Vec<u8>,
-    part: Part,
+    part: Part<'_>,
+    hash: u64,
     write: impl FnOnce(&mut Vec<u8>) -> Result<(), StateError>,
 ) -> Result<(), StateError> {
     let start = out.len();
-    let (tag, symbol, timeframe) = part.tag();
-    out.extend_from_slice(&[tag, timeframe]);
-    out.extend_from_slice(&symbol.to_le_bytes());
+    let (tag, symbol, timeframe) = part.key();
+    let name_len = |name: &str| u16::try_from(name.len()).map_err(|_| StateError::Shape("a name"));
+    let (symbol_len, timeframe_len) = (name_len(symbol)?, name_len(timeframe)?);
+    out.extend_from_slice(&[tag, part.version()]);
+    out.extend_from_slice(&symbol_len.to_le_bytes());
+    out.extend_from_slice(&timeframe_len.to_le_bytes());
     out.extend_from_slice(&[0; 4]);
+    out.extend_from_slice(&hash.to_le_bytes());
+    out.extend_from_slice(symbol.as_bytes());
+    out.extend_from_slice(timeframe.as_bytes());
+    let body = out.len();
     let written = write(out);
-    let len = u32::try_from(out.len() - start - HEAD_LEN).map_err(|_| StateError::Shape("a record"));
+    let len = u32::try_from(out.len() - body).map_err(|_| StateError::Shape("a record"));
     match written.and(len) {
         Ok(len) => {
-            out[start + 4..start + HEAD_LEN].copy_from_slice(&len.to_le_bytes());
+            out[start + 6..start + 10].copy_from_slice(&len.to_le_bytes());
             Ok(())
         }
         Err(error) => {
@@ -94,6 +112,21 @@ pub struct ReaderState {
     pub inputs: Vec<InputPosition>,
 }
 
+/// What a record is of, as bytes: tag and names.
+type Key = Box<[u8]>;
+
+fn key_of((tag, symbol, timeframe): (u8, &[u8], &[u8])) -> Key {
+    // No name has this byte in it, being UTF-8.
+    [&[tag], symbol, &[0xff], timeframe].concat().into_boxed_slice()
+}
+
+#[derive(Debug)]
+struct Found {
+    version: u8,
+    hash: u64,
+    range: Range<usize>,
+}
+
 /// A snapshot that has been read and whose checksums hold.
 #[derive(Debug)]
 pub struct Snapshot {
@@ -102,7 +135,7 @@ pub struct Snapshot {
     /// Where it was taken.
     pub reader: ReaderState,
     bytes: Vec<u8>,
-    records: HashMap<Part, Range<usize>>,
+    records: HashMap<Key, Found>,
 }
 
 impl Snapshot {
@@ -112,42 +145,121 @@ impl Snapshot {
     /// [`FileFault`]: of a file whose checksums hold, only where a record is cut or there twice.
     pub fn parse(bytes: Vec<u8>) -> Result<Self, FileFault> {
         let (meta, chunks) = read_snapshot(&bytes)?;
-        let damaged = || FileFault::Damaged("its records cannot be told apart");
         let base = bytes.as_ptr().addr();
         let mut records = HashMap::new();
         for chunk in chunks {
-            let mut rest = chunk;
-            while let Some((&[tag, timeframe, s0, s1, l0, l1, l2, l3], body)) = rest.split_first_chunk::<HEAD_LEN>() {
-                let part = Part::of((tag, u16::from_le_bytes([s0, s1]), timeframe)).ok_or_else(damaged)?;
-                let len = u32::from_le_bytes([l0, l1, l2, l3]) as usize;
-                let (record, behind) = body.split_at_checked(len).ok_or_else(damaged)?;
-                let from = record.as_ptr().addr() - base;
-                if records.insert(part, from..from + len).is_some() {
-                    return Err(damaged());
-                }
-                rest = behind;
-            }
-            if !rest.is_empty() {
-                return Err(damaged());
-            }
+            index(chunk, chunk.as_ptr().addr() - base, &mut records)?;
         }
-        let mut record = records.get(&Part::Reader).map(|range| &bytes[range.clone()]).ok_or_else(damaged)?;
-        let reader = take(&mut record).map_err(|_| damaged())?;
-        Ok(Self { meta, reader, bytes, records })
+        Self::of(meta, bytes, records)
     }
 
-    /// The record of a part.
+    /// A snapshot that never was a file: these are its records, one behind the other.
     ///
     /// # Errors
-    /// [`StateError::Shape`] where there is none.
-    pub fn part(&self, part: Part) -> Result<&[u8], StateError> {
-        let range = self.records.get(&part).ok_or(StateError::Shape("a part that the snapshot has not got"))?;
-        Ok(&self.bytes[range.clone()])
+    /// As for [`parse`](Self::parse).
+    pub fn of_records(meta: Meta, bytes: Vec<u8>) -> Result<Self, FileFault> {
+        let mut records = HashMap::new();
+        index(&bytes, 0, &mut records)?;
+        Self::of(meta, bytes, records)
     }
 
-    /// The file.
+    fn of(meta: Meta, bytes: Vec<u8>, records: HashMap<Key, Found>) -> Result<Self, FileFault> {
+        let mut snapshot = Self { meta, reader: ReaderState { inputs: Vec::new() }, bytes, records };
+        snapshot.reader = snapshot.whole(Part::Reader).and_then(|mut bytes| take(&mut bytes)).map_err(|error| {
+            if let StateError::Version = error { FileFault::Records } else { FileFault::Damaged(INDISTINCT) }
+        })?;
+        Ok(snapshot)
+    }
+
+    /// The record of a part, of whatever version and hash; `None` where there is none.
+    #[must_use]
+    pub fn record(&self, part: Part<'_>) -> Option<Record<'_>> {
+        let (tag, symbol, timeframe) = part.key();
+        let found = self.records.get(&key_of((tag, symbol.as_bytes(), timeframe.as_bytes())))?;
+        Some(Record { version: found.version, hash: found.hash, bytes: &self.bytes[found.range.clone()] })
+    }
+
+    /// The body of a record that every snapshot has.
+    ///
+    /// # Errors
+    /// [`StateError::Shape`] where there is none, [`StateError::Version`] where it is of another version.
+    pub fn whole(&self, part: Part<'_>) -> Result<&[u8], StateError> {
+        let record = self.record(part).ok_or(StateError::Shape("a part that the snapshot has not got"))?;
+        if record.version == part.version() { Ok(record.bytes) } else { Err(StateError::Version) }
+    }
+
+    /// The bytes it was read from.
     #[must_use]
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
+    }
+}
+
+const INDISTINCT: &str = "its records cannot be told apart";
+
+/// Finds the records in a chunk that lies at this offset.
+fn index(chunk: &[u8], offset: usize, records: &mut HashMap<Key, Found>) -> Result<(), FileFault> {
+    let damaged = || FileFault::Damaged(INDISTINCT);
+    let mut rest = chunk;
+    while let Some((head, body)) = rest.split_first_chunk::<HEAD_LEN>() {
+        let &[tag, version, s0, s1, t0, t1, l0, l1, l2, l3, ref hash @ ..] = head;
+        let (symbol_len, timeframe_len) = (u16::from_le_bytes([s0, s1]), u16::from_le_bytes([t0, t1]));
+        let (symbol, body) = body.split_at_checked(symbol_len.into()).ok_or_else(damaged)?;
+        let (timeframe, body) = body.split_at_checked(timeframe_len.into()).ok_or_else(damaged)?;
+        let named = std::str::from_utf8(symbol).is_ok() && std::str::from_utf8(timeframe).is_ok();
+        let len = u32::from_le_bytes([l0, l1, l2, l3]) as usize;
+        let (record, behind) = body.split_at_checked(len).ok_or_else(damaged)?;
+        let from = offset + (chunk.len() - body.len());
+        let found = Found { version, hash: u64::from_le_bytes(*hash), range: from..from + record.len() };
+        if !named || records.insert(key_of((tag, symbol, timeframe)), found).is_some() {
+            return Err(damaged());
+        }
+        rest = behind;
+    }
+    if rest.is_empty() { Ok(()) } else { Err(damaged()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::state::put;
+
+    const META: Meta = Meta { origin: 1, created_ms: 0 };
+
+    fn records(parts: &[(Part<'_>, u64, &[u8])]) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        push_record(&mut bytes, Part::Reader, 0, |out| put(out, &ReaderState { inputs: Vec::new() })).unwrap();
+        for (part, hash, body) in parts {
+            let write = |out: &mut Vec<u8>| {
+                out.extend_from_slice(body);
+                Ok(())
+            };
+            push_record(&mut bytes, *part, *hash, write).unwrap();
+        }
+        bytes
+    }
+
+    #[test]
+    fn records_are_found_by_the_names_of_what_they_are_of() {
+        let all =
+            [(Part::Cell("A", "1m"), 7, &b"one"[..]), (Part::Cell("A1", "m"), 8, b""), (Part::Symbol("A"), 0, b"two")];
+        let snapshot = Snapshot::of_records(META, records(&all)).unwrap();
+        for (part, hash, bytes) in all {
+            assert_eq!(snapshot.record(part), Some(Record { version: part.version(), hash, bytes }), "{part:?}");
+        }
+        for absent in [Part::Cell("A", "5m"), Part::Symbol("A1"), Part::Publisher] {
+            assert_eq!(snapshot.record(absent), None, "{absent:?}");
+        }
+    }
+
+    #[test]
+    fn records_that_are_cut_or_there_twice_are_damage() {
+        let twice = records(&[(Part::Symbol("A"), 1, b"one"), (Part::Symbol("A"), 2, b"two")]);
+        assert!(Snapshot::of_records(META, twice).is_err());
+        let bytes = records(&[(Part::Symbol("A"), 1, b"one")]);
+        let whole = records(&[]).len();
+        for len in (0..bytes.len()).filter(|&len| len != whole) {
+            assert!(Snapshot::of_records(META, bytes[..len].to_vec()).is_err(), "cut at {len}");
+        }
     }
 }

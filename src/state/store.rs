@@ -1,7 +1,8 @@
 //! The snapshots of one engine in a directory: the newest that can be trusted, and room for the next. Blocks.
 //!
-//! Files are called `<engine>-<origin>-<number>.snapshot`; numbers only grow. The last [`KEPT`] are kept. What cannot be
+//! Files are called `<engine>-<origin>-<number>.snapshot`; numbers only grow. The last [`KEPT`] are kept. What can never be
 //! used is *set aside* under the name with `.unusable` behind it, where the next start does not see it and a human can.
+//! What only this configuration has no use for stays where it is.
 
 use super::{
     file::{Meta, SnapshotFile},
@@ -28,12 +29,21 @@ pub struct Store {
     next: u64,
 }
 
+/// Why a whole snapshot is not used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Unfit {
+    /// Not by this configuration, perhaps by another: it stays.
+    Here(String),
+    /// By none: it is set aside.
+    Ever(String),
+}
+
 /// What was found.
 #[derive(Debug)]
-pub struct Loaded {
-    /// The newest snapshot that can be used, with its file.
-    pub snapshot: Option<(Snapshot, PathBuf)>,
-    /// What was set aside and why, a line each.
+pub struct Loaded<T> {
+    /// What was made of the newest snapshot that can be used, and its file.
+    pub found: Option<(T, PathBuf)>,
+    /// What was passed over and why, a line each.
     pub lines: Vec<String>,
 }
 
@@ -73,21 +83,18 @@ impl Store {
         Ok(files)
     }
 
-    /// The newest snapshot that is whole and that `check` finds nothing against; what is not is set aside.
+    /// What `open` makes of the newest snapshot that is whole and that it can use. Each is read once.
     ///
     /// # Errors
     /// A directory that cannot be read or written.
-    pub fn load(&self, check: impl Fn(&Snapshot) -> Result<(), String>) -> io::Result<Loaded> {
+    pub fn load<T>(&self, mut open: impl FnMut(Snapshot) -> Result<T, Unfit>) -> io::Result<Loaded<T>> {
         let mut lines = Vec::new();
         for (_, path) in self.files(SNAPSHOT)? {
             let read = fs::read(&path).map_err(Into::into).and_then(Snapshot::parse);
-            let checked = read.map_err(|fault| fault.to_string()).and_then(|snapshot| {
-                check(&snapshot)?;
-                Ok(snapshot)
-            });
-            match checked {
-                Ok(snapshot) => return Ok(Loaded { snapshot: Some((snapshot, path)), lines }),
-                Err(reason) => {
+            match read.map_err(|fault| Unfit::Ever(fault.to_string())).and_then(&mut open) {
+                Ok(value) => return Ok(Loaded { found: Some((value, path)), lines }),
+                Err(Unfit::Here(reason)) => lines.push(format!("snapshot {} {reason}; it stays", path.display())),
+                Err(Unfit::Ever(reason)) => {
                     let aside = path.with_extension("snapshot.unusable");
                     fs::rename(&path, &aside)?;
                     lines.push(format!("snapshot {} {reason}; set aside as {}", path.display(), aside.display()));
@@ -95,7 +102,7 @@ impl Store {
             }
         }
         self.prune(UNUSABLE);
-        Ok(Loaded { snapshot: None, lines })
+        Ok(Loaded { found: None, lines })
     }
 
     /// Where they are.
@@ -135,21 +142,22 @@ mod tests {
     use crate::model::StreamId;
     use crate::state::{InputPosition, Part, ReaderState, push_record, put};
 
-    const META: Meta = Meta { origin: 5, config: 1, created_ms: 0 };
+    const META: Meta = Meta { origin: 5, created_ms: 0 };
 
     fn write(store: &mut Store, line: u64) {
         let mut file = store.begin(&META).unwrap();
         let input = InputPosition { name: "in".to_owned(), id: StreamId { ms: line, seq: 0 }, number: 0 };
         let mut bytes = Vec::new();
-        push_record(&mut bytes, Part::Reader, |out| put(out, &ReaderState { inputs: vec![input] })).unwrap();
+        push_record(&mut bytes, Part::Reader, 0, |out| put(out, &ReaderState { inputs: vec![input] })).unwrap();
         file.chunk(&bytes).unwrap();
         file.finish().unwrap();
         store.thin();
     }
 
-    fn newest(store: &Store, check: impl Fn(&Snapshot) -> Result<(), String>) -> (Option<u64>, Vec<String>) {
-        let Loaded { snapshot, lines } = store.load(check).unwrap();
-        (snapshot.map(|(snapshot, _)| snapshot.reader.inputs[0].id.ms), lines)
+    fn newest(store: &Store, check: impl Fn(&Snapshot) -> Result<(), Unfit>) -> (Option<u64>, Vec<String>) {
+        let open = |snapshot: Snapshot| check(&snapshot).map(|()| snapshot.reader.inputs[0].id.ms);
+        let Loaded { found, lines } = store.load(open).unwrap();
+        (found.map(|(line, _)| line), lines)
     }
 
     fn names(dir: &Path) -> Vec<String> {
@@ -170,20 +178,30 @@ mod tests {
         assert_eq!(all.len(), KEPT, "{all:?}");
         assert!(all[2].starts_with("ma_in-0000000000000005-0000000005."), "{all:?}");
 
-        // The newest is cut, the one before is not of this configuration.
+        // The newest is cut, the one before is of no use here.
         let path = state.join(&all[2]);
         let bytes = fs::read(&path).unwrap();
         fs::write(&path, &bytes[..bytes.len() - 1]).unwrap();
         fs::write(state.join("ma_in-0000000000000005-0000000006.tmp"), b"half").unwrap();
         let mut store = Store::open(&state, "ma/in", 5).unwrap();
         let refuse = |snapshot: &Snapshot| match snapshot.reader.inputs[0].id.ms {
-            4 => Err("is of another configuration".to_owned()),
+            4 => Err(Unfit::Here("is of other streams".to_owned())),
             _ => Ok(()),
         };
         let (found, lines) = newest(&store, refuse);
         assert_eq!(found, Some(3));
-        assert!(lines[0].contains("is damaged") && lines[1].contains("another configuration"), "{lines:?}");
-        assert_eq!(newest(&store, |_| Ok(())), (Some(3), vec![]), "it is not asked twice");
+        assert!(lines[0].contains("is damaged") && lines[1].contains("is of other streams; it stays"), "{lines:?}");
+        assert_eq!(
+            newest(&store, |_| Ok(())),
+            (Some(4), vec![]),
+            "what is whole stays, what is damaged is not asked twice"
+        );
+        let ahead = |snapshot: &Snapshot| match snapshot.reader.inputs[0].id.ms {
+            4 => Err(Unfit::Ever("is ahead".to_owned())),
+            _ => Ok(()),
+        };
+        assert_eq!(newest(&store, ahead).0, Some(3));
+        assert_eq!(newest(&store, |_| Ok(())), (Some(3), vec![]));
         write(&mut store, 9);
         assert_eq!(newest(&store, |_| Ok(())).0, Some(9));
 

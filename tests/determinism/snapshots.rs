@@ -14,9 +14,10 @@ use std::{
     time::Duration,
 };
 use wagehood_engine::{
-    config::{Config, Layer, Override},
+    config::{Config, Layer, Override, Plan},
     engine::{
-        Engine, FileOutputOptions, FilesSource, Outputs, Pace, RowsWanted, Setup, SnapshotOptions, Source, Topology,
+        Cold, Engine, FileOutputOptions, FilesSource, Keys, Outputs, Pace, Restored, RowsWanted, Setup,
+        SnapshotOptions, Source, Target, Topology, Why,
     },
     feed::{CsvSource, MergedSource},
     model::{Directory, Timeframe, TimeframeId},
@@ -25,7 +26,7 @@ use wagehood_engine::{
     state::{Meta, Snapshot, Store},
 };
 
-const META: Meta = Meta { origin: 1, config: 2, created_ms: 0 };
+const META: Meta = Meta { origin: 1, created_ms: 0 };
 
 /// What an engine calculates, on how many threads.
 #[derive(Debug, Clone)]
@@ -41,6 +42,10 @@ struct Case {
 
 impl Case {
     fn config(&self) -> Config {
+        Config::load(&self.layers().into_iter().map(Layer::Override).collect::<Vec<_>>()).unwrap().config
+    }
+
+    fn layers(&self) -> Vec<Override> {
         let watchlist = self.symbols.iter().map(|symbol| {
             let table = [("symbol".to_owned(), toml::Value::from(symbol.as_str()))];
             toml::Value::Table(table.into_iter().collect())
@@ -48,12 +53,11 @@ impl Case {
         let timeframes: toml::Value = self.timeframes.split(',').map(toml::Value::from).collect::<Vec<_>>().into();
         let base = [("name".to_owned(), "in".into()), ("timeframe".to_owned(), self.base.to_string().into())];
         let streams = vec![toml::Value::Table(base.into_iter().collect())];
-        let layers = [
+        vec![
             Override::new("watchlist", watchlist.collect::<Vec<_>>()),
             Override::new("timeframes.list", timeframes),
             Override::new("input.streams", streams),
-        ];
-        Config::load(&layers.map(Layer::Override)).unwrap().config
+        ]
     }
 }
 
@@ -96,25 +100,27 @@ fn live(case: &Case, way: usize, input: &Path, until: Option<u64>, restore: Opti
     if let Some(snapshot) = &restore {
         source.resume(snapshot.reader.inputs.iter().map(|input| input.id.ms).collect());
     }
+    let rows = RowsWanted { all: false, aggregated: true, cells: cells(case, &plan), as_read: false };
+    let directory = Arc::new(Directory::new(plan.assets.len(), &plan.timeframes));
+    let restore = restore.map(|snapshot| {
+        let keys = Keys::new(&plan, rows.indicators(), &directory);
+        let restored = Restored::of(&keys, &snapshot).unwrap();
+        assert_eq!(restored.cold, []);
+        restored
+    });
     let topology =
         Topology { shared, workers, ring_size, batch_records, batch_entries: 7, ..Topology::new(&config, 2) };
     let path = |name: &str| Some(dir.path().join(name));
-    let cells: Vec<(String, TimeframeId)> = plan
-        .assets
-        .iter()
-        .filter(|_| case.publish)
-        .flat_map(|asset| (0..plan.timeframes.len()).map(|index| (asset.symbol.clone(), TimeframeId::new(index))))
-        .collect();
     let state = dir.path().join("state");
     let snapshots = SnapshotOptions {
-        store: Store::open(&state, "test", META.origin).unwrap(),
+        target: Target::Directory(Store::open(&state, "test", META.origin).unwrap()),
         meta: META,
         inputs: vec!["in".to_owned()],
         // So that there are some on the way as well.
         interval_ns: 3_000_000,
     };
     let setup = Setup {
-        directory: Arc::new(Directory::new(plan.assets.len(), &plan.timeframes)),
+        directory,
         sources: Arc::new(Sources::new(vec![Input::File { name: "in.csv".to_owned() }])),
         source: Source::Files(source),
         outputs: Outputs {
@@ -122,12 +128,12 @@ fn live(case: &Case, way: usize, input: &Path, until: Option<u64>, restore: Opti
                 signals: path("signals"),
                 bars: path("bars"),
                 indicators: path("indicators"),
-                cells: cells.clone(),
+                cells: rows.cells.clone(),
                 as_read: false,
             },
             redis: None,
         },
-        rows: RowsWanted { all: false, aggregated: true, cells, as_read: false },
+        rows,
         marks: true,
         restore,
         snapshots: Some(snapshots),
@@ -141,9 +147,18 @@ fn live(case: &Case, way: usize, input: &Path, until: Option<u64>, restore: Opti
     assert_eq!(engine.incidents(), Vec::<String>::new());
     let read = |name: &str| fs::read_to_string(dir.path().join(name)).unwrap();
     let written = Written { signals: read("signals"), bars: read("bars"), indicators: read("indicators") };
-    let loaded = Store::open(&state, "test", META.origin).unwrap().load(|_| Ok(())).unwrap();
+    let loaded = Store::open(&state, "test", META.origin).unwrap().load(Ok).unwrap();
     assert_eq!(loaded.lines, Vec::<String>::new());
-    (written, loaded.snapshot.expect("an engine that ends leaves a snapshot").0)
+    (written, loaded.found.expect("an engine that ends leaves a snapshot").0)
+}
+
+/// The cells whose indicators are written.
+fn cells(case: &Case, plan: &Plan) -> Vec<(String, TimeframeId)> {
+    plan.assets
+        .iter()
+        .filter(|_| case.publish)
+        .flat_map(|asset| (0..plan.timeframes.len()).map(|index| (asset.symbol.clone(), TimeframeId::new(index))))
+        .collect()
 }
 
 /// One life after the other, ended at these lines, against one that is never ended.
@@ -265,6 +280,66 @@ fn at_every_so_many_records_of_a_recorded_market() {
     let cuts: Vec<u64> = (1..12).map(|cut| cut * every).collect();
     eprintln!("{} lines in {} lives, {} signals", lines, cuts.len() + 1, whole.signals.lines().count());
     in_lives(&case, &input, &cuts, &whole).unwrap_or_else(|error| panic!("{error}"));
+}
+
+/// The cells of a snapshot that are cold under a configuration, as `symbol:timeframe`, and why.
+fn cold(config: &Config, publish: bool, snapshot: &Snapshot) -> Vec<(String, Why)> {
+    let plan = Arc::new(config.plan());
+    let keys = Keys::new(&plan, publish, &Arc::new(Directory::new(plan.assets.len(), &plan.timeframes)));
+    let restored = Restored::of(&keys, snapshot).unwrap();
+    assert_eq!(restored.count(), plan.assets.len() * plan.timeframes.len());
+    let name = |cold: &Cold| (format!("{}:{}", keys.symbol(cold.symbol), keys.timeframe(cold.timeframe)), cold.why);
+    restored.cold.iter().map(name).collect()
+}
+
+#[test]
+fn what_does_not_concern_a_cell_does_not_make_it_cold() {
+    let dir = tempfile::tempdir().unwrap();
+    let input = dir.path().join("in.csv");
+    write_walk(&input, 4, 300, 7);
+    let symbols: Vec<String> = (0..4).map(|symbol| format!("S{symbol}")).collect();
+    let case =
+        Case { symbols, base: "1s".parse().unwrap(), timeframes: "1s,5s,1m", publish: true, ways: WAYS.to_vec() };
+    let (_, snapshot) = live(&case, 0, &input, None, None);
+    let config = |symbols: [&str; 4], timeframes: &'static str, sets: &[(&str, toml::Value)]| {
+        let symbols = symbols.map(str::to_owned).to_vec();
+        let mut layers = Case { symbols, timeframes, ..case.clone() }.layers();
+        layers.extend(sets.iter().map(|(key, value)| Override::new(key, value.clone())));
+        Config::load(&layers.into_iter().map(Layer::Override).collect::<Vec<_>>()).unwrap().config
+    };
+    let named = |cells: &[&str], why: Why| cells.iter().map(|name| ((*name).to_owned(), why)).collect::<Vec<_>>();
+    let (same, all) = (["S0", "S1", "S2", "S3"], "1s,5s,1m");
+
+    // Of other parts of the engine, or of nothing that has been computed.
+    let beside: [(&str, toml::Value); 9] = [
+        ("engine.workers", 3.into()),
+        ("engine.ring_size", 64.into()),
+        ("styles.day.budget_ms", 7.into()),
+        ("styles.day.min_composite_confidence", 0.25.into()),
+        ("correlation.alert_confidence", 0.3.into()),
+        ("correlation.active_bars", 9.into()),
+        ("timeframes.1s.correlation_weight", 0.9.into()),
+        ("timeframes.5s.buffer_size", 2_048.into()),
+        ("time.allowed_lateness_ms", 1_234.into()),
+    ];
+    assert_eq!(cold(&config(same, all, &beside), true, &snapshot), []);
+    // One more, one less, in another order, and a timeframe that was not there.
+    let others = config(["S3", "NEW", "S1", "S0"], "1s,10s,1m", &[]);
+    let wanted = ["S3:10s", "NEW:1s", "NEW:10s", "NEW:1m", "S1:10s", "S0:10s"];
+    assert_eq!(cold(&others, true, &snapshot), named(&wanted, Why::New));
+    // What the cells of one timeframe are made with.
+    let made_with: [(&str, toml::Value); 3] = [
+        ("strategies.macd_rsi.timeframes.5s.rsi_oversold", 29.0.into()),
+        ("timeframes.5s.method", "vwap".into()),
+        ("timeframes.5s.price_scale", 0.5.into()),
+    ];
+    let concerned = ["S0:5s", "S1:5s", "S2:5s", "S3:5s"];
+    for change in made_with {
+        let changed = config(same, all, std::slice::from_ref(&change));
+        assert_eq!(cold(&changed, true, &snapshot), named(&concerned, Why::Changed), "{change:?}");
+    }
+    // Without published indicators a cell is another one.
+    assert_eq!(cold(&config(same, all, &[]), false, &snapshot).len(), 12);
 }
 
 #[test]

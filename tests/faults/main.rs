@@ -3,6 +3,7 @@
 //! `FAULTS` sets the number of faults of the long test, `SEED` where and when they strike, `SOAK_S` the length of the longest.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr, missing_docs, unreachable_pub)]
 
+mod cells;
 mod certificates;
 mod chaos;
 mod clock;

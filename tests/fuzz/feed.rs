@@ -109,7 +109,9 @@ fn promised(record: &Record<'_>, input: &[u8]) {
     assert!(prices.iter().all(|price| price.is_finite() && *price > 0.0), "{prices:?}");
     assert!(low <= open && low <= close && high >= open && high >= close, "{prices:?}");
     assert!(volume.is_finite() && volume >= 0.0, "{volume}");
-    assert!(vwap.is_nan() || (vwap.is_finite() && vwap > 0.0), "{vwap}");
+    // 0, like a number that is none, stands for a vwap that is not given.
+    assert!(vwap.is_nan() || (vwap.is_finite() && vwap >= 0.0), "{vwap}");
+    assert!((low..=high).contains(&record.vwap_or_typical()), "{vwap}");
     assert!((0..7_289_654_400_000).contains(&ts), "{ts}");
 }
 

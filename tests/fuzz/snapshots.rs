@@ -1,18 +1,18 @@
 //! Snapshots: what is taken over for state must run on, whatever somebody has written into it.
 
 use crate::{harness::Target, mutate::Random, outcome::Outcome};
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use wagehood_engine::{
     aggregate::TimeBarAggregator,
     config::{Config, Layer, Plan},
     correlate::Correlator,
-    engine::check_snapshot,
+    engine::{Keys, Of, Restored},
     feed::{Admission, streams::Order},
-    model::{Bar, Signal, SourceId, StreamId, SymbolId, TimeframeId},
+    model::{Bar, Directory, Signal, SourceId, StreamId, SymbolId, TimeframeId},
     publish::Latest,
     state::{
-        FileFault, InputPosition, Meta, Part, ReaderState, Snapshot, SnapshotFile, StateError, push_record, put,
-        read_snapshot, take,
+        FileFault, InputPosition, Meta, ReaderState, Snapshot, SnapshotFile, StateError, push_record, put,
+        read_snapshot,
     },
     strategies::{Cell, CellLayout},
 };
@@ -33,14 +33,29 @@ const FOOTER_LEN: usize = 20;
 const START_MS: i64 = 1_751_985_000_000;
 const MINUTE_MS: i64 = 60_000;
 
-fn plan() -> &'static Plan {
-    static PLAN: OnceLock<Plan> = OnceLock::new();
+fn plan() -> &'static Arc<Plan> {
+    static PLAN: OnceLock<Arc<Plan>> = OnceLock::new();
     PLAN.get_or_init(|| {
         let text = "watchlist = [{symbol = \"A\"}, {symbol = \"B\"}]\n[timeframes]\nlist = [\"1m\", \"5m\"]\nbuffer_size = 2\n\
                     [[input.streams]]\nname = \"s\"\ntimeframe = \"1m\"\n";
         let layer = Layer::File { name: "plan".to_owned(), bytes: text.as_bytes().to_vec() };
-        Config::load(&[layer]).unwrap().config.plan()
+        Arc::new(Config::load(&[layer]).unwrap().config.plan())
     })
+}
+
+fn keys() -> &'static Keys {
+    static KEYS: OnceLock<Keys> = OnceLock::new();
+    KEYS.get_or_init(|| Keys::new(plan(), true, &Arc::new(Directory::new(2, &plan().timeframes))))
+}
+
+/// Appends a record with the key that the engine gives it.
+fn push(
+    out: &mut Vec<u8>,
+    of: Of,
+    write: impl FnOnce(&mut Vec<u8>) -> Result<(), StateError>,
+) -> Result<(), StateError> {
+    let (part, hash) = keys().part(of);
+    push_record(out, part, hash, write)
 }
 
 /// The stages of an engine, one after the other.
@@ -52,6 +67,8 @@ struct World {
     cells: Vec<Vec<Cell>>,
     correlator: Correlator,
     latest: Latest,
+    /// By symbol and timeframe: bars until history that is missing no longer matters.
+    unsettled: Vec<u32>,
     signals: u64,
 }
 
@@ -70,6 +87,7 @@ impl World {
             layouts,
             correlator: Correlator::new(plan),
             latest,
+            unsettled: vec![0; plan.assets.len() * plan.timeframes.len()],
             signals: 0,
         }
     }
@@ -138,52 +156,49 @@ impl World {
         let mut order = Order::default();
         let _ = order.entry(SourceId { id: StreamId { ms: START_MS as u64, seq: 3 }, input: 0 });
         let mut first = Vec::new();
-        push_record(&mut first, Part::Reader, |out| {
+        push(&mut first, Of::Reader, |out| {
             put(out, &ReaderState { inputs: vec![position] })?;
-            self.admission.save(out)
+            self.admission.save(|symbol| keys().symbol(symbol), out)
         })?;
-        push_record(&mut first, Part::Aggregator, |out| {
+        push(&mut first, Of::Aggregator, |out| {
             put(out, &7u64)?;
-            self.aggregator.save(out)
+            self.aggregator.save(keys().bar_columns(), |symbol| keys().symbol(symbol), out)
         })?;
-        push_record(&mut first, Part::Publisher, |out| put(out, &(7u64, order)))?;
+        push(&mut first, Of::Publisher, |out| put(out, &(7u64, order)))?;
         let (mut second, mut third) = (Vec::new(), Vec::new());
-        for (symbol, cells) in (0..).zip(&self.cells) {
-            for ((timeframe, cell), layout) in (0..).zip(cells).zip(&self.layouts) {
-                push_record(&mut second, Part::Cell(symbol, timeframe), |out| {
-                    put(out, &0u32)?;
+        for (symbol, cells) in (0..).map(SymbolId).zip(&self.cells) {
+            for (timeframe, (cell, layout)) in cells.iter().zip(&self.layouts).enumerate() {
+                push(&mut second, Of::Cell(symbol, TimeframeId::new(timeframe)), |out| {
+                    put(out, &self.unsettled[symbol.index() * self.layouts.len() + timeframe])?;
                     cell.write_state(layout, out);
                     Ok(())
                 })?;
             }
-            push_record(&mut third, Part::Symbol(symbol), |out| {
-                self.correlator.save(SymbolId(symbol), out)?;
-                self.latest.save(SymbolId(symbol), out)
+            push(&mut third, Of::Symbol(symbol), |out| {
+                keys().save_table(symbol, out)?;
+                self.correlator.save(symbol, out)?;
+                self.latest.save(symbol, out)
             })?;
         }
         Ok(vec![first, second, third])
     }
 
     /// As the agents take their parts over.
-    fn restore(plan: &Plan, snapshot: &Snapshot) -> Result<Self, StateError> {
+    fn restore(plan: &Plan, mut restored: Restored) -> Self {
         let mut world = Self::new(plan);
-        let mut bytes = snapshot.part(Part::Reader)?;
-        let _: ReaderState = take(&mut bytes)?;
-        world.admission.restore(bytes)?;
-        let mut bytes = snapshot.part(Part::Aggregator)?;
-        let _: u64 = take(&mut bytes)?;
-        world.aggregator.restore(&mut bytes)?;
-        for (symbol, cells) in (0..).zip(&mut world.cells) {
-            for ((timeframe, cell), layout) in (0..).zip(cells).zip(&world.layouts) {
-                let mut bytes = snapshot.part(Part::Cell(symbol, timeframe))?;
-                let _: u32 = take(&mut bytes)?;
-                cell.read_state(layout, bytes)?;
-            }
-            let mut bytes = snapshot.part(Part::Symbol(symbol))?;
-            world.correlator.restore(SymbolId(symbol), &mut bytes)?;
-            world.latest.restore(SymbolId(symbol), &mut bytes)?;
+        world.admission.restore(&restored.admission);
+        world.aggregator.restore(&restored.open_bars);
+        for (symbol, (signals, latest)) in (0..).map(SymbolId).zip(&restored.symbols) {
+            world.correlator.restore(symbol, signals);
+            world.latest.restore(symbol, latest);
         }
-        Ok(world)
+        let cells = world.cells.iter_mut().flatten().zip(&mut world.unsettled);
+        for ((cell, unsettled), state) in cells.zip(&mut restored.cells) {
+            if let Some(state) = state.take() {
+                (*unsettled, *cell) = (state.unsettled, state.cell);
+            }
+        }
+        world
     }
 }
 
@@ -199,16 +214,17 @@ fn file(meta: &Meta, chunks: &[&[u8]]) -> Vec<u8> {
 
 /// Snapshots of this version: of the beginning, of the first bars, of windows that are full.
 pub fn made() -> Vec<Vec<u8>> {
-    let meta = Meta { origin: 1, config: 2, created_ms: START_MS };
+    let meta = Meta { origin: 1, created_ms: START_MS };
     let make = |minutes| {
         let mut world = World::new(plan());
         world.run(0..minutes);
         let parts = world.parts().unwrap();
         let file = file(&meta, &parts.iter().map(Vec::as_slice).collect::<Vec<_>>());
         let again = Snapshot::parse(file.clone()).unwrap();
-        check_snapshot(plan(), true, &again).unwrap();
+        let state = Restored::of(keys(), &again).unwrap();
+        assert_eq!(state.cold, []);
         // What goes on from it does what the one before would have done.
-        let mut restored = World::restore(plan(), &again).unwrap();
+        let mut restored = World::restore(plan(), state);
         assert_eq!(restored.parts().unwrap(), parts);
         restored.run(minutes..minutes + 50);
         world.run(minutes..minutes + 50);
@@ -232,17 +248,19 @@ fn snapshot(input: &[u8]) -> u64 {
         Ok(snapshot) => snapshot,
         Err(fault) => return outcome.add(100).add(fault_number(&fault)).get(),
     };
-    let checked = check_snapshot(plan(), true, &snapshot);
-    let restored = World::restore(plan(), &snapshot);
-    if let Err(error) = &checked {
-        let kind: Vec<u8> = error.to_string().bytes().filter(|byte| !byte.is_ascii_digit()).collect();
-        return outcome.add(200).add(crc32fast::hash(&kind).into()).get();
-    }
-    // What was found good must run on.
-    let mut world = restored.expect("it was found good");
+    let restored = match Restored::of(keys(), &snapshot) {
+        Ok(restored) => restored,
+        Err(error) => {
+            let kind: Vec<u8> = error.to_string().bytes().filter(|byte| !byte.is_ascii_digit()).collect();
+            return outcome.add(200).add(crc32fast::hash(&kind).into()).get();
+        }
+    };
+    // What was found good must run on, whole or in part.
+    let cold = restored.cold.len() as u64;
+    let mut world = World::restore(plan(), restored);
     world.run(1_500..1_530);
     world.parts().expect("what runs can be saved");
-    outcome.add(300).add(u64::from(world.signals > 0)).get()
+    outcome.add(300).add(cold).add(u64::from(world.signals > 0)).get()
 }
 
 fn fault_number(fault: &FileFault) -> u64 {

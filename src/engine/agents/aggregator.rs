@@ -3,10 +3,10 @@
 use crate::{
     aggregate::{Routes, TimeBarAggregator},
     config::Plan,
-    engine::{BarOutlet, Memory, Saver},
+    engine::{BarOutlet, Memory, Of, Restored, Saver},
     model::{Bar, BarMessage, Control, Head, SourceId, SymbolId, TimeframeId},
     runtime::{Agent, AgentError, Clock, Inlet, Now, Outlet, Work},
-    state::{Part, Snapshot, StateError, put, take},
+    state::{StateError, put},
     telemetry::{AggregatorCounters, Latency, Recorder, Stage},
 };
 use crossbeam_utils::CachePadded;
@@ -94,17 +94,11 @@ impl AggregatorAgent {
         self.saver = Some(saver);
     }
 
-    /// Takes the state of a snapshot.
-    ///
-    /// # Errors
-    /// The snapshot does not fit the plan.
-    pub fn restore(&mut self, snapshot: &Snapshot) -> Result<(), StateError> {
-        let mut bytes = snapshot.part(Part::Aggregator)?;
-        let seq = take(&mut bytes)?;
-        self.aggregator.restore(&mut bytes)?;
+    /// Takes its part of the state that the engine goes on from.
+    pub fn restore(&mut self, restored: &Restored) {
+        self.aggregator.restore(&restored.open_bars);
         // What came before has been told, in another life.
-        (self.seq, self.told) = (seq, seq);
-        Ok(())
+        (self.seq, self.told) = (restored.seq, restored.seq);
     }
 
     /// Saves the open bars and passes the barrier on.
@@ -112,9 +106,9 @@ impl AggregatorAgent {
     fn snapshot(&mut self, number: u32) -> Result<(), StateError> {
         if let Some(saver) = &mut self.saver {
             saver.begin(number);
-            saver.record(Part::Aggregator, |out| {
+            saver.record(Of::Aggregator, |keys, out| {
                 put(out, &self.seq)?;
-                self.aggregator.save(out)
+                self.aggregator.save(keys.bar_columns(), |symbol| keys.symbol(symbol), out)
             })?;
             saver.end();
         }

@@ -8,14 +8,14 @@ use crate::{
     config::Plan,
     correlate::{Correlator, Verdict},
     engine::{
-        Blocked, Memory, Saver,
+        Blocked, Memory, Of, Restored, Saver,
         notes::{Committing, LetterBytes, Mark, Note},
         output::{Group, Output, RedisOutput, Written},
     },
     model::{Composites, IndicatorRow, Signal, Strategy, SymbolId, WorkerMessage},
     publish::{Item, Merge},
     runtime::{Agent, AgentError, Clock, Halt, Inlet, Interests, Now, Work},
-    state::{Part, Snapshot, StateError, Sweep, put, take},
+    state::{StateError, Sweep, put},
     telemetry::{FlushCause, Latency, PublisherCounters, Recorder, Stage},
 };
 use batch::{Asked, Awaiting, Batch};
@@ -153,25 +153,19 @@ impl PublisherAgent {
         self.saving = Some(Saving { saver, sweep: Sweep::default(), awaits: None, flushed: 0, acknowledged: 0 });
     }
 
-    /// Takes the state of a snapshot.
-    ///
-    /// # Errors
-    /// The snapshot does not fit the plan.
-    pub fn restore(&mut self, snapshot: &Snapshot) -> Result<(), StateError> {
-        let mut bytes = snapshot.part(Part::Publisher)?;
-        self.merge.resume(take(&mut bytes)?);
+    /// Takes its part of the state that the engine goes on from.
+    pub fn restore(&mut self, restored: &Restored) {
+        self.merge.resume(restored.publisher.seq);
         if let Some(redis) = &mut self.output.redis {
-            redis.order = take(&mut bytes)?;
+            redis.order = restored.publisher.order;
         }
-        for index in 0..self.symbols {
+        for (index, (signals, latest)) in restored.symbols.iter().enumerate() {
             let symbol = SymbolId(index as u16);
-            let mut bytes = snapshot.part(Part::Symbol(symbol.0))?;
-            self.correlator.restore(symbol, &mut bytes)?;
+            self.correlator.restore(symbol, signals);
             if let Some(redis) = &mut self.output.redis {
-                redis.latest.restore(symbol, &mut bytes)?;
+                redis.latest.restore(symbol, latest);
             }
         }
-        Ok(())
     }
 
     /// Begins to save: what has been published up to the barrier, with sequence `seq`.
@@ -185,7 +179,7 @@ impl PublisherAgent {
             saving.saver.abandon();
         }
         saving.saver.begin(number);
-        saving.saver.record(Part::Publisher, |out| {
+        saving.saver.record(Of::Publisher, |_, out| {
             put(out, &seq)?;
             self.output.redis.as_ref().map_or(Ok(()), |redis| put(out, &redis.order))
         })?;
@@ -230,7 +224,8 @@ impl PublisherAgent {
     fn save_symbol(&mut self, index: usize) -> Result<(), StateError> {
         let symbol = SymbolId(index as u16);
         let Some(saving) = &mut self.saving else { return Ok(()) };
-        saving.saver.record(Part::Symbol(symbol.0), |out| {
+        saving.saver.record(Of::Symbol(symbol), |keys, out| {
+            keys.save_table(symbol, out)?;
             self.correlator.save(symbol, out)?;
             self.output.redis.as_ref().map_or(Ok(()), |redis| redis.latest.save(symbol, out))
         })?;

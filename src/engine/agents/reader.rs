@@ -1,9 +1,8 @@
 //! The reader's agent: a source's entries in, numbered base bars out to the aggregator.
 
 use crate::{
-    engine::{Blocked, Intake, Polled, Progress, Saver, Source},
+    engine::{Blocked, Intake, Polled, Progress, Restored, Saver, Source},
     runtime::{Agent, AgentError, Clock, Halt, Interests, Now, Work},
-    state::{Snapshot, StateError},
     telemetry::{Latency, Recorder, Stage},
 };
 
@@ -90,12 +89,9 @@ impl ReaderAgent {
         Self { source, intake, drain, recorder, clock, clock_events, batch, ended: false, blocked, barriers: None }
     }
 
-    /// Takes the state of a snapshot.
-    ///
-    /// # Errors
-    /// The snapshot does not fit the plan.
-    pub fn restore(&mut self, snapshot: &Snapshot) -> Result<(), StateError> {
-        self.intake.restore(snapshot)
+    /// Takes its part of the state that the engine goes on from.
+    pub fn restore(&mut self, restored: &Restored) {
+        self.intake.restore(restored);
     }
 
     /// Begins snapshots from now on, with the positions of these inputs.

@@ -7,13 +7,13 @@ use super::{
 use crate::{
     aggregate::Routes,
     config::Plan,
-    engine::{Memory, Saver},
+    engine::{Memory, Of, Restored, Saver},
     model::{
         Bar, BarMessage, Candidate, Control, Directory, Head, IndicatorRow, Indicators, Signal, SourceId, Strategy,
         SymbolId, TimeframeId, WorkerMessage,
     },
     runtime::{Agent, AgentError, Clock, Inlet, Now, Outlet, Work},
-    state::{Part, Snapshot, StateError, Sweep, put, take},
+    state::{StateError, Sweep, put},
     strategies::{Cell, CellLayout, Cells},
     telemetry::{Latency, Recorder, Stage, WorkerCounters},
 };
@@ -212,17 +212,17 @@ impl WorkerAgent {
         self.saver = Some(saver);
     }
 
-    /// Takes the state of a snapshot.
-    ///
-    /// # Errors
-    /// The snapshot does not fit the plan.
-    pub fn restore(&mut self, snapshot: &Snapshot) -> Result<(), StateError> {
+    /// Takes its cells out of the state that the engine goes on from. Cells that are not in it begin here: the history that
+    /// their numbers should have been made of is missing.
+    pub fn restore(&mut self, restored: &mut Restored) {
+        let columns = self.layouts.len();
         for (owner, cell) in self.owners.iter_mut().zip(self.cells.iter_mut()) {
-            let mut bytes = snapshot.part(Part::Cell(owner.symbol.0, owner.timeframe.index() as u8))?;
-            owner.unsettled = take(&mut bytes)?;
-            cell.read_state(&self.layouts[owner.timeframe.index()], bytes)?;
+            let timeframe = owner.timeframe.index();
+            match restored.cells.get_mut(owner.symbol.index() * columns + timeframe).and_then(Option::take) {
+                Some(state) => (owner.unsettled, *cell) = (state.unsettled, state.cell),
+                None => owner.unsettled = settling_bars(&self.layouts[timeframe]),
+            }
         }
-        Ok(())
     }
 
     /// Begins to save: what the barrier found, not what comes after it.
@@ -289,8 +289,7 @@ impl WorkerAgent {
             let timeframe = self.owners[index].timeframe.index();
             if fed & 1 << timeframe != 0 {
                 self.save_before_change(index)?;
-                let bars = self.layouts[timeframe].settling_bars();
-                self.owners[index].unsettled = u32::try_from(bars).unwrap_or(u32::MAX);
+                self.owners[index].unsettled = settling_bars(&self.layouts[timeframe]);
             }
         }
         Ok(())
@@ -411,10 +410,15 @@ impl WorkerAgent {
     }
 }
 
+/// Bars until what is missing from a cell's history no longer matters.
+fn settling_bars(layout: &CellLayout) -> u32 {
+    u32::try_from(layout.settling_bars()).unwrap_or(u32::MAX)
+}
+
 #[cold]
 fn save_cell(saver: &mut Saver, layouts: &[CellLayout], owner: &Owner, cell: Option<&Cell>) -> Result<(), StateError> {
     let Some(cell) = cell else { return Ok(()) };
-    saver.record(Part::Cell(owner.symbol.0, owner.timeframe.index() as u8), |out| {
+    saver.record(Of::Cell(owner.symbol, owner.timeframe), |_, out| {
         put(out, &owner.unsettled)?;
         cell.write_state(&layouts[owner.timeframe.index()], out);
         Ok(())

@@ -31,6 +31,8 @@ pub struct RedisOutputOptions {
     pub alerts: bool,
     /// Whether keys of latest values are written.
     pub latest_values: bool,
+    /// Whether nothing is written at all: what is given is only remembered, for a snapshot.
+    pub silent: bool,
     /// Least time between two writes of a symbol's latest values, ns.
     pub latest_interval_ns: u64,
     /// Names of the inputs, in the configuration's order.
@@ -236,6 +238,9 @@ impl RedisOutput {
     #[inline]
     #[must_use]
     pub fn standing(&self) -> Standing {
+        if self.options.silent {
+            return Standing::default();
+        }
         let latest_ns = (!self.latest.is_clean()).then_some(self.latest_due_ns);
         Standing {
             entries: self.sink.pending() as usize,

@@ -8,22 +8,42 @@
 //! rest when it has nothing else to do: the cost of a snapshot is spread, and no message waits for more than one cell.
 //! The bytes go to a thread of its own, which writes the file; the file gets its name when every agent has said its last
 //! and the output that belongs to it has been acknowledged, so that no snapshot is ahead of what has been published.
+//!
+//! State belongs to a cell, not to a configuration: a record is keyed by the names of its symbol and timeframe, with a hash
+//! of what its numbers depend on ([`Keys`]). A start takes over what matches ([`Restored`]); what does not is cold, and is
+//! made again of the streams' history by an engine that reads it silently up to the place of the snapshot and leaves a
+//! snapshot in memory there.
 
-mod check;
+mod keys;
+mod restored;
 mod saver;
 mod writer;
 
-pub use check::check_snapshot;
+pub use keys::{Keys, Of};
+pub use restored::{CellState, Cold, PublisherState, Restored, Why};
 pub use saver::{Saver, SaverEnd, saver};
 pub use writer::{Progress, SnapshotWriter};
 
-use crate::state::{Meta, Store};
+use crate::state::{Meta, Snapshot, Store};
+use std::sync::{Arc, OnceLock};
+
+/// The first snapshot of an engine that writes none to a directory.
+pub type InMemory = Arc<OnceLock<Snapshot>>;
+
+/// Where snapshots go.
+#[derive(Debug)]
+pub enum Target {
+    /// Into a directory.
+    Directory(Store),
+    /// Nowhere: the first is kept for whoever started the engine.
+    Memory(InMemory),
+}
 
 /// Where snapshots go, and when.
 #[derive(Debug)]
 pub struct SnapshotOptions {
-    /// The directory.
-    pub store: Store,
+    /// Where they go.
+    pub target: Target,
     /// What they are of; the time of their making is filled in.
     pub meta: Meta,
     /// Names of the inputs, in the configuration's order.

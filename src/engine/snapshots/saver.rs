@@ -1,8 +1,9 @@
 //! An agent's end of the way to the snapshot's file.
 
-use crate::state::{Part, StateError, push_record};
+use super::{Keys, Of};
+use crate::state::{StateError, push_record};
 use rtrb::{Consumer, Producer, PushError, RingBuffer};
-use std::collections::VecDeque;
+use std::{collections::VecDeque, sync::Arc};
 
 /// Size from which on a chunk is handed over, bytes.
 const CHUNK_BYTES: usize = 64 << 10;
@@ -28,6 +29,7 @@ pub struct Saver {
     empty: Consumer<Vec<u8>>,
     bytes: Vec<u8>,
     number: u32,
+    keys: Arc<Keys>,
     /// Chunks that found no room.
     waiting: VecDeque<Chunk>,
 }
@@ -39,12 +41,13 @@ pub struct SaverEnd {
     pub(super) empty: Producer<Vec<u8>>,
 }
 
-/// Both ends.
+/// Both ends of a way for records with these keys.
 #[must_use]
-pub fn saver() -> (Saver, SaverEnd) {
+pub fn saver(keys: &Arc<Keys>) -> (Saver, SaverEnd) {
     let (full, full_end) = RingBuffer::new(CHUNKS);
     let (empty_end, empty) = RingBuffer::new(CHUNKS);
-    let saver = Saver { full, empty, bytes: Vec::new(), number: 0, waiting: VecDeque::new() };
+    let keys = Arc::clone(keys);
+    let saver = Saver { full, empty, bytes: Vec::new(), number: 0, keys, waiting: VecDeque::new() };
     (saver, SaverEnd { full: full_end, empty: empty_end })
 }
 
@@ -54,17 +57,18 @@ impl Saver {
         self.number = number;
     }
 
-    /// Adds a record.
+    /// Adds a record, whose body `write` appends; names and hashes are in the keys.
     ///
     /// # Errors
     /// Those of `write`.
     #[cold]
     pub fn record(
         &mut self,
-        part: Part,
-        write: impl FnOnce(&mut Vec<u8>) -> Result<(), StateError>,
+        of: Of,
+        write: impl FnOnce(&Keys, &mut Vec<u8>) -> Result<(), StateError>,
     ) -> Result<(), StateError> {
-        push_record(&mut self.bytes, part, write)?;
+        let (part, hash) = self.keys.part(of);
+        push_record(&mut self.bytes, part, hash, |out| write(&self.keys, out))?;
         if self.bytes.len() >= CHUNK_BYTES {
             self.hand_over(false);
         }

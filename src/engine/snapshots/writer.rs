@@ -2,11 +2,11 @@
 //! file system, and nobody waits for it.
 #![allow(clippy::disallowed_methods, reason = "a thread of its own that writes files")]
 
-use super::{SnapshotOptions, saver::SaverEnd};
+use super::{SnapshotOptions, Target, saver::SaverEnd};
 use crate::{
     engine::Incidents,
     runtime::background,
-    state::{Meta, SnapshotFile, Store},
+    state::{Meta, Snapshot, SnapshotFile},
     telemetry::{StateCounters, human_bytes},
 };
 use crossbeam_utils::CachePadded;
@@ -35,11 +35,30 @@ impl Progress {
     }
 }
 
+/// What a snapshot is written into.
+#[derive(Debug)]
+enum Medium {
+    File(SnapshotFile),
+    Memory(Meta, Vec<u8>),
+}
+
+impl Medium {
+    fn chunk(&mut self, bytes: &[u8]) -> io::Result<()> {
+        match self {
+            Self::File(file) => file.chunk(bytes),
+            Self::Memory(_, all) => {
+                all.extend_from_slice(bytes);
+                Ok(())
+            }
+        }
+    }
+}
+
 /// A snapshot being written.
 #[derive(Debug)]
 struct Pending {
     number: u32,
-    file: io::Result<SnapshotFile>,
+    file: io::Result<Medium>,
     /// Agents that have said their last.
     ended: usize,
     begun: Instant,
@@ -49,7 +68,7 @@ struct Pending {
 #[derive(Debug)]
 pub struct SnapshotWriter {
     ends: Vec<SaverEnd>,
-    store: Store,
+    target: Target,
     meta: Meta,
     pending: Vec<Pending>,
     progress: Progress,
@@ -69,8 +88,8 @@ impl SnapshotWriter {
         incidents: Arc<Incidents>,
         counters: Arc<CachePadded<StateCounters>>,
     ) -> Self {
-        let SnapshotOptions { store, meta, .. } = options;
-        Self { ends, store, meta, pending: Vec::new(), progress, incidents, counters, failing: false }
+        let SnapshotOptions { target, meta, .. } = options;
+        Self { ends, target, meta, pending: Vec::new(), progress, incidents, counters, failing: false }
     }
 
     /// Writes until all agents are gone.
@@ -123,19 +142,40 @@ impl SnapshotWriter {
     fn begin(&mut self, number: u32) -> usize {
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         let created_ms = i64::try_from(now.as_millis()).unwrap_or(0);
-        let file = self.store.begin(&Meta { created_ms, ..self.meta });
+        let meta = Meta { created_ms, ..self.meta };
+        let file = match &mut self.target {
+            Target::Directory(store) => store.begin(&meta).map(Medium::File),
+            Target::Memory(_) => Ok(Medium::Memory(meta, Vec::new())),
+        };
         self.pending.push(Pending { number, file, ended: 0, begun: Instant::now() });
         self.pending.len() - 1
     }
 
+    /// Gives what was written to whom it is for; returns its length in bytes.
+    fn close(&self, medium: Medium) -> io::Result<u64> {
+        match (medium, &self.target) {
+            (Medium::Memory(meta, bytes), Target::Memory(slot)) => {
+                let snapshot = Snapshot::of_records(meta, bytes).map_err(io::Error::other)?;
+                let bytes = snapshot.bytes().len() as u64;
+                // Only the first is asked for.
+                let _ = slot.set(snapshot);
+                Ok(bytes)
+            }
+            (Medium::File(file), _) => file.finish(),
+            (Medium::Memory(..), Target::Directory(_)) => Ok(0),
+        }
+    }
+
     fn finish(&mut self, pending: Pending) {
         let Pending { number, file, begun, .. } = pending;
-        match file.and_then(SnapshotFile::finish) {
+        match file.and_then(|medium| self.close(medium)) {
             Ok(bytes) => {
                 self.counters.snapshots.bump();
                 self.counters.bytes.set(bytes);
                 self.counters.duration_ns.set(u64::try_from(begun.elapsed().as_nanos()).unwrap_or(u64::MAX));
-                self.store.thin();
+                if let Target::Directory(store) = &self.target {
+                    store.thin();
+                }
                 if std::mem::take(&mut self.failing) {
                     self.incidents.note(format!("snapshots are written again: {}", human_bytes(bytes)));
                 }
@@ -143,7 +183,10 @@ impl SnapshotWriter {
             Err(error) => {
                 self.counters.failures.bump();
                 if !std::mem::replace(&mut self.failing, true) {
-                    let dir = self.store.dir().display();
+                    let dir = match &self.target {
+                        Target::Directory(store) => store.dir().display().to_string(),
+                        Target::Memory(_) => "memory".to_owned(),
+                    };
                     self.incidents.note(format!(
                         "warning: no snapshot can be written to {dir}: {error}; the engine goes on, a restart will take the last one that was written"
                     ));

@@ -59,6 +59,8 @@ pub struct RedisSourceOptions {
     pub timeout_ms: u64,
     /// Longest entry that is taken, bytes.
     pub entry_bytes_max: usize,
+    /// Whether the reading ends behind the last entry whose effects have been published.
+    pub ends: bool,
     /// The way back to the server.
     pub dial: Dial<Link>,
 }
@@ -99,6 +101,7 @@ pub struct RedisSource {
     block_ms: u64,
     timeout_ms: u64,
     entry_bytes_max: usize,
+    ends: bool,
     state: State,
     /// When the streams are looked at next, ns; whether they are in the request under way.
     look_ns: u64,
@@ -134,6 +137,7 @@ impl RedisSource {
             block_ms: options.block_ms,
             timeout_ms: options.timeout_ms.max(options.block_ms + 1_000),
             entry_bytes_max: options.entry_bytes_max,
+            ends: options.ends,
             state: State::Ready { at_ns: 0 },
             look_ns: 0,
             looking: false,
@@ -223,6 +227,9 @@ impl RedisSource {
                     }
                 }
                 State::Reply { len, arrival_ns } => {
+                    if self.ends && self.is_over(len) {
+                        return Ok(Polled::End);
+                    }
                     // What has been taken goes on its way before the next request is sent, which costs as much again.
                     let taken = self.take(len, arrival_ns, now, intake)?;
                     return Ok(if taken { Polled::Entry } else { Polled::Nothing { caught_up: self.caught_up } });
@@ -313,7 +320,8 @@ impl RedisSource {
         counters.trimmed.set(stream.trimmed);
         if let Some(loss) = loss {
             notices::incomplete(&self.dial, &stream.name, intake.incomplete(stream.timeframe));
-            if let Some(gap) = loss.gap {
+            // What is lost behind the end is told by whoever reads on from there.
+            if let Some(gap) = loss.gap.filter(|_| !self.ends) {
                 notices::lost(&self.dial, &stream.name, &gap);
                 intake.gap(&gap);
             }
@@ -352,6 +360,12 @@ impl RedisSource {
         } else if self.count < self.count_max && len < REPLY_BYTES / 4 && entries > 0 {
             self.count = (self.count * 2).min(self.count_max);
         }
+    }
+
+    /// Whether everything published has been taken.
+    fn is_over(&self, len: usize) -> bool {
+        let read = || len <= EMPTY_REPLY || self.streams.iter().all(|stream| stream.last >= stream.published);
+        self.lanes.is_past_published() || (self.lanes.next() == Next::Empty && read())
     }
 
     /// Takes the next entry out of the reply; false where there is none left.

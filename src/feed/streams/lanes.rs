@@ -214,6 +214,16 @@ impl Lanes {
         }
     }
 
+    /// Whether what is to be taken next was not published.
+    pub fn is_past_published(&self) -> bool {
+        let published = |input: usize| self.published.get(input).copied();
+        match self.next() {
+            Next::Entry(index) => self.lanes[index].head > published(index),
+            Next::Clock(_, place) => Some(place.source.id) > published(place.source.input.into()),
+            Next::Held | Next::Empty => false,
+        }
+    }
+
     /// Whether no stream can still bring something that belongs before this place. A published place needs no wait for the
     /// server's time: its order is settled.
     #[inline]

@@ -5,10 +5,42 @@
 //! not know: they order nothing, and a slot that is read before it was published panics.
 
 pub(super) use loom::sync::Arc;
-pub(super) use loom::sync::atomic::{AtomicBool, Ordering, fence};
+pub(super) use loom::sync::atomic::{Ordering, fence};
 
-use loom::sync::atomic::AtomicUsize;
+use loom::sync::atomic::{self, AtomicUsize};
 use std::{collections::VecDeque, sync::Mutex};
+
+/// A flag whose stores are swaps.
+///
+/// Loom orders a plain store behind a swap of another thread only where one happens before the other; it then lets a
+/// thread read its own old swap although a later store has overwritten it, which no memory model allows. Behind a swap the
+/// order is total, as it is in the memory model.
+#[derive(Debug)]
+pub(super) struct AtomicBool(atomic::AtomicBool);
+
+impl AtomicBool {
+    pub fn new(value: bool) -> Self {
+        Self(atomic::AtomicBool::new(value))
+    }
+
+    pub fn load(&self, order: Ordering) -> bool {
+        self.0.load(order)
+    }
+
+    pub fn store(&self, value: bool, order: Ordering) {
+        self.0.swap(value, order);
+    }
+
+    pub fn swap(&self, value: bool, order: Ordering) -> bool {
+        self.0.swap(value, order)
+    }
+}
+
+impl Default for AtomicBool {
+    fn default() -> Self {
+        Self::new(false)
+    }
+}
 
 #[derive(Debug)]
 struct Shared<T> {

@@ -74,16 +74,21 @@ fn with_room_for_all() {
 
 #[test]
 fn with_one_slot_and_a_spill() {
-    both_park(3, (1, 1, 3), one_by_one);
+    both_park(2, (1, 1, 2), in_batches);
 }
 
 #[test]
-fn with_one_slot_and_two_items_in_batches() {
-    both_park(2, (1, 2, 2), in_batches);
+fn with_one_slot_and_two_items() {
+    both_park(2, (1, 2, 1), one_by_one);
 }
 
 #[test]
-fn with_two_slots_and_a_spill_in_batches() {
+fn with_two_slots_and_a_spill() {
+    both_park(2, (2, 1, 3), one_by_one);
+}
+
+#[test]
+fn with_two_slots_and_a_spill_of_two_in_batches() {
     both_park(2, (2, 1, 4), in_batches);
 }
 

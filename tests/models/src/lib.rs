@@ -5,17 +5,17 @@
 //! orderings as `rtrb`. A wait has no timeout here, so that a wake-up that is lost is a deadlock, which loom reports with
 //! the interleaving that led to it. `make models` runs them.
 
-#[path = "../../src/telemetry/counter.rs"]
+#[path = "../../../src/telemetry/counter.rs"]
 mod counter;
 
 pub mod runtime {
     //! The runtime's two files, and what stands in for the rest.
 
     pub mod doorbell;
-    #[path = "../../../src/runtime/ring.rs"]
+    #[path = "../../../../src/runtime/ring.rs"]
     pub mod ring;
     pub mod sync;
-    #[path = "../../../src/runtime/waker.rs"]
+    #[path = "../../../../src/runtime/waker.rs"]
     pub mod waker;
 }
 

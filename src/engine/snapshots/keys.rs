@@ -1,0 +1,244 @@
+//! What the records of a snapshot are keyed by: names of symbols and timeframes, and for each cell a hash of what its numbers
+//! depend on. Made once, at the start.
+
+use crate::{
+    config::{Asset, CellSpec, Plan},
+    model::{Calendar, Directory, Strategy, SymbolId, TimeframeId},
+    state::{Column, Part, SavedTable, StateError},
+};
+use std::{
+    fmt::{self, Write},
+    sync::Arc,
+};
+
+/// What a record is of, by dense identity.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Of {
+    /// The reader.
+    Reader,
+    /// The aggregator.
+    Aggregator,
+    /// A cell.
+    Cell(SymbolId, TimeframeId),
+    /// A symbol's active signals and latest values.
+    Symbol(SymbolId),
+    /// The publisher.
+    Publisher,
+}
+
+/// Names and hashes by dense identity.
+#[derive(Debug)]
+pub struct Keys {
+    plan: Arc<Plan>,
+    publish: bool,
+    directory: Arc<Directory>,
+    timeframes: Vec<String>,
+    /// By symbol of the watchlist and timeframe: the cell's hash, 0 where it is not calculated.
+    cells: Vec<u64>,
+    /// The same of a symbol that is not on the watchlist.
+    others: Vec<u64>,
+}
+
+impl Keys {
+    /// The keys of a plan whose cells have published indicators or not; the directory names what is not on its watchlist.
+    #[must_use]
+    pub fn new(plan: &Arc<Plan>, publish: bool, directory: &Arc<Directory>) -> Self {
+        let timeframes: Vec<String> = plan.timeframes.iter().map(ToString::to_string).collect();
+        let params = plan.params.iter().zip(&timeframes).map(|(params, timeframe)| {
+            let mut hash = Hash::new();
+            hash.add(format_args!("{timeframe} {publish} {params:?}"));
+            hash
+        });
+        let params: Vec<Hash> = params.collect();
+        let of = |asset: &Asset| -> Vec<u64> {
+            let hash = |(spec, params): (&CellSpec, &Hash)| cell_hash(*params, asset.calendar, spec);
+            asset.cells.iter().zip(&params).map(hash).collect()
+        };
+        Self {
+            cells: plan.assets.iter().flat_map(of).collect(),
+            others: of(&plan.default_asset),
+            plan: Arc::clone(plan),
+            publish,
+            directory: Arc::clone(directory),
+            timeframes,
+        }
+    }
+
+    /// What is calculated.
+    #[must_use]
+    pub fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// Whether cells have published indicators.
+    #[must_use]
+    pub fn publish(&self) -> bool {
+        self.publish
+    }
+
+    /// The name of a symbol.
+    #[must_use]
+    pub fn symbol(&self, id: SymbolId) -> &str {
+        self.plan.assets.get(id.index()).map_or_else(|| self.directory.symbol(id), |asset| &asset.symbol)
+    }
+
+    /// The name of a timeframe.
+    #[must_use]
+    pub fn timeframe(&self, id: TimeframeId) -> &str {
+        self.timeframes.get(id.index()).map_or("", String::as_str)
+    }
+
+    /// The hash of a cell; 0 where it is not calculated.
+    #[must_use]
+    pub fn hash(&self, symbol: SymbolId, timeframe: TimeframeId) -> u64 {
+        let columns = self.timeframes.len();
+        let own = self.cells.get(symbol.index() * columns..).and_then(|row| row.get(timeframe.index()));
+        own.or_else(|| self.others.get(timeframe.index())).copied().unwrap_or(0)
+    }
+
+    /// The columns of a symbol's tables: its timeframes with the hashes of their cells.
+    pub fn columns(&self, symbol: SymbolId) -> impl ExactSizeIterator<Item = Column<'_>> {
+        self.timeframes
+            .iter()
+            .enumerate()
+            .map(move |(index, timeframe)| Column { timeframe, hash: self.hash(symbol, TimeframeId::new(index)) })
+    }
+
+    /// The columns of the table of open bars, whose numbers depend on nothing but their timeframe and calendar.
+    pub fn bar_columns(&self) -> impl ExactSizeIterator<Item = Column<'_>> {
+        self.timeframes.iter().map(|timeframe| Column { timeframe, hash: 1 })
+    }
+
+    /// Appends the head of a symbol's tables.
+    ///
+    /// # Errors
+    /// The encoder fails; writing to memory never does.
+    pub fn save_table(&self, symbol: SymbolId, out: &mut Vec<u8>) -> Result<(), StateError> {
+        SavedTable::save(self.columns(symbol), Strategy::ALL.iter().map(|strategy| strategy.name()), out)
+    }
+
+    /// Takes the head of a symbol's tables off the front, and finds its timeframes and the strategies in them.
+    ///
+    /// # Errors
+    /// Bytes that are none.
+    pub fn read_table(&self, symbol: SymbolId, bytes: &mut &[u8]) -> Result<SavedTable, StateError> {
+        SavedTable::read(bytes, self.columns(symbol), Strategy::ALL.iter().map(|strategy| strategy.name()))
+    }
+
+    /// The part and the hash of a record.
+    #[must_use]
+    pub fn part(&self, of: Of) -> (Part<'_>, u64) {
+        match of {
+            Of::Reader => (Part::Reader, 0),
+            Of::Aggregator => (Part::Aggregator, 0),
+            Of::Cell(symbol, timeframe) => {
+                (Part::Cell(self.symbol(symbol), self.timeframe(timeframe)), self.hash(symbol, timeframe))
+            }
+            Of::Symbol(symbol) => (Part::Symbol(self.symbol(symbol)), 0),
+            Of::Publisher => (Part::Publisher, 0),
+        }
+    }
+}
+
+/// The hash of what a cell's numbers depend on; `params` is that of its timeframe.
+fn cell_hash(mut params: Hash, calendar: Calendar, spec: &CellSpec) -> u64 {
+    // What else a cell has does not change its numbers: style and weight are for those behind it, and the length of its
+    // history beyond what it looks back over is memory.
+    let CellSpec { enabled, method, price_scale, style: _, buffer_size: _, weight: _ } = spec;
+    if !enabled {
+        return 0;
+    }
+    params.add(format_args!(" {} {method:?} {:016x}", calendar.name(), price_scale.to_bits()));
+    params.0.max(1)
+}
+
+/// FNV-1a of 64 bits: the same in every build.
+#[derive(Debug, Clone, Copy)]
+struct Hash(u64);
+
+impl Hash {
+    const fn new() -> Self {
+        Self(0xcbf2_9ce4_8422_2325)
+    }
+
+    fn add(&mut self, text: fmt::Arguments<'_>) {
+        // Writing into a number cannot fail.
+        let _ = self.write_fmt(text);
+    }
+}
+
+impl Write for Hash {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        for byte in text.bytes() {
+            self.0 = (self.0 ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Config, Layer};
+
+    fn keys(text: &str) -> Keys {
+        let layer = Layer::File { name: "plan".to_owned(), bytes: text.as_bytes().to_vec() };
+        let plan = Arc::new(Config::load(&[layer]).unwrap().config.plan());
+        Keys::new(&plan, true, &Arc::new(Directory::new(8, &plan.timeframes)))
+    }
+
+    fn hash_of(keys: &Keys, symbol: &str, timeframe: &str) -> u64 {
+        let symbol = (0..8).map(SymbolId).find(|&id| keys.symbol(id) == symbol).unwrap();
+        let timeframe = keys.timeframes.iter().position(|name| name == timeframe).unwrap();
+        keys.hash(symbol, TimeframeId::new(timeframe))
+    }
+
+    const BASE: &str = "[[input.streams]]\nname = \"in\"\ntimeframe = \"1m\"\n";
+
+    #[test]
+    fn a_cell_is_told_by_what_its_numbers_depend_on() {
+        let plain = format!(
+            "watchlist = [{{symbol = \"A\"}}, {{symbol = \"B\"}}]\n[timeframes]\nlist = [\"1m\", \"5m\", \"1h\"]\n{BASE}"
+        );
+        let before = keys(&plain);
+        // Other symbols, their order, other timeframes, budgets, thresholds, weights, sizes: nothing of a cell.
+        let beside = format!(
+            "watchlist = [{{symbol = \"C\"}}, {{symbol = \"B\", priority = 2.0}}, {{symbol = \"A\", data_provider = \"x\"}}]\n\
+             [timeframes]\nlist = [\"1m\", \"5m\", \"1d\"]\nbuffer_size = 4096\n\
+             [styles.day]\nbudget_ms = 7\nmin_composite_confidence = 0.4\n\
+             [correlation]\nalert_confidence = 0.3\nactive_bars = 5\n[engine]\nworkers = 3\n{BASE}"
+        );
+        let after = keys(&beside);
+        for symbol in ["A", "B"] {
+            for timeframe in ["1m", "5m"] {
+                assert_eq!(
+                    hash_of(&before, symbol, timeframe),
+                    hash_of(&after, symbol, timeframe),
+                    "{symbol} {timeframe}"
+                );
+            }
+        }
+        let all: Vec<u64> = ["1m", "5m", "1h"].map(|timeframe| hash_of(&before, "A", timeframe)).to_vec();
+        assert!(all[0] != all[1] && all[1] != all[2] && all[0] != all[2], "{all:?}");
+        let changes = [
+            "[strategies.macd_rsi.timeframes.5m]\nrsi_oversold = 29.0\n",
+            "[timeframes.5m]\nmethod = \"vwap\"\n",
+            "[timeframes.5m]\nprice_scale = 0.5\n",
+        ];
+        for change in changes {
+            let after = keys(&format!("{plain}{change}"));
+            assert_eq!(hash_of(&before, "A", "1m"), hash_of(&after, "A", "1m"), "{change}");
+            assert_ne!(hash_of(&before, "A", "5m"), hash_of(&after, "A", "5m"), "{change}");
+        }
+    }
+
+    #[test]
+    fn a_cell_that_is_not_calculated_has_no_hash() {
+        let keys = keys(&format!(
+            "watchlist = [{{symbol = \"A\", timeframes = {{ \"1m\" = {{}} }} }}, {{symbol = \"B\"}}]\n[timeframes]\nlist = [\"1m\", \"5m\"]\n{BASE}"
+        ));
+        assert_eq!(hash_of(&keys, "A", "5m"), 0);
+        assert_ne!(hash_of(&keys, "B", "5m"), 0);
+        assert_eq!(hash_of(&keys, "A", "1m"), hash_of(&keys, "B", "1m"));
+    }
+}
