@@ -10,14 +10,15 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Lines of a file, and of a function.
 const LONGEST: (usize, usize) = (500, 70);
 /// The same of tests: one that tells a story from end to end is easier to read whole.
-const LONGEST_OF_TESTS: (usize, usize) = (600, 120);
+const LONGEST_OF_TESTS: (usize, usize) = (700, 120);
 
 /// By folder of `src`: which others it may use. What every stage may use stands in [`STAGES_USE`].
 const MAY_USE: [(&str, &[&str]); 16] = [
     ("text.rs", &[]),
     ("lanes", &[]),
     ("model", &["text"]),
-    ("config", &["model", "text"]),
+    // A strategy declares its parameters in its own file; addresses are read by whoever connects to them.
+    ("config", &["model", "redis_io", "strategies", "text"]),
     ("state", &["model", "text"]),
     ("telemetry", &["model", "text"]),
     ("runtime", &["telemetry"]),
@@ -72,7 +73,11 @@ const STAGES: [&str; 6] = ["feed", "aggregate", "indicators", "strategies", "cor
 const STAGES_USE: [&str; 4] = ["model", "config", "state", "text"];
 
 /// What breaks the rule, and why it may: (file, folder, reason).
-const EXCEPTIONS: [(&str, &str, &str); 3] = [
+const EXCEPTIONS: [(&str, &str, &str); 7] = [
+    ("src/model/mod.rs", "strategies", "the list of strategies gives the enum of them"),
+    ("src/model/signal.rs", "strategies", "as above, for the kinds of their signals"),
+    ("src/config/resolve.rs", "indicators", "how far back a cell must look is for its indicators to say"),
+    ("src/state/codec.rs", "indicators", "one of the reasons why saved state cannot be taken is a bad image of a cell"),
     ("src/feed/streams/cut.rs", "redis_io", "what is cut are the replies to XREAD"),
     ("src/feed/streams/lanes.rs", "redis_io", "a lane holds the cursor of its stream's reply"),
     ("src/feed/streams/stream.rs", "redis_io", "as a lane"),
