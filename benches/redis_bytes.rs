@@ -1,4 +1,5 @@
 //! What a stream entry costs to find and read, and a signal to write: ns an entry, without a server.
+#![allow(clippy::unwrap_used)]
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use std::hint::black_box;

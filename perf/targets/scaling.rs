@@ -12,7 +12,7 @@ use std::{
     process::{Command, Stdio},
     time::Instant,
 };
-use wagehood_engine::text::{push_f64, push_iso8601};
+use wagehood_engine::{model::time::push_iso8601, text::push_f64};
 
 /// Bars of the short and of the long file. The difference gives the cost of a bar without that of the start.
 const BARS: [usize; 2] = [400_000, 1_200_000];

@@ -152,8 +152,10 @@ mod tests {
     use crate::config::DEFAULT_TOML;
 
     /// What a visitor sees of a parameter: its name, its default, and the range as the manual would say it.
+    type Seen = (&'static str, toml::Value, Option<(String, String)>);
+
     #[derive(Default)]
-    struct Declared(Vec<(&'static str, toml::Value, Option<(String, String)>)>);
+    struct Declared(Vec<Seen>);
 
     impl ParamVisitor for Declared {
         fn count(&mut self, name: &'static str, value: &mut usize, allowed: Whole) {

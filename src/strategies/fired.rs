@@ -11,7 +11,7 @@ impl Fired {
     /// None of them.
     pub(crate) const NONE: Self = Self(0);
 
-    /// A condition by its number, below [`Rules::CONDITIONS`](super::Rules::CONDITIONS).
+    /// A condition by its number, below its strategy's `CONDITIONS`.
     pub(crate) const fn condition(number: u32) -> Self {
         Self(1 << number)
     }

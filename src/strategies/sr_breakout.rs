@@ -1,7 +1,7 @@
 //! `sr_breakout`: breakouts through levels of resistance and support that earlier pivots have made.
 //!
 //! Only pivots are tracked from bar to bar, as bits of a word. The levels themselves are made of them only on the few
-//! bars that could break one: the price moved, the volume is there, and [a level lies](super::levels) where it moved.
+//! bars that could break one: the price moved, the volume is there, and a level lies where it moved.
 
 use super::{
     BarView, Findings, Fired,

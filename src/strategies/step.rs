@@ -204,15 +204,15 @@ fn conclude<V: Vector>(
 ) {
     let params = &layout.params;
     let mut lines = [cells.traces(0); LINES];
-    for k in 1..LINES {
-        lines[k] = cells.traces(k);
+    for (k, line) in lines.iter_mut().enumerate().skip(1) {
+        *line = cells.traces(k);
     }
     let mut memories = Memories::<V>::load(&lines, far);
     row.divergences = memories.common.on_bar(&params.common, &row);
     let mut found = V::masked(memories.fires(params, &row, cells), layout.enabled);
     memories.store(&mut lines);
-    for k in 0..LINES {
-        cells.put_traces(k, lines[k]);
+    for (k, line) in lines.into_iter().enumerate() {
+        cells.put_traces(k, line);
     }
     if !layout.long {
         found = memories.look_again(params, &row, cells, found);
