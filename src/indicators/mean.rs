@@ -44,7 +44,7 @@ impl RollingMean {
     /// Takes the value of bar `i` and, from bar `period` on, the value of bar `i − period` that leaves the window.
     #[inline]
     pub fn on_value(&mut self, period: u64, i: u64, x: f64, leaving: f64) -> f64 {
-        self.run = if x == self.last { self.run + 1 } else { 1 };
+        self.run = if x == self.last { self.run.saturating_add(1) } else { 1 };
         self.last = x;
         self.add(x);
         if i >= period {
