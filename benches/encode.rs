@@ -8,8 +8,8 @@ use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use std::hint::black_box;
 use wagehood_engine::{
     model::{
-        Composite, Composites, Directory, Peer, Signal, SignalKind, Strategy, SymbolId, TimeframeId, TradingStyle,
-        Weighed,
+        Completeness, Composite, Composites, Directory, Judged, Peer, Signal, SignalKind, Strategy, SymbolId,
+        TimeframeId, TradingStyle, Weighed,
     },
     publish::{Labels, OutputNames, Sources, signal_json_line, xadd_signal},
     redis_io::Commands,
@@ -40,9 +40,17 @@ fn encode(c: &mut Criterion) {
             composite_confidence: rng.unit(),
             correlation_strength: 0.5,
             priority: rng.unit(),
+            history: Completeness::Complete,
         };
         let supporting = std::slice::from_ref(peer);
-        composites.push(&Weighed { composite: &composite, supporting, opposing: &[] });
+        composites.push(&Weighed {
+            composite: &composite,
+            expires: 0,
+            stale: false,
+            supporting,
+            opposing: &[],
+            judged: Judged::NOTHING,
+        });
     }
     let (mut names, sources) = (OutputNames::default(), Sources::default());
     let labels = Labels { directory: &directory, sources: &sources };
@@ -59,7 +67,7 @@ fn encode(c: &mut Criterion) {
     group.bench_function("xadd", |b| {
         b.iter(|| {
             commands.clear();
-            composites.iter().for_each(|weighed| xadd_signal(&mut commands, &mut names, &weighed, labels));
+            composites.iter().for_each(|weighed| xadd_signal(&mut commands, &mut names, &weighed, labels, 0));
             black_box(commands.bytes());
         });
     });

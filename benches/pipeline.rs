@@ -103,13 +103,13 @@ fn run(plan: &Arc<Plan>, minutes: &[Vec<Bar>], workers: usize, warm_up: usize, s
     let (signals_out, signals_in): (Vec<_>, Vec<_>) = (0..workers).map(|_| ring(RING, 16, waker(), waker())).unzip();
     // The collectors stay: nobody asks them.
     let (read, _aggregate) = recorder(&[Latency::Stage(Stage::Aggregate)]).unwrap();
-    let counters = AggregatorCounters::shared();
     let aggregator = AggregatorAgent::new(AggregatorWiring {
+        directory: Arc::clone(&directory),
         plan: Arc::clone(plan),
         routes: routes.clone(),
         inlet: bars_in,
         outlets: closed_out,
-        counters,
+        counters: AggregatorCounters::shared(),
         recorder: read,
         clock: clock.clone(),
         batch: BATCH,

@@ -4,8 +4,8 @@
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use std::hint::black_box;
 use wagehood_engine::model::{
-    Candidate, Composite, Directory, Peer, Side, Signal, SignalKind, SourceId, Strategy, StreamId, SymbolId,
-    TimeframeId, TradingStyle, Weighed,
+    Candidate, Completeness, Composite, Directory, Judged, Peer, Side, Signal, SignalKind, SourceId, Strategy,
+    StreamId, SymbolId, TimeframeId, TradingStyle, Weighed,
 };
 use wagehood_engine::publish::{Labels, OutputNames, Sources, signal_json_line, xadd_signal};
 use wagehood_engine::redis_io::{Commands, Scanner, XreadCursor, XreadItem};
@@ -96,8 +96,16 @@ fn write(c: &mut Criterion) {
         composite_confidence: 0.7619316,
         correlation_strength: 0.5,
         priority: 0.7619316,
+        history: Completeness::Complete,
     };
-    let weighed = Weighed { composite: &composite, supporting: &[peer], opposing: &[] };
+    let weighed = Weighed {
+        composite: &composite,
+        expires: 0,
+        stale: false,
+        supporting: &[peer],
+        opposing: &[],
+        judged: Judged::NOTHING,
+    };
     let (mut names, sources) = (OutputNames::default(), Sources::default());
     let labels = Labels { directory: &directory, sources: &sources };
     let mut group = c.benchmark_group("signal");
@@ -106,7 +114,7 @@ fn write(c: &mut Criterion) {
     group.bench_function("xadd", |b| {
         b.iter(|| {
             commands.clear();
-            xadd_signal(&mut commands, &mut names, black_box(&weighed), labels);
+            xadd_signal(&mut commands, &mut names, black_box(&weighed), labels, 1_751_985_000_000);
         });
     });
     let mut line = Vec::with_capacity(1 << 12);

@@ -3,8 +3,11 @@
 
 mod common;
 
-use common::{SHAPES, base, id, ratios, shape_name, tape::Tape};
-use criterion::{Criterion, Throughput, criterion_group};
+use common::{
+    FLAT_CELLS, SHAPES, base, ratios, shape_name,
+    tape::{STAND_STILL, Tape},
+};
+use criterion::{BenchmarkId, Criterion, Throughput, criterion_group};
 use std::hint::black_box;
 use wagehood_engine::{
     config::{PriceMethod, StrategyParams},
@@ -33,8 +36,32 @@ impl Way {
     }
 }
 
-fn cells(c: &mut Criterion, n: usize, dense: bool, (way, name): &(Way, String)) {
-    let mut tape = Tape::new(n, dense);
+/// The bars of a row of the table.
+struct Played {
+    tape: Tape,
+    cells: usize,
+    shape: String,
+    /// Rounds before the measurement, after the warm-up.
+    before: usize,
+}
+
+impl Played {
+    fn new(cells: usize, dense: bool) -> Self {
+        Self { tape: Tape::new(cells, dense), cells, shape: shape_name(cells, dense), before: 0 }
+    }
+
+    /// A long stretch of unchanged prices: it must cost no more than as many bars that move.
+    fn flat() -> Self {
+        Self { tape: Tape::flat(FLAT_CELLS), cells: FLAT_CELLS, shape: flat_name(), before: STAND_STILL }
+    }
+}
+
+fn flat_name() -> String {
+    format!("flat/{FLAT_CELLS}")
+}
+
+fn cells(c: &mut Criterion, played: Played, (way, name): &(Way, String)) {
+    let Played { mut tape, cells: n, shape, before } = played;
     let minute: Timeframe = "1m".parse().unwrap();
     let isa = if let Way::Lanes(isa) = way { *isa } else { Isa::best() };
     let layout = CellLayout::new(StrategyParams::default(), false).with(isa);
@@ -46,6 +73,11 @@ fn cells(c: &mut Criterion, n: usize, dense: bool, (way, name): &(Way, String)) 
     for bar in tape.warm_up() {
         cells.get_mut(number(bar)).unwrap().on_bar(&layout, bar, |_, _| ());
     }
+    for _ in 0..before {
+        for bar in tape.round() {
+            cells.get_mut(number(bar)).unwrap().on_bar(&layout, bar, |_, _| ());
+        }
+    }
     let mut group = c.benchmark_group(GROUP);
     group.throughput(Throughput::Elements(tape.per_round() as u64));
     let (mut bars, mut found) = (0u64, 0u64);
@@ -53,7 +85,7 @@ fn cells(c: &mut Criterion, n: usize, dense: bool, (way, name): &(Way, String)) 
         found += 1;
         black_box((strategy, candidate));
     };
-    group.bench_function(id(name, n, dense), |b| {
+    group.bench_function(BenchmarkId::new(name, shape), |b| {
         b.iter(|| {
             let round = tape.round();
             bars += round.len() as u64;
@@ -85,15 +117,16 @@ fn cells(c: &mut Criterion, n: usize, dense: bool, (way, name): &(Way, String)) 
         });
     });
     if ratios::measuring() {
-        println!("    a signal every {:.1} bars", bars as f64 / found as f64);
+        println!("    {found} signals of {bars} bars");
     }
 }
 
 fn benches(c: &mut Criterion) {
     for (n, dense) in SHAPES {
         base(c, GROUP, n, dense);
-        Way::all().iter().for_each(|way| cells(c, n, dense, way));
+        Way::all().iter().for_each(|way| cells(c, Played::new(n, dense), way));
     }
+    Way::all().iter().for_each(|way| cells(c, Played::flat(), way));
 }
 
 criterion_group! { name = all; config = common::criterion(); targets = benches }
@@ -105,4 +138,5 @@ fn main() {
     let names: Vec<String> = Way::all().into_iter().map(|(_, name)| name).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).chain(["base"]).collect();
     ratios::print(GROUP, &names, &shapes);
+    ratios::against(GROUP, &names, [&flat_name(), &shape_name(FLAT_CELLS, true)]);
 }

@@ -20,7 +20,7 @@ use wagehood_engine::{
     aggregate::TimeBarAggregator,
     config::{PriceMethod, StrategyParams},
     correlate::{Correlator, Verdict},
-    feed::{Entry, FrameRecord, Record, decode_entry, encode_frame},
+    feed::{Entry, EntryForm, FrameRecord, Record, encode_frame},
     indicators::{History, IndicatorLayout, IndicatorSet},
     lanes::Isa,
     model::{Bar, BarMessage, Directory, Signal, SymbolId, Timeframe, WorkerMessage},
@@ -172,10 +172,11 @@ fn decode_legacy(run: &Run) {
             ]
         })
         .collect();
+    let mut form = EntryForm::new(base).fields;
     for _ in 0..run.rounds {
         for entry in &entries {
             let fields = entry.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes()));
-            let Ok(Entry::Bar(record)) = decode_entry(fields, base) else { panic!("a good entry") };
+            let Ok(Entry::Bar(record)) = form.decode(fields) else { panic!("a good entry") };
             black_box(record);
         }
     }
@@ -195,9 +196,10 @@ fn decode_frame(run: &Run) {
         .collect();
     let mut frame = Vec::new();
     encode_frame(base, 1, &records, &mut frame).unwrap();
+    let mut form = EntryForm::new(base).fields;
     for _ in 0..run.rounds {
         let fields = [(b"frame".as_slice(), frame.as_slice())];
-        let Ok(Entry::Frame(view)) = decode_entry(fields.into_iter(), base) else { panic!("a good frame") };
+        let Ok(Entry::Frame(view)) = form.decode(fields.into_iter()) else { panic!("a good frame") };
         view.records().for_each(|record| {
             black_box(record);
         });
@@ -257,7 +259,7 @@ fn encode(run: &Run, xadd: bool) {
         let (Verdict::Publish(weighed) | Verdict::Hold(weighed, _)) = verdict;
         if xadd {
             commands.clear();
-            xadd_signal(&mut commands, &mut names, &weighed, labels);
+            xadd_signal(&mut commands, &mut names, &weighed, labels, 0);
         } else {
             line.clear();
             signal_json_line(&mut line, &weighed, labels);

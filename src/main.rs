@@ -3,13 +3,22 @@
 use clap::Parser;
 use std::{io::Write, process::ExitCode};
 use wagehood_engine::cli::{
-    NothingAccepted,
-    args::{Cli, Command, ConfigCommand},
-    bench_echo, bench_latency, bench_throughput, config_command, doctor,
+    Entries,
+    args::{Action, Cli},
+    bench_echo, bench_latency, bench_throughput, calendar,
+    config_args::ConfigCommand,
+    config_command, config_reload, doctor, edit,
+    exit::Exit,
+    explain, explain_signal, health, ingest, inspect,
     lab_args::BenchCommand,
-    replay, report, run,
+    migrate, note, performance, replay, report, run, state_command, top,
 };
-use wagehood_engine::{config::redact, engine::SinkError, lab::bench::Interrupted, redis_io::LinkError};
+use wagehood_engine::{
+    config::redact,
+    engine::SinkError,
+    redis_io::LinkError,
+    runtime::{AgentFailure, FailureKind},
+};
 
 #[cfg(feature = "mimalloc")]
 #[global_allocator]
@@ -21,15 +30,31 @@ fn main() -> ExitCode {
         Err(error) => return refuse(&error),
     };
     let result = match &cli.command {
-        Command::Run(args) => run(args).map(|()| true),
-        Command::Replay(args) => replay(args).map(|()| true),
-        Command::Doctor(args) => doctor(args),
-        Command::Config(ConfigCommand::Show(args)) => config_command(args, true),
-        Command::Config(ConfigCommand::Check(args)) => config_command(args, false),
-        Command::Bench(BenchCommand::Latency(args)) => bench_latency(args),
-        Command::Bench(BenchCommand::Throughput(args)) => bench_throughput(args),
-        Command::Bench(BenchCommand::Echo(args)) => bench_echo(args).map(|()| true),
-        Command::Report(args) => report(args).map(|()| true),
+        Action::Run(args) => run(args).map(|()| true),
+        Action::Ingest(args) => ingest(args).map(|()| true),
+        Action::Replay(args) => replay(args).map(|()| true),
+        Action::Health(args) => match health(args) {
+            Ok(code) => return ExitCode::from(code),
+            Err(error) => Err(error),
+        },
+        Action::Top(args) => top(args).map(|()| true),
+        Action::Explain(args) => explain_signal(args).map(|()| true),
+        Action::Calendar(args) => calendar(args).map(|()| true),
+        Action::Inspect(args) => inspect(args).map(|()| true),
+        Action::Performance(args) => performance(args).map(|()| true),
+        Action::Doctor(args) => doctor(args),
+        Action::Config(ConfigCommand::Show(args)) => config_command(args, true),
+        Action::Config(ConfigCommand::Check(args)) => config_command(args, false),
+        Action::Config(ConfigCommand::Reload(args)) => config_reload(args),
+        Action::Watchlist(args) => edit(Entries::Symbols, args),
+        Action::Strategies(args) => edit(Entries::Strategies, args),
+        Action::Timeframes(args) => edit(Entries::Timeframes, args),
+        Action::Migrate(args) => migrate(args),
+        Action::State(command) => state_command(command),
+        Action::Bench(BenchCommand::Latency(args)) => bench_latency(args),
+        Action::Bench(BenchCommand::Throughput(args)) => bench_throughput(args),
+        Action::Bench(BenchCommand::Echo(args)) => bench_echo(args).map(|()| true),
+        Action::Report(args) => report(args).map(|()| true),
     };
     match result {
         Ok(true) => ExitCode::SUCCESS,
@@ -37,13 +62,10 @@ fn main() -> ExitCode {
         // Whoever reads has seen enough: end as a program does that the signal ends, without a word.
         Err(error) if is_broken_pipe(&error) => ExitCode::from(141),
         Err(error) => {
-            // Nobody is left to tell where even that cannot be written.
-            let _ = writeln!(std::io::stderr(), "error: {}", explain(&error));
-            if error.is::<NothingAccepted>() {
-                return ExitCode::from(NothingAccepted::EXIT_CODE);
-            }
-            let interrupted = error.downcast_ref::<Interrupted>();
-            interrupted.map_or(ExitCode::FAILURE, |interrupted| ExitCode::from(interrupted.exit_code()))
+            let code = Exit::of(&error).code();
+            let kind = if code == 0 { "" } else { "error: " };
+            note(&format!("{kind}{}", explain(&error)));
+            ExitCode::from(code)
         }
     }
 }
@@ -64,19 +86,10 @@ fn is_broken_pipe(error: &anyhow::Error) -> bool {
     if error.chain().any(|cause| cause.is::<LinkError>() || cause.is::<SinkError>()) {
         return false;
     }
+    if error.downcast_ref::<AgentFailure>().is_some_and(|failure| failure.kind == FailureKind::ReaderGone) {
+        return true;
+    }
     let io =
         |cause: &(dyn std::error::Error + 'static)| cause.downcast_ref::<std::io::Error>().map(std::io::Error::kind);
     error.chain().filter_map(io).any(|kind| kind == std::io::ErrorKind::BrokenPipe)
-}
-
-/// An error with its causes, but for those that it has told already.
-fn explain(error: &anyhow::Error) -> String {
-    let mut text = error.to_string();
-    for cause in error.chain().skip(1).map(ToString::to_string) {
-        if !text.contains(&cause) {
-            text.push_str(": ");
-            text.push_str(&cause);
-        }
-    }
-    text
 }

@@ -22,10 +22,11 @@ use wagehood_engine::{
     config::{PriceMethod, StrategyParams},
     correlate::{Correlator, Verdict},
     feed::{Entry, FrameRecord, Record, decode_entry, encode_frame},
+    judge::{Judge, Trails},
     lanes::Isa,
     model::{
-        Bar, Candidate, Directory, Side, Signal, SignalKind, SourceId, Strategy, StreamId, SymbolId, Timeframe,
-        TimeframeId, WorkerMessage,
+        Bar, Candidate, Completeness, Composite, Directory, Side, Signal, SignalKind, SourceId, Strategy, StreamId,
+        SymbolId, Timeframe, TimeframeId, TradingStyle, WorkerMessage,
     },
     publish::{Labels, Merge, OutputNames, Sources, bar_csv, signal_json_line, xadd_bar, xadd_signal},
     redis_io::{Commands, Scanner, XreadCursor, XreadItem},
@@ -206,13 +207,51 @@ fn publishing() {
             let (Verdict::Publish(weighed) | Verdict::Hold(weighed, _)) = verdict;
             commands.clear();
             lines.clear();
-            xadd_signal(&mut commands, &mut names, &weighed, labels);
+            xadd_signal(&mut commands, &mut names, &weighed, labels, 0);
             signal_json_line(&mut lines, &weighed, labels);
             published += 1;
         });
     });
     assert_eq!(merge.grown(), 0);
     assert!(published >= RECORDS as u64);
+}
+
+/// Outcomes of the signals of four cells, and what is made of them.
+#[test]
+fn judging() {
+    let plan = plan::plan(&["1m"], &[u32::MAX; 4]);
+    let (mut trails, mut judge) = (Trails::default(), Judge::new(&plan));
+    (0..4).for_each(|_| trails.add());
+    let mut walks: Vec<Walk> = (0..4).map(Walk::new).collect();
+    let mut outcomes = Vec::with_capacity(64);
+    let mut rng = Rng(5);
+    let (mut settled, mut judged) = (0u64, 0.0);
+    none("outcomes", 10_000, |n| {
+        let cell = n % 4;
+        let bar = Bar { ts: (n / 4) as i64 * 60_000, ..walks[cell].next(cell) };
+        let (symbol, timeframe) = (bar.symbol, bar.timeframe);
+        let fires = rng.bits() & 3 == 0;
+        let mut signal = signal(n, &mut rng);
+        (signal.symbol, signal.timeframe, signal.bar_ts) = (symbol, timeframe, bar.ts);
+        let fired = fires.then_some((signal.strategy, &signal.candidate));
+        outcomes.clear();
+        let place = (n as u64, bar.ts + 60_000);
+        trails.on_bar(cell, &bar, place, (bar.close, 0.001), fired.into_iter(), |due| outcomes.push(due));
+        let unknown = judge.settle(&outcomes, |_| settled += 1);
+        assert_eq!(unknown, 0);
+        if fires {
+            let composite = Composite {
+                signal,
+                style: TradingStyle::Day,
+                composite_confidence: rng.unit(),
+                correlation_strength: 0.0,
+                priority: 0.0,
+                history: Completeness::Complete,
+            };
+            judged += judge.judge(&composite, [0.4, 0.2]).calibrated.unwrap();
+        }
+    });
+    assert!(settled > RECORDS as u64 / 2 && judged > 0.0, "{settled}");
 }
 
 #[test]

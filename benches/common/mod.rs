@@ -40,6 +40,9 @@ pub fn base(c: &mut Criterion, group: &str, cells: usize, dense: bool) {
     });
 }
 
+/// Cells of the row of flat stretches.
+pub const FLAT_CELLS: usize = 100;
+
 /// A table of the first parameter, `base` measured first.
 pub fn id(case: &str, cells: usize, dense: bool) -> criterion::BenchmarkId {
     criterion::BenchmarkId::new(case, shape_name(cells, dense))

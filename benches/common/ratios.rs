@@ -20,6 +20,17 @@ pub fn measuring() -> bool {
     std::env::args().any(|arg| arg == "--bench") && !std::env::args().any(|arg| arg == "--test" || arg == "--list")
 }
 
+/// Prints how many times as long the first shape took as the second, in each of `cases`.
+pub fn against(group: &str, cases: &[&str], [shape, other]: [&str; 2]) {
+    let ratio = |case: &&str| {
+        let ns = |shape: &str| median(group, &format!("{case}/{shape}"));
+        Some(format!("  {case} {:.2}x", ns(shape)? / ns(other)?))
+    };
+    if measuring() {
+        println!("\n{group}: {shape} against {other}\n{}", cases.iter().filter_map(ratio).collect::<String>());
+    }
+}
+
 /// Prints ns an element of `cases` (the first is what they are set against) for each of `shapes` with its elements.
 pub fn print(group: &str, cases: &[&str], shapes: &[(String, usize)]) {
     if !measuring() {

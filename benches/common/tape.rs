@@ -75,6 +75,10 @@ impl Walk {
 /// Bars before the measurement, enough for every indicator.
 pub const WARM_UP: usize = 320;
 
+/// Rounds of unchanged prices after which every average that decays towards zero would be a subnormal number if nothing
+/// stopped it: 708 bars of the longest RSI, of 21, and some more.
+pub const STAND_STILL: usize = 16_000;
+
 /// Rounds of bars, played forwards and backwards without end, so that no price ever jumps.
 #[derive(Debug, Clone)]
 pub struct Tape {
@@ -109,6 +113,18 @@ impl Tape {
             bars.extend(order[..per_round].iter().map(|&k| walks[k].next(k)));
         }
         Self { warm_up, bars, per_round, at: 0, forward: true }
+    }
+
+    /// The same dense rounds, but every price is the last of its cell's warm-up. Play [`STAND_STILL`] rounds before you
+    /// measure.
+    pub fn flat(cells: usize) -> Self {
+        let mut tape = Self::new(cells, true);
+        let last = &tape.warm_up[tape.warm_up.len() - cells..];
+        for bar in &mut tape.bars {
+            let price = last[bar.symbol.index()].close;
+            (bar.open, bar.high, bar.low, bar.close, bar.vwap) = (price, price, price, price, price);
+        }
+        tape
     }
 
     /// Bars of one cell for the first look.

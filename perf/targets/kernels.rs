@@ -2,7 +2,7 @@
 
 use crate::{
     Found,
-    common::tape::Tape,
+    common::tape::{STAND_STILL, Tape},
     peers::{Engine, Kand, Peer, Ta, TaLib, Yata, check},
 };
 use std::{hint::black_box, time::Instant};
@@ -104,9 +104,9 @@ fn indicators_alone(cells: usize, in_rows: bool) -> Contender {
     })
 }
 
-/// This engine's cells as a worker computes them: side by side, with memory prefetched one batch ahead.
-fn ours(cells: usize, dense: bool) -> Contender {
-    let mut tape = Tape::new(cells, dense);
+/// This engine's cells as a worker computes them: side by side, with memory prefetched one batch ahead. So many rounds are
+/// played before.
+fn ours(mut tape: Tape, cells: usize, before: usize) -> Contender {
     let minute: Timeframe = "1m".parse().unwrap();
     let layout = CellLayout::new(StrategyParams::default(), false);
     let mut state = Cells::new();
@@ -116,6 +116,11 @@ fn ours(cells: usize, dense: bool) -> Contender {
     let number = |bar: &Bar| u32::from(bar.symbol.0);
     for bar in tape.warm_up() {
         state.get_mut(number(bar)).unwrap().on_bar(&layout, bar, |_, _| {});
+    }
+    for _ in 0..before {
+        for bar in tape.round() {
+            state.get_mut(number(bar)).unwrap().on_bar(&layout, bar, |_, _| {});
+        }
     }
     Box::new(move || {
         let round = tape.round();
@@ -172,10 +177,22 @@ pub fn indicators() -> Vec<Found> {
 pub fn strategies() -> Vec<Found> {
     let shapes =
         [("strategies_dense", 1_000, true), ("strategies_lone", 1, true), ("strategies_sparse", 10_000, false)];
-    let mut contenders = shapes.map(|(_, cells, dense)| ours(cells, dense));
+    let mut contenders = shapes.map(|(_, cells, dense)| ours(Tape::new(cells, dense), cells, 0));
     let ns = medians(&mut contenders);
     let note = |ns: f64| format!("{:.0} million strategy evaluations a second on one core", 5e3 / ns);
     let found =
         |((id, ..), &ns): (&(&'static str, usize, bool), &f64)| Found { id, figure: ns, ratio: None, note: note(ns) };
-    shapes.iter().zip(&ns).map(found).collect()
+    let mut all: Vec<Found> = shapes.iter().zip(&ns).map(found).collect();
+    all.push(flat());
+    all
+}
+
+/// Prices that stand still, against as many bars of prices that move.
+fn flat() -> Found {
+    const CELLS: usize = 64;
+    let moving = ours(Tape::new(CELLS, true), CELLS, 0);
+    let still = ours(Tape::flat(CELLS), CELLS, STAND_STILL);
+    let ns = medians(&mut [moving, still]);
+    let ratio = Some((ns[0] / ns[1], format!("as fast as {:.1} ns", ns[0])));
+    Found { id: "strategies_flat", figure: ns[1], ratio, note: String::new() }
 }

@@ -1,16 +1,16 @@
-//! One bar in the making.
+//! The open bar of a cell.
 
 use crate::{
     model::{Bar, Span, SymbolId, TimeframeId},
     state::is_sound_time,
 };
-use bincode::{Decode, Encode};
+use wincode::{SchemaRead, SchemaWrite};
 
 /// The open bar of one cell, or none.
-#[derive(Debug, Clone, Copy, Encode, Decode)]
+#[derive(Debug, Clone, Copy, SchemaWrite, SchemaRead)]
 pub struct BarBuilder {
-    /// Start of the open bar, Unix ms; meaningless when none is open.
-    start: i64,
+    /// Time of the open bar as it is published, Unix ms; meaningless when none is open.
+    label: i64,
     /// End of the open bar, Unix ms; `i64::MIN` when none is open.
     end: i64,
     open: f64,
@@ -29,7 +29,7 @@ pub struct BarBuilder {
 impl Default for BarBuilder {
     fn default() -> Self {
         Self {
-            start: 0,
+            label: 0,
             end: i64::MIN,
             open: 0.0,
             high: 0.0,
@@ -58,16 +58,16 @@ impl BarBuilder {
         self.end
     }
 
-    /// Whether its times are ones that arithmetic cannot overflow.
+    /// Whether its times are far enough from the limits that arithmetic cannot overflow.
     pub(super) fn is_sound(&self) -> bool {
-        is_sound_time(self.start) && is_sound_time(self.end) && (!self.is_open() || self.start < self.end)
+        is_sound_time(self.label) && is_sound_time(self.end) && (!self.is_open() || self.label < self.end)
     }
 
     /// Opens the bar of this span with its first base bar.
     #[inline]
     pub fn start(&mut self, span: Span, base: &Bar) {
         *self = Self {
-            start: span.start,
+            label: span.label,
             end: span.end,
             open: base.open,
             high: base.high,
@@ -101,7 +101,7 @@ impl BarBuilder {
             (self.high + self.low + self.close) / 3.0
         };
         Bar {
-            ts: self.start,
+            ts: self.label,
             open: self.open,
             high: self.high,
             low: self.low,
@@ -137,7 +137,7 @@ mod tests {
         };
         let mut builder = BarBuilder::default();
         let mut parts = volumes.iter().map(base);
-        builder.start(Span { start: 0, end: 60_000 }, &parts.next().unwrap());
+        builder.start(Span { label: 0, start: 0, end: 60_000 }, &parts.next().unwrap());
         parts.for_each(|part| builder.add(&part));
         builder.close(SymbolId(0), TimeframeId::new(1)).vwap
     }

@@ -7,8 +7,8 @@ use crate::{
 
 /// Assigns every cell to a worker: by trading style, and within a style by symbol.
 ///
-/// Of `n` workers half (rounded up) are for day trading, three tenths (rounded down) for swing, the rest for position
-/// trading, at least one each. Two workers are one for day and one for the others; one takes all.
+/// Of `n` workers, half (rounded up) serve day trading, three tenths (rounded down) swing and the rest position trading,
+/// at least one each. With two workers, one serves day trading and the other the rest; a single worker serves all.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Routes {
     /// By style: the first worker and how many there are.
@@ -17,7 +17,7 @@ pub struct Routes {
 }
 
 impl Routes {
-    /// The split of `workers` workers; none counts as one.
+    /// Splits `workers` workers over the styles; 0 counts as 1.
     #[must_use]
     pub fn new(workers: usize) -> Self {
         let by_style = match workers {

@@ -1,46 +1,88 @@
-//! `config show` and `config check`: what is in effect, and whether it holds.
+//! `config show` and `config check`: what is in effect, and whether it is valid.
 
-use super::{note::note, redis::Server};
+use super::{
+    calendar::this_year,
+    config_args::{ConfigArgs, PrintArgs},
+    history,
+    note::note,
+    redis::Server,
+};
 use crate::config::{Config, Faults, Layer, Loaded};
-use std::io::{self, Write};
+use serde_json::{Value, json};
+use std::{
+    io::{self, Write},
+    path::Path,
+};
 
-/// Prints the effective configuration as TOML, each value with its origin behind it; or all faults.
+/// Prints the effective configuration as TOML, each value with its origin behind it; or all faults. As JSON: an object with
+/// `values`, and `origins` by dotted key.
 ///
-/// The TOML loads back to the same configuration, but for passwords, which are `***`. Returns whether the configuration
-/// holds.
+/// The TOML loads back to the same configuration, except for passwords, which are `***`. Returns whether the
+/// configuration is valid.
 ///
 /// # Errors
 /// Those of the writer.
-pub fn show(layers: &[Layer], out: &mut impl Write) -> io::Result<bool> {
+pub fn show(layers: &[Layer], as_json: bool, out: &mut impl Write) -> io::Result<bool> {
     match load(layers) {
+        Ok(Loaded { effective, .. }) if as_json => {
+            let values: Value = toml::from_str(&effective.to_toml()).map_err(io::Error::other)?;
+            let mut origins = serde_json::Map::new();
+            by_key(&values, String::new(), &mut |key| {
+                origins.insert(key.to_owned(), effective.origin(key).to_string().into());
+            });
+            writeln!(out, "{:#}", json!({ "values": values, "origins": origins }))?;
+            Ok(true)
+        }
         Ok(loaded) => {
             out.write_all(loaded.effective.to_toml().as_bytes())?;
             Ok(true)
         }
-        Err(faults) => write_faults(&faults, out),
+        Err(faults) => write_faults(&faults, as_json, out),
     }
 }
 
-/// Prints a summary of a configuration that holds, or all faults of one that does not; returns whether it holds.
+/// Calls back with the dotted key of each value.
+fn by_key(value: &Value, key: String, each: &mut impl FnMut(&str)) {
+    let below = |name: &str| if key.is_empty() { name.to_owned() } else { format!("{key}.{name}") };
+    match value {
+        Value::Object(table) => table.iter().for_each(|(name, value)| by_key(value, below(name), each)),
+        Value::Array(list) if list.iter().any(Value::is_object) => {
+            list.iter().enumerate().for_each(|(place, value)| by_key(value, below(&place.to_string()), each));
+        }
+        _ => each(&key),
+    }
+}
+
+/// Prints a summary of a valid configuration, or all faults of an invalid one; returns whether it is valid.
 ///
 /// `available_cores` is what `auto` is resolved for.
 ///
 /// # Errors
 /// Those of the writer.
-pub fn check(layers: &[Layer], available_cores: usize, out: &mut impl Write) -> io::Result<bool> {
-    match load(layers) {
-        Ok(loaded) => {
-            writeln!(out, "{}", summary(&loaded, available_cores))?;
-            for note in &loaded.notes {
-                writeln!(out, "note: {note}")?;
-            }
-            Ok(true)
-        }
-        Err(faults) => write_faults(&faults, out),
+pub fn check(layers: &[Layer], available_cores: usize, as_json: bool, out: &mut impl Write) -> io::Result<bool> {
+    let loaded = match load(layers) {
+        Ok(loaded) => loaded,
+        Err(faults) => return write_faults(&faults, as_json, out),
+    };
+    if let Err(faults) = loaded.config.check_calendars(this_year()) {
+        return write_faults(&faults, as_json, out);
     }
+    if let Err(fault) = history::check(&loaded.config) {
+        return write_lines(&[format!("{fault:#}")], as_json, out);
+    }
+    let summary = summary(&loaded, available_cores);
+    if as_json {
+        writeln!(out, "{:#}", json!({ "ok": true, "about": summary, "faults": [], "notes": loaded.notes }))?;
+        return Ok(true);
+    }
+    writeln!(out, "ok: {summary}")?;
+    for note in &loaded.notes {
+        writeln!(out, "note: {note}")?;
+    }
+    Ok(true)
 }
 
-/// Without a document among the layers nobody has asked Redis for them.
+/// If no layer is a document, Redis was not asked for any.
 fn load(layers: &[Layer]) -> Result<Loaded, Faults> {
     if layers.iter().any(|layer| matches!(layer, Layer::Document { .. })) {
         Config::load(layers)
@@ -56,7 +98,7 @@ fn summary(Loaded { config, .. }: &Loaded, available_cores: usize) -> String {
         (0..plan.timeframes.len()).filter(enabled).map(|i| plan.timeframes[i].to_string()).collect();
     let threads = config.engine.threads(available_cores);
     format!(
-        "ok: {}, {} ({}), {}, {} on {} threads, feed {}",
+        "{}, {} ({}), {}, {} on {} threads, feed {}",
         count(plan.assets.len(), "symbol"),
         count(timeframes.len(), "timeframe"),
         timeframes.join(" "),
@@ -71,18 +113,33 @@ fn count(number: usize, noun: &str) -> String {
     format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
 }
 
-fn write_faults(faults: &Faults, out: &mut impl Write) -> io::Result<bool> {
-    writeln!(out, "{faults}")?;
-    writeln!(out, "{}", count(faults.len(), "fault"))?;
+fn write_faults(faults: &Faults, as_json: bool, out: &mut impl Write) -> io::Result<bool> {
+    write_lines(&faults.iter().map(ToString::to_string).collect::<Vec<_>>(), as_json, out)
+}
+
+fn write_lines(faults: &[String], as_json: bool, out: &mut impl Write) -> io::Result<bool> {
+    if as_json {
+        writeln!(out, "{:#}", json!({ "ok": false, "faults": faults }))?;
+    } else {
+        faults.iter().try_for_each(|fault| writeln!(out, "{fault}"))?;
+        writeln!(out, "{}", count(faults.len(), "fault"))?;
+    }
     Ok(false)
+}
+
+impl ConfigArgs {
+    /// The file, however it was named.
+    fn path(&self) -> Option<&Path> {
+        self.file.as_deref().or(self.config.as_deref())
+    }
 }
 
 /// `config show` and `config check` as the command line has them.
 ///
 /// # Errors
-/// A file that cannot be read, an output that cannot be written.
-pub fn config_command(args: &super::args::ConfigArgs, show_it: bool) -> anyhow::Result<bool> {
-    let mut layers = super::session::layers(args.config.as_deref(), &args.set)?;
+/// A file cannot be read, or the output cannot be written.
+pub fn config_command(PrintArgs { which: args, json }: &PrintArgs, show_it: bool) -> anyhow::Result<bool> {
+    let mut layers = super::session::layers(args.path(), &args.set)?;
     if let Some(url) = &args.redis {
         super::redis::over(Some(url).filter(|url| !url.is_empty()), &mut layers);
         // What does not hold without the documents is told below.
@@ -97,15 +154,27 @@ pub fn config_command(args: &super::args::ConfigArgs, show_it: bool) -> anyhow::
     }
     let mut out = io::stdout().lock();
     let written = if show_it {
-        show(&layers, &mut out)
+        show(&layers, *json, &mut out)
     } else {
-        check(&layers, crate::runtime::available_cores().len(), &mut out)
+        check(&layers, crate::runtime::available_cores().len(), *json, &mut out)
     };
     match written {
         // The reader of the output has closed it.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(true),
         other => Ok(other?),
     }
+}
+
+/// `config reload`: has a running engine read its configuration again. False where it refuses it.
+///
+/// # Errors
+/// The server is gone or refuses, or no engine answers.
+pub fn config_reload(args: &ConfigArgs) -> anyhow::Result<bool> {
+    let mut layers = super::layers::layers(args.path(), &args.set)?;
+    super::redis::over(args.redis.as_ref().filter(|url| !url.is_empty()), &mut layers);
+    let answer = super::reload::ask(&Config::load_anyway(&layers))?;
+    writeln!(io::stdout().lock(), "{answer}")?;
+    Ok(!answer.starts_with("the configuration"))
 }
 
 #[cfg(test)]
@@ -116,7 +185,7 @@ mod tests {
     #[test]
     fn a_good_configuration_is_summed_up_and_a_bad_one_listed() {
         let mut out = Vec::new();
-        assert!(check(&[], 2, &mut out).unwrap());
+        assert!(check(&[], 2, false, &mut out).unwrap());
         let text = String::from_utf8(out).unwrap();
         let expected =
             "ok: 100 symbols, 5 timeframes (1s 1m 5m 1h 1d), 2 streams, 1 worker on shared threads, feed mock\n";
@@ -125,11 +194,25 @@ mod tests {
         let bad =
             Layer::File { name: "my.toml".to_owned(), bytes: b"[engine]\nworkres = 3\nidle = \"nap\"\n".to_vec() };
         let mut out = Vec::new();
-        assert!(!check(std::slice::from_ref(&bad), 2, &mut out).unwrap());
+        assert!(!check(std::slice::from_ref(&bad), 2, false, &mut out).unwrap());
         let text = String::from_utf8(out).unwrap();
         assert!(text.contains("my.toml:2: engine.workres: unknown key; did you mean `workers`?"), "{text}");
         assert!(text.contains("my.toml:3: engine.idle: found \"nap\"; allowed: \"auto\", \"backoff\""), "{text}");
         assert!(text.ends_with("2 faults\n"), "{text}");
-        assert!(!show(&[bad], &mut Vec::new()).unwrap());
+        let mut out = Vec::new();
+        assert!(!show(std::slice::from_ref(&bad), true, &mut out).unwrap());
+        let told: Value = serde_json::from_slice(&out).unwrap();
+        assert_eq!((told["ok"].as_bool(), told["faults"].as_array().unwrap().len()), (Some(false), 2));
+    }
+
+    #[test]
+    fn as_json_it_has_every_value_and_where_it_came_from() {
+        let own = Layer::File { name: "my.toml".to_owned(), bytes: b"[engine]\nworkers = 3\n".to_vec() };
+        let mut out = Vec::new();
+        assert!(show(&[own], true, &mut out).unwrap());
+        let told: Value = serde_json::from_slice(&out).unwrap();
+        assert_eq!(told["values"]["engine"]["workers"], 3);
+        assert_eq!(told["origins"]["engine.workers"], "my.toml:2");
+        assert_eq!(told["origins"]["input.streams.0.name"], told["origins"]["input.streams.0.timeframe"]);
     }
 }

@@ -18,7 +18,7 @@ use crate::{
 use anyhow::{Context, Result, bail};
 use std::{io::Write, path::Path};
 
-/// `bench latency`; whether the rate was held and, where it was asked for, every budget kept.
+/// `bench latency`; returns whether the rate was held and, if asked for, every budget was kept.
 ///
 /// # Errors
 /// Whatever prevents the measurement.
@@ -95,7 +95,7 @@ fn default_name(args: &LatencyArgs) -> String {
 /// `bench echo`.
 ///
 /// # Errors
-/// A server that is gone or refuses.
+/// The server is gone or refuses.
 pub fn bench_echo(args: &EchoArgs) -> Result<()> {
     echo(&args.url, &args.from, &args.to, &*stop_flag()?)
 }
@@ -103,7 +103,7 @@ pub fn bench_echo(args: &EchoArgs) -> Result<()> {
 /// `report`.
 ///
 /// # Errors
-/// What cannot be read or written.
+/// A file cannot be read or written.
 pub fn report(args: &ReportArgs) -> Result<()> {
     let (throughput, latency): (Vec<&Path>, Vec<&Path>) =
         args.runs.iter().map(std::path::PathBuf::as_path).partition(|path| ThroughputRun::is_at(path));

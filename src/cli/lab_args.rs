@@ -14,13 +14,13 @@ pub enum BenchCommand {
     /// Latency from the intended send of a bar to the moment a subscriber sees its signal
     ///
     /// Starts a redis-server and an engine of its own, sends bars on a fixed schedule without ever waiting for the
-    /// engine, and watches the stream of signals. In turns with it, a bare echo (XREAD, XADD, nothing between) is measured
-    /// under the same load: the cost of Redis and the host alone. The results go to a new folder.
+    /// engine, and watches the stream of signals. In turns with it, a bare echo (XREAD, XADD, nothing between) is
+    /// measured under the same load: the cost of Redis and the host alone. The results go to a new folder.
     Latency(Box<LatencyArgs>),
     /// Bars a second from Redis to Redis before a backlog grows
     ///
-    /// Starts a redis-server and an engine of its own. In turns with it, a bare loop is measured that reads the same stream
-    /// and does nothing: what Redis and the host can give. The results go to a new folder.
+    /// Starts a redis-server and an engine of its own. In turns with it, a bare loop is measured that reads the same
+    /// stream and does nothing: what Redis and the host can give. The results go to a new folder.
     Throughput(Box<ThroughputArgs>),
     /// Reads entries and writes them back: the peer that `bench latency` starts
     #[command(hide = true)]

@@ -1,9 +1,21 @@
-//! Lines for the person at the terminal.
+//! Lines for the person at the terminal, and errors in one.
 
-use std::io::Write;
+use super::log::{LogLine, log};
 
-/// Writes a line to standard error, where the results are not.
+/// Writes a line to standard error, where the results are not. What stands before it (`warning: `) says how bad it is.
 pub fn note(line: &str) {
-    // Nobody is left to tell where even that cannot be written.
-    let _ = writeln!(std::io::stderr().lock(), "{line}");
+    log(&LogLine::of(line));
+}
+
+/// An error with its causes, but for those that it has told already.
+#[must_use]
+pub fn explain(error: &anyhow::Error) -> String {
+    let mut text = error.to_string();
+    for cause in error.chain().skip(1).map(ToString::to_string) {
+        if !text.contains(&cause) {
+            text.push_str(": ");
+            text.push_str(&cause);
+        }
+    }
+    text
 }

@@ -1,6 +1,7 @@
 //! Tells systemd how the engine is (`Type=notify`, `WatchdogSec=`): the protocol of sd_notify(3), which is a datagram.
 //!
-//! Without `NOTIFY_SOCKET` in the environment nothing is sent. Nothing here blocks: a datagram that finds no room is lost.
+//! Without `NOTIFY_SOCKET` in the environment nothing is sent. Nothing here blocks: a datagram that finds no room is
+//! lost.
 
 use std::{
     ffi::OsStr,
@@ -19,14 +20,14 @@ use std::{
 #[derive(Debug, Default)]
 pub struct Notifier {
     socket: Option<(UnixDatagram, SocketAddr)>,
-    /// Time after which the manager takes a silent engine for dead.
+    /// Time after which the manager considers a silent engine dead.
     watchdog: Option<Duration>,
-    /// When it was last told otherwise, and how far each agent had come.
+    /// When it was last told that the engine is alive, and the duty cycles of each agent then.
     alive: Option<(Instant, Vec<u64>)>,
 }
 
 impl Notifier {
-    /// The one that the environment names; none where it names none or one that cannot be.
+    /// The socket that the environment names; `None` if it names none or an invalid one.
     #[must_use]
     pub fn from_env() -> Self {
         let Some(address) = std::env::var_os("NOTIFY_SOCKET") else { return Self::default() };
@@ -36,10 +37,10 @@ impl Notifier {
         Self::new(&address, us.map(Duration::from_micros)).unwrap_or_default()
     }
 
-    /// One that sends to a socket: a path, or a name in the abstract name space after an `@`.
+    /// Sends to a socket: a path, or a name in the abstract namespace after an `@`.
     ///
     /// # Errors
-    /// An address that is none, or no file descriptor left.
+    /// The address is invalid, or no file descriptor is left.
     pub fn new(address: &OsStr, watchdog: Option<Duration>) -> io::Result<Self> {
         let address = match address.as_bytes() {
             [b'@', name @ ..] => SocketAddr::from_abstract_name(name)?,
@@ -50,7 +51,7 @@ impl Notifier {
         Ok(Self { socket: Some((socket, address)), watchdog, alive: None })
     }
 
-    /// Whether anybody is told.
+    /// Whether there is a manager to tell.
     #[must_use]
     pub const fn is_on(&self) -> bool {
         self.socket.is_some()
@@ -58,14 +59,21 @@ impl Notifier {
 
     fn send(&self, text: &str) {
         if let Some((socket, address)) = &self.socket {
-            // A manager that does not listen cannot be told so.
+            // A manager that does not listen cannot be told.
             let _ = socket.send_to_addr(text.as_bytes(), address);
         }
     }
 
-    /// The engine is not ready yet, and why; it is given so much time more.
+    /// The engine is not ready yet, and why; asks for this much more time.
     pub fn starting(&self, why: &str, extension: Duration) {
-        self.send(&format!("EXTEND_TIMEOUT_USEC={}\nSTATUS={}", extension.as_micros(), why.replace('\n', " ")));
+        // One that was a standby is ready already, and its watchdog runs.
+        let alive = if self.watchdog.is_some() { "\nWATCHDOG=1" } else { "" };
+        self.send(&format!("EXTEND_TIMEOUT_USEC={}\nSTATUS={}{alive}", extension.as_micros(), why.replace('\n', " ")));
+    }
+
+    /// The engine waits for another to end, as long as it takes: that is what it was started for, so it is ready.
+    pub fn standing_by(&self, why: &str) {
+        self.send(&format!("READY=1\nSTATUS={}", why.replace('\n', " ")));
     }
 
     /// The engine works.

@@ -1,22 +1,22 @@
 //! Waiting at the start for a server that is not ready: one line per change of state, growing pauses. Blocks.
 //!
-//! A server that is there and says that it will be ready is waited for as long as it takes. One that is not there may be
-//! a wrong address, and is waited for `redis.start_wait_s`. What only a person can change ends the start at once.
+//! If the server answers that it will be ready, this waits as long as it takes. If it does not answer, the address may
+//! be wrong: this waits for `redis.start_wait_s`. An error that only a person can fix ends the start at once.
 
-use super::{note::note, notify::Notifier};
+use super::{host::Host, note::explain, notify::Notifier, session::Stopped};
 use crate::{
     config::RedisConfig,
     engine::Backoff,
     publish::LeaseError,
     redis_io::{LinkError, ServerErrorKind},
 };
-use anyhow::{Result, anyhow, bail};
+use anyhow::{Context as _, Result};
 use std::{
     sync::atomic::{AtomicBool, Ordering},
     time::{Duration, Instant},
 };
 
-/// Time between two looks whether the user wants to wait no longer.
+/// Time between two checks whether the user has stopped the wait.
 const LOOK: Duration = Duration::from_millis(50);
 /// What the service manager is asked for beyond the next attempt.
 const EXTENSION: Duration = Duration::from_secs(30);
@@ -45,43 +45,55 @@ fn worth(error: &anyhow::Error) -> Worth {
     }
 }
 
+/// A server was not there in time.
+#[derive(Debug, thiserror::Error)]
+#[error("{why}{waited}")]
+pub struct NotThere {
+    why: String,
+    /// For how long it was waited for, where it was.
+    waited: String,
+}
+
 /// The waiting of one start.
 pub struct Patience<'a> {
+    host: &'a Host,
     limit: Duration,
     backoff: Backoff,
     quiet: bool,
     stop: &'a AtomicBool,
     notifier: Notifier,
-    /// Since when the server has not been there.
-    absent: Option<Instant>,
+    /// Since when the server has not been there, ns.
+    absent_ns: Option<u64>,
 }
 
 impl<'a> Patience<'a> {
     /// Waits as the configuration says, until `stop` is raised.
-    pub fn new(config: &RedisConfig, quiet: bool, stop: &'a AtomicBool) -> Self {
+    pub fn new(host: &'a Host, config: &RedisConfig, quiet: bool, stop: &'a AtomicBool) -> Self {
+        let seed = host.network().map_or_else(|| u64::from(std::process::id()), |(_, seed)| seed);
         Self {
+            host,
             limit: Duration::from_secs(config.start_wait_s),
-            backoff: Backoff::new("start", config.reconnect_max_ms),
+            backoff: Backoff::seeded("start", config.reconnect_max_ms, seed),
             quiet,
             stop,
             notifier: Notifier::from_env(),
-            absent: None,
+            absent_ns: None,
         }
     }
 
-    /// What `attempt` gives, which is made again while waiting is worth it.
+    /// Repeats `attempt` while waiting is worth it; returns its result.
     ///
     /// # Errors
-    /// The attempt's, where waiting is not worth it, or no longer; a stop while waiting.
+    /// That of the last attempt, or the user stopped the wait.
     pub fn wait<T>(&mut self, mut attempt: impl FnMut() -> Result<T>) -> Result<T> {
-        let (started, mut said, mut attempts) = (Instant::now(), String::new(), 1u32);
+        let (started_ns, mut said, mut attempts) = (self.host.clock().ns(), String::new(), 1u32);
         loop {
             let error = match attempt() {
                 Ok(value) => {
-                    self.absent = None;
+                    self.absent_ns = None;
                     self.backoff.reset();
                     if !said.is_empty() {
-                        let seconds = started.elapsed().as_secs_f64();
+                        let seconds = self.since(started_ns).as_secs_f64();
                         self.say(&format!("Redis is ready after {seconds:.1} s, {attempts} attempts"));
                     }
                     return Ok(value);
@@ -90,9 +102,10 @@ impl<'a> Patience<'a> {
             };
             match worth(&error) {
                 Worth::Nothing => return Err(error),
-                Worth::Unlimited => self.absent = None,
+                Worth::Unlimited => self.absent_ns = None,
                 Worth::Limited => {
-                    let waited = self.absent.get_or_insert_with(Instant::now).elapsed();
+                    let since_ns = *self.absent_ns.get_or_insert_with(|| self.host.clock().ns());
+                    let waited = self.since(since_ns);
                     if waited >= self.limit {
                         return Err(self.too_long(error));
                     }
@@ -109,30 +122,36 @@ impl<'a> Patience<'a> {
     }
 
     fn too_long(&self, error: anyhow::Error) -> anyhow::Error {
-        if self.limit.is_zero() {
-            return error;
-        }
-        anyhow!("{error:#}; waited {} s for it (redis.start_wait_s)", self.limit.as_secs())
+        let waited = match self.limit.as_secs() {
+            0 => String::new(),
+            seconds => format!("; waited {seconds} s for it (redis.start_wait_s)"),
+        };
+        NotThere { why: explain(&error), waited }.into()
+    }
+
+    fn since(&self, ns: u64) -> Duration {
+        Duration::from_nanos(self.host.clock().ns().saturating_sub(ns))
     }
 
     fn pause(&mut self) -> Result<()> {
-        let until = Instant::now() + Duration::from_nanos(self.backoff.next_ns());
+        let until_ns = self.host.clock().ns() + self.backoff.next_ns();
         loop {
             if self.stop.load(Ordering::Relaxed) {
-                bail!("stopped while waiting for Redis");
+                return Err(Stopped).context("stopped while waiting for Redis");
             }
-            let left = until.saturating_duration_since(Instant::now());
+            let left = Duration::from_nanos(until_ns.saturating_sub(self.host.clock().ns()));
             if left.is_zero() {
                 return Ok(());
             }
-            std::thread::sleep(left.min(LOOK));
+            self.notifier.tick(Instant::now(), false, std::iter::empty());
+            self.host.sleep(left.min(LOOK));
         }
     }
 
     fn say(&self, line: &str) {
         self.notifier.starting(line, Duration::from_nanos(self.backoff.max_ns()) + EXTENSION);
         if !self.quiet {
-            note(line);
+            self.host.say(line);
         }
     }
 }
@@ -141,7 +160,7 @@ impl<'a> Patience<'a> {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::config::Config;
+    use crate::{config::Config, runtime::Clock};
     use std::io;
 
     fn server(text: &str) -> LinkError {
@@ -165,7 +184,7 @@ mod tests {
         assert_eq!(worth(&refused().into()), Worth::Limited);
         assert_eq!(worth(&server("READONLY …").into()), Worth::Limited);
         assert_eq!(worth(&server("FLUXDOWN …").into()), Worth::Limited);
-        assert_eq!(worth(&anyhow!("something else")), Worth::Nothing);
+        assert_eq!(worth(&anyhow::anyhow!("something else")), Worth::Nothing);
     }
 
     #[test]
@@ -173,7 +192,8 @@ mod tests {
         let (stop, mut config) = (AtomicBool::new(false), Config::default().redis);
         config.start_wait_s = 0;
         config.reconnect_max_ms = 1;
-        let mut patience = Patience::new(&config, true, &stop);
+        let host = Host::new(Clock::new());
+        let mut patience = Patience::new(&host, &config, true, &stop);
         let mut left = 20;
         let waited = patience.wait(|| {
             left -= 1;
@@ -182,7 +202,7 @@ mod tests {
         assert_eq!(waited.unwrap(), 0);
         assert!(patience.wait(|| Err::<(), _>(refused().into())).unwrap_err().to_string().contains("cannot connect"));
         config.start_wait_s = 1;
-        let mut patience = Patience::new(&config, true, &stop);
+        let mut patience = Patience::new(&host, &config, true, &stop);
         let error = patience.wait(|| Err::<(), _>(refused().into())).unwrap_err().to_string();
         assert!(error.contains("waited 1 s"), "{error}");
         stop.store(true, Ordering::Relaxed);

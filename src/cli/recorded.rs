@@ -1,14 +1,13 @@
-//! What can be told wrong about recorded files before and after their replay.
+//! What can be found wrong with recorded files before and after their replay.
 
 use super::args::ReplayArgs;
 use crate::{
-    feed::{CsvError, CsvSource},
-    model::{Calendar, Directory, Refusal, SymbolId, Timeframe, TimeframeId, WEEK_MS},
+    feed::look::Look,
+    model::{Directory, Refusal, SymbolId, Timeframe, TimeframeId, WEEK_MS},
     telemetry::ReaderSnapshot,
 };
 use anyhow::{Result, bail};
 use std::{
-    collections::HashMap,
     fs::{self, File, Metadata},
     io,
     os::{
@@ -18,14 +17,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// Links that are followed one after the other; the kernel does not follow more either.
+/// Longest chain of links to follow, as in the kernel.
 const LINKS_MAX: usize = 40;
 
-/// Intervals between bars that are looked at to see how far apart the bars of a file are, in so many lines at most.
-const LOOKED_AT: usize = 4_096;
-const LINES: usize = 1 << 17;
-
-/// So many intervals, nearly all of them multiples of a longer one, are no accident of a quiet market.
+/// This many intervals, nearly all multiples of a longer one, are not by chance.
 const REGULAR: usize = 100;
 
 /// What tells one file from another, however its path is spelled.
@@ -40,7 +35,7 @@ enum Identity {
 }
 
 impl Identity {
-    /// Where an output goes; none for devices, to which many may write, and for what will fail by itself.
+    /// Where an output goes; `None` for devices, to which several may write, and for paths that will fail anyway.
     fn of_output(path: &Path) -> Option<Self> {
         if path == Path::new("-") {
             return Some(Self::of_standard(io::stdout().as_fd()).unwrap_or(Self::Stdout));
@@ -48,7 +43,7 @@ impl Identity {
         if let Ok(metadata) = fs::metadata(path) {
             return Self::there(&metadata);
         }
-        // It will be made: where the link leads, if it is one.
+        // It will be created: at the target, if it is a link.
         let folder_of = |path: &Path| match path.parent() {
             Some(folder) if !folder.as_os_str().is_empty() => folder.to_owned(),
             _ => PathBuf::from("."),
@@ -63,7 +58,7 @@ impl Identity {
         None
     }
 
-    /// Where an input comes from; none for devices and for what is not there.
+    /// Where an input comes from; `None` for devices and missing files.
     fn of_input(path: &Path) -> Option<Self> {
         if path == Path::new("-") {
             Self::of_standard(io::stdin().as_fd())
@@ -90,9 +85,18 @@ fn spoken<'a>(path: &'a Path, dash: &'a str) -> std::path::Display<'a> {
 /// Checks that no output is written over another, or over an input.
 ///
 /// # Errors
-/// Where one is.
+/// An output would be overwritten, or overwrite an input.
 pub fn files_apart(args: &ReplayArgs) -> Result<()> {
-    let outputs = [("--signals", &args.signals), ("--bars", &args.bars), ("--indicators", &args.indicators)];
+    let outputs = [
+        ("--signals", &args.signals),
+        ("--bars", &args.bars),
+        ("--indicators", &args.indicators),
+        ("--performance", &args.performance),
+        ("--outcomes", &args.outcomes),
+        ("--selection", &args.selection),
+        ("--model", &args.model),
+        ("--html", &args.html),
+    ];
     let outputs: Vec<_> = outputs
         .into_iter()
         .filter_map(|(option, path)| path.as_ref().and_then(|path| Some((option, path, Identity::of_output(path)?))))
@@ -110,45 +114,16 @@ pub fn files_apart(args: &ReplayArgs) -> Result<()> {
     Ok(())
 }
 
-/// What is odd about the interval of a file's bars, if its beginning tells.
-///
-/// # Errors
-/// [`CsvError`] of the file.
-pub fn odd_base(path: &Path, base: Timeframe) -> Result<Option<String>, CsvError> {
-    // What is no file can be read but once.
-    if path == Path::new("-") || !path.metadata().is_ok_and(|metadata| metadata.is_file()) {
-        return Ok(None);
-    }
-    let mut file = CsvSource::open(path, base)?;
-    let mut last: HashMap<Vec<u8>, i64> = HashMap::new();
-    // Between bars of one symbol, ms; and how many of them are of the same interval of the base.
-    let mut apart: Vec<i64> = Vec::new();
-    let mut crowded = 0;
-    for _ in 0..LINES {
-        // A file that breaks says so when it is replayed.
-        let Ok(Some(line)) = file.next() else { break };
-        let Ok(record) = line.result else { continue };
-        let Some(last) = last.get_mut(record.symbol) else {
-            last.insert(record.symbol.to_vec(), record.ts);
-            continue;
-        };
-        let before = std::mem::replace(last, record.ts);
-        if record.ts > before {
-            apart.push(record.ts - before);
-            crowded += usize::from(base.span(before, Calendar::Utc) == base.span(record.ts, Calendar::Utc));
-        }
-        if apart.len() == LOOKED_AT {
-            break;
-        }
-    }
+/// What is odd about the interval of a file's bars, if what was seen of it tells.
+pub fn odd_base(name: &str, look: &Look, base: Timeframe) -> Option<String> {
+    let mut apart = look.apart.clone();
     apart.sort_unstable();
-    let Some(&median) = apart.get(apart.len() / 2) else { return Ok(None) };
-    let name = path.display();
-    if 2 * crowded > apart.len() {
+    let &median = apart.get(apart.len() / 2)?;
+    if 2 * look.crowded > apart.len() {
         let apart = spacing(median);
-        return Ok(Some(format!(
+        return Some(format!(
             "{name}: its bars are {apart} apart, too many for --base {base}: all but the first of each {base} will be refused"
-        )));
+        ));
     }
     // Weekends and nights leave some out, and a change to summer time takes an hour from a day.
     let near_multiple = |&&ms: &&i64| {
@@ -156,18 +131,18 @@ pub fn odd_base(path: &Path, base: Timeframe) -> Result<Option<String>, CsvError
         ms > median / 2 && 10 * off <= median
     };
     let regular = apart.len() >= REGULAR && 10 * apart.iter().filter(near_multiple).count() >= 9 * apart.len();
-    Ok((regular && median > base.interval_ms()).then(|| {
+    (regular && median > base.interval_ms()).then(|| {
         let apart = spacing(median);
         let meant = match apart.parse::<Timeframe>() {
             Ok(_) => format!("is --base {apart} meant?"),
             Err(_) => "give their timeframe as --base".to_owned(),
         };
         format!("{name}: its bars are {apart} apart, and --base {base} takes each for one of {base}: {meant}")
-    }))
+    })
 }
 
 /// So many ms, as a timeframe where they are one.
-fn spacing(ms: i64) -> String {
+pub(super) fn spacing(ms: i64) -> String {
     if ms % WEEK_MS == 0 {
         return format!("{}w", ms / WEEK_MS);
     }
@@ -175,7 +150,7 @@ fn spacing(ms: i64) -> String {
     seconds.parse::<Timeframe>().map_or(seconds, |timeframe| timeframe.to_string())
 }
 
-/// Says which of the cells that the user named belong to a symbol of which nothing was accepted.
+/// Reports which of the cells that the user named belong to a symbol without an accepted record.
 pub fn unknown_cells(cells: &[(String, TimeframeId)], directory: &Directory) -> Vec<String> {
     const NAMED: usize = 8;
     let symbols = (0..directory.capacity()).map(|n| directory.symbol(SymbolId(n as u16)));
@@ -211,7 +186,7 @@ impl NothingAccepted {
     /// Looks at what the reader has counted; `first` is the first refused record, for people.
     ///
     /// # Errors
-    /// Where nothing was accepted: why, and what would mend it.
+    /// If nothing was accepted: why, and how to fix it.
     pub fn check(reader: &ReaderSnapshot, first: Option<&str>) -> Result<(), Self> {
         if reader.accepted > 0 {
             return Ok(());
@@ -229,6 +204,23 @@ impl NothingAccepted {
         let advice = main.advice();
         Err(Self { why: format!("{all} of {all} refused ({}){first}; {advice}", counts.join(", ")) })
     }
+}
+
+/// Where most records of a replay were refused, a line that says so: the reason first.
+pub fn most_refused(reader: &ReaderSnapshot, first: Option<&str>) -> Option<String> {
+    let counted = |reason: &Refusal| reader.refused[reason.index()];
+    let refused = Refusal::ALL.iter().filter(|reason| !reason.is_usual());
+    let all: u64 = refused.clone().map(counted).sum();
+    // Where all were, the replay ends with an error that says so.
+    let main = refused.max_by_key(|reason| counted(reason)).filter(|_| all > reader.accepted && reader.accepted > 0)?;
+    let first = first.map_or_else(String::new, |line| format!("; the first: {line}"));
+    Some(format!(
+        "warning: most records were refused, {all} of {}, {} of them as {}: {}{first}",
+        all + reader.accepted,
+        counted(main),
+        main.name(),
+        main.advice()
+    ))
 }
 
 #[cfg(test)]
@@ -254,7 +246,11 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("bars.csv");
         fs::write(&path, text).unwrap();
-        odd_base(&path, base.parse().unwrap()).unwrap()
+        let file = crate::engine::InputFile::all(&path).unwrap().remove(0);
+        let base = base.parse().unwrap();
+        let options = crate::feed::dialect::FileOptions::new(base);
+        let mut source = file.open(&options, &std::sync::Arc::default()).unwrap().source;
+        odd_base("bars.csv", &Look::at(&mut source, false).unwrap(), base)
     }
 
     /// Minutes after midnight of each of so many weekdays.

@@ -1,47 +1,90 @@
 //! Connecting to the Redis server of a configuration: the position read, the sink and the source made. Blocks.
 
+use super::{
+    clocks::{self, ClockFindings, Committed},
+    documents::{self, compatible},
+    host::Host,
+    past::ReadHistory,
+    secrets,
+};
 use crate::{
     config::{CalculationEvents as Events, Config, Layer, Override, Start},
     engine::{
         Arrived, CalculationEvents, Dial, ENTRIES, Incidents, Recovery, RedisLink, RedisOutputOptions, RedisSink,
-        RedisSinkOptions, RedisSource, RedisSourceOptions, load_journal,
+        RedisSinkOptions, RemoteStore, ServerTime, load_journal,
     },
-    feed::streams::{Exception, StreamStart},
+    feed::{
+        EntryForm,
+        streams::{Exception, StreamStart},
+    },
+    lab::doctor::ServerClocks,
     model::{Directory, StreamId},
-    publish::{KeySpec, Lease, LeaseSpec, OutputNames, StreamSpec, check_key, check_outputs},
-    redis_io::{Address, Link, LinkOptions, Tls, TlsFiles},
+    publish::{
+        CompatNames, HashSpec, KeySpec, Lease, LeaseSpec, OutputNames, StreamSpec, check_key, check_outputs,
+        check_performance,
+    },
+    redis_io::{Address, Link, LinkError, LinkOptions, Network, Tls, TlsFiles},
+    runtime::{Clock, HostTime},
 };
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use redis::{Cmd, Value};
 use std::{collections::HashMap, path::Path, sync::Arc, time::Duration};
 
 /// The server of a configuration.
 pub struct Server<'a> {
-    config: &'a Config,
-    address: Address,
+    pub(super) config: &'a Config,
+    pub(super) address: Address,
     tls: Option<Tls>,
+    /// The network and its chance, where they are simulated.
+    network: Option<(Network, u64)>,
+    /// The clock of the host.
+    clock: Clock,
+    /// Its time, from the source to the output.
+    pub(super) time: Arc<ServerTime>,
+    /// Stands before the names of all that is written.
+    prefix: String,
 }
 
-/// Where an engine stands in its inputs: by stream the last entry whose effects are committed.
-#[derive(Debug)]
+/// The position of an engine in its inputs: by stream, the last entry whose effects are committed.
+#[derive(Debug, Clone)]
 pub struct Position {
     /// By stream, in the configuration's order.
     pub streams: Vec<StreamStart>,
-    /// What was taken out of order up to there.
+    /// What a second reading cannot derive up to there.
     pub journal: Vec<Exception>,
-    /// Name of the batch that it was committed with.
+    /// The moment, Unix ms, up to which everything is committed.
+    pub moment: i64,
+    /// What the clocks say.
+    pub clocks: ClockFindings,
+    /// Name of the batch that committed it.
     pub batch: Option<Vec<u8>>,
-    /// Checksum of the configuration that it was made with.
+    /// Checksum of the configuration it was made with.
     pub config: Option<String>,
     /// Its identity, which the snapshots that belong to it share.
     pub origin: Option<u64>,
+    /// By stream: its oldest entry at the last start.
+    pub first: Vec<Option<StreamId>>,
+    /// What the server called itself at the last commit.
+    pub server: Option<String>,
+    /// What was read of history before the streams.
+    pub history: ReadHistory,
+    /// By stream: whether the position says nothing of it.
+    pub is_new: Vec<bool>,
 }
+
+/// What stands before the name of an input of history in the position's field for what was read of it.
+pub const HISTORY: &str = "history:";
 
 impl Position {
     /// Whether there was a position at all.
     pub fn found(&self) -> bool {
         self.batch.is_some() || self.streams.iter().any(|stream| stream.published != StreamId::default())
     }
+}
+
+/// The position's field for the oldest entry of a stream.
+pub fn first_field(stream: &str) -> String {
+    format!("first:{stream}")
 }
 
 /// What `--redis` asks for: the feed is Redis, at this address if there is one.
@@ -70,27 +113,84 @@ impl<'a> Server<'a> {
     /// The server that the configuration names.
     ///
     /// # Errors
-    /// An address that is none, files for TLS that are not good.
+    /// The address or the files for TLS are invalid.
     pub fn new(config: &'a Config) -> Result<Self> {
-        let address = config.redis.url.address().context("redis.url")?;
+        let address = secrets::address(&config.redis)?;
         let tls = tls(config, &address)?;
-        Ok(Self { config, address, tls })
+        Ok(Self {
+            config,
+            address,
+            tls,
+            network: None,
+            clock: Clock::new(),
+            time: Arc::default(),
+            prefix: String::new(),
+        })
+    }
+
+    /// The same on the network of a host.
+    ///
+    /// # Errors
+    /// Those of [`Server::new`].
+    pub fn on(host: &Host, config: &'a Config) -> Result<Self> {
+        Ok(Self { network: host.network(), clock: host.clock().clone(), ..Self::new(config)? })
+    }
+
+    /// The same with a prefix before the names of streams and keys.
+    pub fn prefixed(mut self, prefix: &str) -> Self {
+        prefix.clone_into(&mut self.prefix);
+        self
+    }
+
+    /// Makes sure that no engine holds a lease under these names, whatever its own name.
+    ///
+    /// # Errors
+    /// One does; a server that refuses.
+    pub fn refuse_live(&self) -> Result<()> {
+        let mut link = self.connect("replay")?;
+        let mut pattern = String::new();
+        for c in format!("{}{}", self.prefix, self.config.output.keys.lease_key("\u{0}")).chars() {
+            match c {
+                '\0' => pattern.push('*'),
+                '*' | '?' | '[' | ']' | '\\' => pattern.extend(['\\', c]),
+                c => pattern.push(c),
+            }
+        }
+        let mut cursor = 0u64;
+        loop {
+            let mut scan = redis::cmd("SCAN");
+            scan.arg(cursor).arg("MATCH").arg(&pattern).arg("COUNT").arg(1_000);
+            let (next, keys): (u64, Vec<String>) = link.ask(&scan)?;
+            // Beside a lease stands for ever what its holders have counted and committed.
+            if let Some(key) = keys.iter().find(|key| !key.ends_with(":epoch") && !key.ends_with(":committed")) {
+                bail!(
+                    "an engine runs on {} whose streams this replay would write to: it holds {key}; give another \
+                     --redis-prefix, such as replay:",
+                    self.address
+                );
+            }
+            if next == 0 {
+                return Ok(());
+            }
+            cursor = next;
+        }
     }
 
     /// A new connection.
     ///
     /// # Errors
-    /// A server that is not there or refuses.
+    /// The server is not reachable or refuses.
     pub fn connect(&self, role: &str) -> Result<Link> {
         Ok(Link::connect(&self.address, &self.link_options(role))?)
     }
 
-    fn link_options(&self, role: &str) -> LinkOptions {
+    pub(super) fn link_options(&self, role: &str) -> LinkOptions {
         LinkOptions {
             name: format!("wagehood-engine:{}:{role}", self.config.engine.name),
             connect_timeout: Duration::from_millis(self.config.redis.connect_timeout_ms),
             reply_timeout: Duration::from_millis(self.config.redis.timeout_ms),
             tls: self.tls.clone(),
+            network: self.network.as_ref().map(|(network, _)| network.clone()),
             receive_bytes_max: self.config.limits.read_buffer_max_bytes,
             ..LinkOptions::default()
         }
@@ -98,8 +198,29 @@ impl<'a> Server<'a> {
 
     /// The lease of this engine's name.
     pub fn lease(&self) -> LeaseSpec {
-        let key = self.config.output.keys.lease_key(&self.config.engine.name);
-        LeaseSpec { epoch_key: format!("{key}:epoch"), key, ttl_ms: self.config.redis.lease_ms }
+        let key = format!("{}{}", self.prefix, self.config.output.keys.lease_key(&self.config.engine.name));
+        LeaseSpec {
+            epoch_key: format!("{key}:epoch"),
+            committed_key: format!("{key}:committed"),
+            position_key: self.position_key(),
+            key,
+            ttl_ms: self.config.redis.lease_ms,
+        }
+    }
+
+    /// The snapshots that the server keeps, of the position of this origin; this process writes them as `writer`, which
+    /// no other has used.
+    pub fn snapshots(&self, origin: u64, writer: u64) -> RemoteStore {
+        let config = self.config;
+        let connect = self.connector("snapshots");
+        let key = config.output.keys.snapshot_key(&config.engine.name);
+        RemoteStore::new(connect, key, (origin, writer), config.state.redis_bytes_max)
+    }
+
+    /// Makes connections of a role.
+    pub fn connector(&self, role: &str) -> Box<dyn Fn() -> Result<Link, LinkError> + Send> {
+        let (address, options) = (self.address.clone(), self.link_options(role));
+        Box::new(move || Link::connect(&address, &options))
     }
 
     /// The address, without its password.
@@ -109,33 +230,36 @@ impl<'a> Server<'a> {
 
     /// The key of the position.
     pub fn position_key(&self) -> String {
-        self.config.output.keys.position_key(&self.config.engine.name)
+        format!("{}{}", self.prefix, self.config.output.keys.position_key(&self.config.engine.name))
     }
 
     /// The documents of the configuration that the server holds, as layers.
     ///
     /// # Errors
-    /// A server that refuses.
+    /// The server refuses.
     pub fn documents(&self, link: &mut Link) -> Result<Vec<Layer>> {
         let mut layers = Vec::new();
         for key in self.config.redis.document_keys() {
-            if let Some(bytes) = link.ask(&Cmd::get(&key))? {
+            if let Some(bytes) = documents::read(link, &key)? {
                 layers.push(Layer::Document { key, bytes });
             }
         }
         Ok(layers)
     }
 
-    /// Reads where the engine stands.
+    /// Reads the position of the engine.
     ///
     /// # Errors
-    /// A server that refuses, or a position that is none.
+    /// The server refuses, or the saved position is invalid.
     pub fn position(&self, link: &mut Link) -> Result<Position> {
         let key = self.position_key();
         check_key(link, &key, "hash")?;
         let fields: HashMap<Vec<u8>, Vec<u8>> = link.ask(&Cmd::hgetall(&key))?;
         let field = |name: &str| fields.get(name.as_bytes());
-        let mut streams = Vec::new();
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let history = fields.iter().filter_map(|(name, value)| Some((name.strip_prefix(HISTORY.as_bytes())?, value)));
+        let history: ReadHistory = history.map(|(name, value)| (text(name), text(value))).collect();
+        let (mut streams, mut first) = (Vec::new(), Vec::new());
         for stream in &self.config.input.streams {
             check_key(link, &stream.name, "stream")?;
             let published = match field(&stream.name) {
@@ -148,79 +272,88 @@ impl<'a> Server<'a> {
                 })?,
                 None => StreamId::default(),
             };
-            let fresh = published == StreamId::default();
-            let start = match self.config.input.start {
-                Start::Newest if fresh => self.last_id(link, &stream.name)?,
-                _ => StreamId::default(),
-            };
+            first.push(field(&first_field(&stream.name)).and_then(|text| StreamId::parse(text)));
+            if published == StreamId::default() {
+                streams.push(self.fresh(link, &stream.name)?);
+                continue;
+            }
             let entries = field(&format!("{ENTRIES}{}", stream.name));
             let entries = entries.and_then(|text| std::str::from_utf8(text).ok()?.parse().ok()).filter(|&n| n > 0);
-            streams.push(StreamStart { published, published_entries: entries, start, start_number: None });
+            // Behind what was history when it was added.
+            let start = history.get(&stream.name).and_then(|text| StreamId::parse(text.as_bytes())).unwrap_or_default();
+            streams.push(StreamStart { published, published_entries: entries, start, ..StreamStart::default() });
         }
         let batch = field("batch").cloned();
         let config = field("config").map(|text| String::from_utf8_lossy(text).into_owned());
+        let number = |name: &str| std::str::from_utf8(field(name)?).ok()?.parse::<i64>().ok();
+        let boot = field("boot").map(|text| String::from_utf8_lossy(text)).unwrap_or_default();
+        let committed = || {
+            let host = HostTime { wall_ms: number("host_ms")?, uptime_ms: number("uptime_ms")? };
+            let (server_ms, offset_ms) = (number("time_ms")?, number("offset_ms")?);
+            Some(Committed { server_ms, offset_ms, host, boot: &boot })
+        };
         let inputs: Vec<&str> = self.config.input.streams.iter().map(|stream| stream.name.as_str()).collect();
         let journal = self.config.output.keys.journal_key(&self.config.engine.name);
         let journal = load_journal(link, &journal, &inputs)?;
         let origin = field("origin").and_then(|text| u64::from_str_radix(std::str::from_utf8(text).ok()?, 16).ok());
-        Ok(Position { streams, journal, batch, config, origin })
+        let server = field("server").map(|text| String::from_utf8_lossy(text).into_owned());
+        let newest = streams.iter().map(|stream| i64::try_from(stream.published.ms).unwrap_or(i64::MAX)).max();
+        let moment = number("moment").or(newest).unwrap_or(i64::MIN);
+        let clocks = self.clocks(link, committed(), &journal, &mut streams)?;
+        let is_new = self.config.input.streams.iter().map(|stream| field(&stream.name).is_none()).collect();
+        Ok(Position { streams, journal, moment, clocks, batch, config, origin, first, server, history, is_new })
     }
 
-    /// The newest entry of a stream, the zero id where there is none.
-    fn last_id(&self, link: &mut Link, stream: &str) -> Result<StreamId> {
-        let newest: Vec<(StreamId, Value)> = link.ask(&Cmd::xrevrange_count(stream, "+", "-", 1))?;
-        Ok(newest.first().map(|(id, _)| *id).unwrap_or_default())
-    }
-
-    /// The source of the input streams.
+    /// Where a stream is read from of which nothing has been published.
     ///
     /// # Errors
-    /// A server that is not there.
-    pub fn source(&self, position: &Position, incidents: &Arc<Incidents>) -> Result<RedisSource> {
-        self.source_of(&position.streams, &position.journal, false, incidents)
-    }
-
-    /// A source of what has been published of the input streams, which ends there.
-    ///
-    /// # Errors
-    /// A server that is not there.
-    pub fn history(
-        &self,
-        starts: &[StreamStart],
-        journal: &[Exception],
-        incidents: &Arc<Incidents>,
-    ) -> Result<RedisSource> {
-        self.source_of(starts, journal, true, incidents)
-    }
-
-    fn source_of(
-        &self,
-        starts: &[StreamStart],
-        journal: &[Exception],
-        ends: bool,
-        incidents: &Arc<Incidents>,
-    ) -> Result<RedisSource> {
-        let input = &self.config.input;
-        let (address, link_options) = (self.address.clone(), self.link_options("reader"));
-        let dial = Dial::new("reader", self.config.redis.reconnect_max_ms, Arc::clone(incidents), move || {
-            Ok(Link::connect(&address, &link_options)?)
-        });
-        let options = RedisSourceOptions {
-            streams: input.streams.iter().map(|s| (s.name.clone(), s.timeframe)).collect(),
-            starts: starts.to_vec(),
-            journal: journal.to_vec(),
-            count: input.read_count as u64,
-            block_ms: if ends { 0 } else { input.block_ms },
-            timeout_ms: self.config.redis.timeout_ms,
-            entry_bytes_max: self.config.limits.max_entry_bytes,
-            ends,
-            dial,
+    /// The server refuses.
+    pub fn fresh(&self, link: &mut Link, stream: &str) -> Result<StreamStart> {
+        let start = match self.config.input.start {
+            Start::Newest => {
+                let newest: Vec<(StreamId, Value)> = link.ask(&Cmd::xrevrange_count(stream, "+", "-", 1))?;
+                newest.first().map(|(id, _)| *id).unwrap_or_default()
+            }
+            Start::Oldest => StreamId::default(),
         };
-        Ok(RedisSource::new(self.connect("reader")?, options))
+        Ok(StreamStart { start, ..StreamStart::default() })
     }
 
-    /// The publisher's way back: a connection on which the lease is confirmed and the position read.
-    fn recovery(&self, lease: &Lease, position: &Position, incidents: &Arc<Incidents>) -> Recovery {
+    /// What the clocks say, against what was committed; tells the streams of a step in between.
+    fn clocks(
+        &self,
+        link: &mut Link,
+        committed: Option<Committed<'_>>,
+        journal: &[Exception],
+        streams: &mut [StreamStart],
+    ) -> Result<ClockFindings> {
+        for (index, start) in streams.iter_mut().enumerate() {
+            // What is known of the ids up to the position.
+            let of = |exception: &&Exception| exception.source.index() == index;
+            let offset_ms = journal.iter().rev().filter(of).find_map(|exception| exception.offset_ms);
+            start.offset_ms = offset_ms.unwrap_or(0);
+        }
+        let input = &self.config.input.streams;
+        let prices = self.config.prices();
+        let asked = input.iter().map(|stream| (stream.name.as_str(), EntryForm::of(stream, prices)));
+        let host = self.clock.host_time();
+        let now = ServerClocks::ask(link, asked, || host.wall_ms)?;
+        let found = clocks::compare(&now, committed, host, input.iter().map(|stream| stream.clock), streams);
+        // A reading from the beginning finds them where they changed.
+        streams.iter_mut().for_each(|start| start.offset_ms = 0);
+        Ok(found)
+    }
+
+    /// A dial on the server's network: a simulated one has no threads.
+    pub(super) fn dialled<T: Send + 'static>(&self, dial: Dial<T>) -> Dial<T> {
+        match &self.network {
+            Some((_, seed)) => dial.inline(*seed),
+            None => dial,
+        }
+    }
+
+    /// How a publisher reconnects: confirms the lease and reads the position; `batch` committed it last.
+    pub fn recovery(&self, lease: &Lease, batch: Option<Vec<u8>>, incidents: &Arc<Incidents>) -> Recovery {
         let (address, options) = (self.address.clone(), self.link_options("publisher"));
         let (lease, key) = (lease.clone(), self.position_key());
         let dial = Dial::new("publisher", self.config.redis.reconnect_max_ms, Arc::clone(incidents), move || {
@@ -230,13 +363,14 @@ impl<'a> Server<'a> {
             let batch = link.ask(&Cmd::hget(&key, "batch"))?;
             Ok(Arrived { link, batch })
         });
-        Recovery { dial, position_key: self.position_key(), batch: position.batch.clone() }
+        let dial = self.dialled(dial);
+        Recovery { dial, position_key: self.position_key(), batch }
     }
 
-    /// The output, after a look at the keys that it will write; the position is kept, under a lease, where one is given.
+    /// The output, after a check of the keys that it will write; given a lease, it keeps the position under it.
     ///
     /// # Errors
-    /// A server that is not there or refuses, a key of another type, a lease that has been lost.
+    /// The server is not reachable or refuses, a key has another type, or the lease was lost.
     pub fn output(
         &self,
         directory: &Directory,
@@ -248,10 +382,10 @@ impl<'a> Server<'a> {
         let names = self.names();
         let key = self.position_key();
         check_outputs(&mut link, &names, directory, &key)?;
-        let limits = RedisSinkOptions {
-            batch_bytes_max: self.config.limits.write_buffer_max_bytes,
-            reply_timeout_ns: self.config.redis.timeout_ms * 1_000_000,
-        };
+        if self.config.performance.enabled {
+            check_performance(&mut link, &names, directory)?;
+        }
+        let limits = self.limits();
         let output = &self.config.output;
         let inputs: Vec<String> = self.config.input.streams.iter().map(|s| s.name.clone()).collect();
         let options = RedisOutputOptions {
@@ -264,36 +398,53 @@ impl<'a> Server<'a> {
             bars: output.bars,
             alerts: output.alerts,
             latest_values: output.latest_values,
+            indicators: output.indicator_bits(),
+            compat: compatible(self.config),
             silent: false,
             latest_interval_ns: output.batch_interval_ms * 1_000_000,
             position: position.map_or_else(Vec::new, |(p, _)| p.streams.clone()),
+            moment: position.map_or(0, |(p, _)| p.moment.max(0)),
             position_key: position.map(|_| key),
+            committed_key: position.map(|(_, lease)| lease.spec.committed_key.clone()),
             journal: StreamSpec::new(&output.keys.journal_key(&self.config.engine.name), output.streams.journal_maxlen),
             inputs,
             active_bars: self.config.correlation.active_bars,
+            server_time: position.map(|_| Arc::clone(&self.time)),
             stamp,
         };
         let mut sink = RedisSink::start(link, limits)?;
         let Some((position, lease)) = position else { return Ok(RedisLink { sink, recovery: None, options }) };
         lease.confirm(sink.link())?;
         sink.guard(lease.clone());
-        Ok(RedisLink { sink, recovery: Some(self.recovery(lease, position, incidents)), options })
+        Ok(RedisLink { sink, recovery: Some(self.recovery(lease, position.batch.clone(), incidents)), options })
     }
 
-    fn names(&self) -> OutputNames {
+    /// Bounds of a writer of transactions.
+    pub fn limits(&self) -> RedisSinkOptions {
+        RedisSinkOptions {
+            batch_bytes_max: self.config.limits.write_buffer_max_bytes,
+            reply_timeout_ns: self.config.redis.timeout_ms * 1_000_000,
+        }
+    }
+
+    pub fn names(&self) -> OutputNames {
         let (s, k) = (&self.config.output.streams, &self.config.output.keys);
-        let stream = StreamSpec::new;
-        let key = |template: &str, ttl_s| KeySpec::new(&format!("{}{template}", k.prefix), ttl_s);
+        let prefix = &self.prefix;
+        let stream = |name: &str, maxlen| StreamSpec::new(&format!("{prefix}{name}"), maxlen);
+        let key = |template: &str, ttl_s| KeySpec::new(&format!("{prefix}{}{template}", k.prefix), ttl_s);
         OutputNames {
             signals: stream(&s.signals, s.signals_maxlen),
             bars: stream(&s.market_data_prefix, s.market_data_maxlen),
             calculation_events: stream(&s.calculation_events, s.calculation_events_maxlen),
             alerts: stream(&s.alerts, s.alerts_maxlen),
             dead_letter: stream(&s.dead_letter, s.dead_letter_maxlen),
+            selection: stream(&s.selection, s.selection_maxlen),
             calculations: key(&k.calculations, k.calculations_ttl_s),
             timeframe_indicators: key(&k.timeframe_indicators, k.timeframe_indicators_ttl_s),
             composite_signals: key(&k.composite, k.composite_ttl_s),
             latest_price: key(&k.latest_price, k.latest_price_ttl_s),
+            performance: HashSpec::new(&format!("{prefix}{}{}", k.prefix, k.performance)),
+            compat: CompatNames::new(&format!("{prefix}{}", k.prefix)),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{
     fault::Fault,
-    node::{Node, Table},
+    node::{Data, Node, Table},
 };
 use crate::{
     model::Timeframe,
@@ -31,6 +31,29 @@ pub(super) fn normalise(root: &mut Node, faults: &mut Vec<Fault>) {
     let Some(root) = root.table_mut() else { return };
     if let Some(table) = root.get_mut("timeframes").and_then(Node::table_mut) {
         rename(table, "timeframes", timeframe, faults);
+    }
+    if let Some(Node { data: Data::List(assets), .. }) = root.get_mut("watchlist") {
+        for (index, asset) in assets.iter_mut().enumerate() {
+            let Some(table) = asset.table_mut() else { continue };
+            let Some(own) = table.get_mut("strategy_overrides").and_then(Node::table_mut) else { continue };
+            let path = format!("watchlist[{index}].strategy_overrides");
+            rename(own, &path, |name| strategy(name).map(str::to_owned), faults);
+            for (name, node) in own {
+                if let Some(table) = node.table_mut() {
+                    let to_known = |key: &str| parameter(name, key).map(str::to_owned);
+                    rename(table, &format!("{path}.{name}"), to_known, faults);
+                }
+            }
+        }
+    }
+    if let Some(styles) = root.get_mut("styles").and_then(Node::table_mut) {
+        for (name, node) in styles {
+            let Some(own) = node.table_mut().and_then(|style| style.get_mut("timeframes")).and_then(Node::table_mut)
+            else {
+                continue;
+            };
+            rename(own, &format!("styles.{name}.timeframes"), timeframe, faults);
+        }
     }
     let Some(strategies) = root.get_mut("strategies").and_then(Node::table_mut) else { return };
     rename(strategies, "strategies", |name| strategy(name).map(str::to_owned), faults);

@@ -1,43 +1,18 @@
 //! Checks that involve several values.
 
 use super::{
-    Config, Feed,
+    Config, Feed, SelectionEffect, StrategyParams, calendar_checks,
+    checker::Checks,
     fault::Fault,
-    input::StreamConfig,
+    input::HistoryConfig,
+    names,
     node::Node,
-    resolve::{MAX_STREAMS, cannot, makeable, symbols, timeframes},
+    resolve::{EVERY, MAX_STREAMS, cannot, makeable, symbols, timeframes},
+    streams::StreamConfig,
+    telemetry,
 };
-use crate::model::{MAX_SYMBOL_LEN, MAX_TIMEFRAMES, Timeframe};
+use crate::model::{MAX_SYMBOL_LEN, MAX_TIMEFRAMES, Timeframe, is_symbol};
 use std::collections::{BTreeMap, BTreeSet};
-
-/// Finds where a key was written, and reports a fault there.
-struct Checks<'a> {
-    tree: &'a Node,
-    faults: &'a mut Vec<Fault>,
-}
-
-impl Checks<'_> {
-    fn fault(&mut self, path: &[&str], problem: String) {
-        let origin = self.tree.nearest(path).origin.clone();
-        let mut key = String::new();
-        for part in path {
-            if part.parse::<usize>().is_ok() {
-                key = format!("{key}[{part}]");
-            } else if key.is_empty() {
-                key = (*part).to_owned();
-            } else {
-                key = format!("{key}.{part}");
-            }
-        }
-        self.faults.push(Fault { origin, key, problem });
-    }
-
-    fn require(&mut self, good: bool, path: &[&str], problem: impl FnOnce() -> String) {
-        if !good {
-            self.fault(path, problem());
-        }
-    }
-}
 
 /// Checks a configuration whose single values are all valid; `offline` as in [`Config::load_offline`].
 pub(super) fn check(config: &Config, tree: &Node, offline: bool, faults: &mut Vec<Fault>) {
@@ -46,7 +21,14 @@ pub(super) fn check(config: &Config, tree: &Node, offline: bool, faults: &mut Ve
     streams(config, &mut checks);
     watchlist(config, offline, &mut checks);
     intervals(config, &mut checks);
+    calendar_checks::check(config, &mut checks);
     tls(config, &mut checks);
+    judge(config, &mut checks);
+    telemetry::check(&config.telemetry, &mut checks);
+    for (path, problem) in names::check(config) {
+        let path: Vec<&str> = path.iter().map(String::as_str).collect();
+        checks.fault(&path, problem);
+    }
     let limits = &config.limits;
     checks.require(limits.max_entry_bytes <= limits.read_buffer_max_bytes, &["limits", "max_entry_bytes"], || {
         format!("found {}; allowed: at most read_buffer_max_bytes", limits.max_entry_bytes)
@@ -55,6 +37,29 @@ pub(super) fn check(config: &Config, tree: &Node, offline: bool, faults: &mut Ve
         let (block, timeout) = (config.input.block_ms, config.redis.timeout_ms);
         format!("found {block}; allowed: less than redis.timeout_ms, which is {timeout}, or a quiet stream looks dead")
     });
+}
+
+/// What is learned from outcomes needs outcomes, and what is compared with something needs it.
+fn judge(config: &Config, checks: &mut Checks<'_>) {
+    let (calibration, styles) = (&config.calibration, config.styles.table());
+    checks.require(config.performance.enabled || !calibration.enabled, &["calibration", "enabled"], || {
+        "is true, but nothing is learned without outcomes; set performance.enabled = true as well".into()
+    });
+    let filters = styles.iter().any(|style| style.min_calibrated_confidence > 0.0);
+    checks.require(calibration.enabled || !filters, &["styles"], || {
+        "has a min_calibrated_confidence above 0, but there is no calibrated confidence; set calibration.enabled = true".into()
+    });
+    let holds = config.selection.effect == SelectionEffect::Hold;
+    checks.require(config.performance.enabled || !holds, &["selection", "effect"], || {
+        "is \"hold\", but nothing is selected without outcomes; set performance.enabled = true as well".into()
+    });
+    for (i, symbol) in calibration.market.iter().enumerate() {
+        let known = config.watchlist.is_empty()
+            || config.watchlist.iter().any(|asset| asset.enabled && asset.symbol == *symbol);
+        checks.require(known || !calibration.enabled, &["calibration", "market", &i.to_string()], || {
+            format!("{symbol:?} is not on the watchlist; add it there, or take it out here")
+        });
+    }
 }
 
 /// Files for TLS have no effect without TLS: a user who names them does not want plain text on the network.
@@ -108,26 +113,21 @@ fn streams(config: &Config, checks: &mut Checks<'_>) {
             checks.fault(&["input", "streams", &i.to_string(), "name"], text);
         }
     }
-    if config.input.feed == Feed::Redis && config.output.bars {
-        written_and_read(config, checks);
-    }
-}
-
-/// A stream of closed bars that is also an input would feed the engine its own output.
-fn written_and_read(config: &Config, checks: &mut Checks<'_>) {
-    for timeframe in timeframes(config) {
-        let written = config.output.streams.market_data(timeframe);
-        let made =
-            config.input.streams.iter().any(|s| s.timeframe < timeframe && timeframe.is_multiple_of(s.timeframe));
-        let read = config.input.streams.iter().position(|stream| stream.name == written);
-        if let Some(i) = read.filter(|_| made) {
-            let text = format!(
-                "{written:?} is also where closed {timeframe} bars are written; allowed: another name, another \
-                 output.streams.market_data_prefix, or output.bars = false"
-            );
-            checks.fault(&["input", "streams", &i.to_string(), "name"], text);
+    let mut of_history: BTreeMap<String, usize> = BTreeMap::new();
+    for (i, input) in config.input.history.iter().enumerate() {
+        let name = input.name();
+        let index = i.to_string();
+        if let (HistoryConfig::Stream(_), Some(first)) = (input, seen.get(&*name)) {
+            let text = format!("{name:?} is input.streams[{first}] already, whose past is read as it is");
+            checks.fault(&["input", "history", &index, "name"], text);
+        }
+        if let Some(first) = of_history.insert(name, i) {
+            checks.fault(&["input", "history", &index], format!("is the same as input.history[{first}]"));
         }
     }
+    checks.require(of_history.is_empty() || config.input.feed.is_redis(), &["input", "history"], || {
+        "is there, but the feed is mock, which brings its own history (mock.history); allowed: with feed = \"redis\"".into()
+    });
 }
 
 fn watchlist(config: &Config, offline: bool, checks: &mut Checks<'_>) {
@@ -139,11 +139,11 @@ fn watchlist(config: &Config, offline: bool, checks: &mut Checks<'_>) {
         if let Some(first) = seen.insert(symbol, i) {
             checks.fault(&path, format!("{symbol:?} is watchlist[{first}] already"));
         }
-        checks.require(symbol.len() <= MAX_SYMBOL_LEN, &path, || {
-            format!("is {} bytes long; allowed: at most {MAX_SYMBOL_LEN}", symbol.len())
-        });
-        checks.require(!symbol.chars().any(|c| c.is_whitespace() || c.is_control()), &path, || {
-            format!("found {symbol:?}; allowed: no spaces or control characters")
+        checks.require(is_symbol(symbol.as_bytes()), &path, || {
+            let length = symbol.len();
+            format!(
+                "found {symbol:?}, {length} bytes; allowed: at most {MAX_SYMBOL_LEN} bytes, no spaces or control characters"
+            )
         });
         if let Some(timeframes) = &asset.timeframes {
             let some = timeframes.values().any(|timeframe| timeframe.enabled);
@@ -152,15 +152,37 @@ fn watchlist(config: &Config, offline: bool, checks: &mut Checks<'_>) {
             });
         }
     }
+    let mut bases: Vec<StrategyParams> = Vec::new();
+    for params in timeframes(config).into_iter().map(|timeframe| config.strategies.of(timeframe)) {
+        if !bases.contains(&params) {
+            bases.push(params);
+        }
+    }
+    for (i, asset) in config.watchlist.iter().enumerate().filter(|(_, asset)| !asset.strategy_overrides.is_empty()) {
+        let index = i.to_string();
+        let mut said = BTreeSet::new();
+        for base in &bases {
+            for (strategy, key, problem) in asset.strategy_overrides.contradictions(base) {
+                if said.insert((strategy, key)) {
+                    checks.fault(&["watchlist", &index, "strategy_overrides", strategy, key], problem);
+                }
+            }
+        }
+    }
     let count = symbols(config);
     checks.require(count <= config.limits.max_symbols, &["limits", "max_symbols"], || {
         format!("found {}; allowed: {count} or more, so many symbols are enabled", config.limits.max_symbols)
     });
     let brought = offline && config.redis.config_from_redis;
     let path: &[&str] = if config.watchlist.is_empty() { &["input", "feed"] } else { &["watchlist"] };
-    checks.require(config.input.feed == Feed::Mock || count > 0 || brought, path, || {
+    let every = config.every().is_some();
+    checks.require(!every || config.input.feed == Feed::Redis, path, || {
+        format!("has {EVERY:?}, every symbol that comes, and the feed is the mock market, which only makes symbols that are named")
+    });
+    checks.require(config.input.feed == Feed::Mock || count > 0 || every || brought, path, || {
         "the feed is redis and no symbol is enabled, so every record would be refused; write a [[watchlist]] table with \
-         symbol = \"SPY\" for each symbol, or set redis.config_from_redis = true"
+         symbol = \"SPY\" for each symbol, or symbol = \"*\" for every symbol that comes, or set \
+         redis.config_from_redis = true"
             .into()
     });
 }

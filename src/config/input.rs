@@ -1,8 +1,9 @@
 //! `[input]`, `[mock]` and `[redis]`: where bars come from.
 
 use super::{
-    rules::{Flag, Scalar as _, Text, TimeframeText, Url, choice, choice_enum, int, text},
-    section::{Section, Tables, section},
+    rules::{Flag, Text, Url, choice, choice_enum, int, text},
+    section::{List, Optional, Section, Tables, section},
+    streams::{StreamConfig, interval},
     url::RedisUrl,
 };
 use crate::model::Timeframe;
@@ -14,6 +15,16 @@ choice_enum! {
         Mock = "mock",
         /// Redis streams.
         Redis = "redis",
+        /// The same, filled by an ingestion that runs as a child of the engine.
+        Ingest = "ingest",
+    }
+}
+
+impl Feed {
+    /// Whether streams of Redis are read.
+    #[must_use]
+    pub const fn is_redis(self) -> bool {
+        matches!(self, Self::Redis | Self::Ingest)
     }
 }
 
@@ -40,31 +51,71 @@ section! {
         start: Start = choice(),
         /// The input streams.
         streams: Vec<StreamConfig> = Tables(StreamConfig::read),
+        /// Bars of the past, read before the streams, in this order.
+        history: Vec<HistoryConfig> = Tables(HistoryConfig::read),
     }
 }
 
-/// One input stream.
+/// Bars of the past, read before the input streams.
 #[derive(Debug, Clone, PartialEq)]
-pub struct StreamConfig {
-    /// Name of the stream.
-    pub name: String,
-    /// Interval of its bars, which are base bars.
-    pub timeframe: Timeframe,
+pub enum HistoryConfig {
+    /// A stream, read as an input stream up to what it holds at the first start.
+    Stream(StreamConfig),
+    /// Files, brought into the order of time together.
+    Files(HistoryFiles),
 }
 
-impl StreamConfig {
-    fn read(section: &mut Section<'_, '_>) -> Option<Self> {
-        let name = section.get("name", text());
-        let Some(node) = section.node("timeframe") else {
-            section.missing("timeframe", &TimeframeText.allowed());
-            return None;
-        };
-        let timeframe = TimeframeText.read(node);
-        if timeframe.is_none() {
-            let key = section.key("timeframe");
-            section.refuse(node, key, &TimeframeText.allowed());
+/// Files of bars.
+#[derive(Debug, Clone, PartialEq)]
+pub struct HistoryFiles {
+    /// Where they are.
+    pub paths: Vec<String>,
+    /// Interval of their bars.
+    pub timeframe: Timeframe,
+    /// How they are to be read, where they do not tell: names and values of the options of `replay`.
+    pub options: Vec<(&'static str, String)>,
+}
+
+impl HistoryConfig {
+    /// What may be said of how files are to be read, by key: as the options of `replay`.
+    pub const OPTIONS: [&'static str; 7] =
+        ["symbol", "symbol_from_name", "timezone", "stamp", "date_order", "decimal", "zero_volume"];
+
+    /// Interval of the bars, which are base bars.
+    #[must_use]
+    pub const fn timeframe(&self) -> Timeframe {
+        match self {
+            Self::Stream(stream) => stream.timeframe,
+            Self::Files(files) => files.timeframe,
         }
-        Some(Self { name, timeframe: timeframe? })
+    }
+
+    /// Its name, for people and for what is remembered of it.
+    #[must_use]
+    pub fn name(&self) -> String {
+        match self {
+            Self::Stream(stream) => stream.name.clone(),
+            Self::Files(files) => files.paths.join(", "),
+        }
+    }
+
+    fn read(section: &mut Section<'_, '_>) -> Option<Self> {
+        if !section.has("files") {
+            return StreamConfig::read(section).map(Self::Stream);
+        }
+        let paths = section.get("files", List(text()));
+        let interval = interval(section);
+        let mut options = Vec::new();
+        for key in Self::OPTIONS {
+            options.extend(section.get(key, Optional(&text())).map(|value| (key, value)));
+        }
+        if section.has("columns") {
+            options.push(("columns", section.get("columns", List(text())).join(",")));
+        }
+        if paths.is_empty() {
+            section.fault("files", "is empty; allowed: one path or more".to_owned());
+        }
+        Some(Self::Files(HistoryFiles { paths, timeframe: interval?, options }))
     }
 }
 
@@ -87,6 +138,8 @@ section! {
     RedisConfig {
         /// URL of the server.
         url: RedisUrl = Url,
+        /// File whose first line is the password; empty for none.
+        password_file: String = Text { empty: true },
         /// File of the certificate authorities for a TLS server; empty for those of the system.
         tls_ca: String = Text { empty: true },
         /// File of the client certificate for a TLS server; empty for none.
@@ -108,16 +161,19 @@ section! {
         config_from_redis: bool = Flag,
         /// Prefix of the keys of these documents.
         config_prefix: String = text(),
+        /// Time between two looks at these documents, s; 0 for none.
+        config_poll_s: u64 = int(0, 86_400),
     }
 }
 
 impl RedisConfig {
-    /// Names of the configuration documents in Redis.
-    pub const DOCUMENTS: [&'static str; 4] = ["watchlist", "strategies", "indicators", "system"];
+    /// Names of the configuration documents in Redis; of what two of them say, the later counts.
+    pub const DOCUMENTS: [&'static str; 6] =
+        ["timeframe_configs", "strategy_matrix", "watchlist", "strategies", "indicators", "system"];
 
     /// Keys of the configuration documents in Redis.
     #[must_use]
-    pub fn document_keys(&self) -> [String; 4] {
+    pub fn document_keys(&self) -> [String; Self::DOCUMENTS.len()] {
         Self::DOCUMENTS.map(|name| format!("{}{name}", self.config_prefix))
     }
 }

@@ -36,7 +36,7 @@ pub enum Layer {
     },
     /// A configuration document in Redis.
     Document {
-        /// Its key, which ends with its kind: `watchlist`, `strategies`, `indicators` or `system`.
+        /// Its key, which ends with its kind: one of [`RedisConfig::DOCUMENTS`](super::RedisConfig::DOCUMENTS).
         key: String,
         /// Its raw value.
         bytes: Vec<u8>,
@@ -119,7 +119,7 @@ impl Layer {
         }
     }
 
-    fn tree(&self, faults: &mut Vec<Fault>, notes: &mut Vec<String>) -> Node {
+    fn tree(&self, faults: &mut Vec<Fault>, notes: &mut Vec<String>, foreign: &mut Option<Origin>) -> Node {
         match self {
             Self::File { name, bytes } => {
                 let name: std::sync::Arc<str> = name.as_str().into();
@@ -130,6 +130,9 @@ impl Layer {
             Self::Document { key, bytes } => match documents::read(key, bytes) {
                 Ok(document) => {
                     notes.extend(document.notes);
+                    if document.foreign {
+                        *foreign = Some(Origin::Redis { key: key.as_str().into() });
+                    }
                     document.tree
                 }
                 Err(fault) => {
@@ -167,11 +170,11 @@ const fn empty() -> Node {
 pub(super) fn load(layers: &[Layer], offline: bool) -> (Loaded, Vec<Fault>) {
     let (mut tree, mut faults) = parse::toml_file(DEFAULT_TOML.as_bytes(), &|line| Origin::Default { line });
     params::declare(&mut tree);
-    let mut notes = Vec::new();
+    let (mut notes, mut foreign) = (Vec::new(), None);
     let mut sorted: Vec<&Layer> = layers.iter().collect();
     sorted.sort_by_key(|layer| layer.height());
     for (i, layer) in sorted.into_iter().enumerate() {
-        let mut over = layer.tree(&mut faults, &mut notes);
+        let mut over = layer.tree(&mut faults, &mut notes, &mut foreign);
         normalise(&mut over, &mut faults);
         over.raise((i as u64 + 1) << 40);
         tree.overlay(over);
@@ -182,6 +185,13 @@ pub(super) fn load(layers: &[Layer], offline: bool) -> (Loaded, Vec<Fault>) {
         let mut section = Section::new(String::new(), &tree, &mut found);
         let config = Config::read(&mut section);
         section.finish();
+        if let Some(origin) = foreign.filter(|_| config.output.compat.is_none()) {
+            let problem = "is missing: the existing system has written this document, and its readers take nothing but its own \
+                forms; allowed: \"current\" (one timeframe), \"multi\" (several), \"later\" (JSON), for the version whose \
+                readers shall go on, or \"off\" where there are none"
+                .to_owned();
+            found.push(Fault { origin, key: "output.compat".to_owned(), problem });
+        }
         if found.is_empty() && faults.is_empty() {
             checks::check(&config, &tree, offline, &mut found);
         }
@@ -189,5 +199,43 @@ pub(super) fn load(layers: &[Layer], offline: bool) -> (Loaded, Vec<Fault>) {
         faults.extend(found.into_iter().filter(|fault| !broken.contains(&fault.origin)));
         config
     };
+    notes.extend(config.above_zero_notes());
     (Loaded { config, effective: Effective::new(tree), notes }, faults)
+}
+
+impl Default for Config {
+    /// The embedded file is valid: a test checks that, not the program.
+    fn default() -> Self {
+        load(&[], false).0.config
+    }
+}
+
+impl Config {
+    /// Merges these layers over the defaults; the kinds may come in any order.
+    ///
+    /// # Errors
+    /// All faults of all layers.
+    pub fn load(layers: &[Layer]) -> Result<Loaded, Faults> {
+        Self::checked(layers, false)
+    }
+
+    /// As [`Config::load`], but accepts an empty watchlist if `redis.config_from_redis` will supply one. For
+    /// connecting before the documents are read, and for checks without a server.
+    ///
+    /// # Errors
+    /// All faults of all layers.
+    pub fn load_offline(layers: &[Layer]) -> Result<Loaded, Faults> {
+        Self::checked(layers, true)
+    }
+
+    /// What these layers say, whatever is wrong with them: for whoever only needs to find the server.
+    #[must_use]
+    pub fn load_anyway(layers: &[Layer]) -> Self {
+        load(layers, true).0.config
+    }
+
+    fn checked(layers: &[Layer], offline: bool) -> Result<Loaded, Faults> {
+        let (loaded, faults) = load(layers, offline);
+        if faults.is_empty() { Ok(loaded) } else { Err(Faults::sorted(faults)) }
+    }
 }

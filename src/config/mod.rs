@@ -6,44 +6,68 @@
 //! tables of a [`Plan`]. All of this runs once, at start, and may allocate.
 
 mod aliases;
+mod calendar_checks;
+mod calendars;
+mod checker;
 mod checks;
 mod documents;
 mod effective;
 mod fault;
+mod ingest;
 mod input;
+mod judge;
 mod layers;
+mod names;
 mod node;
 mod origin;
 mod output;
+mod overrides;
 mod params;
 mod parse;
 mod plan;
+mod publish;
 mod resolve;
 mod root;
 mod rules;
 mod section;
 mod state;
+mod streams;
+mod telemetry;
 #[cfg(test)]
 mod tests;
 mod threads;
 mod timeframes;
 mod url;
 mod watchlist;
+mod wire;
 
+pub use calendars::CalendarsConfig;
+pub(crate) use calendars::date;
 pub use effective::Effective;
 pub use fault::{Fault, Faults};
-pub use input::{Feed, InputConfig, MockConfig, RedisConfig, Start, StreamConfig};
+pub use ingest::{BarForm, IngestConfig, ProviderConfig};
+pub use input::{Feed, HistoryConfig, HistoryFiles, InputConfig, MockConfig, RedisConfig, Start};
+pub use judge::{
+    CalibrationConfig, CalibrationRules, HorizonChoice, LaneDetail, PerformanceConfig, PerformanceRules,
+    SelectionConfig, SelectionEffect, SelectionRules,
+};
 pub use layers::{DEFAULT_TOML, Layer, Loaded, Override};
 pub use origin::Origin;
-pub use output::{CalculationEvents, KeysConfig, OutputConfig, StreamsConfig};
+pub use output::{CalculationEvents, Compat, KeysConfig, OutputConfig, StreamsConfig};
+pub use overrides::Overrides;
 pub use params::StrategiesConfig;
 pub use plan::{Asset, CellSpec, Plan, StyleRules};
-pub use root::{Config, CorrelationConfig, StylesConfig};
-pub use state::StateConfig;
-pub use threads::{CoresConfig, EngineConfig, Idle, LimitsConfig, TelemetryConfig, Threading, Threads, TimeConfig};
+pub use publish::{MaxAge, MaxAges, PublishConfig};
+pub use root::{Config, CorrelationConfig, ProfileTimeframe, StyleConfig, StylesConfig};
+pub(crate) use rules::Named;
+pub use state::{SnapshotStore, StateConfig};
+pub use streams::{Final, Metadata, StreamClock, StreamConfig, StreamField, StreamRule, Unknown, ZeroVolume};
+pub use telemetry::{HealthConfig, LogFormat, LogLevel, ReportLength, TelemetryConfig};
+pub use threads::{CoresConfig, EngineConfig, Idle, LimitsConfig, Threading, Threads, TimeConfig};
 pub use timeframes::{TimeframeConfig, TimeframesConfig, default_weight};
 pub use url::{RedisUrl, redact};
-pub use watchlist::{AssetConfig, AssetTimeframe};
+pub use watchlist::{AssetConfig, AssetTimeframe, Prices};
+pub use wire::{Pickled, WireError, WireForm, decode as decode_document, encode as encode_document};
 
 pub use crate::{
     model::PriceMethod,

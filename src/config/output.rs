@@ -1,8 +1,9 @@
 //! `[output]`: what is published, where, and how long it is kept.
 
 use super::{
-    rules::{Flag, Template, Text, choice, choice_enum, int, text},
-    section::{nested, section},
+    node::{Data, Node},
+    rules::{Flag, Scalar, Template, Text, choice, choice_enum, int, text},
+    section::{List, Optional, nested, section},
 };
 use crate::model::Timeframe;
 
@@ -15,6 +16,20 @@ choice_enum! {
         Signals = "signals",
         /// No bars.
         Off = "off",
+    }
+}
+
+choice_enum! {
+    /// Which readers of the existing system the keys and events are written for.
+    Compat {
+        /// None: JSON, with everything that there is.
+        Off = "off",
+        /// Those of the version in use, with one timeframe.
+        Current = "current",
+        /// Those of the version with several timeframes.
+        Multi = "multi",
+        /// Those of the version that reads JSON.
+        Later = "later",
     }
 }
 
@@ -35,10 +50,48 @@ section! {
         latest_values: bool = Flag,
         /// Whether alerts are published.
         alerts: bool = Flag,
+        /// Which indicators are in the keys and events of latest values.
+        indicators: Vec<&'static str> = List(IndicatorName),
+        /// Which readers of the existing system keys and events are for; `None` where nobody has said.
+        compat: Option<Compat> = Optional(&choice()),
         /// Names and lengths of the streams.
         streams: StreamsConfig = nested(),
         /// Names and lifetimes of the keys.
         keys: KeysConfig = nested(),
+    }
+}
+
+/// The indicators of the keys and events, by name, with their parameters in the existing system, which are fixed.
+pub(super) const INDICATORS: [(&str, &[(&str, f64)]); 7] = [
+    ("sma_50", &[("period", 50.0)]),
+    ("sma_200", &[("period", 200.0)]),
+    ("ema_12", &[("period", 12.0)]),
+    ("ema_26", &[("period", 26.0)]),
+    ("rsi_14", &[("period", 14.0)]),
+    ("macd", &[("fast", 12.0), ("slow", 26.0), ("signal", 9.0)]),
+    ("bollinger_bands", &[("period", 20.0), ("std_dev", 2.0)]),
+];
+
+/// The name of one of them.
+struct IndicatorName;
+
+impl Scalar for IndicatorName {
+    type Out = &'static str;
+    fn read(&self, node: &Node) -> Option<&'static str> {
+        let Data::Text(name) = &node.data else { return None };
+        INDICATORS.iter().map(|(known, _)| *known).find(|known| known == name)
+    }
+    fn allowed(&self) -> String {
+        INDICATORS.map(|(name, _)| format!("{name:?}")).join(", ")
+    }
+}
+
+impl OutputConfig {
+    /// Which indicators are in the keys and events, as bits by their place in the manual's default.
+    #[must_use]
+    pub fn indicator_bits(&self) -> u8 {
+        let bit = |(k, (name, _)): (usize, &(&str, _))| u8::from(self.indicators.contains(name)) << k;
+        INDICATORS.iter().enumerate().map(bit).sum()
     }
 }
 
@@ -70,12 +123,24 @@ section! {
         dead_letter: String = text(),
         /// Its length, entries.
         dead_letter_maxlen: u64 = int(1, MAX_LEN),
+        /// Letters of one reason in an hour while there are others; 0 for half of the length.
+        dead_letter_quota: u64 = int(0, MAX_LEN),
+        /// Stream of the switches of the selection.
+        selection: String = text(),
+        /// Its length, entries.
+        selection_maxlen: u64 = int(1, MAX_LEN),
         /// Length of an engine's journal, entries.
         journal_maxlen: u64 = int(1, MAX_LEN),
     }
 }
 
 impl StreamsConfig {
+    /// Dead letters of one reason in an hour while there are others.
+    #[must_use]
+    pub fn letter_quota(&self) -> u64 {
+        if self.dead_letter_quota > 0 { self.dead_letter_quota } else { self.dead_letter_maxlen.div_ceil(2) }
+    }
+
     /// Name of the stream of a timeframe's closed bars.
     #[must_use]
     pub fn market_data(&self, timeframe: Timeframe) -> String {
@@ -104,12 +169,22 @@ section! {
         latest_price: String = Template(&["{symbol}"]),
         /// Lifetime, s.
         latest_price_ttl_s: u64 = int(1, MAX_TTL),
+        /// Hash of the figures of a timeframe and strategy; never expires.
+        performance: String = Template(&["{timeframe}", "{strategy}"]),
         /// Input position of an engine, committed with its output; never expires.
         position: String = Template(&["{name}"]),
         /// The journal of an engine: what it took out of order. Never expires.
         journal: String = Template(&["{name}"]),
         /// The lease: which process of this engine name may write.
         lease: String = Template(&["{name}"]),
+        /// The last good documents of an engine; with `:changes` appended the stream of their changes. Never expire.
+        config: String = Template(&["{name}"]),
+        /// Index of the snapshots of an engine, and prefix of their chunks. Never expires.
+        snapshot: String = Template(&["{name}"]),
+        /// How the engine is.
+        health: String = Template(&["{name}"]),
+        /// Lifetime, s.
+        health_ttl_s: u64 = int(1, MAX_TTL),
     }
 }
 
@@ -118,6 +193,12 @@ impl KeysConfig {
     #[must_use]
     pub fn composite_key(&self, symbol: &str) -> String {
         self.fill(&self.composite, symbol, "")
+    }
+
+    /// Key of the figures of a timeframe and strategy.
+    #[must_use]
+    pub fn performance_key(&self, timeframe: &str, strategy: &str) -> String {
+        format!("{}{}", self.prefix, self.performance.replace("{timeframe}", timeframe).replace("{strategy}", strategy))
     }
 
     /// Key of the position of an engine by name.
@@ -138,8 +219,26 @@ impl KeysConfig {
         self.fill(&self.lease.replace("{name}", "{symbol}"), name, "")
     }
 
+    /// Key of the last good documents of an engine by name.
+    #[must_use]
+    pub fn config_key(&self, name: &str) -> String {
+        self.fill(&self.config.replace("{name}", "{symbol}"), name, "")
+    }
+
+    /// Key of the index of the snapshots of an engine by name.
+    #[must_use]
+    pub fn snapshot_key(&self, name: &str) -> String {
+        self.fill(&self.snapshot.replace("{name}", "{symbol}"), name, "")
+    }
+
+    /// Key of the health of an engine by name.
+    #[must_use]
+    pub fn health_key(&self, name: &str) -> String {
+        self.fill(&self.health.replace("{name}", "{symbol}"), name, "")
+    }
+
     /// Fills in the timeframe first, so that a symbol that looks like a placeholder is left alone.
-    fn fill(&self, template: &str, symbol: &str, timeframe: &str) -> String {
+    pub(super) fn fill(&self, template: &str, symbol: &str, timeframe: &str) -> String {
         format!("{}{}", self.prefix, template.replace("{timeframe}", timeframe).replace("{symbol}", symbol))
     }
 }

@@ -3,8 +3,8 @@
 use super::{
     node::{Data, Node, Table},
     origin::Origin,
-    rules::{Flag, Real, Scalar, int},
-    section::{FromSection, Optional, Section},
+    rules::{Flag, Real, Scalar, TimeframeText, int},
+    section::{FromSection, List, Optional, Section},
     timeframes::each_timeframe,
 };
 use crate::{
@@ -20,13 +20,37 @@ pub struct StrategiesConfig {
     pub default: StrategyParams,
     /// Of timeframes that do, complete.
     pub timeframes: BTreeMap<Timeframe, StrategyParams>,
+    /// By strategy: the timeframes it runs on, where it does not run on all.
+    pub supported: BTreeMap<&'static str, Vec<Timeframe>>,
 }
 
 impl StrategiesConfig {
     /// The parameters of a timeframe.
     #[must_use]
-    pub fn of(&self, timeframe: Timeframe) -> &StrategyParams {
-        self.timeframes.get(&timeframe).unwrap_or(&self.default)
+    pub fn of(&self, timeframe: Timeframe) -> StrategyParams {
+        let mut params = self.timeframes.get(&timeframe).unwrap_or(&self.default).clone();
+        switch_off(&mut params, |name| self.supported.get(name).is_some_and(|list| !list.contains(&timeframe)));
+        params
+    }
+}
+
+/// Switches strategies off by name.
+pub(super) fn switch_off(params: &mut StrategyParams, is_off: impl Fn(&str) -> bool) {
+    for &(name, pick) in TABLES.iter().filter(|(name, _)| is_off(name)) {
+        debug_assert_ne!(name, "common", "what all share cannot be switched off");
+        pick(params).visit(&mut SwitchOff);
+    }
+}
+
+struct SwitchOff;
+
+impl ParamVisitor for SwitchOff {
+    fn count(&mut self, _: &'static str, _: &mut usize, _: Whole) {}
+    fn real(&mut self, _: &'static str, _: &mut f64, _: Number) {}
+    fn flag(&mut self, name: &'static str, value: &mut bool) {
+        if name == "enabled" {
+            *value = false;
+        }
     }
 }
 
@@ -93,6 +117,9 @@ impl FromSection for StrategiesConfig {
             let mut inner = section.below(name, node);
             pick(&mut config.default).visit(&mut Reader { section: &mut inner, required: true });
             inner.node("timeframes");
+            if name != "common" && inner.has("supported_timeframes") {
+                config.supported.insert(name, inner.get("supported_timeframes", List(TimeframeText)));
+            }
             for (key, problem) in pick(&mut config.default).contradictions().0 {
                 inner.fault(key, problem);
             }

@@ -1,6 +1,6 @@
 //! The configuration in the form that the stages use: dense tables by symbol and timeframe.
 
-use super::StrategyParams;
+use super::{CalibrationRules, MaxAge, PerformanceRules, Prices, SelectionRules, StrategyParams};
 use crate::model::{AssetType, Calendar, MAX_TIMEFRAMES, PriceMethod, SymbolId, Timeframe, TimeframeId, TradingStyle};
 
 /// One symbol on one timeframe.
@@ -18,6 +18,8 @@ pub struct CellSpec {
     pub buffer_size: usize,
     /// Weight of the timeframe's signals in the composite.
     pub weight: f64,
+    /// Which of [`Plan::params`] are its own.
+    pub params: usize,
 }
 
 /// One symbol.
@@ -31,6 +33,8 @@ pub struct Asset {
     pub asset_type: AssetType,
     /// Data provider; informative.
     pub data_provider: String,
+    /// Which prices its records may have.
+    pub prices: Prices,
     /// The rule by which moments belong to its spans.
     pub calendar: Calendar,
     /// Its cells by timeframe index.
@@ -42,6 +46,8 @@ pub struct Asset {
 pub struct StyleRules {
     /// Signals below this composite confidence are held back.
     pub min_composite_confidence: f64,
+    /// Signals below this calibrated confidence are held back, where it can be relied on.
+    pub min_calibrated_confidence: f64,
     /// Cooldown, bars: after a published signal, others of the same symbol, timeframe, strategy and side are held back.
     pub cooldown_bars: u64,
     /// Latency budget from arrival to acknowledged write, ms.
@@ -53,19 +59,25 @@ pub struct StyleRules {
 pub struct Plan {
     /// All timeframes, shortest first; a [`TimeframeId`] indexes it. Includes the bases of the inputs.
     pub timeframes: Vec<Timeframe>,
-    /// Parameters of the strategies by timeframe.
+    /// Parameters of the strategies: first those of each timeframe, then those of cells that have others.
     pub params: Vec<StrategyParams>,
     /// The watchlist, enabled symbols only; a [`SymbolId`] indexes it.
     pub assets: Vec<Asset>,
     /// Settings of a symbol that is not on the watchlist, if [`Plan::open_watchlist`] admits it.
     pub default_asset: Asset,
-    /// Whether unknown symbols are added in order of first appearance (a replay without a watchlist).
+    /// Whether unknown symbols are added in order of first appearance (a replay, or `symbol = "*"`).
     pub open_watchlist: bool,
+    /// Symbols that are not added all the same: they are disabled.
+    pub excluded: Vec<String>,
+    /// Intervals of the input's bars, without repetition.
+    pub bases: Vec<TimeframeId>,
     /// Maximum number of known symbols, on the watchlist or added.
     pub max_symbols: usize,
-    /// How long after a bar's end event time closes it, ms.
+    /// How long after its end, on its symbol's clock, a bar stays open, ms.
     pub allowed_lateness_ms: i64,
-    /// How far a record may lie after the time of its entry id, ms.
+    /// How much longer a bar stays open while its stream is silent, ms.
+    pub stall_ms: i64,
+    /// How far a record's bar may begin after the time of its entry, ms.
     pub max_future_ms: i64,
     /// Bars of its timeframe for which a signal stays active.
     pub active_bars: i64,
@@ -73,6 +85,21 @@ pub struct Plan {
     pub alert_confidence: f64,
     /// Rules by trading style.
     pub styles: [StyleRules; 3],
+    /// By trading style: from which age on a signal is stale.
+    pub max_age: [MaxAge; 3],
+    /// Whether stale signals are held back.
+    pub hold_stale: bool,
+    /// By input stream: how much later than its bars' ends its records are expected, ms. Empty where signals have no age:
+    /// in a replay of files.
+    pub expected_delays: Vec<i64>,
+    /// What the signals are worth.
+    pub performance: PerformanceRules,
+    /// Dead letters of one reason in an hour while there are others.
+    pub letter_quota: u64,
+    /// How likely a signal is to win.
+    pub calibration: CalibrationRules,
+    /// The selection of timeframes.
+    pub selection: SelectionRules,
     /// Whether the probe fires, on every closed bar of each symbol's shortest timeframe.
     pub probe: bool,
 }
@@ -96,6 +123,21 @@ impl Plan {
             }
         }
         fed_by
+    }
+
+    /// Symbols that there may be at most.
+    #[must_use]
+    pub fn capacity(&self) -> usize {
+        if self.open_watchlist { self.max_symbols.max(self.assets.len()) } else { self.assets.len() }
+    }
+
+    /// The same with more symbols, which it knows from before: they come behind those of the watchlist.
+    #[must_use]
+    pub fn with_symbols(mut self, names: impl IntoIterator<Item = String>) -> Self {
+        let room = self.capacity() - self.assets.len();
+        let more = names.into_iter().take(room).map(|symbol| Asset { symbol, ..self.default_asset.clone() });
+        self.assets.extend(more);
+        self
     }
 
     /// Id of a timeframe; `None` if the engine does not have it.

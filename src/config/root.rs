@@ -1,36 +1,51 @@
 //! The whole configuration.
 
 use super::{
-    AssetConfig, EngineConfig, Faults, InputConfig, Layer, LimitsConfig, Loaded, MockConfig, OutputConfig, RedisConfig,
-    StateConfig, StrategiesConfig, StyleRules, TelemetryConfig, TimeConfig, TimeframesConfig, layers,
-    rules::{int, real},
-    section::{FromSection, Section, Tables, nested, section},
+    AssetConfig, CalendarsConfig, CalibrationConfig, EngineConfig, IngestConfig, InputConfig, LimitsConfig, MockConfig,
+    OutputConfig, PerformanceConfig, PublishConfig, RedisConfig, SelectionConfig, StateConfig, StrategiesConfig,
+    StyleRules, TelemetryConfig, TimeConfig, TimeframesConfig,
+    rules::{int, not_negative, real},
+    section::{FromSection, Optional, Section, Tables, nested, section},
+    timeframes::{BUFFER, each_timeframe},
 };
-use crate::model::TradingStyle;
+use crate::model::{Timeframe, TradingStyle};
+use std::collections::BTreeMap;
 
 section! {
     /// The configuration, structured as `config/default.toml`.
     Config {
         /// The symbols; empty with the mock feed, which then names its own.
         watchlist: Vec<AssetConfig> = Tables(AssetConfig::read),
+        /// When the markets of the symbols are open.
+        calendars: CalendarsConfig = nested(),
         /// The agents, their threads and rings.
         engine: EngineConfig = nested(),
         /// Where bars come from.
         input: InputConfig = nested(),
         /// The mock market.
         mock: MockConfig = nested(),
+        /// How market data comes in by itself.
+        ingest: IngestConfig = nested(),
         /// The Redis server.
         redis: RedisConfig = nested(),
         /// State that survives a restart.
         state: StateConfig = nested(),
         /// Which timeframes are calculated, and how.
         timeframes: TimeframesConfig = nested(),
-        /// Event time.
+        /// The clocks of the symbols.
         time: TimeConfig = nested(),
         /// Signals across timeframes.
         correlation: CorrelationConfig = nested(),
+        /// What the signals are worth.
+        performance: PerformanceConfig = nested(),
+        /// How likely a signal is to win.
+        calibration: CalibrationConfig = nested(),
+        /// The selection of timeframes.
+        selection: SelectionConfig = nested(),
         /// Rules of the trading styles.
         styles: StylesConfig = nested(),
+        /// What of old news is published, and how.
+        publish: PublishConfig = nested(),
         /// What is published and how it is batched.
         output: OutputConfig = nested(),
         /// Limits.
@@ -56,21 +71,51 @@ section! {
     /// Rules of the trading styles.
     StylesConfig {
         /// Within the day.
-        day: StyleRules = nested(),
+        day: StyleConfig = nested(),
         /// Days.
-        swing: StyleRules = nested(),
+        swing: StyleConfig = nested(),
         /// Weeks and longer.
-        position: StyleRules = nested(),
+        position: StyleConfig = nested(),
     }
 }
 
-impl FromSection for StyleRules {
+/// One trading style: its rules, and settings of timeframes for the symbols that have it as their profile.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StyleConfig {
+    /// Its rules.
+    pub rules: StyleRules,
+    /// By timeframe.
+    pub timeframes: BTreeMap<Timeframe, ProfileTimeframe>,
+}
+
+/// Settings of a timeframe for the symbols of one profile.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct ProfileTimeframe {
+    /// How often the existing system calculates it, s; informative.
+    pub update_frequency_seconds: Option<f64>,
+    /// Number of closed bars kept.
+    pub buffer_size: Option<usize>,
+}
+
+impl FromSection for StyleConfig {
     fn read(section: &mut Section<'_, '_>) -> Self {
-        Self {
+        let rules = StyleRules {
             min_composite_confidence: section.get("min_composite_confidence", real(0.0, 1.0)),
+            min_calibrated_confidence: section.get("min_calibrated_confidence", real(0.0, 1.0)),
             cooldown_bars: section.get("cooldown_bars", int(0, 1_000_000)),
             budget_ms: section.get("budget_ms", int(1, 3_600_000)),
+        };
+        let mut timeframes = BTreeMap::new();
+        if let Some(node) = section.node("timeframes") {
+            each_timeframe(&mut section.below("timeframes", node), |timeframe, inner| {
+                let settings = ProfileTimeframe {
+                    update_frequency_seconds: inner.get("update_frequency_seconds", Optional(&not_negative())),
+                    buffer_size: inner.get("buffer_size", Optional(&int(BUFFER.0, BUFFER.1))),
+                };
+                timeframes.insert(timeframe, settings);
+            });
         }
+        Self { rules, timeframes }
     }
 }
 
@@ -78,37 +123,15 @@ impl StylesConfig {
     /// The rules by [`TradingStyle::index`].
     #[must_use]
     pub const fn table(&self) -> [StyleRules; TradingStyle::ALL.len()] {
-        [self.day, self.swing, self.position]
-    }
-}
-
-impl Default for Config {
-    /// The embedded file is valid: a test checks that, not the program.
-    fn default() -> Self {
-        layers::load(&[], false).0.config
-    }
-}
-
-impl Config {
-    /// Merges these layers over the defaults; the kinds may come in any order.
-    ///
-    /// # Errors
-    /// All faults of all layers.
-    pub fn load(layers: &[Layer]) -> Result<Loaded, Faults> {
-        Self::checked(layers, false)
+        [self.day.rules, self.swing.rules, self.position.rules]
     }
 
-    /// As [`Config::load`], but accepts an empty watchlist if `redis.config_from_redis` will supply one. For
-    /// connecting before the documents are read, and for checks without a server.
-    ///
-    /// # Errors
-    /// All faults of all layers.
-    pub fn load_offline(layers: &[Layer]) -> Result<Loaded, Faults> {
-        Self::checked(layers, true)
-    }
-
-    fn checked(layers: &[Layer], offline: bool) -> Result<Loaded, Faults> {
-        let (loaded, faults) = layers::load(layers, offline);
-        if faults.is_empty() { Ok(loaded) } else { Err(Faults::sorted(faults)) }
+    /// One of them.
+    pub(super) const fn of(&self, style: TradingStyle) -> &StyleConfig {
+        match style {
+            TradingStyle::Day => &self.day,
+            TradingStyle::Swing => &self.swing,
+            TradingStyle::Position => &self.position,
+        }
     }
 }

@@ -166,11 +166,20 @@ impl Scalar for Url {
 }
 
 /// One of a few names.
-pub(super) trait Named: Copy + 'static {
+pub(crate) trait Named: Copy + 'static {
     /// Names and what they mean.
     const NAMES: &'static [(&'static str, Self)];
     /// Other accepted spellings, which messages do not mention.
     const ALIASES: &'static [(&'static str, Self)] = &[];
+
+    /// What has this name, in any case.
+    fn named(text: &str) -> Option<Self> {
+        Self::NAMES
+            .iter()
+            .chain(Self::ALIASES)
+            .find(|(name, _)| name.eq_ignore_ascii_case(text))
+            .map(|&(_, value)| value)
+    }
 }
 
 /// One of the names of a type.
@@ -184,8 +193,7 @@ pub(super) const fn choice<T>() -> Choice<T> {
 impl<T: Named> Scalar for Choice<T> {
     type Out = T;
     fn read(&self, node: &Node) -> Option<T> {
-        let Data::Text(text) = &node.data else { return None };
-        T::NAMES.iter().chain(T::ALIASES).find(|(name, _)| name.eq_ignore_ascii_case(text)).map(|&(_, value)| value)
+        if let Data::Text(text) = &node.data { T::named(text) } else { None }
     }
     fn allowed(&self) -> String {
         T::NAMES.iter().map(|(name, _)| format!("{name:?}")).collect::<Vec<_>>().join(", ")

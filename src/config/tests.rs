@@ -43,16 +43,28 @@ fn the_files_that_come_with_the_program_hold() {
 
 #[test]
 fn the_example_keys_of_the_manual_hold() {
+    // Within a text of several lines each line is one.
+    let mut within = false;
     let uncomment = |line: &str| {
         let bare = line.strip_prefix("# ").unwrap_or(line);
-        let example = bare.starts_with('[') || bare.split_once(" = ").is_some_and(|(key, _)| !key.contains(' '));
+        within ^= bare.ends_with("\"\"\"");
+        let example = within
+            || bare == "\"\"\""
+            || bare.starts_with('[')
+            || bare.split_once(" = ").is_some_and(|(key, _)| !key.contains(' '));
         if example { bare.to_owned() } else { line.to_owned() }
     };
     let text: Vec<String> = DEFAULT_TOML.lines().filter(|line| *line != "watchlist = []").map(uncomment).collect();
     // The examples of the watchlist open tables, so no key of the root may follow them.
-    let config = load(&[file(&text.join("\n"))]).config;
+    // And the mock has no use for history.
+    let config = load(&[file(&text.join("\n").replace("feed = \"mock\"", "feed = \"redis\""))]).config;
     assert_eq!(config.engine.cores.publisher, Some(7));
-    assert_eq!(config.watchlist.len(), 2);
+    assert_eq!(
+        config.input.history.iter().map(HistoryConfig::name).collect::<Vec<_>>(),
+        ["history_1m", "spy_1m.csv.gz, qqq_1m.csv.gz"]
+    );
+    assert_eq!(config.watchlist.len(), 3);
+    assert_eq!(config.calendars.definition("xmad").unwrap().last_year(), 2027);
     assert_eq!(config.timeframes.settings(tf("15m")).price_scale, 0.1);
 }
 
@@ -60,7 +72,7 @@ fn the_example_keys_of_the_manual_hold() {
 fn layers_lie_on_each_other_and_values_know_where_they_came_from() {
     let layers = [
         Layer::Override(Override::new("engine.workers", 4)),
-        document("watchlist", r#"JSON:[{"symbol":"SPY","timeframes":["1m","5m"],"trading_profile":"x"}]"#),
+        document("watchlist", r#"JSON:[{"symbol":"SPY","timeframes":["1m","5m"],"mood":"x"}]"#),
         file("[engine]\nworkers = 2\nbatch_records = 7\n[[watchlist]]\nsymbol = \"QQQ\"\n"),
         Layer::Override(Override::parse("redis.url=redis://:secret@h").unwrap()),
     ];
@@ -72,7 +84,7 @@ fn layers_lie_on_each_other_and_values_know_where_they_came_from() {
     assert_eq!(origin("engine.batch_records"), "my.toml:3");
     assert_eq!(origin("engine.ring_size"), "default");
     assert_eq!(origin("watchlist"), "redis wagehood:realtime_config:watchlist");
-    assert_eq!(loaded.notes, ["wagehood:realtime_config:watchlist: `trading_profile` is not used (1×)"]);
+    assert_eq!(loaded.notes, ["wagehood:realtime_config:watchlist: `mood` is not used (1×)"]);
     let shown = loaded.effective.to_toml();
     assert!(shown.contains("workers = 4  # command line\n"), "{shown}");
     assert!(shown.contains("ring_size = 8192  # default\n"), "{shown}");
@@ -160,7 +172,7 @@ enabled = 1
         "my.toml:27: styles.day.budget_ms: found \"soon\"; allowed: a whole number from 1 to 3600000",
         "watchlist[0].symbol: is missing",
         "my.toml:29: watchlist[0].enabled: found 1; allowed: true or false",
-        "my.toml:30: nonsense: unknown key; known here: watchlist, engine",
+        "my.toml:30: nonsense: unknown key; known here: watchlist, calendars, engine",
     ];
     for text in expected {
         assert!(found.iter().any(|fault| fault.contains(text)), "not reported: {text}\n{}", found.join("\n"));
@@ -207,6 +219,32 @@ fn values_that_do_not_go_together_are_reported() {
         ),
         ("[input]\nblock_ms = 5000", "less than redis.timeout_ms"),
         ("[output.keys]\nposition = \"p\"", "a name that has {name} in it, once"),
+        ("[calendars]\nstock = \"xnyz\"", "my.toml:2: calendars.stock: found \"xnyz\"; allowed: utc, xnys"),
+        (
+            "[calendars]\nstok = \"xnys\"",
+            "calendars.stok: found \"xnys\"; allowed: a table of settings; types of assets are stock, etf",
+        ),
+        ("[calendars.xmad]\nsession = \"regular\"", "is no calendar that comes with the program"),
+        ("[calendars.xmad]\ntable = \"# X\"", "line 1 of the table"),
+        ("[calendars.xlon]\nextra_closures = [\"2035-01-02\"]", "the table of XLON has the years from 1990 to 2030"),
+        ("[calendars.xlon]\nearly_closes = [\"2027-01-04\"]", "such as [\"2027-01-08@13:00\"]"),
+        ("[calendars.xlon]\nextended = [\"07:00\", \"19:00\"]", "three times of day"),
+        (
+            "[[watchlist]]\nsymbol = \"A\"\ncalendar = \"xlon\"\nsession = \"extended\"",
+            "my.toml:4: watchlist[0].session",
+        ),
+        (
+            "[[watchlist]]\nsymbol = \"A\"\nanchor = \"open\"",
+            "watchlist[0].anchor: session, anchor and outside_session",
+        ),
+        (
+            "[[watchlist]]\nsymbol = \"A\"\ncalendar = \"xlon\"\n[timeframes]\nlist = [\"1m\", \"2d\"]",
+            "my.toml:3: watchlist[0].calendar: 2d has no bars",
+        ),
+        (
+            "[calendars]\nstock = \"xnys\"\n[timeframes]\nlist = [\"1m\", \"2w\"]",
+            "timeframes.list: 2w has no bars with",
+        ),
         ("timeframes = 3", "timeframes: found 3; allowed: a table"),
     ];
     for (text, expected) in cases {
@@ -233,7 +271,7 @@ fn names_of_the_existing_system_are_read() {
     assert_eq!(default.sr_breakout.lookback, 60);
     let five = config.strategies.of(tf("5m"));
     assert_eq!((five.macd_rsi.rsi_oversold, five.bollinger_breakout.period), (25.0, 30));
-    assert_eq!(config.strategies.of(tf("1m")), default);
+    assert_eq!(&config.strategies.of(tf("1m")), default);
 }
 
 #[test]
@@ -260,23 +298,28 @@ fn documents_of_the_existing_system_are_a_layer() {
     assert_eq!(config.strategies.default.sr_breakout.min_touches, 3);
     assert_eq!(config.strategies.of(tf("5m")).sr_breakout.lookback, 10);
     assert!(!config.strategies.default.rsi_trend.enabled);
+    assert_eq!(config.output.streams.alerts_maxlen, 5000, "it reaches every stream that it named");
+    assert!(config.output.indicators.is_empty());
     let plan = config.plan();
+    let params =
+        |i: usize, t: &str| &plan.params[plan.assets[i].cells[plan.timeframe_id(tf(t)).unwrap().index()].params];
+    assert!(params(0, "1m").macd_rsi.enabled && !params(0, "1m").sr_breakout.enabled);
+    assert!(params(1, "1m").sr_breakout.enabled);
     let at = |i: usize, t: &str| &plan.assets[i].cells[plan.timeframe_id(tf(t)).unwrap().index()];
     assert_eq!((at(0, "1m").buffer_size, at(0, "1h").style), (1024, TradingStyle::Position));
     assert!(at(0, "1h").enabled && !at(0, "1s").enabled && !at(0, "15m").enabled && at(1, "15m").enabled);
-    for note in
-        ["`enabled_strategies`", "`ttl_seconds`", "`sr_breakout.breakout_threshold` is not used (2×)", "astrology"]
-    {
+    for note in ["`ttl_seconds`", "`sr_breakout.breakout_threshold` is not used (2×)", "astrology"] {
         assert!(notes.iter().any(|n| n.contains(note)), "{note}: {notes:?}");
     }
 }
 
 #[test]
-fn documents_that_are_not_json_are_refused_unread() {
+fn documents_that_cannot_be_read_are_refused_with_a_reason() {
     for (bytes, expected) in [
-        (&b"RAW:\x80\x05\x95"[..], "a pickle of the Python system, which is never loaded"),
-        (b"GZIP:\x1f\x8b", "pickle"),
-        (b"[]", "something else"),
+        (&b"RAW:\x80\x05\x95"[..], "a broken pickle"),
+        (b"RAW:\x80\x04cos\nsystem\n.", "the opcode GLOBAL"),
+        (b"GZIP:\x1f\x8b", "not gzip"),
+        (b"hello", "no known form"),
         (b"JSON:[", "not JSON"),
         (b"JSON:3", "allowed: a list of objects"),
     ] {
@@ -284,6 +327,72 @@ fn documents_that_are_not_json_are_refused_unread() {
         let error = Config::load(&[Layer::Document { key, bytes: bytes.to_vec() }]).unwrap_err().to_string();
         assert!(error.starts_with("redis wagehood:realtime_config:watchlist: ") && error.contains(expected), "{error}");
     }
+}
+
+#[test]
+fn what_documents_say_of_symbols_profiles_and_timeframes_counts() {
+    let watchlist = r#"[{"symbol":"SPY","timeframes":["1m","5m"],"trading_profile":"swing_trading",
+        "strategy_overrides":{"macd_rsi_strategy":{"parameters":{"rsi_oversold":20}},
+                              "bollinger_breakout_strategy":{"bb_period":15,"moon":1},"astrology":{}}},
+        {"symbol":"QQQ","timeframes":["1m","5m"]},
+        {"symbol":"IWM","timeframes":{"5m":{"trading_style":"day_trading","buffer_size":64,"update_frequency_seconds":2}},
+         "trading_profile":"swing_trading"}]"#;
+    let profiles = r#"{"swing_trading":[{"timeframe":"5m","update_interval_seconds":5,"lookback_periods":3000,"priority":2}],
+        "day_trading":[]}"#;
+    let matrix = r#"[{"strategy_name":"sr_breakout_strategy","supported_timeframes":["5m"],"min_bars_required":200},
+        {"strategy_name":"rsi_trend_strategy","supported_timeframes":["1m"]}]"#;
+    let strategies = r#"[{"name":"rsi_trend_strategy","supported_timeframes":["5m","4h"]}]"#;
+    let layers = [
+        document("watchlist", watchlist),
+        document("strategies", strategies),
+        document("strategy_matrix", matrix),
+        document("timeframe_configs", profiles),
+    ];
+    // In the order in which they are asked for.
+    let order = |layer: &Layer| match layer {
+        Layer::Document { key, .. } => RedisConfig::DOCUMENTS.iter().position(|name| key.ends_with(name)),
+        _ => None,
+    };
+    let mut layers = layers.to_vec();
+    layers.sort_by_key(order);
+    let Loaded { config, notes, .. } = load(&layers);
+    let plan = config.plan();
+    let cell = |i: usize, t: &str| &plan.assets[i].cells[plan.timeframe_id(tf(t)).unwrap().index()];
+    let params = |i: usize, t: &str| &plan.params[cell(i, t).params];
+    assert_eq!((params(0, "1m").macd_rsi.rsi_oversold, params(0, "1m").bollinger_breakout.period), (20.0, 15));
+    assert_eq!((params(1, "1m").macd_rsi.rsi_oversold, params(1, "1m").bollinger_breakout.period), (30.0, 20));
+    assert!(!params(0, "1m").sr_breakout.enabled && params(0, "5m").sr_breakout.enabled);
+    assert!(!params(1, "1m").rsi_trend.enabled && params(1, "5m").rsi_trend.enabled, "the strategy's own word counts");
+    let styles = [cell(0, "1m").style, cell(0, "5m").style, cell(1, "5m").style, cell(2, "5m").style];
+    assert_eq!(styles, [TradingStyle::Swing, TradingStyle::Swing, TradingStyle::Day, TradingStyle::Day]);
+    assert_eq!((cell(0, "5m").buffer_size, cell(1, "5m").buffer_size), (4096, 256));
+    for note in ["`bollinger_breakout.moon`", "`min_bars_required`", "`priority`", "`astrology`"] {
+        assert!(notes.iter().any(|n| n.contains(note)), "{note}: {notes:?}");
+    }
+    // Cells of the same parameters share them.
+    assert!(plan.params.len() <= plan.timeframes.len() + 2, "{}", plan.params.len());
+}
+
+#[test]
+fn overrides_that_contradict_are_found_where_they_stand() {
+    let faults = faults(
+        "[input]\nstreams = [{name=\"a\",timeframe=\"1m\"}]\n[timeframes]\nlist = [\"1m\", \"5m\"]\n\
+         [[watchlist]]\nsymbol = \"A\"\nenabled_strategies = [\"macd_rsi\", \"tea_leaves\"]\n\
+         [watchlist.strategy_overrides.ma_crossover]\nfast_period = 400\n[watchlist.strategy_overrides.macd_rsi]\nmoon = 1\n",
+    )
+    .join("\n");
+    assert!(
+        faults.contains("watchlist[0].enabled_strategies[1]: found \"tea_leaves\"; allowed: one of macd_rsi"),
+        "{faults}"
+    );
+    assert!(faults.contains("strategy_overrides.macd_rsi.moon: unknown key"), "{faults}");
+    let again = self::faults(
+        "[input]\nstreams = [{name=\"a\",timeframe=\"1m\"}]\n[timeframes]\nlist = [\"1m\", \"5m\"]\n\
+         [[watchlist]]\nsymbol = \"A\"\n[watchlist.strategy_overrides.ma_crossover]\nfast_period = 400\n",
+    )
+    .join("\n");
+    let wanted = "watchlist[0].strategy_overrides.ma_crossover.fast_period: found 400; allowed: less than slow_period";
+    assert!(again.contains(wanted), "{again}");
 }
 
 #[test]
@@ -311,7 +420,41 @@ fn the_plan_is_dense_sorted_and_complete() {
         (100, "S001", "S100")
     );
     assert!(plan.assets.iter().all(|asset| asset.cells.iter().all(|cell| cell.enabled && cell.buffer_size == 256)));
-    assert_eq!((plan.allowed_lateness_ms, plan.max_future_ms, plan.active_bars), (2000, 60_000, 3));
+    assert_eq!((plan.allowed_lateness_ms, plan.max_future_ms, plan.active_bars), (2000, 5_000, 3));
+}
+
+#[test]
+fn symbols_have_their_own_calendar_or_that_of_their_type() {
+    let text = "[calendars]\nstock = \"xnys\"\n[calendars.xnys]\nsession = \"extended\"\nextra_closures = [2027-01-08]\n\
+                early_closes = [\"2027-01-07@13:00\", 2027-01-06T13:00:00]\n\
+                [[watchlist]]\nsymbol = \"A\"\n[[watchlist]]\nsymbol = \"B\"\nsession = \"regular\"\n\
+                [[watchlist]]\nsymbol = \"C\"\nasset_type = \"crypto\"\n\
+                [[watchlist]]\nsymbol = \"D\"\ncalendar = \"xlon\"\nanchor = \"open\"\n\
+                [[watchlist]]\nsymbol = \"E\"\n";
+    let config = load(&[file(text)]).config;
+    let plan = config.plan();
+    let name = |index: usize| plan.assets[index].calendar.name();
+    assert!(name(0).starts_with("xnys extended utc refuse ") && name(1).starts_with("xnys regular utc refuse "));
+    assert!(name(2) == "utc" && name(3).starts_with("xlon regular open refuse ") && name(4) == name(0));
+    let hours = |day| {
+        let date = crate::model::time::days_from_civil(2027, 1, day);
+        config
+            .calendars
+            .definition("xnys")
+            .unwrap()
+            .hours(date, crate::calendar::Hours::Regular)
+            .map(|h| h.1.to_string())
+    };
+    assert_eq!(
+        [hours(5), hours(6), hours(7), hours(8)],
+        [Some("16:00"), Some("13:00"), Some("13:00"), None].map(|t| t.map(str::to_owned))
+    );
+    // A replay: what differs from the symbols that it knows nothing of.
+    let plan = config.replay_plan(tf("1m"), &[tf("1h")], None).unwrap();
+    let symbols: Vec<&str> = plan.assets.iter().map(|asset| asset.symbol.as_str()).collect();
+    assert_eq!((symbols, plan.default_asset.calendar.name()), (vec!["B", "C", "D"], name(0)));
+    assert!(config.replay_plan(tf("1d"), &[tf("2d")], None).is_err());
+    assert!(config.check_calendars(2030).is_ok() && config.check_calendars(2031).is_err());
 }
 
 #[test]
@@ -400,4 +543,49 @@ proptest! {
             let _ = loaded.config.plan();
         }
     }
+}
+
+/// The faults of a configuration, each in a line.
+fn faults_of(text: &str) -> Vec<String> {
+    let layer = Layer::File { name: "my.toml".to_owned(), bytes: text.as_bytes().to_vec() };
+    Config::load_offline(&[layer])
+        .map_or_else(|faults| faults.to_string().lines().map(str::to_owned).collect(), |_| vec![])
+}
+
+#[test]
+fn no_name_is_used_twice() {
+    const HEAD: &str = "[input]\nfeed = \"redis\"\n[[input.streams]]\nname = \"in\"\ntimeframe = \"1s\"\n[timeframes]\nlist = [\"1s\", \"1m\"]\n[[watchlist]]\nsymbol = \"A\"\n";
+    assert_eq!(faults_of(HEAD), [""; 0]);
+    let lease = "wagehood:engine:lease:main";
+    for (more, words) in [
+        (
+            "[output.streams]\ndead_letter = \"in\"",
+            "output.streams.dead_letter: \"in\" is output.streams.dead_letter and also input.streams[0]",
+        ),
+        ("[output.streams]\nsignals = \"in\"", "output.streams.signals: \"in\" is"),
+        ("[output.streams]\nalerts = \"signals\"", "and also output.streams.signals"),
+        ("[output.streams]\nsignals = \"bars_1m\"\nmarket_data_prefix = \"bars_\"", "where closed 1m bars are written"),
+        ("[output.streams]\nsignals = \"wagehood:engine:position:main\"", "the position"),
+        (&format!("[output.streams]\nsignals = \"{lease}:committed\""), "the mark of the last batch"),
+        ("[output.keys]\ncomposite = \"calculations:{symbol}_complete\"", "output.keys.composite of A"),
+        (
+            "[output.keys]\nlatest_price = \"timeframe_indicators:{symbol}_1m\"",
+            "output.keys.timeframe_indicators of A on 1m",
+        ),
+        ("[output.keys]\nprefix = \"\"\nposition = \"in{name}\"\n[engine]\nname = \"\"", "engine.name"),
+    ] {
+        let faults = faults_of(&format!("{HEAD}{more}"));
+        assert!(faults.len() == 1 && faults[0].contains(words), "{more}: {faults:#?}");
+    }
+    for name in ["batch", "server", "first:x", "entries:in"] {
+        let faults = faults_of(&HEAD.replace("\"in\"", &format!("{name:?}")));
+        assert!(faults.len() == 1 && faults[0].contains("a field of the engine's own position"), "{faults:#?}");
+    }
+    // What is not written may be called anything, and so may a stream of bars that are not made here.
+    let off = "[output]\nalerts = false\ncalculation_events = \"off\"\n[output.streams]\nalerts = \"in\"\ncalculation_events = \"in\"";
+    assert_eq!(faults_of(&format!("{HEAD}{off}")), [""; 0]);
+    let base = HEAD.replace("\"in\"", "\"market_data_1s\"");
+    assert_eq!(faults_of(&base), [""; 0]);
+    let made = HEAD.replace("\"in\"", "\"market_data_1m\"");
+    assert_eq!(faults_of(&made).len(), 1);
 }

@@ -1,7 +1,7 @@
-//! `[engine]`, `[time]`, `[limits]` and `[telemetry]`: the program itself.
+//! `[engine]`, `[time]` and `[limits]`: the program itself.
 
 use super::{
-    rules::{Flag, Text, choice, choice_enum, int, text},
+    rules::{Flag, choice, choice_enum, int, text},
     section::{List, Optional, nested, section},
 };
 use crate::model::MAX_SYMBOLS;
@@ -47,10 +47,12 @@ section! {
         ring_size: usize = int(2, 1_048_576),
         /// Maximum number of records that an agent takes in one duty cycle.
         batch_records: usize = int(1, 65_536),
-        /// Whether clock events close the bars of symbols that have gone quiet.
+        /// Whether the clock closes the bars of symbols that have gone quiet.
         clock_events: bool = Flag,
         /// Whether the probe fires on every closed bar of each symbol's shortest timeframe.
         probe: bool = Flag,
+        /// Whether the process gives up the rights that it does not need.
+        sandbox: bool = Flag,
         /// What an idle thread does.
         idle: Idle = choice(),
         /// Number of spins before a thread that backs off yields.
@@ -61,6 +63,8 @@ section! {
         idle_park_us: u64 = int(1, 1_000_000),
         /// Sleep of a sleeping thread, µs.
         idle_sleep_us: u64 = int(1, 1_000_000),
+        /// How long an engine that is told to end may take to write what it has read, s.
+        shutdown_s: u64 = int(1, 3_600),
         /// Whether threads are pinned to the cores below.
         pin: bool = Flag,
         /// Core of each agent.
@@ -135,11 +139,13 @@ impl EngineConfig {
 }
 
 section! {
-    /// Event time.
+    /// The clocks of the symbols.
     TimeConfig {
-        /// How long after a bar's end event time closes it, ms.
+        /// How long after its end, on its symbol's clock, a bar stays open, ms.
         allowed_lateness_ms: i64 = int(0, 86_400_000),
-        /// How far a record may lie after the time of its entry id, ms.
+        /// How much longer a bar stays open while its stream is silent, ms.
+        stall_ms: i64 = int(0, 86_400_000),
+        /// How far a record's bar may begin after the time of its entry, ms.
         max_future_ms: i64 = int(0, 604_800_000),
     }
 }
@@ -155,17 +161,5 @@ section! {
         read_buffer_max_bytes: usize = int(4_096, 1_073_741_824),
         /// Maximum size of the buffer for one batch of output, bytes.
         write_buffer_max_bytes: usize = int(4_096, 1_048_576),
-    }
-}
-
-section! {
-    /// Counters and histograms.
-    TelemetryConfig {
-        /// Time between two reports, s; 0 for only the last.
-        report_interval_s: u64 = int(0, 86_400),
-        /// Time between two status lines on a terminal, ms, and five times that elsewhere; 0 for none.
-        status_interval_ms: u64 = int(0, 3_600_000),
-        /// Directory for the histograms of the run, written at its end; empty for none.
-        histograms_dir: String = Text { empty: true },
     }
 }

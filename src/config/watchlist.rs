@@ -3,12 +3,26 @@
 use super::{
     PriceMethod,
     node::Data,
-    rules::{Flag, Scalar as _, Text, TimeframeText, above_zero, choice, int, not_negative, text},
-    section::{Field, Optional, Or, Section},
+    overrides::{Overrides, StrategyName},
+    rules::{Flag, Scalar as _, Text, TimeframeText, above_zero, choice, choice_enum, int, not_negative, text},
+    section::{Field, List, Optional, Or, Section},
     timeframes::{BUFFER, each_timeframe},
 };
-use crate::model::{AssetType, Timeframe, TradingStyle};
+use crate::{
+    calendar::{Anchor, Hours, Outside},
+    model::{AssetType, Timeframe, TradingStyle},
+};
 use std::collections::BTreeMap;
+
+choice_enum! {
+    /// Which prices the records of a symbol may have.
+    Prices {
+        /// Those above zero.
+        Positive = "positive",
+        /// All: they are differences, or their market has been below zero.
+        Any = "any",
+    }
+}
 
 /// One symbol of the watchlist.
 #[derive(Debug, Clone, PartialEq)]
@@ -23,8 +37,24 @@ pub struct AssetConfig {
     pub asset_type: AssetType,
     /// Data provider; informative.
     pub data_provider: String,
+    /// Which prices its records may have.
+    pub price: Prices,
+    /// Its calendar; `None` for that of its type.
+    pub calendar: Option<String>,
+    /// Which hours are a session; `None` for the calendar's setting, as of the next two.
+    pub session: Option<Hours>,
+    /// What bars below one day are counted from.
+    pub anchor: Option<Anchor>,
+    /// What becomes of records outside sessions.
+    pub outside_session: Option<Outside>,
     /// Its timeframes; `None` for the enabled ones of `[timeframes]`.
     pub timeframes: Option<BTreeMap<Timeframe, AssetTimeframe>>,
+    /// Trading style of its signals; `None` for that of each timeframe.
+    pub trading_profile: Option<TradingStyle>,
+    /// The strategies that run, of those that are enabled; `None` for all of them.
+    pub enabled_strategies: Option<Vec<&'static str>>,
+    /// Parameters of its own.
+    pub strategy_overrides: Overrides,
 }
 
 /// One timeframe of one symbol; `None` means the setting of the timeframe.
@@ -70,13 +100,36 @@ impl AssetConfig {
             priority: 1.0,
             asset_type: AssetType::default(),
             data_provider: String::new(),
+            price: Prices::default(),
+            calendar: None,
+            session: None,
+            anchor: None,
+            outside_session: None,
             timeframes: None,
+            trading_profile: None,
+            enabled_strategies: None,
+            strategy_overrides: Overrides::default(),
         }
     }
 
     /// Keys of an asset.
-    pub(super) const KEYS: [&'static str; 7] =
-        ["symbol", "enabled", "priority", "asset_type", "data_provider", "timeframes", "last_updated"];
+    pub(super) const KEYS: [&'static str; 15] = [
+        "symbol",
+        "enabled",
+        "priority",
+        "asset_type",
+        "data_provider",
+        "price",
+        "calendar",
+        "session",
+        "anchor",
+        "outside_session",
+        "timeframes",
+        "trading_profile",
+        "enabled_strategies",
+        "strategy_overrides",
+        "last_updated",
+    ];
 
     pub(super) fn read(section: &mut Section<'_, '_>) -> Option<Self> {
         let asset = Self {
@@ -85,7 +138,17 @@ impl AssetConfig {
             priority: section.get("priority", Or(not_negative(), 1.0)),
             asset_type: section.get("asset_type", Or(choice(), AssetType::default())),
             data_provider: section.get("data_provider", Or(Text { empty: true }, String::new())),
+            price: section.get("price", Or(choice(), Prices::default())),
+            calendar: section.get("calendar", Optional(&text())),
+            session: section.get("session", Optional(&choice())),
+            anchor: section.get("anchor", Optional(&choice())),
+            outside_session: section.get("outside_session", Optional(&choice())),
             timeframes: section.get("timeframes", AssetTimeframes),
+            trading_profile: section.get("trading_profile", Optional(&choice())),
+            enabled_strategies: section
+                .has("enabled_strategies")
+                .then(|| section.get("enabled_strategies", List(StrategyName))),
+            strategy_overrides: section.get("strategy_overrides", Overrides::FIELD),
         };
         section.get("last_updated", Optional(&Text { empty: true }));
         Some(asset)

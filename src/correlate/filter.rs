@@ -2,7 +2,7 @@
 
 use crate::{
     config::StyleRules,
-    model::{HeldBack, Side, Signal, Strategy},
+    model::{HeldBack, Judged, Side, Signal, Strategy},
 };
 
 /// The bars of one symbol's last published signals.
@@ -23,7 +23,7 @@ impl Cooldowns {
         self.last.as_chunks().0
     }
 
-    /// Takes over the last published signals of a timeframe and strategy, by side.
+    /// Restores the last published signals of a timeframe and strategy, by side.
     pub(super) fn restore(&mut self, timeframe: usize, strategy: Strategy, last: [u64; 2]) {
         let slot = (timeframe * Strategy::COUNT + strategy.index()) * 2;
         self.last[slot..slot + 2].copy_from_slice(&last);
@@ -35,12 +35,24 @@ impl Cooldowns {
     }
 
     /// Decides, and remembers what is published; the probe always passes.
-    pub(super) fn admit(&mut self, signal: &Signal, rules: &StyleRules, composite: f64) -> Result<(), HeldBack> {
+    pub(super) fn admit(
+        &mut self,
+        signal: &Signal,
+        rules: &StyleRules,
+        composite: f64,
+        judged: &Judged,
+    ) -> Result<(), HeldBack> {
         if signal.strategy == Strategy::Probe {
             return Ok(());
         }
         if composite < rules.min_composite_confidence {
             return Err(HeldBack::LowConfidence);
+        }
+        if judged.relied_on().is_some_and(|calibrated| calibrated < rules.min_calibrated_confidence) {
+            return Err(HeldBack::LowCalibrated);
+        }
+        if let Some(reason) = judged.hold {
+            return Err(reason);
         }
         let side = usize::from(signal.candidate.side == Side::Sell);
         let slot = (signal.timeframe.index() * Strategy::COUNT + signal.strategy.index()) * 2 + side;
@@ -61,7 +73,12 @@ mod tests {
 
     #[test]
     fn the_probe_is_never_held_back() {
-        let rules = StyleRules { min_composite_confidence: 1.0, cooldown_bars: 100, budget_ms: 1 };
+        let rules = StyleRules {
+            min_composite_confidence: 1.0,
+            min_calibrated_confidence: 0.5,
+            cooldown_bars: 100,
+            budget_ms: 1,
+        };
         let mut cooldowns = Cooldowns::new(1);
         let signal = |strategy| Signal {
             seq: 1,
@@ -78,9 +95,17 @@ mod tests {
             settled: true,
         };
         for _ in 0..3 {
-            assert_eq!(cooldowns.admit(&signal(Strategy::Probe), &rules, 0.0), Ok(()));
+            assert_eq!(cooldowns.admit(&signal(Strategy::Probe), &rules, 0.0, &Judged::NOTHING), Ok(()));
         }
-        assert_eq!(cooldowns.admit(&signal(Strategy::SrBreakout), &rules, 1.0), Ok(()));
-        assert_eq!(cooldowns.admit(&signal(Strategy::SrBreakout), &rules, 1.0), Err(HeldBack::Cooldown));
+        assert_eq!(cooldowns.admit(&signal(Strategy::SrBreakout), &rules, 1.0, &Judged::NOTHING), Ok(()));
+        assert_eq!(
+            cooldowns.admit(&signal(Strategy::SrBreakout), &rules, 1.0, &Judged::NOTHING),
+            Err(HeldBack::Cooldown)
+        );
+        // A calibrated confidence holds back once it can be relied on.
+        let judged = |learned| Judged { calibrated: Some(0.4), learned, ..Judged::NOTHING };
+        let other = signal(Strategy::MacdRsi);
+        assert_eq!(cooldowns.admit(&other, &rules, 1.0, &judged(200)), Err(HeldBack::LowCalibrated));
+        assert_eq!(cooldowns.admit(&other, &rules, 1.0, &judged(199)), Ok(()));
     }
 }

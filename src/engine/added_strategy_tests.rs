@@ -1,14 +1,15 @@
 //! A strategy that is one file and a line in the list runs through configuration, engine, snapshot and report.
 
 use super::{
-    Engine, FileOutputOptions, FilesSource, Outputs, Pace, RowsWanted, Setup, SnapshotOptions, Source, Topology,
+    Engine, FileOutputOptions, FilesSource, InputFile, Outputs, Pace, RowsWanted, Setup, SnapshotOptions, Source,
+    Topology,
     snapshots::{Keys, Restored, Target},
 };
 use crate::{
     config::{Config, Layer, Override},
-    feed::{CsvSource, MergedSource},
+    feed::{BarFile, MergedSource, dialect::FileOptions},
     model::{Directory, Strategy, Timeframe},
-    publish::{Source as Input, Sources},
+    publish::{InputKind as Input, Sources},
     runtime::Clock,
     state::{Meta, Snapshot, Store},
     telemetry::Report,
@@ -58,7 +59,7 @@ fn live(input: &str, settings: &[&str], restore: Option<Snapshot>) -> (String, S
     let plan = Arc::new(config.plan());
     let path = dir.path().join("in.csv");
     fs::write(&path, input).unwrap();
-    let files = MergedSource::new(vec![CsvSource::open(&path, minute).unwrap()]);
+    let files = MergedSource::of(vec![(0, opened(&path, minute))], None);
     let mut source = FilesSource::new(files, Pace::Max, minute.interval_ms());
     if let Some(snapshot) = &restore {
         source.resume(snapshot.reader.inputs.iter().map(|input| input.id.ms).collect());
@@ -79,7 +80,7 @@ fn live(input: &str, settings: &[&str], restore: Option<Snapshot>) -> (String, S
         directory,
         sources: Arc::new(Sources::new(vec![Input::File { name: "in.csv".to_owned() }])),
         source: Source::Files(source),
-        outputs: Outputs { files, redis: None },
+        outputs: Outputs { files, redis: None, tap: None },
         rows: RowsWanted::default(),
         marks: true,
         restore,
@@ -132,4 +133,10 @@ fn an_added_strategy_runs_through_configuration_engine_snapshot_and_report() {
             _ => assert_eq!(with, without, "{}", strategy.name()),
         }
     }
+}
+
+/// A file of bars of this interval.
+fn opened(path: &std::path::Path, base: Timeframe) -> BarFile {
+    let file = InputFile::all(path).unwrap().remove(0);
+    file.open(&FileOptions::new(base), &Arc::default()).unwrap().source
 }

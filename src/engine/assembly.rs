@@ -1,9 +1,10 @@
 //! The agents of an engine, made from its setup and wired to their rings, counters and histograms.
 
 use super::{
-    AggregatorAgent, AggregatorWiring, BatchRules, Committing, FileOutput, Intake, IntakeWiring, LetterBytes, Memory,
-    Output, Outputs, PublisherAgent, PublisherWiring, ReaderAgent, ReaderWiring, RedisOutput, RedisWiring, RefusalLog,
-    Role, RowsWanted, Source, StartError, Topology, WorkerAgent, WorkerWiring, any_agent::AnyAgent, wiring::Rings,
+    AggregatorAgent, AggregatorWiring, AlertRule, BatchRules, Committing, FileOutput, Intake, IntakeWiring,
+    LetterBytes, Memory, Output, Outputs, PerformanceLedger, PublisherAgent, PublisherWiring, ReaderAgent,
+    ReaderWiring, RedisOutput, RedisWiring, RefusalLog, Role, RowsWanted, Source, StartError, Topology, WorkerAgent,
+    WorkerWiring, any_agent::AnyAgent, wiring::Rings,
 };
 use crate::{
     aggregate::Routes,
@@ -36,6 +37,7 @@ pub(super) struct Assembly {
     /// Raised when the publisher has closed.
     pub done: Halt,
     pub memory: Arc<Memory>,
+    pub ledger: Arc<PerformanceLedger>,
     pub refusals: Arc<RefusalLog>,
     pub letters: LetterBytes,
     pub committing: Committing,
@@ -107,6 +109,7 @@ impl Assembly {
         self.counters.aggregators.push(Arc::clone(&counters));
         Ok(AggregatorAgent::new(AggregatorWiring {
             plan: Arc::clone(&self.plan),
+            directory: Arc::clone(&self.directory),
             routes: self.routes(),
             inlet: self.rings.bars.inlet(role)?,
             outlets: self.rings.bars.outlets(role),
@@ -156,6 +159,7 @@ impl Assembly {
             recorder: self.recorder(&latencies)?,
             clock: self.clock.clone(),
             memory: Arc::clone(&self.memory),
+            ledger: Arc::clone(&self.ledger),
             committing: self.committing.clone(),
             done: self.done.clone(),
             rules: BatchRules {
@@ -172,7 +176,7 @@ impl Assembly {
         counters: &Arc<crossbeam_utils::CachePadded<PublisherCounters>>,
     ) -> Result<Output, StartError> {
         let redis = outputs.redis.map(|link| {
-            let latest = Latest::new(&self.plan.timeframes, self.plan.active_bars);
+            let latest = Latest::new(self.plan.timeframes.len());
             if let Some(recovery) = &link.recovery {
                 self.counters.links.push((recovery.dial.who().to_owned(), recovery.dial.counters()));
             }
@@ -181,6 +185,8 @@ impl Assembly {
         });
         let files = FileOutput::create(outputs.files)?;
         let (directory, sources) = (Arc::clone(&self.directory), Arc::clone(&self.sources));
-        Ok(Output { directory, sources, files, redis, alert_confidence: self.plan.alert_confidence })
+        let tap = outputs.tap;
+        let alerts = AlertRule { confidence: self.plan.alert_confidence, calibrated: self.plan.calibration.alerts };
+        Ok(Output { directory, sources, files, redis, tap, alerts })
     }
 }

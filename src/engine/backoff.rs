@@ -16,7 +16,13 @@ impl Backoff {
     /// Pauses of up to `max_ms`; `who` seeds the random part.
     #[must_use]
     pub fn new(who: &str, max_ms: u64) -> Self {
-        let random = who.bytes().fold(u64::from(std::process::id()), |h, b| h.rotate_left(7) ^ u64::from(b));
+        Self::seeded(who, max_ms, u64::from(std::process::id()))
+    }
+
+    /// The same, with a random part that this seed decides as well.
+    #[must_use]
+    pub fn seeded(who: &str, max_ms: u64, seed: u64) -> Self {
+        let random = who.bytes().fold(seed, |h, b| h.rotate_left(7) ^ u64::from(b));
         Self { max_ns: max_ms * 1_000_000, random, in_a_row: 0 }
     }
 

@@ -1,4 +1,5 @@
-//! Reconnecting without blocking: a short-lived thread dials, and the agent polls for the result.
+//! Reconnecting without blocking: a short-lived thread dials, and the agent polls for the result. Where connecting does not
+//! block, the agent's own thread may dial.
 //!
 //! Only [`Dial::is_up`] is hot.
 
@@ -64,6 +65,8 @@ pub struct Dial<T> {
     /// A connection that breaks at once does not reset the pauses.
     backoff: Backoff,
     state: State<T>,
+    /// Whether it dials on the thread that polls.
+    inline: bool,
     /// Attempts since the connection was lost.
     attempts: u32,
     lost_ns: u64,
@@ -94,6 +97,7 @@ impl<T: Send + 'static> Dial<T> {
             make: Arc::new(make),
             backoff: Backoff::new(who, max_ms),
             state: State::Up { since_ns: 0 },
+            inline: false,
             attempts: 0,
             lost_ns: 0,
             counted_ns: 0,
@@ -101,6 +105,14 @@ impl<T: Send + 'static> Dial<T> {
             incidents,
             counters: LinkCounters::shared(),
         }
+    }
+
+    /// The same without a thread: whoever polls dials. Its pauses are random by this seed.
+    #[must_use]
+    pub fn inline(mut self, seed: u64) -> Self {
+        self.backoff = Backoff::seeded(self.who, self.backoff.max_ns() / 1_000_000, seed);
+        self.inline = true;
+        self
     }
 
     /// Which side it connects.
@@ -173,7 +185,8 @@ impl<T: Send + 'static> Dial<T> {
         self.backoff.reset();
     }
 
-    /// The new connection, once there is one. Never blocks; starts a thread if an attempt is due.
+    /// The new connection, once there is one. Never blocks, unless it dials by itself; else starts a thread if an attempt is
+    /// due.
     ///
     /// # Errors
     /// A fault that no further attempt can change.
@@ -218,6 +231,12 @@ impl<T: Send + 'static> Dial<T> {
         let make = Arc::clone(&self.make);
         self.attempts += 1;
         self.counters.attempts.bump();
+        if self.inline {
+            // There is room for it.
+            drop(give.send(make()));
+            self.state = State::Dialing { outcome, look_ns: now_ns };
+            return;
+        }
         let thread = std::thread::Builder::new().name(format!("{} dials", self.who));
         // The engine may have ended meanwhile: then no one takes it.
         match thread.spawn(move || drop(give.send(make()))) {

@@ -18,6 +18,8 @@ pub struct Memory {
     pub correlator: Counter,
     /// Latest values.
     pub output: Counter,
+    /// What the signals are worth.
+    pub judge: Counter,
 }
 
 impl Memory {
@@ -32,6 +34,7 @@ impl Memory {
             merge: Counter::default(),
             correlator: Counter::default(),
             output: Counter::default(),
+            judge: Counter::default(),
         }
     }
 
@@ -47,6 +50,7 @@ impl Memory {
             ("merge", self.merge.get()),
             ("correlator", self.correlator.get()),
             ("latest values", self.output.get()),
+            ("signals' worth", self.judge.get()),
         ]
         .map(|(name, bytes)| (name.to_owned(), bytes))
         .into()

@@ -9,15 +9,20 @@ mod blocked;
 mod dial;
 mod incidents;
 mod intake;
+mod ledger;
+mod letter_quota;
 mod memory;
 mod notes;
 mod output;
+mod probe;
 mod refusals;
 mod running;
+mod server_time;
 mod setup;
 mod snapshots;
 mod sources;
 mod start_error;
+mod steps;
 mod topology;
 mod wiring;
 
@@ -31,22 +36,29 @@ pub use blocked::Blocked;
 pub use dial::{Dial, DialError};
 pub use incidents::Incidents;
 pub use intake::{Intake, IntakeWiring, Origin};
+pub use ledger::PerformanceLedger;
 pub use memory::Memory;
-pub use notes::{Committing, DeadLetter, LETTER_BYTES_MAX, LetterBytes, Mark, Note, RawFields};
+pub use notes::{Committing, LETTER_BYTES_MAX, Letter, LetterBytes, Mark, Note, RawFields};
 pub use output::{
-    Arrived, CalculationEvents, ENTRIES, FileOutput, FileOutputOptions, Group, Output, Recovery, RedisLink,
-    RedisOutput, RedisOutputOptions, RedisSink, RedisSinkOptions, RedisWiring, SinkError, Standing, Written,
-    load_journal,
+    AlertRule, Arrived, CalculationEvents, Compatible, ENTRIES, FiguresOf, FileOutput, FileOutputOptions, Group,
+    Output, Recovery, RedisLink, RedisOutput, RedisOutputOptions, RedisSink, RedisSinkOptions, RedisWiring, SeenSignal,
+    SinkError, Standing, Tap, Tapped, Watch, Written, load_journal, tap,
 };
+pub use probe::Probe;
 pub use refusals::{RefusalLog, Sample};
 pub use running::Engine;
+pub use server_time::ServerTime;
 pub use setup::{Outputs, Setup};
 pub use snapshots::{
-    CellState, Cold, InMemory, Keys, Of, Progress, PublisherState, Restored, Saver, SaverEnd, SnapshotOptions,
-    SnapshotWriter, Target, Why, saver,
+    CellState, Cold, Connect, InMemory, Keys, Of, PublisherState, RemoteStore, Restored, Saver, SaverEnd,
+    SnapshotOptions, SnapshotProgress, SnapshotWriter, Target, Why, saver,
 };
-pub use sources::{FilesSource, MarketSource, Pace, Polled, RedisSource, RedisSourceError, RedisSourceOptions, Source};
+pub use sources::{
+    Disorder, FilesSource, InputFile, MarketSource, OpenedFile, Pace, Polled, RedisSource, RedisSourceError,
+    RedisSourceOptions, Source,
+};
 pub use start_error::StartError;
+pub use steps::Steps;
 pub use topology::{Payload, RingSpec, Role, Topology};
 
 #[cfg(test)]

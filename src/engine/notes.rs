@@ -21,7 +21,7 @@ pub enum Note {
     /// An entry has been taken.
     Mark(Mark),
     /// A record was refused.
-    DeadLetter(Box<DeadLetter>),
+    DeadLetter(Box<Letter>),
     /// Entries were removed before they were read.
     Gap {
         /// Sequence of the last record accepted before them.
@@ -47,15 +47,23 @@ pub struct Mark {
     pub source: SourceId,
     /// Its number among all entries ever added to its stream; 0 if unknown.
     pub number: u64,
-    /// Whether the journal already holds its place.
+    /// The moment at which it was taken, Unix ms.
+    pub moment: i64,
+    /// Whether its moment has to be journalled: a closing by the clock came before it.
+    pub behind: bool,
+    /// How far the ids of its stream are ahead of the time, ms; and whether that is to be journalled.
+    pub offset: (i64, bool),
+    /// Whether the journal already holds what it has to hold of it.
     pub journaled: bool,
     /// Whether its effects were published before this start: it rebuilds state, and nothing is published.
     pub replayed: bool,
+    /// Up to when the ends of bars are expected to have come, Unix ms; `i64::MIN` where the input has no time.
+    pub as_of: i64,
 }
 
 /// A refused record on its way to the dead-letter stream.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DeadLetter {
+pub struct Letter {
     /// Sequence of the last record accepted before it.
     pub seq: u64,
     /// The entry it came in.
@@ -66,7 +74,7 @@ pub struct DeadLetter {
     pub fields: RawFields,
 }
 
-impl DeadLetter {
+impl Letter {
     /// Bytes it holds.
     #[must_use]
     pub fn bytes(&self) -> usize {

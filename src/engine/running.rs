@@ -1,8 +1,8 @@
 //! A running engine: started from its setup, watched, halted, reported on.
 
 use super::{
-    Committing, Incidents, Keys, LetterBytes, Progress, RefusalLog, RingSpec, Setup, SnapshotOptions, SnapshotWriter,
-    Topology,
+    Committing, Incidents, Keys, LetterBytes, PerformanceLedger, Probe, RefusalLog, RingSpec, Setup, SnapshotOptions,
+    SnapshotProgress, SnapshotWriter, Topology,
     agents::Barriers,
     any_agent::AnyAgent,
     assembly::Assembly,
@@ -13,11 +13,13 @@ use super::{
 };
 use crate::{
     config::Plan,
+    judge::Judge,
     model::{Directory, MAX_TIMEFRAMES},
+    publish::Sources,
     runtime::{AgentFailure, Clock, Halt, Placement, ThreadHandle},
     telemetry::{
-        Collector, EngineCounters, EngineSnapshot, HistogramSet, Latency, LatencyRow, ProcessUsage, Report,
-        StateCounters,
+        Collector, EngineCounters, EngineSnapshot, HistogramSet, Latency, LatencyRow, PerformanceRow, ProcessUsage,
+        Report, StateCounters,
     },
 };
 use std::{sync::Arc, thread::JoinHandle, time::Duration};
@@ -30,11 +32,13 @@ const FAILURE_LOOK: Duration = Duration::from_millis(50);
 pub struct Engine {
     plan: Arc<Plan>,
     directory: Arc<Directory>,
+    sources: Arc<Sources>,
     refusals: Arc<RefusalLog>,
     incidents: Arc<Incidents>,
     counters: EngineCounters,
     collectors: Vec<Collector>,
     memory: Arc<Memory>,
+    ledger: Arc<PerformanceLedger>,
     threads: Vec<ThreadHandle>,
     /// Writes the snapshots; ends when the agents have.
     writer: Option<JoinHandle<()>>,
@@ -54,6 +58,21 @@ impl Engine {
     /// # Errors
     /// A file that cannot be created, a thread that cannot be started.
     pub fn start(setup: Setup, clock: Clock) -> Result<Self, StartError> {
+        let (mut engine, agents, writer, seats) = Self::assemble(setup, clock)?;
+        if let Some(writer) = writer {
+            let thread = std::thread::Builder::new().name("snapshots".to_owned());
+            engine.writer = Some(thread.spawn(move || writer.run())?);
+        }
+        engine.threads = seats.spawn(agents, &engine.clock, &mut engine.counters)?;
+        engine.started_ns = engine.clock.ns();
+        Ok(engine)
+    }
+
+    /// Everything but the threads: the engine, its agents in their order, what writes its snapshots, and the threads' seats.
+    pub(super) fn assemble(
+        setup: Setup,
+        clock: Clock,
+    ) -> Result<(Self, Vec<AnyAgent>, Option<SnapshotWriter>, Seats), StartError> {
         let Setup { plan, topology, directory, sources, source, outputs, rows, marks, restore, snapshots, incidents } =
             setup;
         let (halt, drain, done) = (Halt::new(), Halt::new(), Halt::new());
@@ -67,6 +86,7 @@ impl Engine {
         let keys = Arc::new(Keys::new(&plan, rows.indicators(), &directory));
         let mut assembly = Assembly {
             memory: Arc::new(Memory::new(ring_bytes, topology.workers)),
+            ledger: Arc::new(PerformanceLedger::new(&plan)),
             plan,
             topology,
             directory,
@@ -88,34 +108,39 @@ impl Engine {
         if let Some(mut restored) = restore {
             agents.iter_mut().for_each(|agent| agent.restore(&mut restored));
         }
-        let Assembly { plan, directory, refusals, memory, clock, drain, done, mut counters, collectors, .. } = assembly;
-        let writer = match snapshots {
-            Some(options) => Some(keep_snapshots(options, &keys, &mut agents, &mut counters, &incidents)?),
-            None => None,
-        };
-        let threads = seats.spawn(agents, &clock, &mut counters)?;
-        let started_ns = clock.ns();
-        Ok(Self {
-            plan,
-            directory,
-            refusals,
+        let mut counters = assembly.counters;
+        let writer = snapshots
+            .map(|options| keep_snapshots(options, &keys, &mut agents, &mut counters, &incidents, &assembly.clock));
+        let started_ns = assembly.clock.ns();
+        let engine = Self {
+            plan: assembly.plan,
+            directory: assembly.directory,
+            sources: assembly.sources,
+            refusals: assembly.refusals,
             incidents,
             counters,
-            collectors,
-            memory,
-            threads,
-            writer,
+            collectors: assembly.collectors,
+            memory: assembly.memory,
+            ledger: assembly.ledger,
+            threads: Vec::new(),
+            writer: None,
             halt,
-            drain,
-            done,
-            clock,
+            drain: assembly.drain,
+            done: assembly.done,
+            clock: assembly.clock,
             started_ns,
-        })
+        };
+        Ok((engine, agents, writer, seats))
     }
 
     /// Asks the engine to end after it has processed and written what it has read. Returns at once.
     pub fn drain(&self) {
         self.drain.raise();
+    }
+
+    /// Ends the threads at once, whatever they have left to do: what is not committed by then is not. Returns at once.
+    pub fn abandon(&self) {
+        self.halt.raise();
     }
 
     /// Waits until the engine has ended or failed, or the time is over; returns whether it has ended.
@@ -135,6 +160,20 @@ impl Engine {
             if self.done.wait(left.min(FAILURE_LOOK)) || self.halt.is_raised() {
                 std::thread::sleep(left.min(Duration::from_millis(1)));
             }
+        }
+    }
+
+    /// What another thread can see of it.
+    #[must_use]
+    pub fn probe(&self) -> Probe {
+        Probe {
+            plan: Arc::clone(&self.plan),
+            directory: Arc::clone(&self.directory),
+            sources: Arc::clone(&self.sources),
+            clock: self.clock.clone(),
+            counters: self.counters.clone(),
+            memory: Arc::clone(&self.memory),
+            started_ns: self.started_ns,
         }
     }
 
@@ -173,16 +212,28 @@ impl Engine {
         self.clock.ns() - self.started_ns
     }
 
+    /// What the signals were worth so far, by timeframe and strategy, where that is followed.
+    #[must_use]
+    pub fn performance(&self) -> Vec<PerformanceRow> {
+        self.ledger.rows()
+    }
+
+    /// What the signals were worth, once the engine has ended, where that was followed.
+    #[must_use]
+    pub fn take_judge(&mut self) -> Option<Judge> {
+        Arc::get_mut(&mut self.ledger)?.take_judge()
+    }
+
     /// Asks the threads for their histograms. The next [`collect`](Self::collect), some milliseconds later, gets them.
     pub fn request(&mut self) {
         self.collectors.iter_mut().for_each(Collector::request);
     }
 
-    /// Adds what the threads have handed over to the totals, and to `recent`.
-    pub fn collect(&mut self, recent: &mut HistogramSet) {
+    /// Adds what the threads have handed over to the totals, and shows it to `recent`.
+    pub fn collect(&mut self, mut recent: impl FnMut(&HistogramSet)) {
         for collector in &mut self.collectors {
             if collector.collect() {
-                recent.add(collector.interval());
+                recent(collector.interval());
             }
         }
     }
@@ -221,6 +272,7 @@ impl Engine {
             latencies: Latency::ALL.into_iter().map(row).collect(),
             counters,
             timeframes: self.plan.timeframes.iter().map(ToString::to_string).collect(),
+            performance: self.ledger.rows(),
             memory,
             process: ProcessUsage::read(),
         })
@@ -251,15 +303,16 @@ impl Engine {
     }
 }
 
-/// Gives every agent a saver, and starts the thread that writes snapshots.
+/// Gives every agent a saver; what writes the snapshots.
 fn keep_snapshots(
     options: SnapshotOptions,
     keys: &Arc<Keys>,
     agents: &mut [AnyAgent],
     counters: &mut EngineCounters,
     incidents: &Arc<Incidents>,
-) -> Result<JoinHandle<()>, StartError> {
-    let (progress, mut ends) = (Progress::default(), Vec::new());
+    clock: &Clock,
+) -> SnapshotWriter {
+    let (progress, mut ends) = (SnapshotProgress::default(), Vec::new());
     for agent in agents {
         let (saver, end) = saver(keys);
         ends.push(end);
@@ -274,8 +327,7 @@ fn keep_snapshots(
     }
     let state = StateCounters::shared();
     counters.state = Some(Arc::clone(&state));
-    let writer = SnapshotWriter::new(ends, options, progress, Arc::clone(incidents), state);
-    Ok(std::thread::Builder::new().name("snapshots".to_owned()).spawn(move || writer.run())?)
+    SnapshotWriter::new(ends, options, progress, Arc::clone(incidents), state, clock.clone())
 }
 
 const _: () = assert!(MAX_TIMEFRAMES <= 32, "sets of timeframes are 32 bits");

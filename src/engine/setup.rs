@@ -1,6 +1,6 @@
 //! What an engine is started with.
 
-use super::{FileOutputOptions, Incidents, RedisLink, Restored, RowsWanted, SnapshotOptions, Topology};
+use super::{FileOutputOptions, Incidents, RedisLink, Restored, RowsWanted, SnapshotOptions, Tap, Topology};
 use crate::{config::Plan, model::Directory, publish::Sources};
 use std::sync::Arc;
 
@@ -11,6 +11,8 @@ pub struct Outputs {
     pub files: FileOutputOptions,
     /// A Redis server, over an open connection.
     pub redis: Option<RedisLink>,
+    /// Who watches, if anybody does.
+    pub tap: Option<Tap>,
 }
 
 /// Everything an engine is started with.

@@ -10,7 +10,7 @@ use super::Note;
 use crate::{
     config::{Config, CoresConfig, EngineConfig, Idle, Plan, Threading, Threads},
     feed::MAX_FRAME_RECORDS,
-    model::{BarMessage, WorkerMessage},
+    model::{BarMessage, HORIZONS, Strategy, WorkerMessage},
     runtime::IdleStrategy,
 };
 use std::fmt;
@@ -18,7 +18,7 @@ use std::fmt;
 /// Messages one entry can cause in the reader: a frame of bars, and heads.
 const ENTRY_MESSAGES: usize = 2 * MAX_FRAME_RECORDS + 8;
 /// Messages one bar can cause in a worker.
-const BAR_MESSAGES: usize = 16;
+const BAR_MESSAGES: usize = 16 + Strategy::COUNT * HORIZONS.len();
 /// Symbols that a replay without a watchlist makes room for in the spills before it starts.
 const EXPECTED_SYMBOLS: usize = 1_024;
 

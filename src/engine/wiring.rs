@@ -3,7 +3,7 @@
 use super::{Note, RingSpec, Role, StartError, Topology, any_agent::AnyAgent, topology::Payload};
 use crate::{
     model::{BarMessage, WorkerMessage},
-    runtime::{Clock, Composite, Halt, Inlet, Outlet, Seat, ThreadHandle, Waker, ring},
+    runtime::{AgentGroup, Clock, Halt, Inlet, Outlet, Seat, ThreadHandle, Waker, ring},
     telemetry::{EngineCounters, RingCounters},
 };
 use std::{io, sync::Arc};
@@ -56,7 +56,7 @@ impl Seats {
             };
             return agents.into_iter().zip(self.seats).map(start).collect();
         }
-        let mut pipeline = Composite::new(SHARED_THREAD.to_owned(), clock.clone());
+        let mut pipeline = AgentGroup::new(SHARED_THREAD.to_owned(), clock.clone());
         for agent in agents {
             let name = agent.label();
             counters.agents.push((name, pipeline.add(agent)));

@@ -1,26 +1,31 @@
-//! Reads bars from a CSV file, plain or compressed with gzip.
+//! Reads bars from a text file with one bar a line, in whatever dialect it is written.
 //!
-//! Reads and decompresses in large chunks into one buffer; allocates nothing per record. Blocks while its file blocks.
+//! Reads in large chunks into one buffer; allocates nothing per record. Blocks while its reader blocks.
 
+use super::container::Bytes;
+use super::dialect::{
+    BarColumn, COLUMNS, Dialect, DialectError, FileOptions, IGNORED, is_blank, is_comment, split, within_quotes,
+};
 use super::lines::{Lines, Span};
-use super::number::{parse_count, parse_f64, parse_optional_f64};
-use super::timestamp::parse_timestamp;
-use super::{Record, Refusal, validate};
+use super::number::{Decimal, parse_count, parse_f64, parse_written_amount, parse_written_f64};
+use super::stamps::Stamps;
+use super::timestamp::{StampForm, WrittenStamp, parse_stamp, parse_time_of_day};
+use super::utf16::{Encoding, Utf16};
+use super::{Record, Refusal, validate_as};
+use crate::config::Prices;
 use crate::model::Timeframe;
-use flate2::bufread::MultiGzDecoder;
-use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, Read};
 use std::ops::Range;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
 
-/// Bytes read from the file at a time.
-const CHUNK_LEN: usize = 256 * 1024;
-/// The known columns.
-const COLUMNS: [&str; 9] = ["ts", "symbol", "open", "high", "low", "close", "volume", "vwap", "trades"];
-/// Number of required columns; they come first.
-const REQUIRED: usize = 7;
-/// Stands for an index into [`COLUMNS`] if the column is unknown.
-const IGNORED: u8 = COLUMNS.len() as u8;
+/// Bytes of text that are looked at to find out the dialect.
+const LOOK_LEN: usize = 64 * 1024;
+/// What a bar of a day or longer is, ms.
+const DAY_MS: i64 = 86_400_000;
 
 /// Why a file cannot be read as bars.
 #[derive(Debug, thiserror::Error)]
@@ -33,21 +38,13 @@ pub enum CsvError {
         /// Why.
         source: io::Error,
     },
-    /// The header lacks required columns.
-    #[error("{}: the header line lacks the columns {missing}", path.display())]
-    MissingColumns {
+    /// It is not understood.
+    #[error("{}: {source}", path.display())]
+    Dialect {
         /// The file.
         path: PathBuf,
-        /// Names, separated by commas.
-        missing: String,
-    },
-    /// The header names a column twice (`timestamp` is another name of `ts`).
-    #[error("{}: the header line has two columns {name}", path.display())]
-    RepeatedColumn {
-        /// The file.
-        path: PathBuf,
-        /// The column.
-        name: &'static str,
+        /// Why.
+        source: DialectError,
     },
 }
 
@@ -67,64 +64,103 @@ pub struct Line<'a> {
 struct Pending {
     number: u64,
     line: Range<usize>,
+    /// Place of the symbol; empty where it is the file's.
     symbol: Range<usize>,
     result: Result<Record<'static>, Refusal>,
 }
 
-/// A source of bars with one column per value. The names in the first line identify the columns.
+/// A text that is to be read as bars.
+pub struct TextInput {
+    /// Its path, for messages.
+    pub path: PathBuf,
+    /// Its name without a folder, which may hold the symbol.
+    pub name: String,
+    /// Its bytes, decompressed.
+    pub bytes: Bytes,
+    /// Length, bytes, before decompression; `None` for a pipe.
+    pub total_bytes: Option<u64>,
+    /// Counts the bytes read, before decompression.
+    pub read_bytes: Arc<AtomicU64>,
+    /// Whether a bar is to be had as soon as it is there, so that as little as possible is looked at ahead.
+    pub live: bool,
+}
+
+/// A source of bars with one column per value.
 ///
-/// Columns are `ts` (or `timestamp`), `symbol`, `open`, `high`, `low`, `close`, `volume`, optional `vwap` and `trades`
-/// (either may be empty), in any order and any case; other columns are ignored. A line may end with `\n` or `\r\n`, and
-/// the last line needs no end. Blank lines and a byte-order mark are skipped. A quoted field may contain commas, but no
-/// line end.
-#[derive(Debug)]
+/// Which column holds what, its [`Dialect`] says, which is found out when it is opened. Lines end with `\n`, `\r\n` or
+/// `\r`; the last line needs no end. Blank lines, remarks, a repeated header and a byte-order mark are skipped. A quoted
+/// field may contain separators, but no line end.
 pub struct CsvSource {
     path: PathBuf,
-    lines: Lines<Input>,
-    /// Meaning of each column of the file: an index into [`COLUMNS`], or [`IGNORED`].
-    roles: Vec<u8>,
+    lines: Lines<Bytes>,
+    dialect: Dialect,
+    stamps: Stamps,
     base: Timeframe,
+    skip_zero_volume: bool,
+    prices: Prices,
+    has_volume: bool,
+    has_time: bool,
     total_bytes: Option<u64>,
+    read_bytes: Arc<AtomicU64>,
     pending: Option<Pending>,
 }
 
+impl std::fmt::Debug for CsvSource {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("CsvSource").field("path", &self.path).field("dialect", &self.dialect).finish_non_exhaustive()
+    }
+}
+
 impl CsvSource {
-    /// Opens a file whose bars have the interval `base`, or standard input for `-`, and reads its header.
+    /// Looks at the beginning of a text and makes ready to read it.
     ///
     /// # Errors
-    /// The file cannot be read, or its header lacks required columns; see [`CsvError`].
-    pub fn open(path: &Path, base: Timeframe) -> Result<Self, CsvError> {
-        let failed = |source| CsvError::Read { path: path.to_owned(), source };
-        let (file, total_bytes) = if path == Path::new("-") {
-            (Raw::Stdin(io::stdin()), None)
-        } else {
-            let file = File::open(path).map_err(failed)?;
-            let metadata = file.metadata().map_err(failed)?;
-            (Raw::File(file), metadata.is_file().then_some(metadata.len()))
-        };
-        let input = Input::detect(Counted { raw: file, count: 0 }).map_err(failed)?;
-        let mut lines = Lines::new(input);
-        let roles = loop {
-            match lines.next_span().map_err(failed)? {
-                Some(Span::Line(span)) if lines.bytes(span.clone()).trim_ascii().is_empty() => {}
-                Some(Span::Line(span)) => break header(path, lines.bytes(span))?,
-                Some(Span::TooLong) | None => break header(path, b"")?,
-            }
-        };
-        Ok(Self { path: path.to_owned(), lines, roles, base, total_bytes, pending: None })
+    /// It cannot be read, or is not understood; see [`CsvError`].
+    pub fn new(input: TextInput, options: &FileOptions) -> Result<Self, CsvError> {
+        let TextInput { path, name, mut bytes, total_bytes, read_bytes, live } = input;
+        let failed = |source| CsvError::Read { path: path.clone(), source };
+        let mut head = Vec::new();
+        let mut whole = look(&mut bytes, &mut head, live, |head| Encoding::of(head) != Encoding::Utf8 || has_bar(head))
+            .map_err(failed)?;
+        let encoding = Encoding::of(&head);
+        if encoding != Encoding::Utf8 {
+            bytes = Box::new(Utf16::new(io::Cursor::new(std::mem::take(&mut head)).chain(bytes), encoding));
+            whole = look(&mut bytes, &mut head, live, has_bar).map_err(failed)?;
+        }
+        let dialect = Dialect::decide(&head, whole, &name, options)
+            .map_err(|source| CsvError::Dialect { path: path.clone(), source })?;
+        let mut lines = Lines::with_head(bytes, &head, dialect.line_end);
+        for _ in 0..dialect.skip {
+            lines.next_span().map_err(failed)?;
+        }
+        Ok(Self {
+            lines,
+            stamps: options.stamps.clone(),
+            base: options.base,
+            skip_zero_volume: options.skip_zero_volume,
+            prices: options.prices,
+            has_volume: dialect.column(BarColumn::Volume).is_some(),
+            has_time: dialect.column(BarColumn::Time).is_some(),
+            dialect,
+            path,
+            total_bytes,
+            read_bytes,
+            pending: None,
+        })
     }
 
-    /// The next line that is not blank; `None` at the end.
+    /// The next line with values; `None` at the end.
     ///
     /// # Errors
-    /// The file cannot be read or decompressed; the error has the path and the line.
+    /// The file cannot be read or decompressed; the error has the path and the line. [`io::ErrorKind::WouldBlock`] where a
+    /// live input has nothing yet: ask again.
     #[inline]
     #[allow(clippy::should_implement_trait)] // a lending iterator cannot implement Iterator
     pub fn next(&mut self) -> io::Result<Option<Line<'_>>> {
         Ok(if self.advance()? { self.current() } else { None })
     }
 
-    /// Goes to the next line that is not blank, which [`current`](Self::current) returns; false at the end.
+    /// Goes to the next line with values, which [`current`](Self::current) returns; false at the end.
     ///
     /// # Errors
     /// As for [`next`](Self::next).
@@ -137,21 +173,20 @@ impl CsvSource {
                     self.pending = None;
                     return Ok(false);
                 }
-                Err(error) => return Err(self.explain(&error)),
+                Err(error) => return Err(self.explain(error)),
             };
             let number = self.lines.number();
             let pending = match span {
                 Span::TooLong => Pending { number, line: 0..0, symbol: 0..0, result: Err(Refusal::BadText) },
                 Span::Line(span) => {
-                    let line = self.lines.bytes(span.clone());
-                    if line.is_empty() || line.trim_ascii().is_empty() {
+                    if span.is_empty() {
                         continue;
                     }
-                    let (symbol, result) = match parse(line, &self.roles, self.base) {
-                        Ok((symbol, record)) => (span.start + symbol.start..span.start + symbol.end, Ok(record)),
-                        Err(refusal) => (0..0, Err(refusal)),
-                    };
-                    Pending { number, line: span, symbol, result }
+                    match self.parse(span.clone()) {
+                        Ok((symbol, record)) => Pending { number, line: span, symbol, result: Ok(record) },
+                        Err(_) if self.says_nothing(span.clone()) => continue,
+                        Err(refusal) => Pending { number, line: span, symbol: 0..0, result: Err(refusal) },
+                    }
                 }
             };
             self.pending = Some(pending);
@@ -164,15 +199,35 @@ impl CsvSource {
     #[must_use]
     pub fn current(&self) -> Option<Line<'_>> {
         let pending = self.pending.as_ref()?;
-        let symbol = self.lines.bytes(pending.symbol.clone());
+        let symbol = match &self.dialect.symbol {
+            Some(symbol) => symbol,
+            None => self.lines.bytes(pending.symbol.clone()),
+        };
         let result = pending.result.map(|record| Record { symbol, ..record });
         Some(Line { number: pending.number, text: self.lines.bytes(pending.line.clone()), result })
     }
 
     /// Path of the file, `-` for standard input.
     #[must_use]
-    pub fn path(&self) -> &Path {
+    pub fn path(&self) -> &std::path::Path {
         &self.path
+    }
+
+    /// How its lines are read.
+    #[must_use]
+    pub fn dialect(&self) -> &Dialect {
+        &self.dialect
+    }
+
+    /// How its stamps are read, and which forms of them have been seen.
+    #[must_use]
+    pub fn stamps(&self) -> &Stamps {
+        &self.stamps
+    }
+
+    /// Says that its records come newest first.
+    pub fn set_backwards(&mut self) {
+        self.stamps.set_backwards();
     }
 
     /// The interval of the bars.
@@ -184,10 +239,7 @@ impl CsvSource {
     /// Bytes read from the file so far, before decompression.
     #[must_use]
     pub fn bytes_read(&self) -> u64 {
-        match self.lines.reader() {
-            Input::Plain(reader) => reader.get_ref().count,
-            Input::Gzip(decoder) => decoder.get_ref().get_ref().count,
-        }
+        self.read_bytes.load(Ordering::Relaxed)
     }
 
     /// Length of the file, bytes, before decompression; `None` for a pipe.
@@ -197,169 +249,195 @@ impl CsvSource {
     }
 
     #[cold]
-    fn explain(&self, error: &io::Error) -> io::Error {
+    fn explain(&self, error: io::Error) -> io::Error {
+        if error.kind() == io::ErrorKind::WouldBlock {
+            return error;
+        }
         io::Error::new(error.kind(), format!("{}, after line {}: {error}", self.path.display(), self.lines.number()))
     }
-}
 
-/// Finds the columns.
-fn header(path: &Path, line: &[u8]) -> Result<Vec<u8>, CsvError> {
-    let line = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line);
-    let mut roles = Vec::new();
-    for name in line.split(|&b| b == b',') {
-        let name = name.trim_ascii();
-        let name = name.strip_prefix(b"\"").and_then(|rest| rest.strip_suffix(b"\"")).unwrap_or(name);
-        let name = if name.eq_ignore_ascii_case(b"timestamp") { b"ts" } else { name };
-        let role = COLUMNS.iter().position(|column| name.eq_ignore_ascii_case(column.as_bytes()));
-        let role = role.map_or(IGNORED, |role| role as u8);
-        if role != IGNORED && roles.contains(&role) {
-            return Err(CsvError::RepeatedColumn { path: path.to_owned(), name: COLUMNS[usize::from(role)] });
+    /// Whether a line that is no bar is not meant as one: blank, a remark, the header once more, nothing but separators.
+    #[cold]
+    fn says_nothing(&self, span: Range<usize>) -> bool {
+        let line = self.lines.bytes(span);
+        let empty = |&b: &u8| b == self.dialect.separator || b == b'"' || b.is_ascii_whitespace();
+        is_blank(line)
+            || is_comment(line)
+            || line.iter().all(empty) && line.contains(&self.dialect.separator)
+            || self.dialect.header.as_ref().is_some_and(|header| header.trim_ascii() == line.trim_ascii())
+    }
+
+    /// Parses one line into a record and the place of its symbol in the buffer.
+    #[inline]
+    fn parse(&mut self, span: Range<usize>) -> Result<(Range<usize>, Record<'static>), Refusal> {
+        let dialect = &self.dialect;
+        let mut line = self.lines.bytes(span.clone());
+        let mut start = span.start;
+        if dialect.in_quotes {
+            let inner = within_quotes(line);
+            start += usize::from(inner.len() < line.len());
+            line = inner;
         }
-        roles.push(role);
-    }
-    let lacks = |role: &usize| !roles.contains(&(*role as u8));
-    let missing: Vec<_> = (0..REQUIRED).filter(lacks).map(|role| COLUMNS[role]).collect();
-    if missing.is_empty() {
-        Ok(roles)
-    } else {
-        Err(CsvError::MissingColumns { path: path.to_owned(), missing: missing.join(", ") })
-    }
-}
-
-/// Parses one line into a record and the position of its symbol in the line.
-#[inline]
-fn parse(line: &[u8], roles: &[u8], base: Timeframe) -> Result<(Range<usize>, Record<'static>), Refusal> {
-    // One more than there are columns: ignored columns are written to the last.
-    let mut fields: [Range<usize>; COLUMNS.len() + 1] = Default::default();
-    let count = split(line, roles, &mut fields)?;
-    if count != roles.len() {
-        return Err(if count < roles.len() { Refusal::MissingField } else { Refusal::BadText });
-    }
-    let [ts, symbol, open, high, low, close, volume, vwap, trades, _] = fields.each_ref().map(|f| &line[f.clone()]);
-    let record = Record {
-        symbol,
-        ts: parse_timestamp(ts)?,
-        interval: base,
-        open: parse_f64(open)?,
-        high: parse_f64(high)?,
-        low: parse_f64(low)?,
-        close: parse_f64(close)?,
-        volume: parse_f64(volume)?,
-        vwap: parse_optional_f64(vwap)?,
-        trades: if trades.is_empty() { 0 } else { parse_count(trades)? },
-        ingest_ns: 0,
-    };
-    validate(&record)?;
-    Ok((fields[1].clone(), Record { symbol: b"", ..record }))
-}
-
-/// Finds the fields of a line and returns their number.
-#[inline]
-fn split(line: &[u8], roles: &[u8], fields: &mut [Range<usize>]) -> Result<usize, Refusal> {
-    let mut start = 0;
-    let mut count = 0;
-    for at in memchr::memchr2_iter(b',', b'"', line) {
-        if line[at] == b'"' {
-            return split_quoted(line, roles, fields);
+        // One more than there are columns: ignored columns are written to the last.
+        let mut fields: [Range<usize>; COLUMNS + 1] = Default::default();
+        let roles = &dialect.roles;
+        let role = |at: usize| roles.get(at).copied().unwrap_or(IGNORED);
+        let count = split(
+            line,
+            dialect.separator,
+            |at| role(at) == IGNORED,
+            |at, field| fields[usize::from(role(at))] = field,
+        )?;
+        if count != roles.len() {
+            fits(line, count, dialect)?;
         }
-        put(start..at, count, roles, fields);
-        start = at + 1;
-        count += 1;
-    }
-    put(start..line.len(), count, roles, fields);
-    Ok(count + 1)
-}
-
-#[inline]
-fn put(field: Range<usize>, column: usize, roles: &[u8], fields: &mut [Range<usize>]) {
-    fields[usize::from(roles.get(column).copied().unwrap_or(IGNORED))] = field;
-}
-
-/// The same for a line with quotes. A doubled quote is allowed only in an ignored column.
-#[cold]
-fn split_quoted(line: &[u8], roles: &[u8], fields: &mut [Range<usize>]) -> Result<usize, Refusal> {
-    let mut at = 0;
-    let mut count = 0;
-    loop {
-        let (field, after) = if line.get(at) == Some(&b'"') {
-            quoted(line, at, roles.get(count).is_none_or(|&role| role == IGNORED))?
+        let [ts, symbol, open, high, low, close, volume, vwap, trades, time, _] =
+            fields.each_ref().map(|f| &line[f.clone()]);
+        let (symbol, place) = match &dialect.symbol {
+            Some(own) => (&**own, 0..0),
+            None => trimmed(symbol, start + fields[BarColumn::Symbol as usize].start),
+        };
+        let decimal = dialect.decimal;
+        let number = |text: &[u8]| match decimal {
+            Decimal::Point => match parse_f64(text) {
+                Err(Refusal::NotANumber) => parse_written_f64(text, decimal),
+                result => result,
+            },
+            Decimal::Comma => parse_written_f64(text, decimal),
+        };
+        let ts = if self.has_time {
+            two_columns(ts, time, symbol, &mut self.stamps, self.base)?
         } else {
-            let end = memchr::memchr(b',', &line[at..]).map_or(line.len(), |length| at + length);
-            (at..end, end)
+            match self.stamps.read(ts, symbol) {
+                Err(Refusal::BadTimestamp) => self.stamps.read(ts.trim_ascii(), symbol)?,
+                result => result?,
+            }
         };
-        put(field, count, roles, fields);
-        count += 1;
-        match line.get(after) {
-            None => return Ok(count),
-            Some(b',') => at = after + 1,
-            Some(_) => return Err(Refusal::BadText),
-        }
-    }
-}
-
-/// The text within the quotes that open at `at`, and the position after them.
-fn quoted(line: &[u8], at: usize, ignored: bool) -> Result<(Range<usize>, usize), Refusal> {
-    let mut end = at + 1;
-    loop {
-        end += memchr::memchr(b'"', &line[end..]).ok_or(Refusal::BadText)?;
-        if line.get(end + 1) != Some(&b'"') {
-            return Ok((at + 1..end, end + 1));
-        }
-        if !ignored {
-            return Err(Refusal::BadText);
-        }
-        end += 2;
-    }
-}
-
-/// The source of the bytes.
-#[derive(Debug)]
-enum Raw {
-    File(File),
-    Stdin(io::Stdin),
-}
-
-/// Counts the bytes read.
-#[derive(Debug)]
-struct Counted {
-    raw: Raw,
-    count: u64,
-}
-
-impl Read for Counted {
-    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
-        let count = match &mut self.raw {
-            Raw::File(file) => file.read(out)?,
-            Raw::Stdin(stdin) => stdin.read(out)?,
+        let record = Record {
+            symbol,
+            ts,
+            interval: self.base,
+            open: number(open)?,
+            high: number(high)?,
+            low: number(low)?,
+            close: number(close)?,
+            volume: match number(volume) {
+                Ok(volume) => volume,
+                Err(_) if !self.has_volume => 0.0,
+                Err(Refusal::NotANumber) => parse_written_amount(volume, decimal)?,
+                Err(refusal) => return Err(refusal),
+            },
+            vwap: if vwap.is_empty() { f64::NAN } else { given(number(vwap), self.prices) },
+            trades: if trades.is_empty() { 0 } else { trade_count(trades, decimal) },
+            ingest_ns: 0,
         };
-        self.count += count as u64;
-        Ok(count)
+        validate_as(&record, self.prices)?;
+        if self.skip_zero_volume && record.volume == 0.0 {
+            return Err(Refusal::NoTrade);
+        }
+        Ok((place, Record { symbol: b"", ..record }))
     }
 }
 
-/// The reader, with or without decompression.
-#[derive(Debug)]
-enum Input {
-    Plain(BufReader<Counted>),
-    Gzip(Box<MultiGzDecoder<BufReader<Counted>>>),
+/// A vwap, or NaN where it is no price.
+#[inline]
+fn given(vwap: Result<f64, Refusal>, prices: Prices) -> f64 {
+    vwap.ok().filter(|v| *v > 0.0 || *v != 0.0 && prices == Prices::Any).unwrap_or(f64::NAN)
 }
 
-impl Input {
-    /// Decides by the first magic byte, with which no text starts.
-    fn detect(raw: Counted) -> io::Result<Self> {
-        let mut reader = BufReader::with_capacity(CHUNK_LEN, raw);
-        let compressed = reader.fill_buf()?.first() == Some(&0x1f);
-        Ok(if compressed { Self::Gzip(Box::new(MultiGzDecoder::new(reader))) } else { Self::Plain(reader) })
+/// A symbol without blanks around it, and its place where it begins at `start` with them.
+#[inline]
+fn trimmed(symbol: &[u8], start: usize) -> (&[u8], Range<usize>) {
+    let front = symbol.len() - symbol.trim_ascii_start().len();
+    let symbol = symbol.trim_ascii();
+    (symbol, start + front..start + front + symbol.len())
+}
+
+/// Whether a line may have another number of fields than the header: without the last ones where nothing needs them, or
+/// with empty ones behind.
+#[cold]
+fn fits(line: &[u8], count: usize, dialect: &Dialect) -> Result<(), Refusal> {
+    let roles = &dialect.roles;
+    if count < roles.len() {
+        let optional = [IGNORED, BarColumn::Vwap as u8, BarColumn::Trades as u8];
+        return if roles[count..].iter().all(|role| optional.contains(role)) {
+            Ok(())
+        } else {
+            Err(Refusal::MissingField)
+        };
     }
+    let mut empty = true;
+    let put = |at: usize, field: Range<usize>| empty &= at < roles.len() || line[field].trim_ascii().is_empty();
+    split(line, dialect.separator, |_| true, put)?;
+    if empty { Ok(()) } else { Err(Refusal::BadText) }
 }
 
-impl Read for Input {
-    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
-        match self {
-            Self::Plain(reader) => reader.read(out),
-            Self::Gzip(decoder) => decoder.read(out),
+/// The moment of a date and a time of day in columns of their own.
+#[inline(never)]
+fn two_columns(date: &[u8], time: &[u8], symbol: &[u8], stamps: &mut Stamps, base: Timeframe) -> Result<i64, Refusal> {
+    let date = parse_stamp(date.trim_ascii(), stamps.order())?;
+    let of_day = parse_time_of_day(time.trim_ascii())?;
+    let is_midnight = date.ms.rem_euclid(DAY_MS) == 0;
+    if !is_midnight {
+        return Err(Refusal::BadTimestamp);
+    }
+    // Daily bars have no time, though a column for it.
+    let form = if of_day == 0 && base.interval_ms() >= DAY_MS { StampForm::Date } else { StampForm::DateTime };
+    stamps.place(WrittenStamp { ms: date.ms + of_day, absolute: false, form }, symbol)
+}
+
+/// A number of trades; 0, which is none given, for what is no number.
+#[inline]
+fn trade_count(text: &[u8], decimal: Decimal) -> u32 {
+    parse_count(text).unwrap_or_else(|_| match parse_written_f64(text, decimal) {
+        Ok(count) if count >= 0.0 => count as u32, // saturates
+        _ => 0,
+    })
+}
+
+/// Reads the beginning of a text: as much as is looked at, or of a live one no more than it takes to see a bar. An error
+/// behind some text comes when that has been read. Returns whether it is all of the text.
+fn look(bytes: &mut Bytes, head: &mut Vec<u8>, live: bool, enough: impl Fn(&[u8]) -> bool) -> io::Result<bool> {
+    let mut len = head.len();
+    head.resize(LOOK_LEN, 0);
+    let mut ended = false;
+    while len < LOOK_LEN && !ended {
+        match bytes.read(&mut head[len..]) {
+            Ok(0) => ended = true,
+            Ok(count) => len += count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) if len == 0 => return Err(error),
+            Err(error) => {
+                *bytes = Box::new(Broken(Some(error)));
+                break;
+            }
+        }
+        if live && enough(&head[..len]) {
+            break;
         }
     }
+    head.truncate(len);
+    Ok(ended)
+}
+
+/// What is left of a text that broke while it was looked at.
+struct Broken(Option<io::Error>);
+
+impl Read for Broken {
+    fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+        self.0.take().map_or(Ok(0), Err)
+    }
+}
+
+/// Whether the beginning of a text has a whole line with numbers in it.
+fn has_bar(head: &[u8]) -> bool {
+    let end = if head.contains(&b'\n') { b'\n' } else { b'\r' };
+    let mut lines: Vec<&[u8]> = head.split(|&b| b == end).collect();
+    lines.pop();
+    lines.iter().filter(|line| !is_comment(line)).any(|line| {
+        let fields = line.split(|b| b",;\t|\"".contains(b));
+        fields.filter(|field| parse_f64(field.trim_ascii()).is_ok()).count() >= 4
+    })
 }
 
 #[cfg(test)]

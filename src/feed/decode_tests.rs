@@ -4,6 +4,7 @@
 use super::*;
 use crate::feed::FrameRecord;
 use crate::feed::test_data;
+use crate::feed::validate;
 use proptest::prelude::*;
 use std::io::Read as _;
 
@@ -17,6 +18,7 @@ fn decode<'a>(fields: &'a Fields, base: &str) -> Result<Record<'a>, Refusal> {
     match decode_entry(fields.iter().map(|(k, v)| (k.as_bytes(), v.as_bytes())), tf(base))? {
         Entry::Bar(record) => Ok(record),
         Entry::Frame(_) => panic!("a frame"),
+        Entry::Heartbeat(_) => panic!("a heartbeat"),
     }
 }
 
@@ -210,4 +212,22 @@ proptest! {
             prop_assert!(validate(&record).is_ok());
         }
     }
+}
+
+#[test]
+fn a_heartbeat_is_read_with_the_symbols_that_it_leaves_out() {
+    let decode = |fields: &[(&str, &str)]| {
+        let fields: Vec<_> = fields.iter().map(|(k, v)| (k.as_bytes().to_vec(), v.as_bytes().to_vec())).collect();
+        let found = decode_entry(fields.iter().map(|(k, v)| (&k[..], &v[..])), tf("1s"))?;
+        let Entry::Heartbeat(heartbeat) = found else { panic!("{found:?}") };
+        let except = heartbeat.except().map(|name| String::from_utf8(name.to_vec()).unwrap());
+        Ok((heartbeat.end, except.collect::<Vec<_>>()))
+    };
+    let now = "1751985000000";
+    assert_eq!(decode(&[("heartbeat", now), ("node", "7")]), Ok((1_751_985_000_000, vec![])));
+    let except = decode(&[("except", "SPY, QQQ,,"), ("heartbeat", now)]).unwrap().1;
+    assert_eq!(except, ["SPY", "QQQ"]);
+    assert_eq!(decode(&[("heartbeat", now), ("symbol", "SPY")]), Err(Refusal::BadText));
+    assert_eq!(decode(&[("heartbeat", "soon")]), Err(Refusal::NotANumber));
+    assert_eq!(decode(&[("heartbeat", "18446744073709551615")]), Err(Refusal::BadTimestamp));
 }

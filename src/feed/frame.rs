@@ -8,7 +8,7 @@
 //! `count` records of 80 bytes, see [`FrameRecord`]. This is what bincode's legacy configuration makes of the two
 //! structures, and it is also their memory, so that other programs may write it with either.
 //!
-//! State that is saved is encoded with bincode as well, but not in this format: see [`crate::state`].
+//! State that is saved has a format of its own: see [`crate::state`].
 
 use super::{Record, Refusal};
 use crate::model::Timeframe;

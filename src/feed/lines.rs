@@ -30,15 +30,20 @@ pub(super) struct Lines<R> {
     end: usize,
     number: u64,
     ended: bool,
+    /// The byte after a line.
+    line_end: u8,
+    /// Within a line that is too long.
+    skipping: bool,
 }
 
 impl<R: Read> Lines<R> {
-    pub fn new(reader: R) -> Self {
-        Self { reader, buffer: vec![0; BUFFER_LEN].into(), start: 0, end: 0, number: 0, ended: false }
-    }
-
-    pub fn reader(&self) -> &R {
-        &self.reader
+    /// Lines of a text whose beginning, at most the buffer's length, has been read already.
+    pub fn with_head(reader: R, head: &[u8], line_end: u8) -> Self {
+        let mut buffer: Box<[u8]> = vec![0; BUFFER_LEN].into();
+        let head = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head);
+        let end = head.len().min(BUFFER_LEN);
+        buffer[..end].copy_from_slice(&head[..end]);
+        Self { reader, buffer, start: 0, end, number: 0, ended: false, line_end, skipping: false }
     }
 
     /// Number of the last line, from 1.
@@ -52,12 +57,13 @@ impl<R: Read> Lines<R> {
         &self.buffer[span]
     }
 
-    /// Goes to the next line; `None` at the end. The last line needs no line end.
+    /// Goes to the next line; `None` at the end. The last line needs no line end. After an error, such as one that says
+    /// that nothing is there yet, it can be asked again.
     #[inline]
     pub fn next_span(&mut self) -> io::Result<Option<Span>> {
-        match memchr::memchr(b'\n', &self.buffer[self.start..self.end]) {
-            Some(length) => Ok(Some(self.take(length, 1))),
-            None => self.read_span(),
+        match memchr::memchr(self.line_end, &self.buffer[self.start..self.end]) {
+            Some(length) if !self.skipping => Ok(Some(self.take(length, 1))),
+            _ => self.read_span(),
         }
     }
 
@@ -74,23 +80,23 @@ impl<R: Read> Lines<R> {
     /// The same if the buffer does not hold the end of the line.
     #[cold]
     fn read_span(&mut self) -> io::Result<Option<Span>> {
-        let mut skipping = false;
+        let mut seen = 0;
         loop {
-            let seen = self.end - self.start;
+            if let Some(length) = memchr::memchr(self.line_end, &self.buffer[self.start + seen..self.end]) {
+                let span = self.take(seen + length, 1);
+                return Ok(Some(if std::mem::take(&mut self.skipping) { Span::TooLong } else { span }));
+            }
+            seen = self.end - self.start;
+            if seen > MAX_LINE_LEN + 1 {
+                // Too long already: drop it and look for its end.
+                (self.start, self.end, self.skipping, seen) = (0, 0, true, 0);
+            }
             if !self.fill()? {
-                if !skipping && seen == 0 {
+                if !self.skipping && seen == 0 {
                     return Ok(None);
                 }
                 let span = self.take(seen, 0);
-                return Ok(Some(if skipping { Span::TooLong } else { span }));
-            }
-            if let Some(length) = memchr::memchr(b'\n', &self.buffer[self.start + seen..self.end]) {
-                let span = self.take(seen + length, 1);
-                return Ok(Some(if skipping { Span::TooLong } else { span }));
-            }
-            if self.end - self.start > MAX_LINE_LEN + 1 {
-                // Too long already: drop it and look for its end.
-                (self.start, self.end, skipping) = (0, 0, true);
+                return Ok(Some(if std::mem::take(&mut self.skipping) { Span::TooLong } else { span }));
             }
         }
     }
@@ -136,7 +142,7 @@ mod tests {
     }
 
     fn split(bytes: &[u8], step: usize) -> Vec<Option<Vec<u8>>> {
-        let mut lines = Lines::new(Trickle(bytes, step));
+        let mut lines = Lines::with_head(Trickle(bytes, step), b"", b'\n');
         let mut found = Vec::new();
         while let Some(span) = lines.next_span().unwrap() {
             found.push(match span {
@@ -174,6 +180,38 @@ mod tests {
                     }
                 }
             }
+        }
+    }
+
+    #[test]
+    fn what_is_not_there_yet_comes_later() {
+        /// Says every other time that nothing is there.
+        struct Halting<'a>(Trickle<'a>, bool);
+        impl Read for Halting<'_> {
+            fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+                self.1 = !self.1;
+                if self.1 { Err(io::ErrorKind::WouldBlock.into()) } else { self.0.read(out) }
+            }
+        }
+        let long = "x".repeat(2 * BUFFER_LEN);
+        let text = format!("one\n{long}\r{long}\rtwo\rend");
+        for (line_end, head) in [(b'\n', ""), (b'\r', ""), (b'\n', "one\n"), (b'\r', "one\nx")] {
+            let rest = &text.as_bytes()[head.len()..];
+            let mut lines = Lines::with_head(Halting(Trickle(rest, 50_000), false), head.as_bytes(), line_end);
+            let mut found = Vec::new();
+            loop {
+                match lines.next_span() {
+                    Ok(Some(Span::Line(span))) => found.push(lines.bytes(span).to_vec()),
+                    Ok(Some(Span::TooLong)) => found.push(b"too long".to_vec()),
+                    Ok(None) => break,
+                    Err(error) => assert_eq!(error.kind(), io::ErrorKind::WouldBlock),
+                }
+            }
+            let split = text.split(char::from(line_end));
+            let expected: Vec<Vec<u8>> = split
+                .map(|line| if line.len() > MAX_LINE_LEN { b"too long".to_vec() } else { line.as_bytes().to_vec() })
+                .collect();
+            assert_eq!(found, expected, "{line_end} {head:?}");
         }
     }
 

@@ -7,7 +7,7 @@
 
 use super::walk::{Candle, Walk};
 use super::{Record, validate_symbol};
-use crate::model::{Calendar, Timeframe};
+use crate::model::Timeframe;
 
 /// Number of bars of each timeframe in the history: more than the 200 of the slowest indicator.
 const WARM_BARS: i64 = 300;
@@ -101,7 +101,7 @@ impl MockMarket {
                 return Err(MockError::RepeatedSymbol(symbol.clone()));
             }
         }
-        let end_ms = base.span(config.now_ms, Calendar::Utc).start;
+        let end_ms = base.utc_span(config.now_ms).start;
         let parts = plan(&chain(&config.timeframes, base), end_ms);
         if parts[0].start_ms < 0 {
             return Err(MockError::TooEarly(parts[0].timeframe));
@@ -213,7 +213,7 @@ fn plan(chain: &[Timeframe], end_ms: i64) -> Vec<Part> {
         let bars = if coarser.is_some() || i == 0 { WARM_BARS } else { COARSEST_BARS };
         let least_ms = if i == 0 { SESSION_MS } else { 0 };
         let length_ms = (bars * timeframe.interval_ms()).max(least_ms);
-        let start_ms = coarser.unwrap_or(timeframe).span(end_ms - length_ms, Calendar::Utc).start;
+        let start_ms = coarser.unwrap_or(timeframe).utc_span(end_ms - length_ms).start;
         parts.push(Part { timeframe, start_ms, end_ms });
         end_ms = start_ms;
     }

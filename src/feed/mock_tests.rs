@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 use super::*;
-use crate::{feed::validate, model::Calendar};
+use crate::feed::validate;
 use proptest::prelude::*;
 use std::collections::HashMap;
 
@@ -41,7 +41,7 @@ fn the_history_is_in_parts_that_meet() {
     assert_eq!(names, ["1d", "1h", "5m", "1m", "1s"]);
     for pair in market.parts().windows(2) {
         assert_eq!(pair[0].end_ms, pair[1].start_ms);
-        assert_eq!(pair[0].timeframe.span(pair[0].end_ms, Calendar::Utc).start, pair[0].end_ms);
+        assert_eq!(pair[0].timeframe.utc_span(pair[0].end_ms).start, pair[0].end_ms);
     }
     assert_eq!(market.parts()[4].end_ms, NOW / 1_000 * 1_000);
     assert!(market.parts()[4].end_ms - market.parts()[4].start_ms >= SESSION_MS);
@@ -50,7 +50,7 @@ fn the_history_is_in_parts_that_meet() {
     let mut previous = (0, 0);
     let mut total = 0;
     while let Some(record) = market.next_history() {
-        assert_eq!(record.interval.span(record.ts, Calendar::Utc).start, record.ts);
+        assert_eq!(record.interval.utc_span(record.ts).start, record.ts);
         let symbol = usize::from(record.symbol[4] - b'0');
         let key = (record.ts + record.interval.interval_ms(), symbol);
         assert!(key > previous, "{key:?} after {previous:?}");
@@ -79,7 +79,7 @@ fn any_choice_of_timeframes_makes_sense() {
         assert_eq!(names, parts, "{timeframes:?}");
         for part in market.parts() {
             let bars = (part.end_ms - part.start_ms) / part.timeframe.interval_ms();
-            assert!(bars >= 260 && part.timeframe.span(part.start_ms, Calendar::Utc).start == part.start_ms);
+            assert!(bars >= 260 && part.timeframe.utc_span(part.start_ms).start == part.start_ms);
         }
     }
 }

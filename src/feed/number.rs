@@ -38,6 +38,88 @@ pub fn parse_optional_f64(text: &[u8]) -> Result<f64, Refusal> {
     }
 }
 
+/// How the numbers of an input are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Decimal {
+    /// `1,234.5`, `1 234.5` or `1'234.5`.
+    #[default]
+    Point,
+    /// `1.234,5` or `1 234,5`.
+    Comma,
+}
+
+/// Parses a number as people's programs write it: with blanks or a currency sign around it, and with the digits before
+/// the decimal point in groups.
+///
+/// The last group has three digits; those before have two or three (`1,24,340`), and a point as separator wants three.
+///
+/// # Errors
+/// As for [`parse_f64`].
+#[inline(never)]
+pub fn parse_written_f64(text: &[u8], decimal: Decimal) -> Result<f64, Refusal> {
+    const BAD: Refusal = Refusal::NotANumber;
+    let mut text = text.trim_ascii();
+    for sign in ["$", "€", "£", "¥", "₹"] {
+        let sign = sign.as_bytes();
+        text = text.strip_prefix(sign).or_else(|| text.strip_suffix(sign)).unwrap_or(text).trim_ascii();
+    }
+    let (point, separators): (u8, &[&str]) = match decimal {
+        Decimal::Point => (b'.', &[",", "'", " ", "\u{a0}", "\u{202f}"]),
+        Decimal::Comma => (b',', &[".", "'", " ", "\u{a0}", "\u{202f}"]),
+    };
+    let whole_len = text.iter().position(|&b| b == point).unwrap_or(text.len());
+    let (whole, rest) = text.split_at(whole_len);
+    let mut plain = [0u8; 64];
+    let mut len = 0;
+    let mut push = |bytes: &[u8]| {
+        plain.get_mut(len..len + bytes.len())?.copy_from_slice(bytes);
+        len += bytes.len();
+        Some(())
+    };
+    match separators.iter().find(|separator| memchr::memmem::find(whole, separator.as_bytes()).is_some()) {
+        None => push(whole).ok_or(BAD)?,
+        Some(separator) => {
+            let mut start = 0;
+            let ends = memchr::memmem::find_iter(whole, separator.as_bytes()).map(Some).chain([None]);
+            for (k, end) in ends.enumerate() {
+                let group = &whole[start..end.unwrap_or(whole.len())];
+                let digits = if k == 0 { group.strip_prefix(b"-").unwrap_or(group) } else { group };
+                let fits = match (k, end) {
+                    (0, _) => (1..=3).contains(&digits.len()),
+                    (_, None) => digits.len() == 3,
+                    (_, Some(_)) => digits.len() == 3 || digits.len() == 2 && *separator == ",",
+                };
+                if !fits || !digits.iter().all(u8::is_ascii_digit) {
+                    return Err(BAD);
+                }
+                push(group).ok_or(BAD)?;
+                start = end.map_or(start, |end| end + separator.len());
+            }
+        }
+    }
+    if let Some((_, fraction)) = rest.split_first() {
+        push(b".").ok_or(BAD)?;
+        push(fraction).ok_or(BAD)?;
+    }
+    parse_f64(&plain[..len])
+}
+
+/// Parses an amount as [`parse_written_f64`] does, or in thousands, millions or billions (`1.24M`).
+///
+/// # Errors
+/// As for [`parse_f64`].
+#[inline(never)]
+pub fn parse_written_amount(text: &[u8], decimal: Decimal) -> Result<f64, Refusal> {
+    let text = text.trim_ascii();
+    let (unit, number) = match text.split_last() {
+        Some((b'K' | b'k', number)) => (1e3, number),
+        Some((b'M' | b'm', number)) => (1e6, number),
+        Some((b'B' | b'b', number)) => (1e9, number),
+        _ => (1.0, text),
+    };
+    Ok(parse_written_f64(number, decimal)? * unit)
+}
+
 /// Parses an unsigned decimal integer.
 ///
 /// # Errors
@@ -158,6 +240,43 @@ mod tests {
         for text in ["18446744073709551616", "", "-1", "+1", "1.0", " 1"] {
             assert_eq!(parse_u64(text.as_bytes()), Err(Refusal::NotANumber), "{text:?}");
         }
+    }
+
+    #[test]
+    fn numbers_are_read_as_people_write_them() {
+        let point = |text: &str| parse_written_f64(text.as_bytes(), Decimal::Point).ok();
+        for (text, number) in [
+            (" 1.5\t", 1.5),
+            ("1,234.5", 1_234.5),
+            ("12,345,678", 12_345_678.0),
+            ("1,24,340.50", 124_340.5),
+            ("1 234.5", 1_234.5),
+            ("1\u{a0}234\u{a0}567.5", 1_234_567.5),
+            ("1'234.5", 1_234.5),
+            ("-1,234.5", -1_234.5),
+            ("$123.45", 123.45),
+            ("123.45 €", 123.45),
+            ("1e3", 1_000.0),
+        ] {
+            assert_eq!(point(text), Some(number), "{text}");
+        }
+        for text in
+            ["", "1,2", "1,2345", "1,234,5", ",234", "1,,234", "1.234.5", "1,234 567", "abc", "1,234.5,6", "12,34"]
+        {
+            assert_eq!(point(text), None, "{text}");
+        }
+        let comma = |text: &str| parse_written_f64(text.as_bytes(), Decimal::Comma).ok();
+        for (text, number) in [("1,5", 1.5), ("1.234,5", 1_234.5), ("1.234", 1_234.0), ("1 234,5", 1_234.5), ("7", 7.0)]
+        {
+            assert_eq!(comma(text), Some(number), "{text}");
+        }
+        for text in ["1.5", "1,5,6", "1.23.456,7", "12.34"] {
+            assert_eq!(comma(text), None, "{text}");
+        }
+        assert_eq!(parse_written_amount(b"1.24M", Decimal::Point), Ok(1_240_000.0));
+        assert_eq!(parse_written_amount(b"12,5K", Decimal::Comma), Ok(12_500.0));
+        assert!(parse_written_amount(b"M", Decimal::Point).is_err());
+        assert_eq!(parse_written_f64(&[b'1'; 200], Decimal::Point), Err(Refusal::NotANumber));
     }
 
     /// The result of `str::parse`, in this module's terms.

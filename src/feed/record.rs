@@ -35,7 +35,8 @@ impl Record<'_> {
     #[inline]
     #[must_use]
     pub fn vwap_or_typical(&self) -> f64 {
-        let vwap = if self.vwap > 0.0 { self.vwap } else { (self.high + self.low + self.close) / 3.0 };
+        let given = !self.vwap.is_nan() && self.vwap != 0.0;
+        let vwap = if given { self.vwap } else { (self.high + self.low + self.close) / 3.0 };
         // Not `clamp`, which panics if the bounds are out of order: reporting that is the task of `validate`.
         vwap.min(self.high).max(self.low)
     }

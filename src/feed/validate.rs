@@ -3,34 +3,33 @@
 //! Runs once per record on the reader's thread; allocates nothing and does not block.
 
 use super::{Record, Refusal};
-use crate::model::MAX_SYMBOL_LEN;
+use crate::{config::Prices, model::is_symbol};
 
-/// Checks that a name is 1 to [`MAX_SYMBOL_LEN`] bytes of printable ASCII without blanks.
+/// Checks that a name can be a symbol's, as [`is_symbol`] says.
 ///
 /// # Errors
 /// [`Refusal::BadText`] otherwise.
 #[inline]
 pub fn validate_symbol(symbol: &[u8]) -> Result<(), Refusal> {
-    let fits = !symbol.is_empty() && symbol.len() <= MAX_SYMBOL_LEN;
-    if fits && symbol.iter().all(u8::is_ascii_graphic) { Ok(()) } else { Err(Refusal::BadText) }
+    if is_symbol(symbol) { Ok(()) } else { Err(Refusal::BadText) }
 }
 
-/// Checks a price: finite and above zero.
+/// Checks a price: finite and, unless any will do, above zero.
 ///
 /// # Errors
 /// [`Refusal::NotFinite`] or [`Refusal::PriceNotPositive`].
 #[inline]
-pub fn validate_price(price: f64) -> Result<(), Refusal> {
+pub fn validate_price(price: f64, prices: Prices) -> Result<(), Refusal> {
     if !price.is_finite() {
         Err(Refusal::NotFinite)
-    } else if price <= 0.0 {
+    } else if price <= 0.0 && prices == Prices::Positive {
         Err(Refusal::PriceNotPositive)
     } else {
         Ok(())
     }
 }
 
-/// Checks a record alone, without knowledge of others: symbol, prices, volume, bounds, vwap.
+/// Checks a record alone, without knowledge of others: symbol, prices above zero, volume, bounds, vwap.
 ///
 /// `low ≤ open, close ≤ high` is exact. A vwap (NaN or 0: none) must be a price but need not lie between low and high:
 /// vendors include trades in it that they keep out of high and low, and it is rounded. It is clamped between them
@@ -41,6 +40,15 @@ pub fn validate_price(price: f64) -> Result<(), Refusal> {
 /// [`Refusal::VolumeNegative`], [`Refusal::HighLowBounds`]; the first that applies, in this order.
 #[inline]
 pub fn validate(record: &Record<'_>) -> Result<(), Refusal> {
+    validate_as(record, Prices::Positive)
+}
+
+/// The same for a record that may have these prices.
+///
+/// # Errors
+/// As for [`validate`].
+#[inline]
+pub fn validate_as(record: &Record<'_>, prices: Prices) -> Result<(), Refusal> {
     validate_symbol(record.symbol)?;
     let Record { open, high, low, close, volume, vwap, .. } = *record;
     // One check for a valid record: ordered bounds and a positive low make all four prices positive.
@@ -50,22 +58,25 @@ pub fn validate(record: &Record<'_>) -> Result<(), Refusal> {
     if ordered && low > 0.0 && high < f64::INFINITY && volume_good && vwap_good {
         return Ok(());
     }
-    Err(reason(record))
+    reason(record, prices)
 }
 
-/// The reason why a record failed the fast check.
+/// The reason why a record failed the fast check, if there is one for records of these prices.
 #[cold]
-fn reason(record: &Record<'_>) -> Refusal {
-    let prices = [record.open, record.high, record.low, record.close];
-    let vwap = if record.vwap.is_nan() || record.vwap == 0.0 { 1.0 } else { record.vwap };
-    if prices.iter().chain([&record.volume, &vwap]).any(|number| !number.is_finite()) {
-        Refusal::NotFinite
-    } else if prices.iter().chain([&vwap]).any(|&price| price <= 0.0) {
-        Refusal::PriceNotPositive
-    } else if record.volume < 0.0 {
-        Refusal::VolumeNegative
+fn reason(record: &Record<'_>, allowed: Prices) -> Result<(), Refusal> {
+    let Record { open, high, low, close, volume, .. } = *record;
+    let prices = [open, high, low, close];
+    let vwap = if record.vwap.is_nan() || record.vwap == 0.0 { close } else { record.vwap };
+    if prices.iter().chain([&volume, &vwap]).any(|number| !number.is_finite()) {
+        Err(Refusal::NotFinite)
+    } else if allowed == Prices::Positive && prices.iter().chain([&vwap]).any(|&price| price <= 0.0) {
+        Err(Refusal::PriceNotPositive)
+    } else if volume < 0.0 {
+        Err(Refusal::VolumeNegative)
+    } else if low <= open && low <= close && open <= high && close <= high {
+        Ok(())
     } else {
-        Refusal::HighLowBounds
+        Err(Refusal::HighLowBounds)
     }
 }
 
@@ -108,22 +119,40 @@ mod tests {
     }
 
     #[test]
-    fn symbols_are_short_printable_ascii() {
-        for symbol in ["A", "BRK.B", "BTC/USD", "EUR=X", "^GSPC", "0123456789abcdef0123456789abcdef"] {
+    fn symbols_are_short_and_readable() {
+        let long = "0123456789abcdef0123456789abcdef";
+        for symbol in ["A", "BRK.B", "BTC/USD", "EUR=X", "^GSPC", long, "Ä", "贵州茅台", "МТСС"] {
             assert_eq!(validate_symbol(symbol.as_bytes()), Ok(()), "{symbol}");
         }
-        for symbol in ["", " ", "A B", "A\n", "Ä", "A\0", "0123456789abcdef0123456789abcdefX"] {
+        for symbol in [
+            "",
+            " ",
+            "A B",
+            "A\n",
+            "A\0",
+            "A\u{a0}",
+            "A\u{85}",
+            "0123456789abcdef0123456789abcdefX",
+            "ЯЯЯЯЯЯЯЯЯЯЯЯЯЯЯЯЯ",
+        ] {
             assert_eq!(validate_symbol(symbol.as_bytes()), Err(Refusal::BadText), "{symbol:?}");
         }
+        assert_eq!(validate_symbol(b"\xff"), Err(Refusal::BadText));
     }
 
     proptest! {
         #[test]
         fn accepts_exactly_the_good(o in value(), h in value(), l in value(), c in value(), v in value(), w in value()) {
-            let prices_good = [o, h, l, c].iter().all(|&x| validate_price(x).is_ok());
+            let prices_good = [o, h, l, c].iter().all(|&x| validate_price(x, Prices::Positive).is_ok());
             let good = prices_good && l <= o && l <= c && h >= o && h >= c && v.is_finite() && v >= 0.0
-                && (w.is_nan() || w == 0.0 || validate_price(w).is_ok());
+                && (w.is_nan() || w == 0.0 || validate_price(w, Prices::Positive).is_ok());
             prop_assert_eq!(validate(&record([o, h, l, c], v, w)).is_ok(), good);
+            // Where any price will do, it is the same of prices that are moved up.
+            let up = |price: f64| price + 1_000.0;
+            let moved = [o, h, l, c].map(up);
+            let w_up = if w.is_nan() || w == 0.0 { w } else { up(w) };
+            let any = validate_as(&record([o, h, l, c], v, w), Prices::Any);
+            prop_assert_eq!(any.is_ok(), validate(&record(moved, v, w_up)).is_ok());
         }
     }
 

@@ -33,7 +33,7 @@ pub struct RecentPrices<'a> {
 }
 
 impl RecentPrices<'_> {
-    /// The price `back` bars before the newest, where the window is so long.
+    /// The price `back` bars before the newest, if the window is that long.
     #[inline]
     #[must_use]
     pub fn get(&self, back: usize) -> Option<f64> {
@@ -75,7 +75,7 @@ impl<F: Copy> Change<F> {
     }
 }
 
-/// What a bar brings.
+/// The values of a new bar.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Arrival<F> {
     pub(crate) price: F,
@@ -84,11 +84,11 @@ pub(crate) struct Arrival<F> {
     pub(crate) leaving: [F; 2],
 }
 
-/// The state of cells that take a bar side by side, wherever it lies, as rows: a value of each.
+/// The state of cells that take a bar side by side, as rows: one value of each cell.
 pub(crate) trait CoreRows<V: Vector> {
-    /// Bit k: lane k has a bar. What is done in the others leaves nothing behind.
+    /// Bit k: lane k has a bar. The state of the others does not change.
     fn present(&self) -> u8;
-    /// Puts the values of the newest bars into the windows; what they push out.
+    /// Puts the values of the newest bars into the windows; returns the values that leave.
     fn admit(&mut self, places: &Places, price: &[f64; LANES], volume: &[f64; LANES]) -> [V::F; 2];
     /// The words of a line of the core.
     fn line(&self, line: usize) -> [V::F; 8];
@@ -108,7 +108,8 @@ pub(super) struct Core {
     pub(super) volumes: [f64; WINDOW],
 }
 
-/// The value of an RSI by its slot; the third is computed elsewhere. Rows are in registers: there is nothing to point at.
+/// The value of an RSI by its slot; the third is computed elsewhere. Rows are in registers: there is nothing to point
+/// at.
 #[inline(always)]
 fn either<V: Vector>(slot: usize, rsis: [V::F; 3]) -> V::F {
     let first = V::pick(V::always(slot == 0), rsis[0], rsis[1]);
@@ -147,7 +148,7 @@ fn two_sum<V: Vector>(sum: V::F, error: V::F, x: V::F) -> (V::F, V::F) {
     (total, V::add(error, V::add(V::sub(sum, V::sub(total, back)), V::sub(x, back))))
 }
 
-/// As [`exact_multiple`](super::mean::exact_multiple).
+/// The same as [`exact_multiple`](super::mean::exact_multiple), for vectors.
 #[inline(always)]
 fn exact_multiple<V: Vector>(x: V::F, n: V::F) -> (V::F, V::F) {
     let high = V::from_bits(V::masked(V::to_bits(x), !0x07ff_ffff));
@@ -280,7 +281,7 @@ impl Core {
         let was = Words::of([cells.line(0), cells.line(1), cells.line(2)]);
         let (before, zero) = (was.price, V::splat(0.0));
 
-        // What takes longest comes first: each of its steps waits for the one before, and the rest is done meanwhile.
+        // The longest chain of dependent steps comes first; the rest is computed meanwhile.
         let [bars, volume_bars] = lanes.windows;
         let mut prices = Mean::<V>::of(&was, 0);
         let (middle, flat) = prices.step(bars, price, before, arrival.leaving[0]);
@@ -288,7 +289,8 @@ impl Core {
         let deviation = V::sqrt(V::div(squares, V::splat(bars as f64)));
         let reach = V::mul(V::splat(lanes.std_dev), V::pick(flat, zero, deviation));
         let (upper, lower) = (V::add(middle, reach), V::sub(middle, reach));
-        let width = V::div(V::sub(upper, lower), middle);
+        // Relative to the size of the middle one, which may be below zero.
+        let width = V::div(V::sub(upper, lower), V::max(middle, V::sub(zero, middle)));
 
         let mut volumes = Mean::<V>::of(&was, 1);
         let (mean_volume, _) = volumes.step(volume_bars, volume, was.volume, arrival.leaving[1]);
@@ -355,14 +357,14 @@ impl Core {
         [width, one, two]
     }
 
-    /// Asks for the lines that every bar needs.
+    /// Prefetches the lines that every bar needs.
     #[inline(always)]
     pub(super) fn prefetch(&self, lanes: &Lanes) {
         self.lines.iter().for_each(|line| prefetch(Some(line)));
         self.prices.iter().step_by(8).take(lanes.windows[0].div_ceil(8)).for_each(|place| prefetch(Some(place)));
     }
 
-    /// Asks for the place of bar `i` in the window of volumes.
+    /// Prefetches the place of bar `i` in the window of volumes.
     #[inline(always)]
     pub(super) fn prefetch_place(&self, lanes: &Lanes, i: u64) {
         prefetch(self.volumes.get(lanes.places[1].of(i)));

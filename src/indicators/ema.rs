@@ -12,7 +12,7 @@ pub struct Ema {
     seed_sum: f64,
 }
 
-/// What an [`Ema`] is told: where its series starts and how long it is.
+/// Parameters of an [`Ema`]: where its series starts, and its length.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct EmaSpec {
     /// Index of the first bar that counts.

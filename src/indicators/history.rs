@@ -21,7 +21,8 @@ impl History {
     /// An empty history of `capacity` bars, rounded up to a power of two.
     ///
     /// All begin at the same place of their rings: cells that get their bars in step, one after the other, are then the
-    /// same distance apart, which the processor foresees; spread out, a bar of 10,000 such cells cost three times as much.
+    /// same distance apart, which the processor foresees; spread out, a bar of 10,000 such cells cost three times as
+    /// much.
     #[must_use]
     pub fn new(capacity: usize) -> Self {
         let capacity = capacity.max(4).next_power_of_two();
@@ -83,7 +84,7 @@ impl History {
         self.row(back)[3]
     }
 
-    /// Asks for the memory that the next bar will need.
+    /// Prefetches what the next bar will need.
     #[inline(always)]
     pub(crate) fn prefetch(&self) {
         prefetch(self.rows.get((self.head as usize + 1) & (self.rows.len() - 1)));
@@ -104,7 +105,7 @@ impl History {
         if found < wanted || found > bars {
             return Err(BadImage::Other { what: "bars of history", found, wanted });
         }
-        // Where it would be had it taken every bar itself.
+        // The place it would be at had it taken every bar itself.
         self.head = (bars - found) as u32 & (self.rows.len() as u32 - 1);
         for _ in 0..found {
             let [price, high, low, volume] = image.reals()?;

@@ -72,7 +72,7 @@ impl ImageReader<'_> {
         Ok(values)
     }
 
-    /// Nothing must be left.
+    /// Fails if bytes are left.
     pub(crate) fn end(&self) -> Result<(), BadImage> {
         if self.0.is_empty() { Ok(()) } else { Err(BadImage::TooLong(self.0.len())) }
     }

@@ -10,17 +10,17 @@ use super::{
 };
 use crate::lanes::{LANES, WINDOW};
 
-/// What the strategies of a timeframe read: the indicators with their periods, each under its name in
-/// [`Reading`](super::Reading). One that no strategy asks for has the periods of the definition.
+/// What the strategies of a timeframe read: the indicators with their periods, named as in
+/// [`Reading`](super::Reading). One that no strategy needs has the periods of the definition.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Needs {
     /// Line and signal.
     pub macd: MacdSpec,
     /// Bars of the RSIs.
     pub rsi: u64,
-    /// That whose pullbacks count in a trend.
+    /// Bars of the RSI whose pullbacks count in a trend.
     pub trend_rsi: u64,
-    /// That which tells the trend.
+    /// Bars of the RSI that tells the trend.
     pub trend_rsi_slow: u64,
     /// The averages whose crossings count.
     pub ma_fast: EmaSpec,
@@ -123,8 +123,8 @@ pub(super) struct Lanes {
     /// Where a bar's values have their places in these windows.
     pub(super) places: [Place; 2],
     pub(super) std_dev: f64,
-    /// The first bar at which all of them go on from a value that was ready before; never, where a window is too long to
-    /// lie within a cell.
+    /// The first bar at which all of them continue from a value that was ready before; never, if a window is too long
+    /// for a cell.
     pub(super) ready: u64,
     /// Whether there are indicators besides these.
     pub(super) has_rest: bool,
@@ -133,7 +133,7 @@ pub(super) struct Lanes {
 impl Lanes {
     fn new(layout: &IndicatorLayout) -> Self {
         let (macd, bands, volume) = (&layout.lists.macds[0], &layout.lists.bands[0], layout.lists.volumes[0]);
-        // Where there is but one, its lane is computed twice.
+        // If there is only one, its lane is computed twice.
         let ema = |slot: usize| layout.lists.emas[slot.min(layout.lists.emas.len() - 1)];
         let rsi = |slot: usize| layout.lists.rsis[slot.min(layout.lists.rsis.len() - 1)];
         let emas = [macd.fast, macd.slow, ema(0), ema(1)];
@@ -169,7 +169,7 @@ pub struct IndicatorLayout {
     pub(super) lanes: Lanes,
     /// What the strategies read.
     pub strategies: StrategySlots,
-    /// What is published; `None` where nobody asked.
+    /// What is published; `None` if nothing is.
     pub published: Option<PublishedSlots>,
 }
 
@@ -203,7 +203,7 @@ impl IndicatorLayout {
     /// The places of the bars of eight cells.
     #[inline(always)]
     pub(crate) fn places_of(&self, i: &[u64; LANES]) -> Places {
-        // Cells that have got their bars together are at the same place.
+        // Cells that got their bars together are at the same place.
         if i.iter().fold(0, |off, &other| off | (other ^ i[0])) == 0 {
             return Places { of: [self.places(i[0]); LANES], same: true };
         }
@@ -240,6 +240,16 @@ impl IndicatorLayout {
     #[must_use]
     pub fn published_window() -> usize {
         Self::new(&Needs::default(), true).longest_window()
+    }
+
+    /// Bars after which every indicator has a value.
+    #[must_use]
+    pub fn defined_after(&self) -> u64 {
+        let lists = &self.lists;
+        let emas = lists.emas.iter().map(|ema| ema.from + ema.period);
+        let rsis = lists.rsis.iter().map(|n| n + 1);
+        let macds = lists.macds.iter().map(|macd| macd.ready + 1);
+        emas.chain(rsis).chain(macds).max().unwrap_or(1).max(self.longest_window() as u64)
     }
 
     /// Bars after which nothing from before them weighs more than a thousandth in any indicator: an average over n bars

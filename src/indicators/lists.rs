@@ -13,7 +13,7 @@ pub(super) struct Lists {
     pub(super) price_means: Vec<usize>,
 }
 
-/// Index of `item` in `list`, which gets it if it has not got it.
+/// Index of `item` in `list`; appends it if it is missing.
 pub(super) fn slot<T: PartialEq>(list: &mut Vec<T>, item: T) -> usize {
     list.iter().position(|x| *x == item).unwrap_or_else(|| {
         list.push(item);

@@ -23,7 +23,7 @@ pub struct Macd {
     pub histogram: f64,
 }
 
-/// What a [`Macd`] is told.
+/// Parameters of a [`Macd`].
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct MacdSpec {
     pub(super) fast: EmaSpec,

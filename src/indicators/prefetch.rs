@@ -1,7 +1,7 @@
-//! Asking for memory before it is needed.
+//! Prefetching memory.
 #![allow(unsafe_code)] // the hint is an intrinsic
 
-/// Asks for the cache line in which `place` begins; nothing happens where there is none.
+/// Prefetches the cache line in which `place` begins; does nothing for `None`.
 #[inline(always)]
 pub(crate) fn prefetch<T>(place: Option<&T>) {
     #[cfg(target_arch = "x86_64")]
@@ -14,7 +14,7 @@ pub(crate) fn prefetch<T>(place: Option<&T>) {
     let _ = place;
 }
 
-/// Asks for every cache line of `whole`, whose address is that of a line.
+/// Prefetches every cache line of `whole`, which begins at the start of a line.
 #[inline(always)]
 pub(crate) fn prefetch_all<T>(whole: &T) {
     #[cfg(target_arch = "x86_64")]

@@ -14,7 +14,7 @@ macro_rules! published {
         pub struct PublishedSlots { $($name: usize),+ }
 
         impl PublishedSlots {
-            /// Their places in the lists, which get those that they have not got.
+            /// Their places in the lists; appends those that are missing.
             pub(super) fn new(lists: &mut Lists) -> Self {
                 Self { $($name: slot(&mut lists.$list, $spec)),+ }
             }

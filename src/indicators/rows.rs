@@ -85,7 +85,7 @@ impl IndicatorRows {
         size_of_val(&*self.windows)
     }
 
-    /// Asks for what every bar needs.
+    /// Prefetches what every bar needs.
     #[inline(always)]
     pub(crate) fn prefetch(&self) {
         prefetch_all(&self.core);

@@ -5,7 +5,7 @@ use super::{
     StrategySlots,
 };
 
-/// State and last values; which of them mean what, the [`IndicatorLayout`] says.
+/// State and last values; the [`IndicatorLayout`] says which is which.
 #[derive(Debug, Clone)]
 pub(super) struct Scalar {
     pub(super) emas: Box<[Ema]>,
@@ -44,7 +44,7 @@ fn list_in<T>(
 pub(super) enum Part {
     /// All.
     All,
-    /// Those that [`Core`](super::core::Core) has not got.
+    /// Those that are not in [`Core`](super::core::Core).
     Rest,
 }
 

@@ -15,7 +15,7 @@ use crate::{
 };
 use std::array::from_fn;
 
-/// State and last values of a cell's indicators; which of them mean what, the [`IndicatorLayout`] says.
+/// State and last values of a cell's indicators; the [`IndicatorLayout`] says which is which.
 #[derive(Debug, Clone)]
 #[repr(C)]
 pub struct IndicatorSet {
@@ -24,7 +24,7 @@ pub struct IndicatorSet {
     scalar: Option<Box<Scalar>>,
 }
 
-/// Something with a cell's indicators, which are updated side by side with those of others.
+/// Holds the indicators of a cell, which are updated side by side with those of others.
 pub(crate) trait HasIndicators {
     fn indicators(&self) -> &IndicatorSet;
     fn indicators_mut(&mut self) -> &mut IndicatorSet;
@@ -99,7 +99,7 @@ impl IndicatorSet {
         Core::step::<V>(&layout.lanes, &layout.strategies, cells, arrival, third_rsi)
     }
 
-    /// Updates what the core has not got; the third RSI before and after.
+    /// Updates what is not in the core; returns the third RSI before and after.
     #[inline(never)]
     pub(crate) fn rest(&mut self, layout: &IndicatorLayout, i: u64, history: &History) -> [f64; 2] {
         let before = self.third_rsi();
@@ -127,7 +127,7 @@ impl IndicatorSet {
         if i + 1 == layout.lanes.ready && !layout.lanes.has_rest {
             self.scalar = None;
         }
-        Change { now, before, prices, widths: self.core.widths((now.upper - now.lower) / now.middle) }
+        Change { now, before, prices, widths: self.core.widths((now.upper - now.lower) / now.middle.abs()) }
     }
 
     /// What the strategies read after `bars` bars.
@@ -145,13 +145,13 @@ impl IndicatorSet {
         self.core.recent_prices(&layout.lanes, i)
     }
 
-    /// Asks for the lines that every bar needs.
+    /// Prefetches the lines that every bar needs.
     #[inline(always)]
     pub(crate) fn prefetch(&self, layout: &IndicatorLayout) {
         self.core.prefetch(&layout.lanes);
     }
 
-    /// Asks for the place of bar `i` in its windows.
+    /// Prefetches the place of bar `i` in its windows.
     #[inline(always)]
     pub(crate) fn prefetch_place(&self, layout: &IndicatorLayout, i: u64) {
         self.core.prefetch_place(&layout.lanes, i);
@@ -251,7 +251,7 @@ impl Values for AllValues<'_> {
     }
 }
 
-/// Cells each of which has its state by itself: it is transposed on the way.
+/// Cells that hold their own state: it is transposed on the way in and out.
 impl<V: Vector, C: HasIndicators, const N: usize> CoreRows<V> for [&mut C; N] {
     #[inline(always)]
     fn present(&self) -> u8 {
@@ -259,7 +259,7 @@ impl<V: Vector, C: HasIndicators, const N: usize> CoreRows<V> for [&mut C; N] {
     }
     #[inline(always)]
     fn admit(&mut self, places: &Places, price: &[f64; LANES], volume: &[f64; LANES]) -> [V::F; 2] {
-        // All is read before anything is written: a vector of what has just been stored word by word waits for the stores.
+        // Read everything before writing: loading a vector that has just been stored word by word waits for the stores.
         let leaving = |k: usize| self[k].indicators().leaving(places.of[k]);
         let leaving = [V::load(&from_fn(|k| leaving(k)[0])), V::load(&from_fn(|k| leaving(k)[1]))];
         for (k, cell) in self.iter_mut().enumerate() {

@@ -29,7 +29,7 @@ pub fn update_eight(
     dispatch(layout, isa, sets, bars)
 }
 
-/// As [`update_eight`] where the cells lie in rows.
+/// The same as [`update_eight`], for cells in rows.
 #[inline]
 pub fn update_rows(
     layout: &IndicatorLayout,

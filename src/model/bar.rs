@@ -1,10 +1,10 @@
 //! The bar: one cache line.
 
 use super::{SymbolId, TimeframeId};
-use bincode::{Decode, Encode};
+use wincode::{SchemaRead, SchemaWrite};
 
 /// One bar of one symbol on one timeframe, in exactly one 64-byte cache line.
-#[derive(Debug, Clone, Copy, PartialEq, Encode, Decode)]
+#[derive(Debug, Clone, Copy, PartialEq, SchemaWrite, SchemaRead)]
 #[repr(C, align(64))]
 pub struct Bar {
     /// Start of the interval, Unix milliseconds, UTC.

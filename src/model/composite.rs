@@ -1,7 +1,7 @@
 //! A signal seen across timeframes, and the signals of one group.
 
-use super::{Signal, SignalKind, Strategy, TimeframeId, TradingStyle};
-use bincode::{Decode, Encode};
+use super::{Judged, Signal, SignalKind, Strategy, TimeframeId, TradingStyle};
+use wincode::{SchemaRead, SchemaWrite};
 
 /// An active signal of the same symbol on another timeframe.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -18,8 +18,31 @@ pub struct Peer {
     pub bar_ts: i64,
 }
 
+/// Whether something is missing from the history that a composite was made of, because streams had been trimmed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, SchemaWrite, SchemaRead)]
+pub enum Completeness {
+    /// Nothing that matters.
+    Complete,
+    /// Something of a timeframe that has not voted; with all its history it might have.
+    SilentPeers,
+    /// Something of the signal's own timeframe, or of one that has voted.
+    Incomplete,
+}
+
+impl Completeness {
+    /// The value of the signals' field `history`; `None` where there is no such field.
+    #[must_use]
+    pub const fn name(self) -> Option<&'static str> {
+        match self {
+            Self::Complete => None,
+            Self::SilentPeers => Some("peers_incomplete"),
+            Self::Incomplete => Some("incomplete"),
+        }
+    }
+}
+
 /// A signal with what the other timeframes say of it: what is published.
-#[derive(Debug, Clone, Copy, PartialEq, Encode, Decode)]
+#[derive(Debug, Clone, Copy, PartialEq, SchemaWrite, SchemaRead)]
 pub struct Composite {
     /// The signal itself.
     pub signal: Signal,
@@ -31,6 +54,8 @@ pub struct Composite {
     pub correlation_strength: f64,
     /// Composite confidence times the asset's priority.
     pub priority: f64,
+    /// Whether something is missing from the history that it was made of.
+    pub history: Completeness,
 }
 
 /// A composite with the peers that voted on it.
@@ -38,10 +63,26 @@ pub struct Composite {
 pub struct Weighed<'a> {
     /// The composite.
     pub composite: &'a Composite,
+    /// The signal is active for groups whose bars end before this moment, Unix ms.
+    pub expires: i64,
+    /// Whether its bar had ended long before the record came that closed it.
+    pub stale: bool,
     /// Active signals of the same side, strongest weighted confidence first.
     pub supporting: &'a [Peer],
     /// Active signals of the other side, strongest weighted confidence first.
     pub opposing: &'a [Peer],
+    /// What is known of signals like it.
+    pub judged: Judged,
+}
+
+/// What a group keeps of a signal beside its composite.
+#[derive(Debug, Clone, Copy)]
+struct Beside {
+    expires: i64,
+    stale: bool,
+    judged: Judged,
+    /// Where its supporting and its opposing peers end.
+    ends: [usize; 2],
 }
 
 /// The published signals of one group, each with its peers. Allocates only for a larger group than any before.
@@ -50,8 +91,8 @@ pub struct Composites {
     composites: Vec<Composite>,
     /// The peers of all: those that support the first, those that oppose it, those that support the second, and so on.
     peers: Vec<Peer>,
-    /// By composite: where its supporting and its opposing peers end.
-    ends: Vec<[usize; 2]>,
+    /// By composite.
+    rest: Vec<Beside>,
 }
 
 /// Peers that there is room for at first, for each signal that there is room for.
@@ -64,7 +105,7 @@ impl Composites {
         Self {
             composites: Vec::with_capacity(signals),
             peers: Vec::with_capacity(signals * PEERS),
-            ends: Vec::with_capacity(signals),
+            rest: Vec::with_capacity(signals),
         }
     }
 
@@ -73,7 +114,7 @@ impl Composites {
     pub fn clear(&mut self) {
         self.composites.clear();
         self.peers.clear();
-        self.ends.clear();
+        self.rest.clear();
     }
 
     /// Appends a signal with its peers.
@@ -83,7 +124,8 @@ impl Composites {
         self.peers.extend_from_slice(weighed.supporting);
         let middle = self.peers.len();
         self.peers.extend_from_slice(weighed.opposing);
-        self.ends.push([middle, self.peers.len()]);
+        let Weighed { expires, stale, judged, .. } = *weighed;
+        self.rest.push(Beside { expires, stale, judged, ends: [middle, self.peers.len()] });
     }
 
     /// The signals in the order of publication.
@@ -97,9 +139,11 @@ impl Composites {
     #[inline]
     pub fn iter(&self) -> impl Iterator<Item = Weighed<'_>> {
         let mut from = 0;
-        self.composites.iter().zip(&self.ends).map(move |(composite, &[middle, to])| {
+        self.composites.iter().zip(&self.rest).map(move |(composite, beside)| {
+            let Beside { expires, stale, judged, ends: [middle, to] } = *beside;
             let start = std::mem::replace(&mut from, to);
-            Weighed { composite, supporting: &self.peers[start..middle], opposing: &self.peers[middle..to] }
+            let (supporting, opposing) = (&self.peers[start..middle], &self.peers[middle..to]);
+            Weighed { composite, expires, stale, supporting, opposing, judged }
         })
     }
 }

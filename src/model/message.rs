@@ -1,6 +1,8 @@
 //! What crosses the rings.
 
-use super::{Bar, IndicatorRow, Signal, SourceId, TimeframeId};
+use super::{
+    Bar, Drift, IndicatorRow, LiquiditySwitch, Signal, SignalOutcome, SourceId, Surroundings, SymbolId, TimeframeId,
+};
 
 /// Opens a run of bars: where they came from and when.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -13,31 +15,59 @@ pub struct Head {
     pub source: SourceId,
 }
 
+/// Where a closing stands in its sequence, of which it may be but a part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Turn {
+    /// Before what comes next, which belongs to the sequence as well.
+    Before,
+    /// Behind the bar that comes next, which ends the sequence.
+    BehindBar,
+    /// It ends the sequence.
+    Last,
+}
+
 /// Everything but a bar.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Control {
     /// The next bars belong to this record.
     Head(Head),
-    /// Event time has advanced without a bar: an input record of its own, numbered by the head before it.
-    Clock {
-        /// New event time, Unix ms.
-        event_ts: i64,
+    /// The clock closes open bars of a symbol, under the sequence of the head before.
+    Close {
+        /// The symbol.
+        symbol: SymbolId,
+        /// Its timeframes, as a bit set.
+        timeframes: u32,
+        /// Where it stands in its sequence.
+        turn: Turn,
     },
     /// Everything up to and including this sequence has been sent.
     Progress {
         /// The last complete sequence.
         seq: u64,
     },
+    /// What bars of this base timeframe of a symbol make from now on: the rest is made of others.
+    Feeds {
+        /// The symbol.
+        symbol: SymbolId,
+        /// The base timeframe.
+        base: TimeframeId,
+        /// The timeframes that they make, as a bit set.
+        timeframes: u32,
+    },
     /// Bars of this base timeframe are missing before the ones that follow: what is made of them is to be marked.
     Incomplete {
         /// The base timeframe.
         base: TimeframeId,
+        /// Sequence of the last record before them.
+        seq: u64,
     },
     /// The barrier of a snapshot: state as of here is to be saved.
     Snapshot {
         /// Which.
         number: u32,
     },
+    /// Running sums of returns, of the bar that comes next.
+    Drift(Drift),
     /// Nothing follows.
     End,
 }
@@ -54,14 +84,37 @@ pub enum BarMessage {
 // A ring slot is one cache line: the tag lives in the unused zero of the bar's timeframe.
 const _: () = assert!(size_of::<BarMessage>() == 64);
 
+/// Whether what is missing from the history of a cell matters; sent when that changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Settling {
+    /// Sequence of the record behind which it holds.
+    pub seq: u64,
+    /// End of the cell's bar behind which it holds, Unix ms.
+    pub event_ts: i64,
+    /// The cell's symbol.
+    pub symbol: SymbolId,
+    /// Its timeframe.
+    pub timeframe: TimeframeId,
+    /// Whether nothing is missing any more that matters.
+    pub settled: bool,
+}
+
 /// A message from a strategy worker to the publisher.
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[allow(clippy::large_enum_variant)] // a ring slot has one size; rows are the common case where they are wanted
 pub enum WorkerMessage {
     /// A strategy fired.
     Signal(Signal),
+    /// What became of a signal.
+    Outcome(SignalOutcome),
+    /// What the calibrated confidence is told of a bar that has signals.
+    Surroundings(Surroundings),
+    /// A cell becomes liquid, or ceases to be.
+    Liquidity(LiquiditySwitch),
     /// A bar closed.
     Row(IndicatorRow),
+    /// What is missing from a cell's history begins to matter, or no longer does.
+    Settling(Settling),
     /// Everything up to and including this sequence has been sent.
     Progress {
         /// The last complete sequence.

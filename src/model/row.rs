@@ -1,7 +1,7 @@
 //! The published indicators of one closed bar.
 
-use super::{Bar, SourceId};
-use bincode::{Decode, Encode};
+use super::{Bar, Readiness, SourceId};
+use wincode::{SchemaRead, SchemaWrite};
 
 /// Declares the published indicators: first those that are columns of the indicators' CSV, in their order.
 macro_rules! indicators {
@@ -14,7 +14,7 @@ macro_rules! indicators {
         ///
         /// MACD is (12, 26, 9), the Bollinger bands are (20, 2). They are the same whatever the strategies are configured
         /// to read.
-        #[derive(Debug, Clone, Copy, PartialEq, Encode, Decode)]
+        #[derive(Debug, Clone, Copy, PartialEq, SchemaWrite, SchemaRead)]
         #[allow(missing_docs)] // the names say it
         #[repr(C)]
         pub struct Indicators { $(pub $column: f64,)+ $(pub $other: f64),+ }
@@ -50,7 +50,7 @@ indicators! {
 }
 
 /// One closed bar with its published indicators, on its way from a worker to the publisher.
-#[derive(Debug, Clone, Copy, PartialEq, Encode, Decode)]
+#[derive(Debug, Clone, Copy, PartialEq, SchemaWrite, SchemaRead)]
 pub struct IndicatorRow {
     /// The closed bar.
     pub bar: Bar,
@@ -69,4 +69,6 @@ pub struct IndicatorRow {
     pub indicators: Indicators,
     /// Whether nothing is missing from what they remember; see [`Control::Incomplete`](super::Control).
     pub settled: bool,
+    /// How far the cell has come.
+    pub readiness: Readiness,
 }

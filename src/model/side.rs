@@ -1,9 +1,9 @@
 //! Which way a signal points, and what its confidence is made of.
 
-use bincode::{Decode, Encode};
+use wincode::{SchemaRead, SchemaWrite};
 
 /// Which way a signal points.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Encode, Decode)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, SchemaWrite, SchemaRead)]
 #[repr(u8)]
 pub enum Side {
     /// Prices are expected to rise.
@@ -19,6 +19,16 @@ impl Side {
         match self {
             Self::Buy => "buy",
             Self::Sell => "sell",
+        }
+    }
+
+    /// The first for buy, the second for sell.
+    #[inline(always)]
+    #[must_use]
+    pub fn pick<T>(self, buy: T, sell: T) -> T {
+        match self {
+            Self::Buy => buy,
+            Self::Sell => sell,
         }
     }
 

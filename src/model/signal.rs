@@ -2,10 +2,10 @@
 
 use super::{Factors, MAX_FACTORS, Side, SourceId, SymbolId, TimeframeId};
 use crate::strategies::{SignalKind, Strategy};
-use bincode::{Decode, Encode};
+use wincode::{SchemaRead, SchemaWrite};
 
 /// What a strategy found on a bar, before it is anybody's.
-#[derive(Debug, Clone, Copy, PartialEq, Encode, Decode)]
+#[derive(Debug, Clone, Copy, PartialEq, SchemaWrite, SchemaRead)]
 pub struct Candidate {
     /// What happened.
     pub kind: SignalKind,
@@ -25,7 +25,7 @@ impl Candidate {
 }
 
 /// One strategy's signal on one closed bar.
-#[derive(Debug, Clone, Copy, PartialEq, Encode, Decode)]
+#[derive(Debug, Clone, Copy, PartialEq, SchemaWrite, SchemaRead)]
 pub struct Signal {
     /// Sequence of the input record that closed the bar.
     pub seq: u64,

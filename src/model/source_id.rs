@@ -1,13 +1,17 @@
 //! Where an input record came from: which input, and which entry or line of it.
 
+use super::saved::saved_as;
 use crate::text::push_u64;
-use bincode::{Decode, Encode};
 use std::{fmt, str::FromStr};
+use wincode::{
+    SchemaRead, SchemaWrite,
+    error::{ReadError, WriteError},
+};
 
 /// Identity of an entry within its input; identities are ordered as the entries are.
 ///
 /// A line of a file has its number as `ms`, and 0 as `seq`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Encode, Decode)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, SchemaWrite, SchemaRead)]
 pub struct StreamId {
     /// Time of the entry, Unix ms on the server's clock.
     pub ms: u64,
@@ -47,39 +51,71 @@ impl StreamId {
 }
 
 /// Identity of an entry among all inputs. The order is the one in which entries are taken: by id, ties by input.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Encode, Decode)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct SourceId {
-    /// Identity within the input; of a clock event its event time as `ms`.
+    /// Identity within the input; of a clock event its moment as `ms`.
     pub id: StreamId,
     /// Index of the input (stream or file) in the configuration's order.
-    pub input: u8,
+    pub input: u32,
 }
 
 impl SourceId {
     /// Input of the clock events, which the engine makes itself.
-    pub const CLOCK: u8 = u8::MAX;
+    pub const CLOCK: u32 = u32::MAX;
 
     /// A line of a file, or a bar of the mock market, by its number from 1.
     #[inline]
     #[must_use]
-    pub fn line(input: u8, number: u64) -> Self {
+    pub fn line(input: u32, number: u64) -> Self {
         Self { id: StreamId { ms: number, seq: 0 }, input }
     }
 
-    /// A clock event of this event time, Unix ms.
+    /// Index of the input in tables of the inputs.
     #[inline]
     #[must_use]
-    pub fn clock(event_ts: i64) -> Self {
-        Self { id: StreamId { ms: event_ts.cast_unsigned(), seq: 0 }, input: Self::CLOCK }
+    pub const fn index(self) -> usize {
+        self.input as usize
     }
 
-    /// Event time of a clock event, Unix ms; `None` for a record of an input.
+    /// Index of the input where it is a stream, of which there are at most 255.
+    #[inline]
+    #[must_use]
+    pub const fn stream(self) -> u8 {
+        if self.input < u8::MAX as u32 { self.input as u8 } else { u8::MAX }
+    }
+
+    /// The clock event of this moment, Unix ms.
+    #[inline]
+    #[must_use]
+    pub fn clock(moment: i64) -> Self {
+        Self { id: StreamId { ms: moment.cast_unsigned(), seq: 0 }, input: Self::CLOCK }
+    }
+
+    /// Moment of a clock event, Unix ms; `None` for a record of an input.
     #[inline]
     #[must_use]
     pub fn clock_ms(self) -> Option<i64> {
         (self.input == Self::CLOCK).then_some(self.id.ms.cast_signed())
     }
 }
+
+impl SourceId {
+    /// Saved with one byte for the input: state is kept of streams alone, of which there are few.
+    fn form(self) -> Result<(StreamId, u8), WriteError> {
+        let input = match self.input {
+            Self::CLOCK => Some(u8::MAX),
+            input => u8::try_from(input).ok().filter(|input| *input < u8::MAX),
+        };
+        Ok((self.id, input.ok_or(WriteError::Custom("state is kept of at most 255 inputs"))?))
+    }
+
+    fn of((id, input): (StreamId, u8)) -> Result<Self, ReadError> {
+        let input = if input == u8::MAX { Self::CLOCK } else { input.into() };
+        Ok(Self { id, input })
+    }
+}
+
+saved_as!(SourceId, (StreamId, u8), SourceId::form, SourceId::of);
 
 #[inline]
 fn digits(text: &[u8]) -> Option<(u64, &[u8])> {
@@ -128,6 +164,16 @@ mod tests {
         let entry = |ms, input| SourceId { id: StreamId { ms, seq: 0 }, input };
         assert!(entry(5, 1) < entry(6, 0) && entry(5, 0) < entry(5, 1));
         assert_eq!((SourceId::clock(-5).clock_ms(), entry(5, 0).clock_ms()), (Some(-5), None));
+    }
+
+    #[test]
+    fn saved_with_one_byte_for_the_input() {
+        for source in [SourceId::line(0, 7), SourceId::line(254, 7), SourceId::clock(-5)] {
+            let bytes = wincode::serialize(&source).unwrap_or_default();
+            assert_eq!(bytes.len(), 17);
+            assert_eq!(wincode::deserialize(&bytes).ok(), Some(source));
+        }
+        assert!(wincode::serialize(&SourceId::line(255, 7)).is_err());
     }
 
     #[test]

@@ -60,6 +60,30 @@ impl std::fmt::Display for Iso8601 {
     }
 }
 
+/// How far a time is ahead of another, ms, and what that one is, for people: "5 h 00 min ahead of the records",
+/// "2.5 s behind the records"; "2.5 s behind" where it has no name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Apart<'a>(pub i64, pub &'a str);
+
+impl std::fmt::Display for Apart<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let ms = self.0.unsigned_abs();
+        let minutes = (ms + 30_000) / 60_000;
+        match ms {
+            ..60_000 => write!(f, "{:.1} s", ms as f64 / 1e3)?,
+            60_000..3_570_000 => write!(f, "{minutes} min")?,
+            3_570_000..172_800_000 => write!(f, "{} h {:02} min", minutes / 60, minutes % 60)?,
+            _ => write!(f, "{} days", (ms + 43_200_000) / 86_400_000)?,
+        }
+        match (self.0 < 0, self.1) {
+            (true, "") => f.write_str(" behind"),
+            (false, "") => f.write_str(" ahead"),
+            (true, other) => write!(f, " behind {other}"),
+            (false, other) => write!(f, " ahead of {other}"),
+        }
+    }
+}
+
 /// Appends a time of Unix milliseconds as ISO 8601 in UTC without a zone, such as `2025-07-08T14:30:00`
 /// (`.250` only where there are milliseconds): the text of [`Iso8601`].
 pub fn push_iso8601(out: &mut Vec<u8>, unix_ms: i64) {
@@ -93,6 +117,17 @@ fn push_digits(out: &mut Vec<u8>, value: u32, width: usize) {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn how_far_times_are_apart_is_said_in_the_unit_that_fits() {
+        let say = |ms| Apart(ms, "it").to_string();
+        assert_eq!(say(18_000_000), "5 h 00 min ahead of it");
+        assert_eq!(say(-2_500), "2.5 s behind it");
+        assert_eq!(say(-61_000), "1 min behind it");
+        assert_eq!(say(3_599_999), "1 h 00 min ahead of it");
+        assert_eq!(say(365 * 86_400_000), "365 days ahead of it");
+        assert_eq!(Apart(i64::MIN, "").to_string(), "106751991167 days behind");
+    }
 
     #[test]
     fn civil_dates_round_trip() {

@@ -1,9 +1,6 @@
 //! Timeframes: how long a bar is, and the one place that knows where it begins and ends.
 
-use super::{
-    Calendar,
-    time::{civil_from_days, days_from_civil},
-};
+use super::time::{civil_from_days, days_from_civil};
 use std::{fmt, str::FromStr};
 
 const SECOND_MS: i64 = 1_000;
@@ -33,10 +30,42 @@ pub struct Timeframe {
 /// Where a bar begins and ends, Unix ms: it holds the moments from `start` to just before `end`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Span {
-    /// First moment of the bar, its label.
+    /// Time of the bar as it is published. Of a bar of a day or longer with an exchange's calendar it is 00:00Z of a date,
+    /// which may lie before or after the start; of all others it is the start.
+    pub label: i64,
+    /// First moment of the bar.
     pub start: i64,
     /// First moment after the bar.
     pub end: i64,
+}
+
+/// What consists of the sessions of an exchange.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Period {
+    /// One session.
+    Day,
+    /// The sessions from Monday to Sunday.
+    Week,
+    /// The sessions of a month.
+    Month,
+}
+
+impl Period {
+    /// The first and the last date of the period that a date lies in, days since 1970-01-01.
+    #[must_use]
+    pub const fn days(self, date: i64) -> (i64, i64) {
+        match self {
+            Self::Day => (date, date),
+            Self::Week => {
+                let monday = date - (date * DAY_MS - MONDAY_MS).div_euclid(DAY_MS).rem_euclid(7);
+                (monday, monday + 6)
+            }
+            Self::Month => {
+                let month = month_of(date * DAY_MS);
+                (month_start(month) / DAY_MS, month_start(month + 1) / DAY_MS - 1)
+            }
+        }
+    }
 }
 
 /// Why a text is not a timeframe.
@@ -58,40 +87,55 @@ impl Timeframe {
         self.interval_ms
     }
 
-    /// The span of the bar that a moment, Unix ms, belongs to.
-    ///
-    /// In the calendar `utc` bars start at multiples of the interval since the epoch: weeks on Mondays, months on the
-    /// first. Neither allocates nor blocks.
+    /// Bars of the calendar `utc` between the end of one and the start of another, Unix ms.
+    pub(super) const fn utc_between(self, end: i64, start: i64) -> i64 {
+        if self.months == 0 {
+            return (start - end).div_euclid(self.interval_ms);
+        }
+        (month_of(start) - month_of(end)).div_euclid(self.months as i64)
+    }
+
+    /// The span of the bar that a moment, Unix ms, belongs to in the calendar `utc`.
     #[inline]
     #[must_use]
-    pub const fn span(self, moment: i64, calendar: Calendar) -> Span {
-        match calendar {
-            Calendar::Utc if self.months == 0 => {
-                let start = moment - (moment - self.anchor_ms).rem_euclid(self.interval_ms);
-                Span { start, end: start + self.interval_ms }
-            }
-            Calendar::Utc => {
-                let months = self.months as i64;
-                let first = month_of(moment).div_euclid(months) * months;
-                Span { start: month_start(first), end: month_start(first + months) }
-            }
+    pub const fn utc_span(self, moment: i64) -> Span {
+        if self.months == 0 {
+            let start = moment - (moment - self.anchor_ms).rem_euclid(self.interval_ms);
+            return Span { label: start, start, end: start + self.interval_ms };
+        }
+        let months = self.months as i64;
+        let first = month_of(moment).div_euclid(months) * months;
+        Span { label: month_start(first), start: month_start(first), end: month_start(first + months) }
+    }
+
+    /// The boundary, Unix ms, that lies so many bars after the boundary `moment` in the calendar `utc`.
+    #[inline]
+    #[must_use]
+    pub(super) const fn utc_later(self, moment: i64, bars: i64) -> i64 {
+        if self.months == 0 {
+            moment + bars * self.interval_ms
+        } else {
+            month_start(month_of(moment) + bars * self.months as i64)
         }
     }
 
-    /// The end, Unix ms, of the bar that starts at `start`: cheaper than its [`span`](Self::span).
+    /// Whether its bars are a day or longer.
     #[inline]
     #[must_use]
-    pub const fn end(self, start: i64, calendar: Calendar) -> i64 {
-        self.later(start, 1, calendar)
+    pub const fn is_long(self) -> bool {
+        self.interval_ms >= DAY_MS
     }
 
-    /// The boundary, Unix ms, that lies so many bars after the boundary `moment`.
+    /// What its bars are with an exchange's calendar; `None` below a day, and where there are none: an exchange has no bars
+    /// of two days.
     #[inline]
     #[must_use]
-    pub const fn later(self, moment: i64, bars: i64, calendar: Calendar) -> i64 {
-        match calendar {
-            Calendar::Utc if self.months == 0 => moment + bars * self.interval_ms,
-            Calendar::Utc => month_start(month_of(moment) + bars * self.months as i64),
+    pub const fn period(self) -> Option<Period> {
+        match (self.interval_ms, self.months) {
+            (_, 1) => Some(Period::Month),
+            (DAY_MS, _) => Some(Period::Day),
+            (WEEK_MS, _) if self.anchor_ms == MONDAY_MS => Some(Period::Week),
+            _ => None,
         }
     }
 
@@ -190,6 +234,7 @@ impl serde::Serialize for Timeframe {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::Calendar;
 
     fn tf(text: &str) -> Timeframe {
         text.parse().unwrap_or_else(|e| panic!("{e}"))
@@ -214,7 +259,7 @@ mod tests {
     #[test]
     fn weeks_start_on_monday_and_times_before_the_epoch_floor_down() {
         let monday = 1_381_104_000_000; // 2013-10-07T00:00Z
-        let start = |text, moment| tf(text).span(moment, Calendar::Utc).start;
+        let start = |text, moment| tf(text).utc_span(moment).start;
         assert_eq!(start("1w", monday), monday);
         assert_eq!(start("1w", monday - 1), monday - 7 * 86_400_000);
         assert_eq!(start("1m", -1), -60_000);
@@ -240,14 +285,16 @@ mod tests {
                     day(&format!("{year}-{month}-1"))
                 });
                 for moment in [start, start + 1, start + 13 * DAY_MS, end - 1] {
-                    assert_eq!(tf("1M").span(moment, Calendar::Utc), Span { start, end }, "{year}-{month}: {moment}");
+                    let span = Span { label: start, start, end };
+                    assert_eq!(tf("1M").span(moment, &Calendar::Utc), Some(span), "{year}-{month}: {moment}");
+                    assert_eq!(Period::Month.days(moment.div_euclid(DAY_MS)), (start / DAY_MS, end / DAY_MS - 1));
                 }
-                assert_eq!(tf("1M").end(start, Calendar::Utc), end);
+                assert_eq!(tf("1M").end(start, &Calendar::Utc), end);
             }
         }
-        let quarter = Span { start: day("2024-1-1"), end: day("2024-4-1") };
-        assert_eq!(tf("3M").span(day("2024-2-29"), Calendar::Utc), quarter);
-        assert_eq!(tf("1M").later(day("2024-11-1"), 3, Calendar::Utc), day("2025-2-1"));
+        let quarter = Span { label: day("2024-1-1"), start: day("2024-1-1"), end: day("2024-4-1") };
+        assert_eq!(tf("3M").utc_span(day("2024-2-29")), quarter);
+        assert_eq!(tf("1M").later(day("2024-11-1"), 3, &Calendar::Utc), day("2025-2-1"));
         assert_eq!(tf("12M").to_string(), "12M");
     }
 

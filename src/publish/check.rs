@@ -1,16 +1,17 @@
-//! A look at the keys before anything is written: a batch that meets a key of another type is committed without it.
+//! Checks the types of the keys before anything is written: a command on a key of another type fails, while the rest of
+//! its batch is committed.
 
 use super::names::OutputNames;
-use crate::model::{Directory, TimeframeId};
+use crate::model::{Directory, Strategy, TimeframeId};
 use crate::redis_io::{Link, LinkError, ServerErrorKind};
 use redis::Cmd;
 
-/// Makes sure that every stream to be written is a stream or absent, and the position a hash or absent; blocks, at
-/// start. The keys of latest values take any type's place.
+/// Checks that every output stream is a stream or absent, and the position a hash or absent; blocks, at start. The keys
+/// of latest values may have any type: `SET` replaces them.
 ///
 /// # Errors
 ///
-/// [`LinkError::Server`] of kind [`ServerErrorKind::WrongType`] names the key; others as [`Link::ask`] has them.
+/// [`LinkError::Server`] of kind [`ServerErrorKind::WrongType`] names the key; else the link failed.
 pub fn check_outputs(
     link: &mut Link,
     names: &OutputNames,
@@ -27,11 +28,28 @@ pub fn check_outputs(
     check_key(link, position_key, "hash")
 }
 
-/// Makes sure that a key holds what is wanted of it or is absent; blocks, at start.
+/// Checks the same of what is written where the worth of the signals is followed: the switches a stream, the figures hashes.
 ///
 /// # Errors
 ///
-/// Those of [`check_outputs`].
+/// As for [`check_outputs`].
+pub fn check_performance(link: &mut Link, names: &OutputNames, directory: &Directory) -> Result<(), LinkError> {
+    check_key(link, &names.selection.name, "stream")?;
+    for index in 0..directory.timeframes().len() {
+        for strategy in Strategy::ALL {
+            let mut key = Vec::new();
+            names.performance.push(&mut key, [directory.timeframe_name(TimeframeId::new(index)), strategy.name()]);
+            check_key(link, &String::from_utf8_lossy(&key), "hash")?;
+        }
+    }
+    Ok(())
+}
+
+/// Checks that a key has the type `wanted` or is absent; blocks, at start.
+///
+/// # Errors
+///
+/// [`LinkError::Server`] of kind [`ServerErrorKind::WrongType`] names the key; else the link failed.
 pub fn check_key(link: &mut Link, key: &str, wanted: &str) -> Result<(), LinkError> {
     let found: String = link.ask(&Cmd::key_type(key))?;
     if found == wanted || found == "none" {

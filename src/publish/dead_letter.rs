@@ -1,4 +1,4 @@
-//! Refused records, kept as they came: bounded whatever came. Nothing allocated besides the buffer's growth.
+//! Refused records, kept as they came, within limits. Allocates only if the buffer has to grow.
 
 use super::names::OutputNames;
 use crate::redis_io::Commands;
@@ -34,8 +34,8 @@ pub struct DeadLetter<'a, I> {
     pub fields: I,
 }
 
-/// Appends an `XADD` of a refused record to the dead-letter stream: `reason`, `source_stream`, `source_id`, where
-/// something was cut `truncated` (so many values or names cut and fields left out), and the original fields.
+/// Appends an `XADD` of a refused record to the dead-letter stream: `reason`, `source_stream`, `source_id`, `truncated`
+/// if something was cut (the number of names and values cut and fields left out), and the original fields.
 pub fn xadd_dead_letter<'a, I>(
     commands: &mut Commands,
     names: &mut OutputNames,

@@ -7,7 +7,7 @@ use super::signal::{HISTORY, INCOMPLETE, fill_factors};
 use super::vote::{Vote, strongest};
 use crate::model::time::push_iso8601;
 use crate::model::{Composite, Directory, IndicatorRow, SymbolId, TimeframeId};
-use crate::redis_io::Commands;
+use crate::redis_io::{Command, Commands};
 use crate::text::{push_i64, push_u64};
 
 /// What is known of a symbol after a group of closed bars and signals.
@@ -50,6 +50,19 @@ pub fn xadd_calculation_event(
     results: &SymbolResults<'_>,
     directory: &Directory,
 ) {
+    let mut command = open_event(commands, names, results, directory, Some(results.seq));
+    command.field_with("results", |out| push_results(out, results, directory));
+}
+
+/// Opens the entry of a symbol's results, of whose four fields `results` is still to come. `seq` ends the event's id, where
+/// the reader wants one.
+pub(super) fn open_event<'a>(
+    commands: &'a mut Commands,
+    names: &mut OutputNames,
+    results: &SymbolResults<'_>,
+    directory: &Directory,
+    seq: Option<u64>,
+) -> Command<'a> {
     let symbol = directory.symbol(results.symbol);
     let mut command = names.calculation_events.xadd(commands, 4);
     command.field_with("event_id", |out| {
@@ -57,12 +70,14 @@ pub fn xadd_calculation_event(
         out.extend_from_slice(symbol.as_bytes());
         out.push(b'_');
         push_i64(out, results.event_ts);
-        out.push(b'_');
-        push_u64(out, results.seq);
+        if let Some(seq) = seq {
+            out.push(b'_');
+            push_u64(out, seq);
+        }
     });
     command.field("symbol", symbol);
     command.field_with("timestamp", |out| push_iso8601(out, results.event_ts));
-    command.field_with("results", |out| push_results(out, results, directory));
+    command
 }
 
 fn push_results(out: &mut Vec<u8>, results: &SymbolResults<'_>, directory: &Directory) {

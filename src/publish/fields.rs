@@ -5,7 +5,8 @@ use crate::redis_io::Command;
 
 /// A form that fields are written in.
 ///
-/// A record lists its fields once, in a function over any form. A new form is an implementation of this trait.
+/// A record lists its fields once, in a function over any form. A new form is an implementation of this trait; its
+/// functions are always inlined, so that names are copied as constants of known length.
 pub(super) trait Fields {
     /// A text, which may hold anything.
     fn text(&mut self, name: &'static str, value: &str);
@@ -23,32 +24,32 @@ pub(super) trait Fields {
 
 /// Fields of a stream entry: all values are text.
 impl Fields for Command<'_> {
-    #[inline]
+    #[inline(always)]
     fn text(&mut self, name: &'static str, value: &str) {
         self.field(name, value);
     }
 
-    #[inline]
+    #[inline(always)]
     fn text_with(&mut self, name: &'static str, write: impl FnOnce(&mut Vec<u8>)) {
         self.field_with(name, write);
     }
 
-    #[inline]
+    #[inline(always)]
     fn name(&mut self, name: &'static str, value: &'static str) {
         self.field(name, value);
     }
 
-    #[inline]
+    #[inline(always)]
     fn float(&mut self, name: &'static str, value: f64) {
         self.field_float(name, value);
     }
 
-    #[inline]
+    #[inline(always)]
     fn int(&mut self, name: &'static str, value: i64) {
         self.field_int(name, value);
     }
 
-    #[inline]
+    #[inline(always)]
     fn json(&mut self, name: &'static str, write: impl FnOnce(&mut Vec<u8>)) {
         self.field_with(name, write);
     }
@@ -56,32 +57,32 @@ impl Fields for Command<'_> {
 
 /// Members of a JSON object: texts are escaped where they must be.
 impl Fields for Object<'_> {
-    #[inline]
+    #[inline(always)]
     fn text(&mut self, name: &'static str, value: &str) {
         Object::text(self, name, value);
     }
 
-    #[inline]
+    #[inline(always)]
     fn text_with(&mut self, name: &'static str, write: impl FnOnce(&mut Vec<u8>)) {
         self.value(name, |out| push_quoted(out, write));
     }
 
-    #[inline]
+    #[inline(always)]
     fn name(&mut self, name: &'static str, value: &'static str) {
         Object::name(self, name, value);
     }
 
-    #[inline]
+    #[inline(always)]
     fn float(&mut self, name: &'static str, value: f64) {
         Object::float(self, name, value);
     }
 
-    #[inline]
+    #[inline(always)]
     fn int(&mut self, name: &'static str, value: i64) {
         Object::int(self, name, value);
     }
 
-    #[inline]
+    #[inline(always)]
     fn json(&mut self, name: &'static str, write: impl FnOnce(&mut Vec<u8>)) {
         self.value(name, write);
     }

@@ -1,4 +1,4 @@
-//! Results as lines of a file: gathered in one reused buffer, written batch by batch. Blocks for its writes.
+//! Results as lines of a file: collected in one reused buffer, written batch by batch. Blocks on writes.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -31,14 +31,25 @@ pub struct FileSink {
 }
 
 impl FileSink {
-    /// Creates or truncates a file, `-` being standard output; a batch is also written once it holds `flush_bytes`.
+    /// Creates or truncates a file (`-` is standard output); a batch is also written once it holds `flush_bytes`.
     ///
     /// # Errors
     ///
-    /// [`FileError`] where the file cannot be made.
+    /// [`FileError`] if the file cannot be created.
     pub fn create(path: &Path, flush_bytes: usize) -> Result<Self, FileError> {
+        Self::open(path, flush_bytes, false)
+    }
+
+    /// The same, but goes on behind what is in the file where it is to `append`.
+    ///
+    /// # Errors
+    ///
+    /// [`FileError`] if the file cannot be created.
+    pub fn open(path: &Path, flush_bytes: usize, append: bool) -> Result<Self, FileError> {
         let opened = if path == Path::new("-") {
             io::stdout().as_fd().try_clone_to_owned().map(File::from)
+        } else if append {
+            File::options().append(true).create(true).open(path)
         } else {
             File::create(path)
         };
@@ -54,11 +65,11 @@ impl FileSink {
         &mut self.buffer
     }
 
-    /// Writes the batch where it has become large enough; to be called now and then between lines.
+    /// Writes the batch if it is large enough; call it now and then between lines.
     ///
     /// # Errors
     ///
-    /// As [`FileSink::flush`].
+    /// [`FileError`] if the system refuses; how much of the batch it took is unknown.
     #[inline]
     pub fn flush_if_full(&mut self) -> Result<(), FileError> {
         if self.buffer.len() >= self.flush_bytes { self.flush() } else { Ok(()) }
@@ -68,7 +79,7 @@ impl FileSink {
     ///
     /// # Errors
     ///
-    /// [`FileError`] where the system refuses; what it took of the batch is not told.
+    /// [`FileError`] if the system refuses; how much of the batch it took is unknown.
     pub fn flush(&mut self) -> Result<(), FileError> {
         if self.buffer.is_empty() {
             return Ok(());
@@ -85,11 +96,11 @@ impl FileSink {
         self.written_bytes
     }
 
-    /// Writes what has been appended and has the system bring it to the disk; returns the bytes written since the start.
+    /// Writes what has been appended and syncs the file to the disk; returns the bytes written since the start.
     ///
     /// # Errors
     ///
-    /// [`FileError`] where the system refuses.
+    /// [`FileError`] if the system refuses.
     pub fn finish(mut self) -> Result<u64, FileError> {
         self.flush()?;
         if self.is_file {

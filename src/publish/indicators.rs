@@ -1,7 +1,8 @@
 //! The map of a timeframe's indicators as the readers of the caches and events know it.
 
 use super::json::Object;
-use crate::model::{IndicatorRow, Indicators};
+use crate::model::{IndicatorRow, Indicators, Readiness};
+use crate::text::push_i64;
 
 /// Fills in the indicators that are ready; one that is not is absent, and so is a group of which one is not.
 pub(super) fn fill_indicators(object: &mut Object<'_>, indicators: &Indicators) {
@@ -21,6 +22,44 @@ fn fill_group(object: &mut Object<'_>, name: &str, names: [&str; 3], values: [f6
                 group.float(name, value);
             }
         });
+    }
+}
+
+/// Fills in how far a cell has come, where that is known.
+pub(super) fn fill_readiness(object: &mut Object<'_>, name: &str, readiness: &Readiness) {
+    let Readiness { bars, defined_after, settled_after, .. } = *readiness;
+    if bars == 0 {
+        return;
+    }
+    object.object(name, |object| {
+        object.text_with("state", |out| match (readiness.is_defined(), readiness.is_settled()) {
+            (_, true) => out.extend_from_slice(b"settled"),
+            (true, false) => out.extend_from_slice(b"defined"),
+            (false, false) => {
+                out.extend_from_slice(b"warming up ");
+                push_i64(out, bars.into());
+                out.push(b'/');
+                push_i64(out, defined_after.into());
+            }
+        });
+        object.int("bars", bars.into());
+        object.int("defined_after", defined_after.into()).int("settled_after", settled_after.into());
+    });
+}
+
+/// Takes out the indicators whose bit is not set, counted as `fill_indicators` writes them.
+pub fn keep_indicators(all: &mut Indicators, bits: u8) {
+    let fields: [&mut [&mut f64]; 7] = [
+        &mut [&mut all.sma_50],
+        &mut [&mut all.sma_200],
+        &mut [&mut all.ema_12],
+        &mut [&mut all.ema_26],
+        &mut [&mut all.rsi_14],
+        &mut [&mut all.macd_line, &mut all.macd_signal, &mut all.macd_hist],
+        &mut [&mut all.bb_upper, &mut all.bb_middle, &mut all.bb_lower],
+    ];
+    for (_, group) in fields.into_iter().enumerate().filter(|(k, _)| bits >> k & 1 == 0) {
+        group.iter_mut().for_each(|value| **value = f64::NAN);
     }
 }
 

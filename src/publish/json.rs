@@ -1,4 +1,5 @@
-//! JSON appended to a buffer: no tree, no allocation besides the buffer's growth; numbers that JSON cannot hold are null.
+//! JSON appended to a buffer: no tree, and allocations only if the buffer has to grow; numbers that JSON cannot hold
+//! are null.
 
 use crate::text::{push_f64, push_i64};
 
@@ -17,8 +18,8 @@ impl<'a> Object<'a> {
         Self { out, empty: true }
     }
 
-    /// Keys are names of this program's own and of timeframes: there is nothing to escape in them.
-    #[inline]
+    /// Keys are the program's own names and those of timeframes: nothing in them needs escaping.
+    #[inline(always)]
     fn key(&mut self, key: &str) -> &mut Vec<u8> {
         debug_assert!(!key.bytes().any(needs_escape), "{key:?}");
         if std::mem::take(&mut self.empty) {
@@ -31,8 +32,8 @@ impl<'a> Object<'a> {
         self.out
     }
 
-    /// A member that is one of the program's own names, in which there is nothing to escape.
-    #[inline]
+    /// A member that is one of the program's own names, in which nothing needs escaping.
+    #[inline(always)]
     pub fn name(&mut self, key: &str, name: &'static str) -> &mut Self {
         debug_assert!(!name.bytes().any(needs_escape), "{name:?}");
         let out = self.key(key);
@@ -43,14 +44,14 @@ impl<'a> Object<'a> {
     }
 
     /// A member that is a text.
-    #[inline]
+    #[inline(always)]
     pub fn text(&mut self, key: &str, value: &str) -> &mut Self {
         push_string(self.key(key), value);
         self
     }
 
-    /// A member that is a text made by `write`, which appends nothing that would need an escape.
-    #[inline]
+    /// A member that is a text; `write` appends nothing that needs escaping.
+    #[inline(always)]
     pub fn text_with(&mut self, key: &str, write: impl FnOnce(&mut Vec<u8>)) -> &mut Self {
         let out = self.key(key);
         out.push(b'"');
@@ -60,20 +61,20 @@ impl<'a> Object<'a> {
     }
 
     /// A member that is a number; null where it is NaN or infinite.
-    #[inline]
+    #[inline(always)]
     pub fn float(&mut self, key: &str, value: f64) -> &mut Self {
         push_number(self.key(key), value);
         self
     }
 
     /// A member that is a number; absent where it is NaN or infinite.
-    #[inline]
+    #[inline(always)]
     pub fn float_if_finite(&mut self, key: &str, value: f64) -> &mut Self {
         if value.is_finite() { self.float(key, value) } else { self }
     }
 
     /// A member that is an integer.
-    #[inline]
+    #[inline(always)]
     pub fn int(&mut self, key: &str, value: i64) -> &mut Self {
         push_i64(self.key(key), value);
         self
@@ -143,7 +144,7 @@ impl<'a> Array<'a> {
     }
 }
 
-/// Appends a number, null where JSON has none for it.
+/// Appends a number, or null if JSON cannot hold it.
 #[inline]
 pub(super) fn push_number(out: &mut Vec<u8>, value: f64) {
     if value.is_finite() { push_f64(out, value) } else { out.extend_from_slice(b"null") }
@@ -161,7 +162,7 @@ pub(super) fn push_string(out: &mut Vec<u8>, text: &str) {
     out.push(b'"');
 }
 
-/// Appends a text with what must be escaped escaped, without quotes.
+/// Appends a text, escaped, without quotes.
 pub(super) fn push_escaped(out: &mut Vec<u8>, text: &str) {
     const HEX: &[u8; 16] = b"0123456789abcdef";
     for byte in text.bytes() {
@@ -196,7 +197,7 @@ pub(super) fn push_quoted(out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
     out.push(b'"');
 }
 
-/// Escapes what stands from `start` on; allocates, but names that need it are an accident.
+/// Escapes everything from `start` on. Allocates, but names that need it are rare.
 #[cold]
 fn escape_tail(out: &mut Vec<u8>, start: usize) {
     let tail = out.split_off(start);

@@ -2,13 +2,13 @@
 
 use super::bars::{SOURCE, push_bar_id};
 use super::events::base_row;
-use super::indicators::{fill_indicators, push_indicators};
+use super::indicators::{fill_indicators, fill_readiness, push_indicators};
 use super::json::{Object, push_quoted};
 use super::names::OutputNames;
 use super::signal::fill_factors;
 use super::vote::Vote;
 use crate::model::time::push_iso8601;
-use crate::model::{Bar, Composite, Directory, IndicatorRow, Strategy, SymbolId, TimeframeId};
+use crate::model::{Bar, Composite, Directory, IndicatorRow, Strategy, SymbolId, Timeframe, TimeframeId};
 use crate::redis_io::Commands;
 
 /// The newest values of a symbol.
@@ -28,6 +28,16 @@ impl<'a> LatestValues<'a> {
     pub fn base(&self) -> Option<&'a IndicatorRow> {
         base_row(self.rows)
     }
+
+    /// The shortest timeframe that has a row; without any the shortest there is.
+    pub(super) fn shortest(&self, directory: &Directory) -> Timeframe {
+        timeframe_of(self.base(), directory)
+    }
+}
+
+/// The timeframe of a row; without one the shortest there is.
+pub(super) fn timeframe_of(row: Option<&IndicatorRow>, directory: &Directory) -> Timeframe {
+    directory.timeframes()[row.map_or(0, |row| row.bar.timeframe.index())]
 }
 
 /// Appends a `SET` of `<SYM>_complete`: the indicators of the shortest timeframe that has a row, flat; `signals` with
@@ -39,26 +49,55 @@ pub fn set_calculations(
     latest: &LatestValues<'_>,
     directory: &Directory,
 ) {
-    names.calculations.set(commands, [directory.symbol(latest.symbol), ""], |out| {
-        let mut object = Object::open(out);
-        if let Some(row) = latest.base() {
-            fill_indicators(&mut object, &row.indicators);
-        }
-        object.object("signals", |signals| {
-            for (&strategy, composite) in Strategy::ALL.iter().zip(latest.signals) {
-                fill_strategy(signals, strategy, composite.as_ref(), directory);
-            }
-        });
-        object.object("timeframes", |timeframes| {
-            for (index, row) in latest.rows.iter().enumerate().take(directory.timeframes().len()) {
-                if let Some(row) = row {
-                    let name = directory.timeframe_name(TimeframeId::new(index));
-                    timeframes.value(name, |out| push_indicators(out, row));
-                }
-            }
-        });
-        object.close();
+    let timeframe = latest.shortest(directory);
+    names.calculations.set(commands, [directory.symbol(latest.symbol), ""], timeframe, |out| {
+        push_calculations(out, latest, directory);
     });
+}
+
+/// Appends a `SET` of `symbol:latest:<SYM>`, which the readers of JSON look at first: the same.
+pub fn set_symbol_latest(
+    commands: &mut Commands,
+    names: &OutputNames,
+    latest: &LatestValues<'_>,
+    directory: &Directory,
+) {
+    let timeframe = latest.shortest(directory);
+    names.compat.symbol_latest.set(commands, [directory.symbol(latest.symbol), ""], timeframe, |out| {
+        push_calculations(out, latest, directory);
+    });
+}
+
+fn push_calculations(out: &mut Vec<u8>, latest: &LatestValues<'_>, directory: &Directory) {
+    let mut object = Object::open(out);
+    if let Some(row) = latest.base() {
+        fill_indicators(&mut object, &row.indicators);
+    }
+    object.object("signals", |signals| {
+        for (&strategy, composite) in Strategy::ALL.iter().zip(latest.signals) {
+            fill_strategy(signals, strategy, composite.as_ref(), directory);
+        }
+    });
+    object.object("timeframes", |timeframes| {
+        for (index, row) in latest.rows.iter().enumerate().take(directory.timeframes().len()) {
+            if let Some(row) = row {
+                let name = directory.timeframe_name(TimeframeId::new(index));
+                timeframes.value(name, |out| push_indicators(out, row));
+            }
+        }
+    });
+    let known = latest.rows.iter().flatten().any(|row| row.readiness.bars > 0);
+    let fill = |cells: &mut Object<'_>| {
+        for (index, row) in latest.rows.iter().enumerate().take(directory.timeframes().len()) {
+            if let Some(row) = row {
+                fill_readiness(cells, directory.timeframe_name(TimeframeId::new(index)), &row.readiness);
+            }
+        }
+    };
+    if known {
+        object.object("readiness", fill);
+    }
+    object.close();
 }
 
 /// A strategy's signal, in the shape of the existing strategies.
@@ -88,20 +127,26 @@ pub fn set_timeframe_indicators(
     directory: &Directory,
 ) {
     let labels = [directory.symbol(row.bar.symbol), directory.timeframe_name(row.bar.timeframe)];
-    names.timeframe_indicators.set(commands, labels, |out| push_indicators(out, row));
+    let timeframe = timeframe_of(Some(row), directory);
+    names.timeframe_indicators.set(commands, labels, timeframe, |out| {
+        let mut object = Object::open(out);
+        fill_indicators(&mut object, &row.indicators);
+        fill_readiness(&mut object, "readiness", &row.readiness);
+        object.close();
+    });
 }
 
 /// Appends a `SET` of `<SYM>_composite_signal`: the [`Vote`] as of a group and its event time, Unix ms.
 pub fn set_composite_signal(
     commands: &mut Commands,
     names: &OutputNames,
-    symbol: SymbolId,
+    latest: &LatestValues<'_>,
     vote: &Vote,
     event_ts: i64,
     directory: &Directory,
 ) {
-    let symbol = directory.symbol(symbol);
-    names.composite_signals.set(commands, [symbol, ""], |out| {
+    let (symbol, timeframe) = (directory.symbol(latest.symbol), latest.shortest(directory));
+    names.composite_signals.set(commands, [symbol, ""], timeframe, |out| {
         let mut object = Object::open(out);
         object.text("symbol", symbol).name("direction", vote.direction()).float("confidence", vote.confidence);
         object.name("strength", vote.strength()).int("timeframes_analyzed", vote.timeframes.into());
@@ -116,7 +161,8 @@ pub fn set_composite_signal(
 /// Appends a `SET` of the symbol's latest bar.
 pub fn set_latest_price(commands: &mut Commands, names: &OutputNames, bar: &Bar, directory: &Directory) {
     let symbol = directory.symbol(bar.symbol);
-    names.latest_price.set(commands, [symbol, ""], |out| {
+    let timeframe = directory.timeframes()[bar.timeframe.index()];
+    names.latest_price.set(commands, [symbol, ""], timeframe, |out| {
         let mut object = Object::open(out);
         object.value("event_id", |out| push_quoted(out, |out| push_bar_id(out, bar, directory)));
         object.text("symbol", symbol).text_with("timestamp", |out| push_iso8601(out, bar.ts));

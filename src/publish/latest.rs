@@ -1,17 +1,18 @@
 //! The latest results of every symbol, for keys that hold a latest value and for calculation events.
 
 use crate::{
-    config::Asset,
-    model::{Calendar, Composite, IndicatorRow, Signal, Strategy, SymbolId, Timeframe, TimeframeId},
+    model::{
+        Completeness, Composite, IndicatorRow, Readiness, Signal, Strategy, SymbolId, TimeframeId, TradingStyle,
+        Weighed,
+    },
     publish::{LatestValues, Vote},
     state::{SavedTable, StateError, is_sound_time, put, take},
 };
-use bincode::{Decode, Encode};
+use wincode::{SchemaRead, SchemaWrite};
 
 /// One symbol.
 #[derive(Debug, Clone)]
 struct SymbolLatest {
-    calendar: Calendar,
     /// The newest signal of each strategy, while it is active.
     signals: [Option<Composite>; Strategy::COUNT],
     /// Event time, Unix ms, from which on each is no longer active.
@@ -20,14 +21,16 @@ struct SymbolLatest {
     vote: Option<(Vote, i64)>,
     /// Event time of the last group, Unix ms.
     event_ts: i64,
-    /// Timeframes with a new row since the last flush, as a bit set; and whether anything is new at all.
+    /// Timeframes with a new row since the last flush, as a bit set.
     rows: u32,
     voted: bool,
+    /// Event time, Unix ms, at which the opinion was written last.
+    vote_written: i64,
     dirty: bool,
 }
 
 /// The last group of a symbol.
-#[derive(Debug, Clone, Copy, Encode, Decode)]
+#[derive(Debug, Clone, Copy, SchemaWrite, SchemaRead)]
 struct LastGroup {
     /// The symbol's opinion as of its last group with signals, and that group's event time.
     vote: Option<(Vote, i64)>,
@@ -37,10 +40,34 @@ struct LastGroup {
 /// What [`Latest`] remembers of one symbol, by the timeframes of a plan.
 #[derive(Debug, Clone)]
 pub struct SavedLatest {
-    /// By timeframe the newest row, if there was one; `None` for a timeframe that is not among those saved.
+    /// By timeframe: the newest row, if there was one; `None` if the timeframe was not saved.
     rows: Vec<Option<Option<IndicatorRow>>>,
     signals: [Option<Composite>; Strategy::COUNT],
     group: LastGroup,
+}
+
+/// A [`Composite`] in a record of version 2.
+#[derive(SchemaRead)]
+struct CompositeOf2 {
+    signal: Signal,
+    style: TradingStyle,
+    composite_confidence: f64,
+    correlation_strength: f64,
+    priority: f64,
+}
+
+impl From<CompositeOf2> for Composite {
+    fn from(old: CompositeOf2) -> Self {
+        let CompositeOf2 { signal, style, composite_confidence, correlation_strength, priority } = old;
+        Self {
+            signal,
+            style,
+            composite_confidence,
+            correlation_strength,
+            priority,
+            history: if signal.settled { Completeness::Complete } else { Completeness::Incomplete },
+        }
+    }
 }
 
 impl Default for SavedLatest {
@@ -51,15 +78,22 @@ impl Default for SavedLatest {
 }
 
 impl SavedLatest {
-    /// Takes off the front what [`Latest::save`] wrote of a symbol. Where no latest values were kept, they are empty.
+    /// Takes off the front what [`Latest::save`] wrote of a symbol, in a record of this version. Where no latest values
+    /// were kept, they are empty.
     ///
     /// # Errors
-    /// Bytes that are none.
-    pub fn read(bytes: &mut &[u8], table: &SavedTable) -> Result<Self, StateError> {
+    /// The bytes do not decode to this state.
+    pub fn read(version: u8, bytes: &mut &[u8], table: &SavedTable) -> Result<Self, StateError> {
         if bytes.is_empty() {
             return Ok(Self { rows: table.columns().map(|column| column.map(|_| None)).collect(), ..Self::default() });
         }
-        let (rows, signals): (Vec<Option<IndicatorRow>>, Vec<Option<Composite>>) = take(bytes)?;
+        let rows: Vec<Option<IndicatorRow>> = take(bytes)?;
+        let signals: Vec<Option<Composite>> = if version < 3 {
+            let old: Vec<Option<CompositeOf2>> = take(bytes)?;
+            old.into_iter().map(|composite| composite.map(Composite::from)).collect()
+        } else {
+            take(bytes)?
+        };
         let group: LastGroup = take(bytes)?;
         let sound = |Composite { signal, .. }: &Composite| {
             is_sound_time(signal.event_ts) && signal.timeframe.index() < table.width()
@@ -67,7 +101,7 @@ impl SavedLatest {
         if rows.len() != table.width() || signals.len() != table.depth() || !signals.iter().flatten().all(sound) {
             return Err(StateError::Shape("a symbol's latest values"));
         }
-        // A signal of a timeframe that is not taken over goes with it.
+        // A signal of a timeframe that is not restored is dropped as well.
         let newest = |strategy: Strategy| {
             let mut composite = signals[table.strategy(strategy.index())?]?;
             composite.signal.timeframe = TimeframeId::new(table.wanted(composite.signal.timeframe.index())?);
@@ -78,13 +112,13 @@ impl SavedLatest {
         Ok(Self { rows, signals: Strategy::ALL.map(newest), group })
     }
 
-    /// Whether a timeframe was among those saved.
+    /// Whether a timeframe was saved.
     #[must_use]
     pub fn knows(&self, timeframe: usize) -> bool {
         self.rows.get(timeframe).is_some_and(Option::is_some)
     }
 
-    /// Takes from another, made of the same input, what it does not know itself.
+    /// Fills in what is missing here from `other`, which was made from the same input.
     pub fn fill(&mut self, other: &Self) {
         let known: Vec<bool> = (0..self.rows.len().max(other.rows.len())).map(|index| self.knows(index)).collect();
         self.rows.resize(known.len(), None);
@@ -92,7 +126,7 @@ impl SavedLatest {
             *own = own.or(*other);
         }
         for (own, other) in self.signals.iter_mut().zip(other.signals) {
-            // Of a timeframe that is known the own one says more; of another the newer of the two is the newest.
+            // For a known timeframe, keep our own signal, which holds more; for another, keep the newer of the two.
             let newer = |other: &Composite| own.is_none_or(|own| own.signal.event_ts <= other.signal.event_ts);
             let cold = |other: &Composite| !known.get(other.signal.timeframe.index()).is_some_and(|known| *known);
             *own = other.filter(|other| own.is_none() || (cold(other) && newer(other))).or(*own);
@@ -106,8 +140,8 @@ impl SavedLatest {
 /// The latest results of all symbols, and which of them have not been written yet.
 #[derive(Debug)]
 pub struct Latest {
-    timeframes: Vec<Timeframe>,
-    active_bars: i64,
+    /// Number of timeframes.
+    columns: usize,
     /// By symbol and timeframe.
     rows: Vec<Option<IndicatorRow>>,
     symbols: Vec<SymbolLatest>,
@@ -122,15 +156,17 @@ pub struct Fresh<'a> {
     pub values: LatestValues<'a>,
     /// Timeframes with a new row, as a bit set.
     pub new_rows: u32,
-    /// A new opinion, with its event time.
+    /// An opinion that is new, or whose key would expire, with its event time.
     pub vote: Option<(Vote, i64)>,
+    /// The opinion, new or not.
+    pub opinion: Option<(Vote, i64)>,
 }
 
 impl Latest {
-    /// Nothing yet, of no symbol.
+    /// No symbols yet; `timeframes` is the number of timeframes.
     #[must_use]
-    pub fn new(timeframes: &[Timeframe], active_bars: i64) -> Self {
-        Self { timeframes: timeframes.to_vec(), active_bars, rows: Vec::new(), symbols: Vec::new(), dirty: Vec::new() }
+    pub fn new(timeframes: usize) -> Self {
+        Self { columns: timeframes, rows: Vec::new(), symbols: Vec::new(), dirty: Vec::new() }
     }
 
     /// Bytes held.
@@ -140,25 +176,25 @@ impl Latest {
     }
 
     /// Makes room for the next symbol. Allocates.
-    pub fn add_symbol(&mut self, asset: &Asset) {
-        self.rows.extend(self.timeframes.iter().map(|_| None));
+    pub fn add_symbol(&mut self) {
+        self.rows.extend((0..self.columns).map(|_| None));
         self.symbols.push(SymbolLatest {
-            calendar: asset.calendar,
             signals: [None; Strategy::COUNT],
             expires: [i64::MIN; Strategy::COUNT],
             vote: None,
             event_ts: i64::MIN,
             rows: 0,
             voted: false,
+            vote_written: i64::MIN / 2,
             dirty: false,
         });
         self.dirty.reserve(self.symbols.len());
     }
 
-    /// Appends the state of a symbol. Allocates nothing but room in `out`.
+    /// Appends the state of a symbol. Allocates only if `out` has to grow.
     ///
     /// # Errors
-    /// The encoder fails; writing to memory never does.
+    /// None in practice: the encoder can fail, but writing to memory cannot.
     pub fn save(&self, symbol: SymbolId, out: &mut Vec<u8>) -> Result<(), StateError> {
         let SymbolLatest { signals, vote, event_ts, .. } = &self.symbols[symbol.index()];
         put(out, &self.rows(symbol))?;
@@ -166,10 +202,10 @@ impl Latest {
         put(out, &LastGroup { vote: *vote, event_ts: *event_ts })
     }
 
-    /// Goes on from the state of a symbol. All of it counts as new: whether it had been written when it was saved is not
-    /// known.
-    pub fn restore(&mut self, symbol: SymbolId, state: &SavedLatest) {
-        let columns = self.timeframes.len();
+    /// Continues from the saved state of a symbol; `expires` gives the expiry of a signal, which the configuration may
+    /// have changed. All of it counts as new, as it may not have been written before it was saved.
+    pub fn restore(&mut self, symbol: SymbolId, state: &SavedLatest, expires: impl Fn(&Signal) -> i64) {
+        let columns = self.columns;
         let rows = &mut self.rows[symbol.index() * columns..][..columns];
         let mut new_rows = 0;
         for (index, (own, row)) in rows.iter_mut().zip(&state.rows).enumerate() {
@@ -183,15 +219,28 @@ impl Latest {
         for (strategy, saved) in state.signals.iter().enumerate() {
             let Some(mut composite) = *saved else { continue };
             composite.signal.symbol = symbol;
-            let timeframe = self.timeframes[composite.signal.timeframe.index()];
             latest.signals[strategy] = Some(composite);
-            latest.expires[strategy] = timeframe.later(composite.signal.event_ts, self.active_bars, latest.calendar);
+            latest.expires[strategy] = expires(&composite.signal);
         }
         LastGroup { vote: latest.vote, event_ts: latest.event_ts } = state.group;
         (latest.rows, latest.voted) = (new_rows, latest.vote.is_some());
         if new_rows != 0 && !latest.dirty {
             latest.dirty = true;
             self.dirty.push(symbol);
+        }
+    }
+
+    /// Ends the restoring: says how far the cells of the newest rows have come, by symbol and timeframe. What is of history
+    /// counts as written, until there is something new of its symbol.
+    pub fn restored(&mut self, readiness: &[Readiness], is_history: bool) {
+        for (row, readiness) in self.rows.iter_mut().zip(readiness) {
+            row.iter_mut().for_each(|row| row.readiness = *readiness);
+        }
+        if is_history {
+            self.dirty.clear();
+            for symbol in &mut self.symbols {
+                (symbol.rows, symbol.voted, symbol.dirty) = (0, false, false);
+            }
         }
     }
 
@@ -205,31 +254,29 @@ impl Latest {
     /// The newest row of each timeframe of a symbol.
     #[must_use]
     pub fn rows(&self, symbol: SymbolId) -> &[Option<IndicatorRow>] {
-        let columns = self.timeframes.len();
-        &self.rows[symbol.index() * columns..(symbol.index() + 1) * columns]
+        &self.rows[symbol.index() * self.columns..][..self.columns]
     }
 
     /// Takes a closed bar with its indicators.
     #[inline]
     pub fn row(&mut self, row: &IndicatorRow) {
         let (symbol, timeframe) = (row.bar.symbol.index(), row.bar.timeframe.index());
-        self.rows[symbol * self.timeframes.len() + timeframe] = Some(*row);
+        self.rows[symbol * self.columns + timeframe] = Some(*row);
         self.symbols[symbol].rows |= 1 << timeframe;
     }
 
-    /// Takes a published signal; the probe's says nothing worth keeping.
-    pub fn signal(&mut self, composite: &Composite) {
-        let Signal { symbol, timeframe, strategy, event_ts, .. } = composite.signal;
+    /// Takes a published signal; those of the probe are not kept.
+    pub fn signal(&mut self, weighed: &Weighed<'_>) {
+        let Signal { symbol, strategy, .. } = weighed.composite.signal;
         if strategy == Strategy::Probe {
             return;
         }
         let latest = &mut self.symbols[symbol.index()];
-        latest.signals[strategy.index()] = Some(*composite);
-        latest.expires[strategy.index()] =
-            self.timeframes[timeframe.index()].later(event_ts, self.active_bars, latest.calendar);
+        latest.signals[strategy.index()] = Some(*weighed.composite);
+        latest.expires[strategy.index()] = weighed.expires;
     }
 
-    /// Ends a group, whose signals gave this opinion.
+    /// Ends a group; `vote` is the opinion that its signals gave.
     pub fn group_done(&mut self, symbol: SymbolId, event_ts: i64, vote: Option<Vote>) {
         let latest = &mut self.symbols[symbol.index()];
         latest.event_ts = event_ts;
@@ -249,9 +296,10 @@ impl Latest {
         self.dirty.len()
     }
 
-    /// Hands over what is new of so many symbols that have something new, longest first, and forgets that it is.
-    pub fn flush(&mut self, max: usize, mut write: impl FnMut(&Fresh<'_>)) {
-        let columns = self.timeframes.len();
+    /// Writes what is new of at most `max` symbols, those that have waited longest first; it is new no longer.
+    /// An opinion is written again when it is `again_ms` old, by the time of the bars.
+    pub fn flush(&mut self, max: usize, again_ms: i64, mut write: impl FnMut(&Fresh<'_>)) {
+        let columns = self.columns;
         let count = self.dirty.len().min(max);
         for symbol in self.dirty.drain(..count) {
             let latest = &mut self.symbols[symbol.index()];
@@ -260,9 +308,14 @@ impl Latest {
             for (composite, &expires) in latest.signals.iter_mut().zip(&latest.expires) {
                 *composite = composite.filter(|_| latest.event_ts < expires);
             }
+            let due = voted || latest.event_ts.saturating_sub(latest.vote_written) >= again_ms;
+            let vote = latest.vote.filter(|_| due);
+            if vote.is_some() {
+                latest.vote_written = latest.event_ts;
+            }
             let rows = &self.rows[symbol.index() * columns..][..columns];
             let values = LatestValues { symbol, rows, signals: &latest.signals };
-            write(&Fresh { values, new_rows, vote: latest.vote.filter(|_| voted) });
+            write(&Fresh { values, new_rows, vote, opinion: latest.vote });
         }
     }
 }

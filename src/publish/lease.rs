@@ -1,14 +1,17 @@
 //! One writer per position: a key in Redis that names the engine which may commit, and expires unless it is renewed.
 //!
-//! Every transaction is preceded by a `WATCH` of the key and a look at it, and renews it where a sixth of it has passed: a
-//! holder that was stopped for longer than the lease lasts finds its transaction not run, whatever it had sent before.
-//! Each engine that takes the lease counts up an epoch; together with a number per batch it tells any two batches apart.
-//! Everything here blocks: it runs at start, and on the thread that connects again.
+//! Before every transaction the holder sends a `WATCH` of the key and checks it; once a sixth of the lease has passed,
+//! the transaction renews it. If a holder was stopped for longer than the lease lasts, its transaction does not run.
+//! Each engine that takes the lease increments an epoch, which together with a number per batch identifies every batch.
+//! Everything here blocks: it runs at start, and on the thread that reconnects.
 
 use super::process::Process;
-use crate::redis_io::{Link, LinkError};
+use crate::redis_io::{Link, LinkError, ServerErrorKind};
 use redis::{Cmd, ExistenceCheck, SetExpiry, SetOptions, Value, cmd};
 use std::{fmt, time::Duration};
+
+/// Characters that are shown of what a lease says of its holder.
+const SHOWN_MAX: usize = 80;
 
 /// The keys of one lease and how long it lasts.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,7 +20,11 @@ pub struct LeaseSpec {
     pub key: String,
     /// Key that counts the epochs.
     pub epoch_key: String,
-    /// Time after which a lease that is not renewed is anybody's, ms.
+    /// Key that says which batch was committed about last, should the position be lost.
+    pub committed_key: String,
+    /// Key of the position, a hash whose field `batch` names the last batch.
+    pub position_key: String,
+    /// Time after which anyone may take a lease that is not renewed, ms.
     pub ttl_ms: u64,
 }
 
@@ -28,11 +35,13 @@ pub struct Lease {
     pub spec: LeaseSpec,
     /// Number of the engine that holds it: greater than that of any before.
     pub epoch: u64,
-    /// What the key holds while the lease is ours.
+    /// The value of the key while this engine holds the lease.
     pub value: String,
+    /// What the count of epochs said, where it was behind what had been committed: it was lost.
+    pub lost_epoch: Option<u64>,
 }
 
-/// Who holds a lease, as the key says it.
+/// The holder of a lease, as named by its key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Holder(String);
 
@@ -42,14 +51,14 @@ impl Holder {
         fields.find(|(key, _)| *key == name).map_or("?", |(_, value)| value)
     }
 
-    /// Whether it is this very process, which may not have heard that it was given the lease.
+    /// Whether it is this process, which may have missed the answer that gave it the lease.
     #[must_use]
     pub fn is_self(&self) -> bool {
         let process = Process::parse(self.field("machine"), self.field("pid"), self.field("started"));
         process.is_some_and(|process| process == Process::current())
     }
 
-    /// Whether the process runs; `None` where that cannot be seen from here.
+    /// Whether the process runs; `None` if that cannot be checked from here.
     fn is_alive(&self) -> Option<bool> {
         Process::parse(self.field("machine"), self.field("pid"), self.field("started")).and_then(|p| p.is_alive())
     }
@@ -57,12 +66,15 @@ impl Holder {
 
 impl fmt::Display for Holder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let [host, pid, since, epoch] = ["host", "pid", "since", "epoch"].map(|name| self.field(name));
+        // Whoever may write the key may write anything into it: no line and no escape sequence of theirs gets into a
+        // log.
+        let shown = |name| self.field(name).chars().take(SHOWN_MAX).collect::<String>().escape_debug().to_string();
+        let [host, pid, since, epoch] = ["host", "pid", "since", "epoch"].map(shown);
         write!(f, "process {pid} on {host} since {since} (epoch {epoch})")
     }
 }
 
-/// Why a lease is not ours.
+/// Why this engine does not hold the lease.
 #[derive(Debug, thiserror::Error)]
 pub enum LeaseError {
     /// The server.
@@ -79,7 +91,7 @@ pub enum LeaseError {
         /// The key.
         key: String,
     },
-    /// It was ours, and somebody has taken over since.
+    /// This engine held it, and another has taken it since.
     #[error("the lease {key} has been lost to {holder}; this engine has committed nothing since and must not go on")]
     Lost {
         /// Who.
@@ -88,12 +100,24 @@ pub enum LeaseError {
         key: String,
     },
     /// Somebody has committed over our position.
-    #[error("the position {key} is at batch {found}, which this engine has not written: another engine took over")]
+    #[error(
+        "the position {key} is at batch {found}, which this engine has not committed last: another engine took over, or the \
+         server has gone back to an older state of its data"
+    )]
     Overtaken {
         /// Key of the position.
         key: String,
         /// The batch found there.
         found: String,
+    },
+    /// Our position is gone, and with it perhaps everything else.
+    #[error(
+        "the position {key} has vanished: it was deleted, or the server has lost its data. Nothing is committed over it; the \
+         next start says what else is gone"
+    )]
+    Vanished {
+        /// Key of the position.
+        key: String,
     },
 }
 
@@ -130,18 +154,41 @@ impl LeaseSpec {
                 return Ok(Attempt::Held { holder, alive: alive == Some(true), left });
             }
         }
-        let epoch: u64 = link.ask(cmd("INCR").arg(&self.epoch_key))?;
-        let lease = Lease { spec: self.clone(), epoch, value: Process::current().lease_value(epoch) };
-        // Only if nobody else has come meanwhile.
+        let counted: u64 = link.ask(cmd("INCR").arg(&self.epoch_key))?;
+        // Batches are told apart by their epochs: one that has been used must not come again.
+        let used = self.used_epoch(link)?;
+        let epoch = if counted > used {
+            counted
+        } else {
+            link.ask(cmd("INCRBY").arg(&self.epoch_key).arg(used + 1 - counted))?
+        };
+        let lost_epoch = (epoch != counted).then_some(counted - 1);
+        let lease = Lease { spec: self.clone(), epoch, value: Process::current().lease_value(epoch), lost_epoch };
+        // Only if no other engine has taken it in the meantime.
         link.ask::<()>(&cmd("MULTI"))?;
         link.ask::<()>(&lease.set(SetOptions::default()))?;
         let set: Value = link.ask(&cmd("EXEC"))?;
         if set == Value::Nil { self.attempt(link) } else { Ok(Attempt::Taken(lease)) }
     }
+
+    /// The greatest epoch that a committed batch is named after; 0 where there is none.
+    fn used_epoch(&self, link: &mut Link) -> Result<u64, LinkError> {
+        let mut used = 0;
+        for command in [Cmd::hget(&self.position_key, "batch"), Cmd::get(&self.committed_key)] {
+            let batch: Option<Vec<u8>> = match link.ask(&command) {
+                // A key of another type is named by whoever is going to use it.
+                Err(LinkError::Server { kind: ServerErrorKind::WrongType, .. }) => None,
+                other => other?,
+            };
+            let epoch = batch.and_then(|name| std::str::from_utf8(&name).ok()?.split('-').next()?.parse().ok());
+            used = used.max(epoch.unwrap_or(0));
+        }
+        Ok(used)
+    }
 }
 
 impl Lease {
-    /// Makes sure on a new link that the lease is still ours, taking it again where it has expired and nobody has it;
+    /// Checks on a new link that this engine still holds the lease, and takes it again if it has expired and is free;
     /// leaves its key watched, so that the next transaction is not run if it changes hands before.
     ///
     /// # Errors

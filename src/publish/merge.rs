@@ -1,13 +1,13 @@
-//! The workers' messages back into one order.
+//! Merges the workers' messages into one order.
 //!
-//! Every worker sends its messages in the order of sequences and, within one, of bar ends, then symbols; a sequence is complete when
-//! every worker has said so, by a progress message or by a message of a later one. Queues are preallocated; one that
-//! has to grow is counted.
+//! Every worker sends its messages in the order of sequences and, within one, of bar ends, then symbols. A sequence is
+//! complete once every worker has sent a progress message for it or a message of a later one. Queues are preallocated;
+//! one that has to grow is counted.
 
-use crate::model::{IndicatorRow, Signal, WorkerMessage};
+use crate::model::{IndicatorRow, LiquiditySwitch, Settling, Signal, SignalOutcome, Surroundings, WorkerMessage};
 use std::collections::VecDeque;
 
-/// What a worker has to say about one bar.
+/// What a worker sends about one bar.
 #[derive(Debug, Clone, Copy)]
 #[allow(clippy::large_enum_variant)] // queued by value, never one by one on the heap
 pub enum Item {
@@ -15,15 +15,32 @@ pub enum Item {
     Row(IndicatorRow),
     /// A strategy fired.
     Signal(Signal),
+    /// What became of a signal.
+    Outcome(SignalOutcome),
+    /// What the calibrated confidence is told of a bar that has signals.
+    Surroundings(Surroundings),
+    /// A cell becomes liquid, or ceases to be.
+    Liquidity(LiquiditySwitch),
+    /// What is missing from a cell's history begins to matter, or no longer does.
+    Settling(Settling),
 }
 
+/// Where an item belongs in the order of publication: its sequence, the end of its bar, and its symbol.
+type Rank = (u64, i64, u16);
+
+/// The rank of no item, behind all of them.
+const LAST: Rank = (u64::MAX, i64::MAX, u16::MAX);
+
 impl Item {
-    /// Where the item belongs in the order of publication.
     #[inline]
-    fn key(&self) -> (u64, i64, u16) {
+    fn rank(&self) -> Rank {
         match self {
             Self::Row(row) => (row.seq, row.event_ts, row.bar.symbol.0),
             Self::Signal(signal) => (signal.seq, signal.event_ts, signal.symbol.0),
+            Self::Outcome(outcome) => (outcome.seq, outcome.event_ts, outcome.symbol.0),
+            Self::Surroundings(around) => (around.seq, around.event_ts, around.symbol.0),
+            Self::Liquidity(switch) => (switch.seq, switch.event_ts, switch.symbol.0),
+            Self::Settling(settling) => (settling.seq, settling.event_ts, settling.symbol.0),
         }
     }
 }
@@ -31,6 +48,8 @@ impl Item {
 #[derive(Debug)]
 struct Queue {
     items: VecDeque<Item>,
+    /// The rank of its first item: computed once for each item.
+    first: Rank,
     /// Everything up to this sequence has been queued.
     complete: u64,
     ended: bool,
@@ -47,11 +66,11 @@ impl Merge {
     /// A merge of `workers` queues with room for `capacity` items each.
     #[must_use]
     pub fn new(workers: usize, capacity: usize) -> Self {
-        let queue = || Queue { items: VecDeque::with_capacity(capacity), complete: 0, ended: false };
+        let queue = || Queue { items: VecDeque::with_capacity(capacity), first: LAST, complete: 0, ended: false };
         Self { queues: (0..workers).map(|_| queue()).collect(), grown: 0 }
     }
 
-    /// Goes on behind a sequence.
+    /// Continues after a sequence.
     pub fn resume(&mut self, seq: u64) {
         self.queues.iter_mut().for_each(|queue| queue.complete = seq);
     }
@@ -72,13 +91,21 @@ impl Merge {
             }
             WorkerMessage::Row(row) => Item::Row(row),
             WorkerMessage::Signal(signal) => Item::Signal(signal),
+            WorkerMessage::Outcome(outcome) => Item::Outcome(outcome),
+            WorkerMessage::Surroundings(around) => Item::Surroundings(around),
+            WorkerMessage::Liquidity(switch) => Item::Liquidity(switch),
+            WorkerMessage::Settling(settling) => Item::Settling(settling),
         };
-        queue.complete = queue.complete.max(item.key().0 - 1);
+        let rank = item.rank();
+        queue.complete = queue.complete.max(rank.0.saturating_sub(1));
         self.grown += u64::from(queue.items.len() == queue.items.capacity());
+        if queue.items.is_empty() {
+            queue.first = rank;
+        }
         queue.items.push_back(item);
     }
 
-    /// Everything up to this sequence has been said by all workers.
+    /// The sequence up to which all workers have sent everything.
     #[inline]
     #[must_use]
     pub fn complete(&self) -> u64 {
@@ -115,18 +142,22 @@ impl Merge {
         self.queues.iter().map(|queue| queue.items.capacity() * size_of::<Item>()).sum()
     }
 
-    /// Takes the next group up to sequence `limit` out, the items of one sequence, bar end and symbol, and hands each
-    /// over;
-    /// `None` where none waits. Gives the group's sequence. The limit must be [complete](Self::complete).
+    /// Takes out the next group up to sequence `limit`: the items of one sequence, bar end and symbol, each handed to
+    /// `take`. Returns the group's sequence; `None` where none waits. The limit must be [complete](Self::complete).
     #[inline]
     pub fn next_group(&mut self, limit: u64, mut take: impl FnMut(Item)) -> Option<u64> {
-        let fronts = self.queues.iter().filter_map(|queue| queue.items.front());
-        let key = fronts.map(Item::key).min().filter(|key| key.0 <= limit)?;
+        let first = self.queues.iter().map(|queue| queue.first).min()?;
+        if first.0 > limit || first == LAST {
+            return None;
+        }
         for queue in &mut self.queues {
-            while let Some(item) = queue.items.pop_front_if(|item| item.key() == key) {
+            while queue.first == first
+                && let Some(item) = queue.items.pop_front()
+            {
+                queue.first = queue.items.front().map_or(LAST, Item::rank);
                 take(item);
             }
         }
-        Some(key.0)
+        Some(first.0)
     }
 }

@@ -1,12 +1,13 @@
 //! Composite signals in, bytes out: encoders of every published form.
 //!
-//! The encoders append to buffers of their caller, allocate nothing besides and never block; [`FileSink`] blocks for its
-//! writes. All of it runs on the publishing agent's thread.
-//! What is written is a function of the input and the configuration alone: no wall clock, no counter of this process.
+//! The encoders append to the caller's buffers, allocate nothing else and never block; [`FileSink`] blocks on its
+//! writes. All of it runs on the thread of the publishing agent. The output is a function of the input and the
+//! configuration alone: no wall clock, no counter of this process.
 
 mod alerts;
 mod bars;
 mod check;
+mod compat;
 mod dead_letter;
 mod events;
 mod fields;
@@ -16,25 +17,36 @@ mod json;
 mod keys;
 mod latest;
 mod lease;
+mod levels;
 mod merge;
 mod names;
+mod performance;
 mod process;
+mod selection;
 mod signal;
 #[cfg(test)]
 mod tests;
+mod tree;
 mod vote;
 
 pub use alerts::{Notice, Severity, xadd_notice, xadd_signal_alert};
 pub use bars::{BAR_CSV_HEADER, bar_csv, indicator_csv, indicator_csv_header, xadd_bar};
-pub use check::{check_key, check_outputs};
+pub use check::{check_key, check_outputs, check_performance};
+pub use compat::{CompatView, SymbolConfig, xadd_compat_event};
 pub use dead_letter::{DeadLetter, DeadLetterLimits, xadd_dead_letter};
 pub use events::{SymbolResults, xadd_calculation_event};
 pub use file::{FileError, FileSink};
+pub use indicators::keep_indicators;
 pub use json::{Array, Object};
-pub use keys::{LatestValues, set_calculations, set_composite_signal, set_latest_price, set_timeframe_indicators};
+pub use keys::{
+    LatestValues, set_calculations, set_composite_signal, set_latest_price, set_symbol_latest, set_timeframe_indicators,
+};
 pub use latest::{Fresh, Latest, SavedLatest};
 pub use lease::{Attempt, Holder, Lease, LeaseError, LeaseSpec};
+pub use levels::LevelRules;
 pub use merge::{Item, Merge};
-pub use names::{KeySpec, Labels, OutputNames, Source, Sources, StreamSpec};
+pub use names::{CompatNames, HashSpec, InputKind, KeySpec, Labels, OutputNames, Sources, StreamSpec};
+pub use performance::{hset_counts, hset_figures, outcome_json_line, push_figures};
+pub use selection::{Switched, switch_json_line, xadd_switch};
 pub use signal::{push_signal_id, signal_json_line, xadd_signal};
 pub use vote::Vote;

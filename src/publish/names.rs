@@ -1,6 +1,6 @@
 //! Where results go, and the names that go with them: fixed at start.
 
-use crate::model::{Directory, MAX_TIMEFRAMES, SourceId};
+use crate::model::{Directory, MAX_TIMEFRAMES, SourceId, Timeframe};
 use crate::redis_io::{Command, Commands};
 use crate::text::push_u64;
 
@@ -11,12 +11,12 @@ pub struct StreamSpec {
     pub name: String,
     /// Entries that the stream keeps, approximately (`MAXLEN ~`).
     pub maxlen: u64,
-    /// By stream of the family: entries since it was trimmed last.
+    /// By stream of the family: entries since it was last trimmed.
     untrimmed: [u8; MAX_TIMEFRAMES],
 }
 
-/// A stream is trimmed with the first of so many entries. It is a few entries longer for it, as it is for the size of its
-/// nodes; and the server is spared three arguments and a look for its oldest node, some 7 % of what a signal costs it.
+/// One of so many entries trims its stream. The stream is a few entries longer for it, but the server is spared three
+/// arguments and a search for its oldest node: some 7 % of what a signal costs it.
 const TRIM_EVERY: u8 = 16;
 
 /// A family of keys that hold latest values.
@@ -24,7 +24,7 @@ const TRIM_EVERY: u8 = 16;
 pub struct KeySpec {
     /// What stands before the symbol, between it and the timeframe (or the end), and behind the timeframe.
     parts: [String; 3],
-    /// Time after which an unrefreshed value expires, seconds; 0 keeps it for ever.
+    /// Time after which a value that is not refreshed expires, seconds; 0 keeps it forever.
     ttl_s: u64,
 }
 
@@ -41,6 +41,8 @@ pub struct OutputNames {
     pub alerts: StreamSpec,
     /// Refused records.
     pub dead_letter: StreamSpec,
+    /// Switches of the selection.
+    pub selection: StreamSpec,
     /// Latest results of a symbol.
     pub calculations: KeySpec,
     /// Latest indicators of a symbol on a timeframe.
@@ -49,6 +51,37 @@ pub struct OutputNames {
     pub composite_signals: KeySpec,
     /// Latest bar of a symbol.
     pub latest_price: KeySpec,
+    /// What the signals of a timeframe and strategy are worth.
+    pub performance: HashSpec,
+    /// Keys that only readers of the existing system know.
+    pub compat: CompatNames,
+}
+
+/// Keys that only readers of the existing system know.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CompatNames {
+    /// One indicator of a symbol, by its name.
+    pub indicators: KeySpec,
+    /// The levels of a symbol.
+    pub strategies: KeySpec,
+    /// Everything of a symbol on several timeframes.
+    pub multi_timeframe: KeySpec,
+    /// The newest of a symbol, for the version that reads JSON.
+    pub symbol_latest: KeySpec,
+}
+
+impl CompatNames {
+    /// The keys below a prefix, with the lifetimes of the existing system.
+    #[must_use]
+    pub fn new(prefix: &str) -> Self {
+        let key = |template: &str, ttl_s| KeySpec::new(&format!("{prefix}{template}"), ttl_s);
+        Self {
+            indicators: key("indicators:{symbol}_{timeframe}", 300),
+            strategies: key("strategies:{symbol}_signals", 600),
+            multi_timeframe: key("multi_timeframe_calculations:{symbol}_multi_timeframe", 300),
+            symbol_latest: key("symbol:latest:{symbol}", 300),
+        }
+    }
 }
 
 impl Default for OutputNames {
@@ -61,10 +94,43 @@ impl Default for OutputNames {
             calculation_events: stream("calculation_events_stream", 5_000),
             alerts: stream("alert_stream", 1_000),
             dead_letter: stream("market_data_dead_letter", 10_000),
+            selection: stream("selection_events", 10_000),
             calculations: key("wagehood:calculations:{symbol}_complete", 300),
             timeframe_indicators: key("wagehood:timeframe_indicators:{symbol}_{timeframe}", 300),
             composite_signals: key("wagehood:composite_signals:{symbol}_composite_signal", 600),
             latest_price: key("wagehood:market_data:latest_price_{symbol}", 60),
+            performance: HashSpec::new("wagehood:performance:{timeframe}:{strategy}"),
+            compat: CompatNames::new("wagehood:"),
+        }
+    }
+}
+
+/// A family of hashes, by timeframe and strategy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HashSpec {
+    /// What stands before, between and behind the two.
+    parts: [String; 3],
+    /// Whether the strategy comes first.
+    swapped: bool,
+}
+
+impl HashSpec {
+    /// Keys made by filling in `{timeframe}` and `{strategy}`.
+    #[must_use]
+    pub fn new(template: &str) -> Self {
+        let swapped = template.find("{strategy}") < template.find("{timeframe}");
+        let [first, second] = if swapped { ["{strategy}", "{timeframe}"] } else { ["{timeframe}", "{strategy}"] };
+        let (before, rest) = template.split_once(first).unwrap_or((template, ""));
+        let (between, after) = rest.split_once(second).unwrap_or((rest, ""));
+        Self { parts: [before, between, after].map(str::to_owned), swapped }
+    }
+
+    /// Appends the key of a timeframe and a strategy.
+    pub(super) fn push(&self, out: &mut Vec<u8>, [timeframe, strategy]: [&str; 2]) {
+        let labels = if self.swapped { [strategy, timeframe] } else { [timeframe, strategy] };
+        for (part, label) in self.parts.iter().zip(labels.iter().chain([&""])) {
+            out.extend_from_slice(part.as_bytes());
+            out.extend_from_slice(label.as_bytes());
         }
     }
 }
@@ -76,13 +142,14 @@ impl StreamSpec {
         Self { name: name.to_owned(), maxlen, untrimmed: [0; MAX_TIMEFRAMES] }
     }
 
-    /// Opens an `XADD` of so many fields to the stream.
+    /// Opens an `XADD` with `fields` fields to the stream.
     #[inline]
     pub(super) fn xadd<'a>(&mut self, commands: &'a mut Commands, fields: usize) -> Command<'a> {
         self.xadd_to(commands, 0, "", fields)
     }
 
-    /// Opens an `XADD` of so many fields to the stream of the family with this suffix, which always has the same index.
+    /// Opens an `XADD` with `fields` fields to the stream of the family that has this suffix; a suffix always has the
+    /// same index.
     #[inline]
     pub(super) fn xadd_to<'a>(
         &mut self,
@@ -106,7 +173,7 @@ impl StreamSpec {
 
 impl KeySpec {
     /// Keys made by filling in `{symbol}` and, behind it, `{timeframe}` where the template has it; their values live
-    /// for `ttl_s` seconds, or for ever where that is 0.
+    /// for `ttl_s` seconds, or forever if that is 0.
     #[must_use]
     pub fn new(template: &str, ttl_s: u64) -> Self {
         let (before, rest) = template.split_once("{symbol}").unwrap_or((template, ""));
@@ -114,10 +181,31 @@ impl KeySpec {
         Self { parts: [before, between, after].map(str::to_owned), ttl_s }
     }
 
-    /// Appends a `SET` of the key of a symbol (and timeframe, else empty) to what `write` appends, with the family's
-    /// lifetime.
+    /// Appends a `SET` of the key of a symbol (and timeframe or other name, else empty) to `JSON:` and what `write`
+    /// appends. It lives as long as the family says, and in any case until bars of `timeframe` have renewed it.
     #[inline]
-    pub(super) fn set(&self, commands: &mut Commands, labels: [&str; 2], write: impl FnOnce(&mut Vec<u8>)) {
+    pub(super) fn set(
+        &self,
+        commands: &mut Commands,
+        labels: [&str; 2],
+        timeframe: Timeframe,
+        write: impl FnOnce(&mut Vec<u8>),
+    ) {
+        self.set_as(commands, labels, timeframe, |out| {
+            out.extend_from_slice(b"JSON:");
+            write(out);
+        });
+    }
+
+    /// The same with a value in a form of its own.
+    #[inline]
+    pub(super) fn set_as(
+        &self,
+        commands: &mut Commands,
+        labels: [&str; 2],
+        timeframe: Timeframe,
+        write: impl FnOnce(&mut Vec<u8>),
+    ) {
         let mut command = commands.command(if self.ttl_s == 0 { 3 } else { 5 });
         command.arg("SET").arg_with(|out| {
             for (part, label) in self.parts.iter().zip(labels.iter().chain([&""])) {
@@ -125,19 +213,32 @@ impl KeySpec {
                 out.extend_from_slice(label.as_bytes());
             }
         });
-        command.arg_with(|out| {
-            out.extend_from_slice(b"JSON:");
-            write(out);
-        });
+        command.arg_with(write);
         if self.ttl_s != 0 {
-            command.arg("EX").uint(self.ttl_s);
+            command.arg("EX").uint(self.ttl_s.max(renewed_s(timeframe)));
         }
+    }
+
+    /// Time after which a value that is not refreshed expires, s; 0 for never.
+    #[must_use]
+    pub fn ttl_s(&self) -> u64 {
+        self.ttl_s
     }
 }
 
-/// What an input is, as far as the identities of its records are concerned.
+/// Time in which bars of a timeframe renew a value while their symbol lives: some may be missing, and days and longer have
+/// weekends and holidays, s.
+fn renewed_s(timeframe: Timeframe) -> u64 {
+    let interval_s = (timeframe.interval_ms() / 1_000).unsigned_abs();
+    3 * interval_s + if interval_s >= DAY_S { 7 * DAY_S } else { 0 }
+}
+
+/// A day, s.
+const DAY_S: u64 = 86_400;
+
+/// The kind of an input, which decides how its records are identified.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Source {
+pub enum InputKind {
     /// A Redis stream: records are named `<ms>-<seq>`.
     Stream,
     /// A file: records are named `<name>:<line>`.
@@ -149,19 +250,19 @@ pub enum Source {
 
 /// The inputs, by [`SourceId::input`].
 #[derive(Debug, Clone, Default)]
-pub struct Sources(Vec<Source>);
+pub struct Sources(Vec<InputKind>);
 
 impl Sources {
     /// The inputs in the configuration's order.
     #[must_use]
-    pub fn new(inputs: Vec<Source>) -> Self {
+    pub fn new(inputs: Vec<InputKind>) -> Self {
         Self(inputs)
     }
 
     /// Appends the name of a record; an input that is not in the table counts as a stream.
     #[inline]
     pub fn push_id(&self, out: &mut Vec<u8>, source: SourceId) {
-        if let Some(Source::File { name }) = self.0.get(usize::from(source.input)) {
+        if let Some(InputKind::File { name }) = self.0.get(source.index()) {
             out.extend_from_slice(name.as_bytes());
             out.push(b':');
             push_u64(out, source.id.ms);

@@ -1,38 +1,50 @@
-//! A process, so that it can be told from any other and be seen to have ended. Blocks for small files of `/proc`.
+//! The identity of a process, to tell it from others and to see whether it has ended. Blocks on small files of `/proc`.
 #![allow(clippy::disallowed_methods, reason = "the age of a process, looked at once at the start")]
 
 use crate::model::time::Iso8601;
-use std::{fs, time::SystemTime};
+use rustix::process::{Pid, test_kill_process};
+use std::{fs, path::Path, time::SystemTime};
 
-/// A process of some machine.
+/// A process on a machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Process {
-    /// Boot of the machine and its namespace of process numbers; empty where they are not told.
+    /// Boot id of the machine and its PID namespace; empty if unknown.
     machine: String,
     pid: u32,
-    /// When it was started, ticks since the boot.
+    /// When it started, in ticks since boot.
     started: u64,
 }
 
 impl Process {
-    /// The process that asks.
+    /// This process.
     pub(super) fn current() -> Self {
         let pid = std::process::id();
-        Self { machine: machine(), pid, started: started(pid).unwrap_or(0) }
+        Self { machine: machine(), pid, started: stat(Path::new("/proc"), pid).ticks() }
     }
 
-    /// A process as its lease names it.
+    /// A process as named in a lease.
     pub(super) fn parse(machine: &str, pid: &str, started: &str) -> Option<Self> {
         Some(Self { machine: machine.to_owned(), pid: pid.parse().ok()?, started: started.parse().ok()? })
     }
 
-    /// Whether it runs; `None` where it runs on another machine.
+    /// Whether it runs; `None` if it is on another machine.
     pub(super) fn is_alive(&self) -> Option<bool> {
-        let known = !self.machine.is_empty() && self.machine == machine();
-        known.then(|| started(self.pid) == Some(self.started))
+        self.is_alive_by(Path::new("/proc"))
     }
 
-    /// What a lease says of it: blank-separated fields.
+    fn is_alive_by(&self, proc: &Path) -> Option<bool> {
+        let known = !self.machine.is_empty() && self.machine == machine();
+        known.then(|| match stat(proc, self.pid) {
+            Stat::Started(ticks) => ticks == self.started,
+            Stat::Ended => false,
+            // Hidden from this user (hidepid): what can be asked is whether there is such a process, and if so it
+            // counts as this one. It may be another by now; then the lease expires, as it does on another machine.
+            Stat::Unreadable => Pid::from_raw(self.pid.cast_signed())
+                .is_some_and(|pid| test_kill_process(pid) != Err(rustix::io::Errno::SRCH)),
+        })
+    }
+
+    /// Its lease value: fields separated by blanks.
     pub(super) fn lease_value(&self, epoch: u64) -> String {
         let host = fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
@@ -48,14 +60,32 @@ fn machine() -> String {
     format!("{}/{}", boot.trim(), space.display())
 }
 
-/// When a running process was started, ticks since the boot; a process that has ended and is not yet buried counts as
-/// ended.
-fn started(pid: u32) -> Option<u64> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The name may hold anything, so what follows it is counted from its end.
-    let mut fields = stat.rsplit_once(") ")?.1.split(' ');
-    let state = fields.next()?;
-    if matches!(state, "Z" | "X") { None } else { fields.nth(18)?.parse().ok() }
+/// What the system tells of a process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stat {
+    /// It runs, and was started then, ticks since the boot.
+    Started(u64),
+    /// It has ended and is not yet buried.
+    Ended,
+    /// Nothing: there is none, or it may not be seen.
+    Unreadable,
+}
+
+impl Stat {
+    fn ticks(self) -> u64 {
+        if let Self::Started(ticks) = self { ticks } else { 0 }
+    }
+}
+
+/// What `proc`, the folder of processes, tells of one.
+fn stat(proc: &Path, pid: u32) -> Stat {
+    let Ok(stat) = fs::read_to_string(proc.join(format!("{pid}/stat"))) else { return Stat::Unreadable };
+    // The name may contain anything, so fields are counted from its end.
+    let mut fields = stat.rsplit_once(") ").map_or("", |(_, rest)| rest).split(' ');
+    if matches!(fields.next(), Some("Z" | "X")) {
+        return Stat::Ended;
+    }
+    fields.nth(18).and_then(|ticks| ticks.parse().ok()).map_or(Stat::Unreadable, Stat::Started)
 }
 
 #[cfg(test)]
@@ -71,8 +101,30 @@ mod tests {
         let mut child = std::process::Command::new("true").spawn().unwrap();
         let pid = child.id();
         let _ = child.wait();
-        assert_eq!(started(pid), None);
+        assert_eq!(stat(Path::new("/proc"), pid), Stat::Unreadable);
+        assert_eq!(Process { pid, ..own.clone() }.is_alive(), Some(false));
+        let mut sleeper = std::process::Command::new("sleep").arg("60").spawn().unwrap();
+        let _ = sleeper.kill();
+        let (pid, proc) = (sleeper.id(), Path::new("/proc"));
+        while stat(proc, pid) != Stat::Ended {
+            std::thread::sleep(std::time::Duration::from_millis(1));
+        }
+        assert_eq!(Process { pid, ..own.clone() }.is_alive(), Some(false), "ended, not yet buried");
+        let _ = sleeper.wait();
         let text = own.lease_value(7);
         assert!(text.starts_with("epoch=7 host=") && text.contains(&format!(" pid={} ", own.pid)), "{text}");
+    }
+
+    #[test]
+    fn a_process_that_may_not_be_seen_counts_as_running_while_there_is_one_of_its_number() {
+        let hidden = tempfile::tempdir().unwrap();
+        let own = Process::current();
+        assert_eq!(own.is_alive_by(hidden.path()), Some(true));
+        // The first process belongs to somebody else, unless these tests are root's.
+        assert_eq!(Process { pid: 1, ..own.clone() }.is_alive_by(hidden.path()), Some(true));
+        let mut child = std::process::Command::new("true").spawn().unwrap();
+        let pid = child.id();
+        let _ = child.wait();
+        assert_eq!(Process { pid, ..own }.is_alive_by(hidden.path()), Some(false));
     }
 }

@@ -1,4 +1,4 @@
-//! A signal as a line of JSON and as an entry of the signals' stream: hot, nothing allocated besides the buffer's growth.
+//! A signal as a line of JSON and as an entry of the signals' stream. Hot; allocates only if the buffer has to grow.
 
 use super::fields::{FieldCount, Fields};
 use super::json::{Array, Object};
@@ -7,22 +7,30 @@ use crate::model::{Directory, Peer, Signal, Weighed};
 use crate::redis_io::Commands;
 use crate::text::push_i64;
 
-/// A field that is there only where the indicators behind a result have not seen all that they should remember.
+/// A field that is present only if history that the indicators should remember is missing.
 pub(super) const HISTORY: &str = "history";
-/// What it says then.
+/// Its value.
 pub(super) const INCOMPLETE: &str = "incomplete";
+
+/// A field that is present only in entries that come long after their bar's end.
+pub(super) const STALE: &str = "stale";
 
 /// Appends the identity of a signal, `{symbol}:{timeframe}:{strategy}:{bar_ts}`: the same in every run on the same
 /// input, as a strategy gives at most one signal on a bar.
 #[inline]
 pub fn push_signal_id(out: &mut Vec<u8>, signal: &Signal, directory: &Directory) {
-    out.extend_from_slice(directory.symbol(signal.symbol).as_bytes());
-    out.push(b':');
-    out.extend_from_slice(directory.timeframe_name(signal.timeframe).as_bytes());
-    out.push(b':');
-    out.extend_from_slice(signal.strategy.name().as_bytes());
-    out.push(b':');
-    push_i64(out, signal.bar_ts);
+    let names = [directory.symbol(signal.symbol), directory.timeframe_name(signal.timeframe), signal.strategy.name()];
+    push_id(out, names, signal.bar_ts);
+}
+
+/// Appends the identity of a signal of this symbol, timeframe and strategy.
+#[inline]
+pub(super) fn push_id(out: &mut Vec<u8>, names: [&str; 3], bar_ts: i64) {
+    for name in names {
+        out.extend_from_slice(name.as_bytes());
+        out.push(b':');
+    }
+    push_i64(out, bar_ts);
 }
 
 /// Appends the factors of a signal as an object, in the order of its kind.
@@ -53,6 +61,10 @@ fn push_peers(out: &mut Vec<u8>, peers: &[Peer], directory: &Directory) {
     array.close();
 }
 
+fn push_bool(out: &mut Vec<u8>, value: bool) {
+    out.extend_from_slice(if value { b"true" } else { b"false" });
+}
+
 /// The fields of a signal, in the order in which every form has them: a new field is a line here.
 #[inline]
 fn signal_fields(fields: &mut impl Fields, weighed: &Weighed<'_>, labels: Labels<'_>) {
@@ -77,8 +89,26 @@ fn signal_fields(fields: &mut impl Fields, weighed: &Weighed<'_>, labels: Labels
     fields.json("supporting", |out| push_peers(out, weighed.supporting, directory));
     fields.json("opposing", |out| push_peers(out, weighed.opposing, directory));
     fields.json("factors", |out| push_factors(out, signal));
-    if !signal.settled {
-        fields.name(HISTORY, INCOMPLETE);
+    if let Some(n) = weighed.judged.n {
+        if let Some(win_rate) = weighed.judged.win_rate() {
+            fields.float("win_rate", win_rate);
+        }
+        fields.int("n", n.into());
+    }
+    if let Some(calibrated) = weighed.judged.calibrated {
+        fields.float("calibrated_confidence", calibrated);
+        fields.int("calibration_n", weighed.judged.learned.into());
+        fields.json("calibrated", |out| push_bool(out, weighed.judged.relied_on().is_some()));
+    }
+    if let Some((selected, liquid)) = weighed.judged.selected {
+        fields.json("selected", |out| push_bool(out, selected));
+        fields.json("liquid", |out| push_bool(out, liquid));
+    }
+    if let Some(name) = composite.history.name() {
+        fields.name(HISTORY, name);
+    }
+    if weighed.stale {
+        fields.name(STALE, "true");
     }
 }
 
@@ -92,10 +122,18 @@ pub fn signal_json_line(out: &mut Vec<u8>, weighed: &Weighed<'_>, labels: Labels
     out.push(b'\n');
 }
 
-/// Appends an `XADD` of a signal to the signals' stream: numbers as decimal text; peers and factors as JSON.
-pub fn xadd_signal(commands: &mut Commands, names: &mut OutputNames, weighed: &Weighed<'_>, labels: Labels<'_>) {
+/// Appends an `XADD` of a signal to the signals' stream: numbers as decimal text; peers and factors as JSON. It is published
+/// at `published_ms`, Unix ms: the only field that tells one reading of the input from another.
+pub fn xadd_signal(
+    commands: &mut Commands,
+    names: &mut OutputNames,
+    weighed: &Weighed<'_>,
+    labels: Labels<'_>,
+    published_ms: i64,
+) {
     let mut count = FieldCount::default();
     signal_fields(&mut count, weighed, labels);
-    let mut command = names.signals.xadd(commands, count.0);
+    let mut command = names.signals.xadd(commands, count.0 + 1);
     signal_fields(&mut command, weighed, labels);
+    command.field_int("published_ms", published_ms);
 }

@@ -40,6 +40,7 @@ fn signal(symbol: u16, timeframe: usize, strategy: Strategy, side: Side) -> Sign
 
 fn composite(signal: &Signal, confidence: f64) -> Composite {
     Composite {
+        history: Completeness::Complete,
         signal: *signal,
         style: TradingStyle::Day,
         composite_confidence: confidence,
@@ -105,6 +106,7 @@ fn row(timeframe: usize, ready: bool) -> IndicatorRow {
         previous_price: 100.0,
         indicators,
         settled: true,
+        readiness: Readiness::default(),
     }
 }
 
@@ -144,12 +146,19 @@ const SIGNAL_FIELDS: &str = "signal_id symbol timeframe trading_style strategy k
 fn a_signal_is_the_same_as_a_line_and_as_an_entry() {
     let directory = directory();
     for (symbol, sources) in
-        [(0, Sources::default()), (1, Sources::new(vec![Source::File { name: "a\"b.csv".into() }]))]
+        [(0, Sources::default()), (1, Sources::new(vec![InputKind::File { name: "a\"b.csv".into() }]))]
     {
         let labels = Labels { directory: &directory, sources: &sources };
         let signal = signal(symbol, 1, Strategy::MacdRsi, Side::Buy);
         let (supporting, opposing) = ([peer(0, Strategy::SrBreakout, 0.7), peer(2, Strategy::MacdRsi, 0.6)], []);
-        let weighed = Weighed { composite: &composite(&signal, 0.75), supporting: &supporting, opposing: &opposing };
+        let weighed = Weighed {
+            composite: &composite(&signal, 0.75),
+            expires: TS,
+            stale: false,
+            supporting: &supporting,
+            opposing: &opposing,
+            judged: Judged::NOTHING,
+        };
         let mut line = Vec::new();
         signal_json_line(&mut line, &weighed, labels);
         assert_eq!(line.pop(), Some(b'\n'));
@@ -171,10 +180,12 @@ fn a_signal_is_the_same_as_a_line_and_as_an_entry() {
         assert_eq!((&line["bar_ts"], &line["price"]), (&json!(TS), &json!(101.5)));
 
         let mut commands = Commands::default();
-        xadd_signal(&mut commands, &mut OutputNames::default(), &weighed, labels);
+        xadd_signal(&mut commands, &mut OutputNames::default(), &weighed, labels, TS + 7);
         let fields = fields(&commands, "signals", "10000");
-        assert_eq!(names(&fields), SIGNAL_FIELDS);
-        for (name, value) in &fields {
+        let (published, fields) = fields.split_last().unwrap();
+        assert_eq!(*published, ("published_ms".to_owned(), (TS + 7).to_string()));
+        assert_eq!(names(fields), SIGNAL_FIELDS);
+        for (name, value) in fields {
             match &line[name.as_str()] {
                 Value::String(text) => assert_eq!(value, text),
                 other => assert_eq!(&serde_json::from_str::<Value>(value).unwrap(), other, "{name}"),
@@ -235,8 +246,22 @@ fn calculation_events_and_caches_have_the_shapes_their_readers_know() {
     let opposing = [peer(2, Strategy::MaCrossover, 0.5)];
     let mut group = Composites::default();
     let (leading, other) = (composite(&leader, 0.7), composite(&other, 0.6));
-    group.push(&Weighed { composite: &leading, supporting: &supporting, opposing: &opposing });
-    group.push(&Weighed { composite: &other, supporting: &opposing, opposing: &supporting });
+    group.push(&Weighed {
+        composite: &leading,
+        expires: TS,
+        stale: false,
+        supporting: &supporting,
+        opposing: &opposing,
+        judged: Judged::NOTHING,
+    });
+    group.push(&Weighed {
+        composite: &other,
+        expires: TS,
+        stale: false,
+        supporting: &opposing,
+        opposing: &supporting,
+        judged: Judged::NOTHING,
+    });
     let (symbol, event_ts, vote) = (SymbolId(0), TS + 1_000, Vote::of(&group));
     let results = SymbolResults { symbol, seq: 9, event_ts, rows: &rows, signals: group.as_slice(), vote };
 
@@ -262,7 +287,9 @@ fn calculation_events_and_caches_have_the_shapes_their_readers_know() {
     );
 
     let mut commands = Commands::default();
-    set_composite_signal(&mut commands, &names_, results.symbol, &results.vote.unwrap(), results.event_ts, &directory);
+    let none = [None; Strategy::COUNT];
+    let latest = LatestValues { symbol, rows: &rows, signals: &none };
+    set_composite_signal(&mut commands, &names_, &latest, &results.vote.unwrap(), results.event_ts, &directory);
     let mut composite_key = vote.clone();
     composite_key["symbol"] = json!("SPY");
     composite_key["strategies_analyzed"] = json!(3);
@@ -318,13 +345,22 @@ fn latest_values_have_their_keys() {
     let (directory, names_) = (directory(), OutputNames::default());
     let mut commands = Commands::default();
     set_timeframe_indicators(&mut commands, &names_, &row(2, true), &directory);
-    assert_eq!(cached(&commands, "wagehood:timeframe_indicators:SPY_5m", "300"), ready_map());
+    assert_eq!(cached(&commands, "wagehood:timeframe_indicators:SPY_5m", "900"), ready_map());
+    for (bars, misses_some, state) in
+        [(37, false, "warming up 37/200"), (200, false, "defined"), (691, true, "defined"), (691, false, "settled")]
+    {
+        let readiness = Readiness { bars, defined_after: 200, settled_after: 691, misses_some };
+        let mut commands = Commands::default();
+        set_timeframe_indicators(&mut commands, &names_, &IndicatorRow { readiness, ..row(2, true) }, &directory);
+        let found = cached(&commands, "wagehood:timeframe_indicators:SPY_5m", "900")["readiness"].clone();
+        assert_eq!(found, json!({"state": state, "bars": bars, "defined_after": 200, "settled_after": 691}));
+    }
     let mut commands = Commands::default();
     set_latest_price(&mut commands, &names_, &bar(1), &directory);
     let expected = json!({"event_id": "SPY_1m_1751985000000", "symbol": "SPY", "timestamp": "2025-07-08T14:30:00", "price": 13709.5,
         "volume": 74.84231765, "open_price": 13763.0, "high_price": 13788.0, "low_price": 13709.0, "close_price": 13709.5,
         "source": "wagehood-engine", "metadata": {"timeframe": "1m"}});
-    assert_eq!(cached(&commands, "wagehood:market_data:latest_price_SPY", "60"), expected);
+    assert_eq!(cached(&commands, "wagehood:market_data:latest_price_SPY", "180"), expected);
 }
 
 #[test]

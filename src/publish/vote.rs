@@ -1,7 +1,7 @@
-//! The one opinion on a symbol that the composite signal of events and caches states.
+//! The overall opinion on a symbol, published as the composite signal of events and caches.
 
 use crate::model::{Candidate, Composites, MAX_TIMEFRAMES, Side, Signal, Strategy};
-use bincode::{Decode, Encode};
+use wincode::{SchemaRead, SchemaWrite};
 
 /// What the active signals of a symbol say together, as of one group of signals.
 ///
@@ -9,7 +9,7 @@ use bincode::{Decode, Encode};
 /// publication. The *votes* are the leader, the active signals of the other timeframes that support and oppose it, and
 /// the group's other signals on the leader's timeframe; each weighs its confidence. A timeframe (a strategy) *agrees*
 /// where its votes for the leader's side outweigh those against.
-#[derive(Debug, Clone, Copy, PartialEq, Encode, Decode)]
+#[derive(Debug, Clone, Copy, PartialEq, SchemaWrite, SchemaRead)]
 pub struct Vote {
     /// The leader's side.
     pub side: Side,

@@ -3,6 +3,7 @@
 //! The start, the lease, the doctor and the benches work this way. They use the engine's own [`Link`] rather than a
 //! `redis::Connection`, because the lease is watched on the very connection that the hot writer commits on.
 
+use super::command::Commands;
 use super::link::Link;
 use super::link_error::LinkError;
 use super::server_error::ServerErrorKind;
@@ -22,13 +23,13 @@ impl Link {
     ///
     /// # Errors
     ///
-    /// [`LinkError`]: earlier commands are unanswered, the server refuses, the reply is no `T`, the time is over, or the
-    /// connection is lost. After the last two the link is of no further use.
+    /// [`LinkError`]: earlier commands are unanswered, the server refuses, the reply is not a `T`, the time is over, or
+    /// the connection is lost. After the last two the link cannot be used again.
     pub fn ask<T: FromRedisValue>(&mut self, command: &Cmd) -> Result<T, LinkError> {
         self.ask_within(command, self.reply_timeout())
     }
 
-    /// [`Link::ask`] with a timeout of its own.
+    /// The same as [`Link::ask`], with another timeout.
     ///
     /// # Errors
     ///
@@ -36,6 +37,16 @@ impl Link {
     pub fn ask_within<T: FromRedisValue>(&mut self, command: &Cmd, timeout: Duration) -> Result<T, LinkError> {
         let convert = |reply: &[u8]| T::from_redis_value(redis::parse_redis_value(reply).ok()?).ok();
         self.exchange(command, timeout, |reply| convert(reply).ok_or(ProtocolError::Shape))
+    }
+
+    /// Sends one command that is encoded already, and waits for its reply, which is thrown away.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Link::ask`].
+    pub fn ask_encoded(&mut self, command: &Commands) -> Result<(), LinkError> {
+        let write = |out: &mut Vec<u8>| out.extend_from_slice(command.bytes());
+        self.exchange_written("command".to_owned(), write, self.reply_timeout(), |_| Ok(()))
     }
 
     /// [`Link::ask`] with a reader of the reply's bytes.
@@ -53,11 +64,21 @@ impl Link {
         timeout: Duration,
         read: impl FnOnce(&[u8]) -> Result<T, ProtocolError>,
     ) -> Result<T, LinkError> {
-        let (address, what) = (self.address().to_owned(), name(command));
+        self.exchange_written(name(command), |out| command.write_packed_command(out), timeout, read)
+    }
+
+    fn exchange_written<T>(
+        &mut self,
+        what: String,
+        write: impl FnOnce(&mut Vec<u8>),
+        timeout: Duration,
+        read: impl FnOnce(&[u8]) -> Result<T, ProtocolError>,
+    ) -> Result<T, LinkError> {
+        let address = self.address().to_owned();
         if !self.outbox().is_empty() || !self.received().is_empty() {
             return Err(LinkError::Busy { address, what });
         }
-        command.write_packed_command(self.outbox());
+        write(self.outbox());
         let len = match self.next_reply(Instant::now() + timeout) {
             Ok(len) => len,
             Err(Broken::Io(source)) => return Err(LinkError::Io { address, what, source }),
@@ -79,7 +100,7 @@ impl Link {
         loop {
             let sent = match self.write_pending() {
                 Ok(sent) => sent,
-                // A server that takes no more connections says so before it hangs up.
+                // A server that accepts no more connections says so before it closes this one.
                 Err(error) => return self.last_words().ok_or(Broken::Io(error)),
             };
             if self.fill()? == 0 {
@@ -123,7 +144,7 @@ fn name(command: &Cmd) -> String {
     }
 }
 
-/// Why a link is of no further use.
+/// Why a link cannot be used again.
 enum Broken {
     Io(io::Error),
     Protocol(ProtocolError),

@@ -1,8 +1,8 @@
-//! Commands as bytes: an encoder that appends to a reused buffer, nothing else allocated, nothing formatted.
+//! Commands as bytes: an encoder that appends to a reused buffer, without other allocations or formatting.
 
 use crate::text::{push_f64, push_u64};
 
-/// Commands that are sent together, and how many they are.
+/// Commands that are sent together, and their number.
 #[derive(Debug, Default)]
 pub struct Commands {
     bytes: Vec<u8>,
@@ -10,7 +10,7 @@ pub struct Commands {
 }
 
 impl Commands {
-    /// An empty run of commands in a buffer of this many bytes, which grows where it must.
+    /// No commands, in a buffer of this many bytes that grows if it must.
     #[must_use]
     pub fn with_capacity(bytes: usize) -> Self {
         Self { bytes: Vec::with_capacity(bytes), count: 0 }
@@ -101,7 +101,7 @@ impl<'a> Command<'a> {
 
     /// Appends an argument that `write` appends to the buffer; it must not touch what is there already.
     ///
-    /// The length is patched in afterwards, and the text moved by a few bytes where its length has not two digits.
+    /// The length is patched in afterwards; the text moves by a few bytes unless its length has two digits.
     #[inline]
     pub fn arg_with(&mut self, write: impl FnOnce(&mut Vec<u8>)) -> &mut Self {
         const GUESS: &[u8] = b"$00\r\n";

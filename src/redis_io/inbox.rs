@@ -1,4 +1,4 @@
-//! The receive buffer of a link: grows to a bound while one reply arrives, and is reused ever after.
+//! The receive buffer of a link: grows up to a bound while a reply arrives, and is reused.
 
 use std::io;
 
@@ -34,7 +34,7 @@ impl Inbox {
         }
     }
 
-    /// Where the next bytes go; an error where the buffer is at its bound and full of one reply.
+    /// Where the next bytes go; an error if one reply fills the buffer and it is at its bound.
     #[inline]
     pub(super) fn room(&mut self) -> io::Result<&mut [u8]> {
         if self.buf.len() - self.end < READ_BYTES_MIN {

@@ -9,6 +9,7 @@ use super::socket::Socket;
 use super::tls::Tls;
 use super::token::{Limits, ProtocolError};
 use super::url::Address;
+use super::wire::Network;
 use redis::cmd;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -25,6 +26,8 @@ pub struct LinkOptions {
     pub reply_timeout: Duration,
     /// What TLS connections are made with; without it none can be made.
     pub tls: Option<Tls>,
+    /// The network of the connection, if it is not the system's.
+    pub network: Option<Network>,
     /// Bound of the receive buffer, bytes: no reply can be larger.
     pub receive_bytes_max: usize,
     /// Bounds within a reply.
@@ -38,6 +41,7 @@ impl Default for LinkOptions {
             connect_timeout: Duration::from_secs(5),
             reply_timeout: Duration::from_secs(5),
             tls: None,
+            network: None,
             receive_bytes_max: 80 << 20,
             limits: Limits::default(),
         }
@@ -63,7 +67,8 @@ impl Link {
     ///
     /// [`LinkError`] names the address, the step and what to do about it.
     pub fn connect(address: &Address, options: &LinkOptions) -> Result<Self, LinkError> {
-        let socket = Socket::connect(address.socket(), options.tls.as_ref(), options.connect_timeout)
+        let (network, tls) = (options.network.as_ref(), options.tls.as_ref());
+        let socket = Socket::connect(address.socket(), network, tls, options.connect_timeout)
             .map_err(|source| LinkError::Connect { address: address.to_string(), source })?;
         let mut link = Self {
             address: address.to_string(),
@@ -104,12 +109,12 @@ impl Link {
         &self.address
     }
 
-    /// Reads what has arrived, as far as one read takes it: the number of bytes, 0 where nothing has.
+    /// Reads what has arrived, with a single read; returns the number of bytes, 0 if there is nothing.
     ///
     /// # Errors
     ///
-    /// [`io::ErrorKind::UnexpectedEof`] where the server has closed the connection, [`io::ErrorKind::InvalidData`]
-    /// where a reply outgrows the receive buffer, and the socket's own errors. The link is of no further use.
+    /// [`io::ErrorKind::UnexpectedEof`] if the server has closed the connection, [`io::ErrorKind::InvalidData`]
+    /// if a reply outgrows the receive buffer, and the socket's own errors. The link cannot be used again.
     #[inline]
     pub fn fill(&mut self) -> io::Result<usize> {
         match self.socket.read(self.inbox.room()?) {
@@ -134,20 +139,20 @@ impl Link {
     ///
     /// # Errors
     ///
-    /// [`ProtocolError`] where the bytes are no reply; the link is of no further use.
+    /// [`ProtocolError`] if the bytes are not a reply; the link cannot be used again.
     #[inline]
     pub fn reply(&mut self) -> Result<Option<usize>, ProtocolError> {
         Ok(self.scanner.scan(self.inbox.received())?.complete())
     }
 
-    /// Where the last entry begins in the reply that [`Link::reply`] has just found, where that is one to `XREAD`.
+    /// Where the last entry begins in the reply that [`Link::reply`] has just found, if it is a reply to `XREAD`.
     #[inline]
     #[must_use]
     pub fn last_entry(&self) -> usize {
         self.scanner.last_entry()
     }
 
-    /// Forgets the first bytes received: the reply that [`Link::reply`] found.
+    /// Discards the first bytes received: the reply that [`Link::reply`] found.
     #[inline]
     pub fn consume(&mut self, len: usize) {
         self.inbox.consume(len);
@@ -159,11 +164,11 @@ impl Link {
         &mut self.outbox
     }
 
-    /// Sends what the send buffer holds, as far as the socket takes it; true once all of it is sent.
+    /// Sends as much of the send buffer as the socket takes; true once all of it is sent.
     ///
     /// # Errors
     ///
-    /// The socket's own; the link is of no further use.
+    /// The socket's own; the link cannot be used again.
     #[inline]
     pub fn write_pending(&mut self) -> io::Result<bool> {
         while self.written < self.outbox.len() {
@@ -179,12 +184,12 @@ impl Link {
         Ok(true)
     }
 
-    /// Sends bytes of the caller's, as far as the socket takes them: the number sent, 0 where it takes none now. What
-    /// was not taken comes first in the next call.
+    /// Sends as many of the caller's bytes as the socket takes; returns the number sent, 0 if it takes none now. The
+    /// next call must begin with what was not taken.
     ///
     /// # Errors
     ///
-    /// The socket's own; the link is of no further use.
+    /// The socket's own; the link cannot be used again.
     #[inline]
     pub fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self.socket.write(bytes) {
@@ -200,7 +205,7 @@ impl AsFd for Link {
     }
 }
 
-/// A server that speaks TLS hangs up on whoever does not, without a word.
+/// A TLS server silently closes a connection that does not speak TLS.
 fn hung_up(error: LinkError, address: &Address) -> LinkError {
     use io::ErrorKind::{BrokenPipe, ConnectionReset, UnexpectedEof};
     match error {

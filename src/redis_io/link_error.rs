@@ -26,7 +26,7 @@ pub enum LinkError {
         /// The system's error.
         source: io::Error,
     },
-    /// The bytes received are no reply.
+    /// The bytes received are not a reply.
     #[error("{address}: {what}: {source}")]
     Protocol {
         /// The server, without its password.
@@ -59,11 +59,11 @@ pub enum LinkError {
 }
 
 impl LinkError {
-    /// Whether it is worth while to try again: nobody has to change anything but the state of server and network.
+    /// Whether trying again may help, without a person changing a setting.
     ///
     /// Transient: every failure of the connection itself (refused, reset, silent, not resolved, a reply cut short) and
-    /// [the server's transient states](super::ErrorClass::Transient). Permanent: a certificate that is not good, no right
-    /// to the socket, and every other error of the server, such as a wrong password.
+    /// [the server's transient states](super::ErrorClass::Transient). Permanent: an invalid certificate, no permission
+    /// for the socket, and every other error of the server, such as a wrong password.
     #[must_use]
     pub fn is_transient(&self) -> bool {
         match self {
@@ -77,7 +77,7 @@ impl LinkError {
     }
 }
 
-/// The system's error in words; the two that it has poor words for in better ones.
+/// The system's error in words, with better words for two of them.
 pub(crate) fn words(error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::UnexpectedEof => "the server closed the connection".to_owned(),

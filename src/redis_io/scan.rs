@@ -1,4 +1,4 @@
-//! Finds where a reply ends, as its bytes arrive: in place, resumable, each element visited once, nothing allocated.
+//! Finds the end of a reply while its bytes arrive: in place, resumable, each element visited once, without allocation.
 
 use super::token::{Limits, ProtocolError, Token, short_bulk, token};
 
@@ -48,13 +48,13 @@ impl Scanner {
         Self { limits, ..Self::default() }
     }
 
-    /// Goes on with the reply that begins at the start of `buf`, of which earlier calls have seen a shorter prefix.
+    /// Continues with the reply that begins at the start of `buf`; earlier calls saw a shorter prefix of it.
     ///
     /// Once the reply is complete the scanner stands at the start of the next one.
     ///
     /// # Errors
     ///
-    /// [`ProtocolError`] where the bytes cannot become a reply; the scanner is of no further use.
+    /// [`ProtocolError`] if the bytes cannot become a reply; the scanner cannot be used again.
     #[inline]
     pub fn scan(&mut self, buf: &[u8]) -> Result<Progress, ProtocolError> {
         loop {
@@ -86,7 +86,7 @@ impl Scanner {
         *self = Self::new(self.limits);
     }
 
-    /// Passes over short bulk strings of the array at hand, but for its last element.
+    /// Skips short bulk strings of the current array, except its last element.
     #[inline]
     fn pass_short(&mut self, buf: &[u8]) {
         let Some(missing) = self.depth.checked_sub(1).and_then(|level| self.missing.get_mut(level)) else { return };
@@ -100,7 +100,7 @@ impl Scanner {
         }
     }
 
-    /// Counts a complete element and the arrays it completes; true where that is the whole reply.
+    /// Counts a complete element and the arrays it completes; true if that completes the reply.
     #[inline]
     fn close(&mut self) -> bool {
         while let Some(level) = self.depth.checked_sub(1) {

@@ -1,4 +1,4 @@
-//! What the code of a server's error means: one table of all codes, and what follows from each.
+//! What the error codes of a server mean: one table of all codes, with what can be done about each.
 
 use std::borrow::Cow;
 
@@ -17,13 +17,13 @@ pub enum ErrorClass {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ServerErrorKind {
-    /// The server wants a password and was given none.
+    /// The server requires a password, and none was given.
     NoAuth,
     /// User or password are wrong.
     WrongPass,
     /// The account may not run the command or touch the key.
     NoPerm,
-    /// The server is in protected mode and takes connections of its own host only.
+    /// The server is in protected mode and accepts connections from its own host only.
     Protected,
     /// The server is loading its data and will be ready later.
     Loading,
@@ -39,7 +39,7 @@ pub enum ServerErrorKind {
     WrongType,
     /// A transaction was not run, because one of its commands was refused.
     ExecAbort,
-    /// The server has ended a blocked read: it was demoted, or somebody asked it to.
+    /// The server has ended a blocked read: it was demoted, or told to.
     Unblocked,
     /// The key lives on another node of a cluster.
     Moved,
@@ -47,15 +47,15 @@ pub enum ServerErrorKind {
     Busy,
     /// The server is a replica that has lost its primary.
     MasterDown,
-    /// The cluster is without a quorum, or moves the key just now.
+    /// The cluster has no quorum, or is moving the key.
     ClusterDown,
     /// The server is in the middle of a failover or a copy between servers.
     InTransit,
-    /// The server takes no more connections.
+    /// The server accepts no more connections.
     Full,
     /// The server does not speak the version of the protocol that was asked for.
     NoProtocol,
-    /// The group, script or key is there already, or is not.
+    /// The group, script or key already exists, or does not exist.
     Absent,
     /// The command is unknown or malformed, or its arguments are not possible.
     Command,
@@ -69,9 +69,9 @@ struct Row {
     starts: &'static [&'static str],
     kind: ServerErrorKind,
     class: ErrorClass,
-    /// Whether another connection may lead to a server that does not say so.
+    /// Whether a new connection may reach a server that does not return this error.
     elsewhere: bool,
-    /// What to do, to be appended to the server's words.
+    /// What to do, appended to the server's words.
     advice: &'static str,
 }
 
@@ -85,7 +85,7 @@ const fn row(
     Row { starts, kind, class, elsewhere, advice }
 }
 
-/// Every code of Redis up to 7.4 and Valkey up to 8, with those of Sentinel; the first row that fits counts.
+/// Every code of Redis up to 7.4 and Valkey up to 8, with those of Sentinel; the first match counts.
 #[rustfmt::skip]
 const TABLE: &[Row] = {
     use ErrorClass::{Configuration, Permanent, Transient};
@@ -104,7 +104,7 @@ const TABLE: &[Row] = {
         row(&["INPROG", "NOGOODSLAVE", "NOMASTERLINK", "NOQUORUM", "NOTREADY", "IOERR", "UNKILLABLE"], K::InTransit, Transient, false, ""),
         row(&["ERR max number of clients"], K::Full, Transient, false, "; raise the server's maxclients"),
         row(&["NOAUTH"], K::NoAuth, Configuration, false, "; the server wants a password: put it into the URL, redis://[user]:password@host"),
-        row(&["WRONGPASS"], K::WrongPass, Configuration, false, "; check user and password in the URL"),
+        row(&["WRONGPASS", "ERR AUTH", "ERR invalid password"], K::WrongPass, Configuration, false, "; check user and password in the URL"),
         row(&["NOPERM"], K::NoPerm, Configuration, false, "; the account lacks a permission: ACL GETUSER shows what it has, the README what it needs"),
         row(&["DENIED"], K::Protected, Configuration, false, "; the server is in protected mode: give it a password, or connect from its own host"),
         row(&["WRONGTYPE"], K::WrongType, Configuration, false, "; another program uses this key for something else"),
@@ -120,7 +120,7 @@ impl ServerErrorKind {
     /// The kind of an error by its first words, without the leading `-`.
     #[must_use]
     pub fn of(text: &[u8]) -> Self {
-        // Where EXEC itself is refused.
+        // If EXEC itself is refused.
         let text = text.strip_prefix(b"EXECABORT Transaction discarded because of: ").unwrap_or(text);
         let fits = |start: &&str| {
             text.strip_prefix(start.as_bytes()).is_some_and(|rest| matches!(rest.first(), None | Some(b' ')))
@@ -138,19 +138,19 @@ impl ServerErrorKind {
         self.row().map_or(ErrorClass::Transient, |row| row.class)
     }
 
-    /// Whether the same command may well succeed later, without anybody changing anything but the server's state.
+    /// Whether the same command may succeed later, without a person changing a setting.
     #[must_use]
     pub fn is_transient(self) -> bool {
         self.class() == ErrorClass::Transient
     }
 
-    /// Whether another connection may lead to a server that does not say so: a failover has taken place.
+    /// Whether a new connection may reach a server that does not return this error, because of a failover.
     #[must_use]
     pub fn is_elsewhere(self) -> bool {
         self.row().is_some_and(|row| row.elsewhere)
     }
 
-    /// What to do about it, to be appended to the server's own words.
+    /// What to do about it, appended to the server's own words.
     #[must_use]
     pub fn advice(self) -> &'static str {
         self.row().map_or("", |row| row.advice)
@@ -201,6 +201,8 @@ mod tests {
         ("NOAUTH Authentication required.", Configuration),
         ("NOAUTH HELLO must be called with the client already authenticated", Configuration),
         ("WRONGPASS invalid username-password pair or user is disabled.", Configuration),
+        ("ERR AUTH <password> called without any password configured for the default user.", Configuration),
+        ("ERR invalid password", Configuration),
         ("NOPERM User engine has no permissions to run the 'multi' command", Configuration),
         ("EXECABORT Transaction discarded because of: NOPERM User engine has no permissions", Configuration),
         ("DENIED Redis is running in protected mode because protected mode is enabled", Configuration),

@@ -2,6 +2,7 @@
 
 use super::tls::Tls;
 use super::tls_socket::TlsSocket;
+use super::wire::{Network, Wire};
 use redis::ConnectionAddr;
 use std::io::{self, Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};
@@ -13,16 +14,25 @@ use std::time::Duration;
 pub(super) enum Socket {
     Tcp(TcpStream),
     Unix(UnixStream),
-    Tls(Box<TlsSocket>),
+    /// TLS, or a connection of a network of the caller's.
+    Wire(Box<dyn Wire>),
 }
 
 impl Socket {
-    pub(super) fn connect(address: &ConnectionAddr, tls: Option<&Tls>, timeout: Duration) -> io::Result<Self> {
+    pub(super) fn connect(
+        address: &ConnectionAddr,
+        network: Option<&Network>,
+        tls: Option<&Tls>,
+        timeout: Duration,
+    ) -> io::Result<Self> {
+        if let Some(network) = network {
+            return network.connect().map(Self::Wire);
+        }
         Ok(match address {
             ConnectionAddr::Tcp(host, port) => Self::Tcp(connect_tcp(host, *port, timeout)?),
             ConnectionAddr::TcpTls { host, port, .. } => {
                 let stream = connect_tcp(host, *port, timeout)?;
-                Self::Tls(Box::new(TlsSocket::connect(stream, host, tls, timeout)?))
+                Self::Wire(Box::new(TlsSocket::connect(stream, host, tls, timeout)?))
             }
             ConnectionAddr::Unix(path) => {
                 let stream = UnixStream::connect(path)?;
@@ -38,7 +48,7 @@ impl Socket {
         match self {
             Self::Tcp(stream) => stream.read(room),
             Self::Unix(stream) => stream.read(room),
-            Self::Tls(stream) => stream.read(room),
+            Self::Wire(wire) => wire.read(room),
         }
     }
 
@@ -47,7 +57,7 @@ impl Socket {
         match self {
             Self::Tcp(stream) => stream.write(bytes),
             Self::Unix(stream) => stream.write(bytes),
-            Self::Tls(stream) => stream.write(bytes),
+            Self::Wire(wire) => wire.write(bytes),
         }
     }
 }
@@ -57,9 +67,19 @@ impl AsFd for Socket {
         match self {
             Self::Tcp(stream) => stream.as_fd(),
             Self::Unix(stream) => stream.as_fd(),
-            Self::Tls(stream) => stream.as_fd(),
+            Self::Wire(wire) => wire.as_fd(),
         }
     }
+}
+
+/// A TLS connection to a server that need not be one of Redis: non-blocking from then on. Blocks, up to the timeout for each
+/// address of the host and again for the handshake.
+///
+/// # Errors
+/// The system's, or a [`TlsError`](super::TlsError) within one.
+pub fn connect_tls(host: &str, port: u16, tls: &Tls, timeout: Duration) -> io::Result<Box<dyn Wire>> {
+    let stream = connect_tcp(host, port, timeout)?;
+    Ok(Box::new(TlsSocket::connect(stream, host, Some(tls), timeout)?))
 }
 
 /// Connects to the first address of the host that answers; non-blocking from then on.

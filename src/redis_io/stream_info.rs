@@ -1,5 +1,5 @@
-//! The reply of `XINFO STREAM`, as far as it says how much of a stream is left. [`StreamInfo::parse`] allocates nothing:
-//! the reader looks at its streams while it reads them.
+//! The parts of the reply of `XINFO STREAM` that say how much of a stream is left. [`StreamInfo::parse`] allocates
+//! nothing: the reader looks at its streams while it reads them.
 
 use super::link::Link;
 use super::link_error::LinkError;
@@ -15,7 +15,7 @@ pub struct StreamInfo {
     pub length: u64,
     /// Entries that were ever added; a server before 7.0 does not say.
     pub added: Option<u64>,
-    /// Its oldest entry; behind its newest where it holds none.
+    /// Its oldest entry; after the newest if it holds none.
     pub first: StreamId,
     /// The newest that was ever added.
     pub last: StreamId,
@@ -37,7 +37,7 @@ impl StreamInfo {
     ///
     /// # Errors
     ///
-    /// [`ProtocolError`] where the reply is not one of `XINFO STREAM`.
+    /// [`ProtocolError`] if the reply is not one of `XINFO STREAM`.
     pub fn parse(reply: &[u8]) -> Result<Option<Self>, ProtocolError> {
         let element = |pos| token(reply, pos, &Limits::NONE)?.ok_or(ProtocolError::Shape);
         let (Token::Array(elements), mut pos) = element(0)? else { return Ok(None) };

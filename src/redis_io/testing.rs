@@ -1,8 +1,13 @@
-//! A Redis server of a test's own, on a unix socket in a temporary folder, ended when the guard is dropped.
+//! A Redis server for one test, on a unix socket in a temporary folder; it ends when the guard is dropped.
 
 use super::{Address, Link, LinkOptions};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
+
+/// The server that is tested with: `WAGEHOOD_REDIS_SERVER` names another one, such as that of Valkey.
+fn program() -> std::ffi::OsString {
+    std::env::var_os("WAGEHOOD_REDIS_SERVER").unwrap_or_else(|| "redis-server".into())
+}
 
 /// A running server.
 pub(crate) struct Server {
@@ -14,7 +19,7 @@ impl Server {
     /// Starts a server with these options besides.
     pub(crate) fn start(options: &[&str]) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let child = Command::new("redis-server")
+        let child = Command::new(program())
             .args(["--port", "0", "--save", "", "--appendonly", "no", "--unixsocket"])
             .arg(dir.path().join("redis.sock"))
             .arg("--dir")

@@ -1,11 +1,11 @@
-//! What TLS connections are made with: whom to trust, who we are. Read from files once, at start.
+//! The certificates for TLS connections: trusted authorities and our own. Read from files once, at start.
 
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem, pem::PemObject};
 use rustls::{ClientConfig, RootCertStore, crypto::ring};
 use std::path::{Path, PathBuf};
 use std::{fmt, io, sync::Arc};
 
-/// Whom to trust and who we are. The server's certificate and host name are always verified.
+/// Trusted authorities and our own certificate. The server's certificate and host name are always verified.
 #[derive(Clone)]
 pub struct Tls(pub(super) Arc<ClientConfig>);
 
@@ -18,16 +18,16 @@ impl fmt::Debug for Tls {
 /// The files, each in PEM form.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct TlsFiles<'a> {
-    /// Certificates of the authorities that are trusted; without it those of the system.
+    /// Certificates of the trusted authorities; those of the system if not given.
     pub ca: Option<&'a Path>,
-    /// Our certificate with its chain, where the server wants one, and its private key.
+    /// Our certificate with its chain and its private key, if the server requires one.
     pub client: Option<(&'a Path, &'a Path)>,
 }
 
 /// Why no TLS connection can be made.
 #[derive(Debug, thiserror::Error)]
 pub enum TlsFilesError {
-    /// A file is not there or not readable.
+    /// A file is missing or not readable.
     #[error("cannot read {}: {source}", .path.display())]
     Read {
         /// The file.
@@ -51,7 +51,7 @@ pub enum TlsFilesError {
         /// Why not.
         reason: String,
     },
-    /// This system trusts nobody.
+    /// This system has no trusted certificates.
     #[error("this system has no trusted certificates (install ca-certificates, or name a CA file){0}")]
     System(String),
 }
@@ -93,7 +93,19 @@ impl Tls {
     }
 }
 
-/// The parser's own words are left away: they quote the file, which may be a key.
+/// The trusted authorities as certificates in DER form: those of a PEM file, or of the system. Blocks.
+///
+/// # Errors
+/// [`TlsFilesError`] names the file.
+pub fn trusted(ca: Option<&Path>) -> Result<Vec<Vec<u8>>, TlsFilesError> {
+    let all = match ca {
+        Some(path) => certificates(path)?,
+        None => rustls_native_certs::load_native_certs().certs,
+    };
+    Ok(all.into_iter().map(|certificate| certificate.to_vec()).collect())
+}
+
+/// Leaves out the parser's own words: they quote the file, which may be a key.
 fn content(path: &Path, wanted: &'static str, error: pem::Error) -> TlsFilesError {
     match error {
         pem::Error::Io(source) => TlsFilesError::Read { path: path.to_owned(), source },

@@ -29,7 +29,7 @@ impl TlsError {
         Self { text, permanent }
     }
 
-    /// The host of the URL can be no name in a certificate.
+    /// The host of the URL cannot be a name in a certificate.
     pub(super) fn host(host: &str) -> Self {
         let text = format!("{} is no host name that a certificate could be for", host.escape_debug());
         Self { text, permanent: true }
@@ -54,8 +54,9 @@ impl TlsError {
         io::Error::new(io::ErrorKind::ConnectionAborted, self)
     }
 
-    /// Whether this is an error of TLS that nobody but a person can mend.
-    pub(super) fn is_permanent(error: &io::Error) -> bool {
+    /// Whether this is a TLS error that only a person can fix.
+    #[must_use]
+    pub fn is_permanent(error: &io::Error) -> bool {
         error.get_ref().and_then(|inner| inner.downcast_ref::<Self>()).is_some_and(|error| error.permanent)
     }
 }

@@ -1,11 +1,12 @@
 //! TLS over a non-blocking socket: rustls as a state machine between the link's buffers and the socket.
 //!
-//! Reads give what is decrypted before they look at the socket again, so whoever reads until nothing comes may wait for
-//! the socket without leaving anything behind. A write that the socket does not take wholly counts as not taken, and
-//! must be repeated with the same bytes, as in OpenSSL: what is encrypted already is not encrypted again.
+//! A read returns what is already decrypted before it looks at the socket again, so a caller that reads until nothing
+//! comes may wait for the socket without missing anything. A write that the socket does not take completely counts as
+//! not taken and must be repeated with the same bytes, as in OpenSSL: what is already encrypted is not encrypted again.
 
 use super::tls::Tls;
 use super::tls_error::TlsError;
+use super::wire::Wire;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustls::{ClientConnection, pki_types::ServerName};
 use std::io::{self, Read, Write};
@@ -55,11 +56,11 @@ impl TlsSocket {
         Ok(socket)
     }
 
-    /// Takes one read's worth of records off the socket: the bytes read.
+    /// Reads records from the socket, with a single read; returns the number of bytes.
     fn receive(&mut self) -> io::Result<usize> {
         let len = self.session.read_tls(&mut self.stream)?;
         if let Err(error) = self.session.process_new_packets() {
-            // The alert that says why; whether it gets through makes no difference any more.
+            // The alert that says why; whether it gets through no longer matters.
             let _ = self.flush();
             return Err(TlsError::new(&error).into_io());
         }
@@ -79,9 +80,23 @@ impl TlsSocket {
         Ok(true)
     }
 
-    /// As of a plain socket: 0 at its end, [`io::ErrorKind::WouldBlock`] where nothing is there.
-    #[inline]
-    pub(super) fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
+    /// Why the server closed the connection, if it said so: in TLS 1.3 it checks a client certificate after our side of
+    /// the handshake is done.
+    #[cold]
+    fn last_words(&mut self) -> Option<io::Error> {
+        loop {
+            match self.receive() {
+                Ok(0) => return None,
+                Ok(_) => {}
+                Err(error) => return Some(error).filter(|error| error.get_ref().is_some()),
+            }
+        }
+    }
+}
+
+impl Wire for TlsSocket {
+    /// Like a plain socket: 0 at its end, [`io::ErrorKind::WouldBlock`] if nothing is there.
+    fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
         loop {
             match self.session.reader().read(room) {
                 Err(error) if later(&error) => {}
@@ -90,16 +105,15 @@ impl TlsSocket {
             if self.receive()? == 0 {
                 return Err(io::ErrorKind::UnexpectedEof.into());
             }
-            // A key update wants an answer; where the socket does not take it, the next write brings it along.
+            // A key update needs an answer; if the socket does not take it, the next write sends it.
             if self.session.wants_write() && self.owed == 0 {
                 self.flush()?;
             }
         }
     }
 
-    /// As of a plain socket, but that a write which was not taken must be repeated with the same bytes.
-    #[inline]
-    pub(super) fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+    /// Like a plain socket, except that a write that was not taken must be repeated with the same bytes.
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         if self.owed == 0 {
             if !self.flush()? {
                 return Err(io::ErrorKind::WouldBlock.into());
@@ -110,19 +124,6 @@ impl TlsSocket {
             Ok(true) => Ok(std::mem::take(&mut self.owed)),
             Ok(false) => Err(io::ErrorKind::WouldBlock.into()),
             Err(error) => Err(self.last_words().unwrap_or(error)),
-        }
-    }
-
-    /// Why the server has hung up, where it said so before: in TLS 1.3 it looks at a client certificate when the
-    /// handshake is over for us.
-    #[cold]
-    fn last_words(&mut self) -> Option<io::Error> {
-        loop {
-            match self.receive() {
-                Ok(0) => return None,
-                Ok(_) => {}
-                Err(error) => return Some(error).filter(|error| error.get_ref().is_some()),
-            }
         }
     }
 }

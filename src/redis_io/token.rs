@@ -2,7 +2,7 @@
 
 use memchr::memchr;
 
-/// Bounds on what a server may send; beyond them a reply is malformed.
+/// Limits on what a server may send; a reply beyond them is malformed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
     /// Longest bulk string, bytes.
@@ -14,7 +14,7 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// No bounds: for replies that a [`Scanner`](super::Scanner) with bounds has found complete.
+    /// No limits: for replies that a [`Scanner`](super::Scanner) with limits has found complete.
     pub const NONE: Self = Self { bulk_bytes_max: usize::MAX, elements_max: usize::MAX, line_bytes_max: usize::MAX };
 }
 
@@ -27,7 +27,7 @@ impl Default for Limits {
 /// Why bytes are not a RESP2 reply within the limits; the connection cannot be used further.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum ProtocolError {
-    /// The first byte of an element announces no type of RESP2.
+    /// The first byte of an element is not a type of RESP2.
     #[error("byte {0:#04x} where the type of a reply is expected; is this a Redis server speaking RESP2?")]
     UnknownType(u8),
     /// A length or an integer is not a number.
@@ -60,15 +60,15 @@ pub enum Token<'a> {
     Bulk(&'a [u8]),
     /// Nil, of either kind.
     Nil,
-    /// An array of so many elements, which follow.
+    /// An array with this number of elements, which follow.
     Array(usize),
 }
 
-/// Reads the element at `pos`: the element and where the next begins, or `None` where bytes are missing.
+/// Reads the element at `pos`: the element and where the next begins, or `None` if bytes are missing.
 ///
 /// # Errors
 ///
-/// [`ProtocolError`] where the bytes cannot become an element, whatever follows.
+/// [`ProtocolError`] if the bytes cannot become an element, whatever follows.
 #[inline]
 pub fn token<'a>(buf: &'a [u8], pos: usize, limits: &Limits) -> Result<Option<(Token<'a>, usize)>, ProtocolError> {
     let Some(&kind) = buf.get(pos) else { return Ok(None) };
@@ -108,8 +108,8 @@ fn bulk<'a>(buf: &'a [u8], pos: usize, limits: &Limits) -> Result<Option<(Token<
     }
 }
 
-/// A complete bulk string whose length has one or two digits, as nearly every element of a stream's reply has: where
-/// its text begins and ends. `None` for anything else, which [`token`] then looks at.
+/// Where the text of a complete bulk string begins and ends, if its length has one or two digits, as in nearly every
+/// element of a stream's reply. `None` for anything else, which is left to [`token`].
 #[inline(always)]
 pub(super) fn short_bulk(buf: &[u8], pos: usize) -> Option<(usize, usize)> {
     let rest = buf.get(pos..)?;
@@ -152,7 +152,7 @@ fn any_number(buf: &[u8], pos: usize) -> Result<Option<(i64, usize)>, ProtocolEr
         }
         let shifted = value.checked_mul(10);
         let digit = i64::from(digit);
-        // Negative numbers are summed below zero: the least of them has no positive twin.
+        // Negative numbers are summed below zero: the least one has no positive counterpart.
         let summed = shifted.and_then(|v| if negative { v.checked_sub(digit) } else { v.checked_add(digit) });
         value = summed.ok_or(ProtocolError::BadNumber)?;
         at += 1;

@@ -16,15 +16,17 @@ pub enum AddressError {
     NoScheme,
     /// The scheme is not one of Redis.
     Scheme,
+    /// The address of a Sentinel or of a cluster.
+    Group,
     /// User or password hold characters that end them.
     Account,
     /// Host, port or database are missing or wrong.
     Place,
     /// The path of a unix socket is missing or wrong.
     Path,
-    /// A parameter that means nothing with TCP.
+    /// A parameter that has no meaning with TCP.
     TcpParameter,
-    /// A parameter that means nothing with a unix socket.
+    /// A parameter that has no meaning with a unix socket.
     UnixParameter,
     /// The URL asks for TLS without verification, or for something else behind a `#`.
     Fragment,
@@ -37,12 +39,16 @@ impl AddressError {
     pub const ALLOWED: &'static str = "redis://[user:password@]host[:port][/database], the same with rediss:// (TLS), \
         or redis+unix:///path or unix:///path to a socket; special characters of the password as %XX";
 
-    /// What the text is instead.
+    /// What is wrong with the text.
     #[must_use]
     pub const fn found(self) -> &'static str {
         match self {
             Self::NoScheme => "a text without redis:// (not shown)",
             Self::Scheme => "an address of another scheme (not shown)",
+            Self::Group => {
+                "the address of a Sentinel or a cluster, which are not asked (not shown; name the primary itself, or a name or \
+                 proxy that leads to it after a failover: the engine dials it again)"
+            }
             Self::Account => "an address with a /, ? or # in user or password (not shown; write %2F, %3F, %23)",
             Self::Place => "an address whose host, port or database is not valid (not shown)",
             Self::Path => "a socket whose path does not begin with a / or whose db is not valid (not shown)",
@@ -75,6 +81,7 @@ impl FromStr for Address {
             // The crate reads this scheme only if its own TLS is built in.
             "rediss" | "valkeys" => ("redis", true, false),
             "redis+unix" | "valkey+unix" | "unix" => ("unix", false, true),
+            other if other.contains("sentinel") || other.contains("cluster") => return Err(AddressError::Group),
             _ => return Err(AddressError::Scheme),
         };
         if !unix && rest.rsplit_once('@').is_some_and(|(account, _)| account.contains(['/', '?', '#'])) {
@@ -123,10 +130,26 @@ impl Address {
         self.0.addr()
     }
 
+    /// Its TCP port; `None` where it is a unix socket.
+    #[must_use]
+    pub fn port(&self) -> Option<u16> {
+        match self.socket() {
+            ConnectionAddr::Tcp(_, port) | ConnectionAddr::TcpTls { port, .. } => Some(*port),
+            _ => None,
+        }
+    }
+
     /// The account on it and the database.
     #[must_use]
     pub fn account(&self) -> &RedisConnectionInfo {
         self.0.redis_settings()
+    }
+
+    /// The same with this password.
+    #[must_use]
+    pub fn with_password(&self, password: &str) -> Self {
+        let account = self.account().clone().set_password(password);
+        Self(self.0.clone().set_redis_settings(account))
     }
 
     /// The same account and database over another socket.
@@ -153,7 +176,7 @@ impl fmt::Display for Address {
         let settings = self.account();
         let account = match (settings.username(), settings.password()) {
             (None, None) => String::new(),
-            // Most likely the password of somebody who has forgotten the colon.
+            // Most likely a password whose colon was forgotten.
             (_, None) => "***".to_owned(),
             (user, Some(_)) => format!("{}:***", user.unwrap_or_default()),
         };

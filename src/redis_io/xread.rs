@@ -24,7 +24,7 @@ pub struct Entry<'a> {
     pub fields: FieldIter<'a>,
 }
 
-/// Where the reading of one reply stands: offsets, so that an agent can stop when its ring is full and go on later.
+/// The position in one reply: offsets, so that an agent can stop when its ring is full and continue later.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct XreadCursor {
     pos: usize,
@@ -39,7 +39,7 @@ impl XreadCursor {
     ///
     /// # Errors
     ///
-    /// [`ProtocolError`] where the reply is not complete or not one of `XREAD`; the rest cannot be read.
+    /// [`ProtocolError`] if the reply is not complete or not one of `XREAD`; the rest cannot be read.
     #[inline]
     pub fn next<'a>(&mut self, reply: &'a [u8]) -> Result<Option<XreadItem<'a>>, ProtocolError> {
         if self.entries_left > 0 {
@@ -73,7 +73,7 @@ impl XreadCursor {
     ///
     /// # Errors
     ///
-    /// [`ProtocolError`] where no entry follows.
+    /// [`ProtocolError`] if no entry follows.
     #[inline]
     pub fn open<'a>(&mut self, reply: &'a [u8]) -> Result<Entry<'a>, ProtocolError> {
         self.entries_left = self.entries_left.checked_sub(1).ok_or(ProtocolError::Shape)?;
@@ -85,7 +85,7 @@ impl XreadCursor {
     ///
     /// # Errors
     ///
-    /// [`ProtocolError`] where they are no fields.
+    /// [`ProtocolError`] if they are not fields.
     #[inline]
     pub fn pass(&mut self, reply: &[u8], mut fields: FieldIter<'_>) -> Result<usize, ProtocolError> {
         while fields.left > 0 && fields.next().is_some() {}
@@ -107,7 +107,7 @@ impl XreadCursor {
     ///
     /// # Errors
     ///
-    /// [`ProtocolError`] where no entry follows.
+    /// [`ProtocolError`] if no entry follows.
     #[inline]
     pub fn peek_id(mut self, reply: &[u8]) -> Result<StreamId, ProtocolError> {
         match (self.token(reply)?, self.token(reply)?) {

@@ -2,6 +2,7 @@
 
 use super::clock::Now;
 use super::waker::Interests;
+use std::sync::Arc;
 
 /// Outcome of one duty cycle.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,11 +88,18 @@ pub enum FailureKind {
     Error,
     /// It panicked.
     Panic,
+    /// Whoever read its output has gone: see [`ReaderGone`].
+    ReaderGone,
 }
 
+/// Whoever read the output of a program has closed the pipe: an end, rather than a failure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("whoever read the output has gone")]
+pub struct ReaderGone;
+
 /// Why an agent, and with it the engine, stopped.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{agent} on thread {thread} {}: {message}", match kind { FailureKind::Error => "failed", FailureKind::Panic => "panicked" })]
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{agent} on thread {thread} {}: {message}", match kind { FailureKind::Error => "failed", FailureKind::Panic => "panicked", FailureKind::ReaderGone => "ended" })]
 pub struct AgentFailure {
     /// Name of the thread.
     pub thread: String,
@@ -101,19 +109,26 @@ pub struct AgentFailure {
     pub kind: FailureKind,
     /// The error with its causes, or the panic's message.
     pub message: String,
+    /// The error itself.
+    pub error: Option<Arc<dyn std::error::Error + Send + Sync>>,
 }
 
 impl AgentFailure {
     /// A failure by an error; the message is the error with its causes.
-    pub(super) fn by_error(thread: &str, agent: &str, error: &AgentError) -> Self {
+    pub(super) fn by_error(thread: &str, agent: &str, error: AgentError) -> Self {
         let mut message = error.to_string();
         let mut cause = error.source();
         while let Some(error) = cause {
-            message.push_str(": ");
-            message.push_str(&error.to_string());
+            let text = error.to_string();
+            // Some tell their causes themselves.
+            if !message.contains(&text) {
+                message.push_str(": ");
+                message.push_str(&text);
+            }
             cause = error.source();
         }
-        Self { thread: thread.to_owned(), agent: agent.to_owned(), kind: FailureKind::Error, message }
+        let kind = if error.is::<ReaderGone>() { FailureKind::ReaderGone } else { FailureKind::Error };
+        Self { thread: thread.to_owned(), agent: agent.to_owned(), kind, message, error: Some(error.into()) }
     }
 
     /// A failure by panic.
@@ -121,6 +136,6 @@ impl AgentFailure {
         let text = payload.downcast_ref::<&str>().copied();
         let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
         let message = text.unwrap_or("(a payload that is not text)").to_owned();
-        Self { thread: thread.to_owned(), agent: agent.to_owned(), kind: FailureKind::Panic, message }
+        Self { thread: thread.to_owned(), agent: agent.to_owned(), kind: FailureKind::Panic, message, error: None }
     }
 }

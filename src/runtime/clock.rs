@@ -1,5 +1,6 @@
 //! Time: monotonic nanoseconds since the start, and the wall clock anchored to them. Hot: a read is about 20 ns.
 
+use super::HostTime;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -70,6 +71,18 @@ impl Clock {
     pub fn now(&self) -> Now {
         let ns = self.ns();
         Now { ns, wall_ns: self.wall_ns(ns) }
+    }
+
+    /// What the host says of the time: two system calls. A mock says that it was started with its clock.
+    #[must_use]
+    pub fn host_time(&self) -> HostTime {
+        match &self.mock_system_ns {
+            Some(_) => {
+                let now = self.now();
+                HostTime { wall_ms: now.wall_ms(), uptime_ms: i64::try_from(now.ns / 1_000_000).unwrap_or(i64::MAX) }
+            }
+            None => HostTime::now(),
+        }
     }
 
     /// Wall-clock time, Unix ns, at a monotonic time of this clock.

@@ -18,7 +18,7 @@ struct Member<A> {
 ///
 /// Agents of different types can share a composite as variants of an enum. A member that has finished is closed and
 /// dropped at once, so that its outlets are abandoned and the members after it see the end of their inputs.
-pub struct Composite<A> {
+pub struct AgentGroup<A> {
     name: String,
     clock: Clock,
     members: Vec<Member<A>>,
@@ -26,7 +26,7 @@ pub struct Composite<A> {
     live: usize,
 }
 
-impl<A: Agent> Composite<A> {
+impl<A: Agent> AgentGroup<A> {
     /// An empty composite; the clock measures each member's time.
     #[must_use]
     pub const fn new(name: String, clock: Clock) -> Self {
@@ -53,7 +53,7 @@ impl<A: Agent> Composite<A> {
     }
 }
 
-impl<A: Agent> Agent for Composite<A> {
+impl<A: Agent> Agent for AgentGroup<A> {
     fn name(&self) -> &str {
         &self.name
     }
@@ -161,7 +161,7 @@ mod tests {
     #[test]
     fn members_share_fairly_and_leave_one_by_one() {
         let (clock, _) = Clock::mock();
-        let mut both = Composite::new("both".to_owned(), clock.clone());
+        let mut both = AgentGroup::new("both".to_owned(), clock.clone());
         let (a, b) = (both.add(job("a", 10)), both.add(job("b", 20)));
         assert_eq!(both.deadline_ns(), Some(10));
         for pass in 1..=10 {
@@ -180,7 +180,7 @@ mod tests {
     #[test]
     fn the_culprit_is_the_member() {
         let (clock, _) = Clock::mock();
-        let mut both = Composite::new("both".to_owned(), clock.clone());
+        let mut both = AgentGroup::new("both".to_owned(), clock.clone());
         let _counters = [both.add(job("a", 10)), both.add(job("broken", 1)), both.add(job("c", 10))];
         both.do_work(clock.now()).unwrap();
         assert!(both.do_work(clock.now()).is_err());

@@ -100,6 +100,7 @@ mod tests {
             agent: agent.to_owned(),
             kind: FailureKind::Error,
             message: "m".to_owned(),
+            error: None,
         }
     }
 

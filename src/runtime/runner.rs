@@ -115,10 +115,10 @@ impl Seat {
     pub fn run<A: Agent>(self, mut agent: A) -> Result<(), AgentFailure> {
         let failure = match catch_unwind(AssertUnwindSafe(|| self.drive(&mut agent))) {
             Ok(Ok(())) => return Ok(()),
-            Ok(Err(error)) => AgentFailure::by_error(&self.name, agent.culprit(), &error),
+            Ok(Err(error)) => AgentFailure::by_error(&self.name, agent.culprit(), error),
             Err(payload) => AgentFailure::by_panic(&self.name, agent.culprit(), &*payload),
         };
-        let by_error = failure.kind == FailureKind::Error;
+        let by_error = failure.kind != FailureKind::Panic;
         let result = self.fail(failure);
         if by_error {
             // The first failure is the one to report.

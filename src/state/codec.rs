@@ -1,71 +1,60 @@
-//! Values to bytes and back: bincode with fixed widths, little-endian, bit for bit.
+//! Values to bytes and back: fixed widths, little-endian, bit for bit, as bincode writes them.
 
-use bincode::{
-    BorrowDecode, Decode, Encode,
-    config::{Configuration, Fixint, Limit, LittleEndian},
+use wincode::{
+    SchemaRead, SchemaWrite,
+    config::Configuration,
+    error::{ReadError, WriteError},
 };
 
-/// No length of a list may ask for more than this, bytes.
-const BYTES_MAX: usize = 1 << 26;
+/// No list may ask for more memory than this, bytes.
+const BYTES_MAX: usize = 1 << 25;
 
-const FORMAT: Configuration<LittleEndian, Fixint, Limit<BYTES_MAX>> =
-    bincode::config::legacy().with_limit::<BYTES_MAX>();
+/// How values are written: that of bincode's first version.
+pub type Format = Configuration<true, BYTES_MAX>;
 
 /// Why state could not be written or taken back.
 #[derive(Debug, thiserror::Error)]
 pub enum StateError {
     /// A value cannot be written.
     #[error("the state cannot be encoded")]
-    Encode(#[from] bincode::error::EncodeError),
-    /// The bytes are no such value.
+    Encode(#[from] WriteError),
+    /// The bytes do not decode to such a value.
     #[error("the state cannot be decoded")]
-    Decode(#[from] bincode::error::DecodeError),
+    Decode(#[from] ReadError),
     /// The bytes are not the state of such a cell.
     #[error(transparent)]
     Cell(#[from] crate::indicators::BadImage),
-    /// The value is none that a snapshot of this version can hold.
-    #[error("the state of {0} is none that this version writes")]
+    /// A value that this version never writes.
+    #[error("the state of {0} holds a value that this version never writes")]
     Shape(&'static str),
-    /// A record's layout is that of another version.
+    /// A record has the layout of another version.
     #[error("it has records of another version of the engine")]
     Version,
 }
 
-/// Whether a time, Unix ms, is one that arithmetic with intervals cannot overflow, or that of nothing, `i64::MIN`.
+/// Whether a time, Unix ms, is `i64::MIN` (none) or far enough from the limits that adding intervals cannot overflow.
 #[must_use]
 pub fn is_sound_time(ms: i64) -> bool {
     ms == i64::MIN || ms.unsigned_abs() < 1 << 60
 }
 
-/// Appends a value. Allocates where `out` has to grow.
+/// Appends a value. Allocates only if `out` has to grow.
 ///
 /// # Errors
 /// [`StateError::Encode`], which no value of this program causes.
 #[inline]
-pub fn put<T: Encode>(out: &mut Vec<u8>, value: &T) -> Result<(), StateError> {
-    bincode::encode_into_std_write(value, out, FORMAT)?;
+pub fn put<T: SchemaWrite<Format, Src = T>>(out: &mut Vec<u8>, value: &T) -> Result<(), StateError> {
+    T::write(out, value)?;
     Ok(())
 }
 
-/// Takes a value off the front.
+/// Reads a value from the front of the bytes; its texts borrow from them.
 ///
 /// # Errors
-/// [`StateError::Decode`] where the bytes are none of this type.
+/// [`StateError::Decode`] if the bytes are not a value of this type.
 #[inline]
-pub fn take<T: Decode<()>>(bytes: &mut &[u8]) -> Result<T, StateError> {
-    let (value, len) = bincode::decode_from_slice(bytes, FORMAT)?;
-    *bytes = &bytes[len..];
-    Ok(value)
-}
-
-/// Takes a value off the front that borrows its texts from the bytes.
-///
-/// # Errors
-/// [`StateError::Decode`] where the bytes are none of this type.
-pub fn take_borrowed<'de, T: BorrowDecode<'de, ()>>(bytes: &mut &'de [u8]) -> Result<T, StateError> {
-    let (value, len) = bincode::borrow_decode_from_slice(bytes, FORMAT)?;
-    *bytes = &bytes[len..];
-    Ok(value)
+pub fn take<'de, T: SchemaRead<'de, Format, Dst = T>>(bytes: &mut &'de [u8]) -> Result<T, StateError> {
+    Ok(T::get(bytes)?)
 }
 
 #[cfg(test)]
@@ -84,7 +73,7 @@ mod tests {
         assert_eq!(take::<Option<i64>>(&mut rest).unwrap(), Some(-1));
         assert!(rest.is_empty());
         assert!(take::<u8>(&mut rest).is_err());
-        // A length that would fill the memory.
+        // A length that would exhaust the memory.
         let bomb = u64::MAX.to_le_bytes();
         assert!(take::<Vec<f64>>(&mut bomb.as_slice()).is_err());
     }

@@ -1,28 +1,31 @@
 //! A snapshot as a file: a header, chunks of records, a footer. Blocks for the file system.
 //!
-//! Every byte is under a CRC-32: those of the header under one, a chunk with its number and length under another, and
-//! the footer, which says how many chunks there are, under a third, with the sums of the chunks. A file is written under
-//! another name and gets its own when all of it is on the disk, so that a process or a machine that dies in between
-//! leaves no half of one.
+//! A CRC-32 covers every byte: one the header, one each chunk with its number and length, and one the footer, which
+//! holds the number of chunks and their checksums. A file is written under a temporary name and renamed once all of it
+//! is on the disk, so that a process or machine that dies in between leaves no partial snapshot.
 
+use super::allowance::{Allowance, Allowed};
 use crate::model::time::Iso8601;
+use rustix::fs::{Mode, OFlags, open};
 use std::{
-    fs::{self, File},
-    io::{self, BufWriter, Write},
+    fs::{self, File, OpenOptions},
+    io::{self, BufWriter, Read, Write},
+    os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 const MAGIC: [u8; 8] = *b"WAGESNAP";
 /// Raise it when the bytes of the file or of a record's head change. A record's body has a version of its own, see
-/// [`Part::version`](super::Part::version).
+/// [`RecordOf::version`](super::RecordOf::version): the version of the program decides nothing.
 const FORMAT: u32 = 2;
 const VERSION_LEN: usize = 24;
-/// The same in all formats, so that a file of another one is told from a damaged one.
+/// The same in all formats, so that a file of another format can be told from a damaged one.
 const HEADER_LEN: usize = 8 + 4 + 4 + 8 + 8 + VERSION_LEN + 4;
 /// Stands where format 1 had a checksum of the whole configuration.
 const RESERVED: u32 = 0;
 const CHUNK_HEAD_LEN: usize = 8;
-/// Stands where a chunk's length would: no chunk is so long.
+/// Takes the place of a chunk's length; no chunk is that long.
 const FOOTER: u32 = u32::MAX;
 const FOOTER_LEN: usize = 4 + 4 + 8 + 4;
 /// Longest chunk, bytes.
@@ -31,39 +34,48 @@ pub const CHUNK_BYTES_MAX: usize = 1 << 28;
 /// What a snapshot is of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Meta {
-    /// Identity of the position that the engine keeps with its server: another server's means another.
+    /// Identity of the position that the engine keeps on its server; another server has another identity.
     pub origin: u64,
-    /// When it was begun, Unix ms.
+    /// When the snapshot was started, Unix ms.
     pub created_ms: i64,
 }
 
 impl Meta {
-    /// When it was begun, to the second, for people.
+    /// When the snapshot was started, to the second, for people.
     #[must_use]
     pub fn made_at(&self) -> String {
         format!("{}Z", Iso8601(self.created_ms / 1_000 * 1_000))
     }
 }
 
-/// Why a file is no snapshot that can be used.
+/// Why a file cannot be used as a snapshot.
 #[derive(Debug, thiserror::Error)]
 pub enum FileFault {
     /// The system cannot read it.
     #[error("cannot be read: {0}")]
     Io(#[from] io::Error),
-    /// It ends too early, goes on too long, or a checksum does not hold.
+    /// It is too short or too long, or a checksum is wrong.
     #[error("is damaged: {0}")]
     Damaged(&'static str),
-    /// Another version of the engine wrote it.
-    #[error("was written by {0}, this is {own}", own = version_text())]
-    Version(String),
-    /// The records that every snapshot has are of another version.
+    /// Its bytes are laid out in another way.
+    #[error("has format {found}, written by version {writer}; this is version {own}, which reads format {FORMAT}", own = env!("CARGO_PKG_VERSION"))]
+    Format {
+        /// The format.
+        found: u32,
+        /// The version that wrote it.
+        writer: String,
+    },
+    /// The records that every snapshot has are of a version that this program cannot read.
     #[error("has records of another version of the engine")]
     Records,
 }
 
-fn version_text() -> String {
-    format!("version {} (format {FORMAT})", env!("CARGO_PKG_VERSION"))
+impl FileFault {
+    /// Whether another version of the program may be able to use the file.
+    #[must_use]
+    pub fn is_of_version(&self) -> bool {
+        matches!(self, Self::Format { .. } | Self::Records)
+    }
 }
 
 fn version_bytes() -> [u8; VERSION_LEN] {
@@ -95,85 +107,178 @@ fn chunk_sum(number: u32, len: u32, bytes: &[u8]) -> u32 {
     sum.finalize()
 }
 
-/// A snapshot being written.
+/// A file that was not there before, for this user alone. Whatever has the name is removed, and never written through.
+fn create_new(path: &Path) -> io::Result<File> {
+    let create = || OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
+    match create() {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            fs::remove_file(path)?;
+            create()
+        }
+        other => other,
+    }
+}
+
+/// The bytes of a file that is no link.
+///
+/// # Errors
+/// Those of the file system.
+pub fn read_file(path: &Path) -> io::Result<Vec<u8>> {
+    let mut file = File::from(open(path, OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty())?);
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// A snapshot being written, wherever its bytes go.
 #[derive(Debug)]
-pub struct SnapshotFile {
-    file: BufWriter<File>,
-    written: PathBuf,
-    path: PathBuf,
+pub struct Encoder<W> {
+    to: W,
     chunks: u32,
     bytes: u64,
     sums: crc32fast::Hasher,
-    finished: bool,
 }
 
-impl SnapshotFile {
-    /// Begins a file that will be called `path`.
+impl<W: Write> Encoder<W> {
+    /// Begins one.
     ///
     /// # Errors
-    /// Those of the file system.
-    pub fn create(path: &Path, meta: &Meta) -> io::Result<Self> {
-        let written = path.with_extension("tmp");
-        let mut file = BufWriter::new(File::create(&written)?);
-        file.write_all(&header(meta))?;
-        let path = path.to_owned();
-        Ok(Self { file, written, path, chunks: 0, bytes: 0, sums: crc32fast::Hasher::new(), finished: false })
+    /// Those of the writer.
+    pub fn new(mut to: W, meta: &Meta) -> io::Result<Self> {
+        to.write_all(&header(meta))?;
+        Ok(Self { to, chunks: 0, bytes: 0, sums: crc32fast::Hasher::new() })
     }
 
     /// Appends a chunk of whole records.
     ///
     /// # Errors
-    /// Those of the file system; a chunk above [`CHUNK_BYTES_MAX`].
+    /// Those of the writer; a chunk above [`CHUNK_BYTES_MAX`].
     pub fn chunk(&mut self, bytes: &[u8]) -> io::Result<()> {
         let len = u32::try_from(bytes.len()).ok().filter(|&len| len as usize <= CHUNK_BYTES_MAX);
         let len = len.ok_or_else(|| io::Error::other("a chunk of the snapshot is too long"))?;
         let sum = chunk_sum(self.chunks, len, bytes).to_le_bytes();
-        self.file.write_all(&len.to_le_bytes())?;
-        self.file.write_all(&sum)?;
-        self.file.write_all(bytes)?;
+        self.to.write_all(&len.to_le_bytes())?;
+        self.to.write_all(&sum)?;
+        self.to.write_all(bytes)?;
         self.sums.update(&sum);
         self.chunks += 1;
         self.bytes += u64::from(len);
         Ok(())
     }
 
-    /// Brings the file to the disk and gives it its name; returns its length in bytes.
+    /// Bytes so far, without the footer.
+    #[must_use]
+    pub fn len(&self) -> u64 {
+        HEADER_LEN as u64 + u64::from(self.chunks) * CHUNK_HEAD_LEN as u64 + self.bytes
+    }
+
+    /// Whether there is no chunk yet.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.chunks == 0
+    }
+
+    /// Appends the footer; gives the writer back.
     ///
     /// # Errors
-    /// Those of the file system; nothing has its name then.
-    pub fn finish(mut self) -> io::Result<u64> {
+    /// Those of the writer.
+    pub fn finish(mut self) -> io::Result<W> {
         let mut footer = Vec::with_capacity(FOOTER_LEN);
         footer.extend_from_slice(&FOOTER.to_le_bytes());
         footer.extend_from_slice(&self.chunks.to_le_bytes());
         footer.extend_from_slice(&self.bytes.to_le_bytes());
         self.sums.update(&footer);
-        footer.extend_from_slice(&self.sums.clone().finalize().to_le_bytes());
-        self.file.write_all(&footer)?;
-        self.file.flush()?;
-        self.file.get_ref().sync_all()?;
-        fs::rename(&self.written, &self.path)?;
-        self.finished = true;
+        footer.extend_from_slice(&self.sums.finalize().to_le_bytes());
+        self.to.write_all(&footer)?;
+        Ok(self.to)
+    }
+}
+
+/// A snapshot being written to a file.
+#[derive(Debug)]
+pub struct SnapshotFile {
+    /// Until it is finished.
+    file: Option<Encoder<BufWriter<Allowed>>>,
+    written: PathBuf,
+    path: PathBuf,
+}
+
+impl SnapshotFile {
+    /// Starts a file that will be named `path`.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn create(path: &Path, meta: &Meta) -> io::Result<Self> {
+        Self::create_within(path, meta, None)
+    }
+
+    /// The same on a disk that takes what an allowance says.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn create_within(path: &Path, meta: &Meta, allowance: Option<Arc<dyn Allowance>>) -> io::Result<Self> {
+        let written = path.with_extension("tmp");
+        let file = Allowed { file: create_new(&written)?, allowance };
+        let file = Some(Encoder::new(BufWriter::new(file), meta)?);
+        Ok(Self { file, written, path: path.to_owned() })
+    }
+
+    /// Appends a chunk of whole records.
+    ///
+    /// # Errors
+    /// As for [`Encoder::chunk`].
+    pub fn chunk(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.file.as_mut().map_or(Ok(()), |file| file.chunk(bytes))
+    }
+
+    /// Flushes the file to the disk and renames it; returns its length in bytes.
+    ///
+    /// # Errors
+    /// Those of the file system; then no file has its name.
+    pub fn finish(mut self) -> io::Result<u64> {
+        let Some(file) = self.file.take() else { return Ok(0) };
+        let len = file.len() + FOOTER_LEN as u64;
+        let named = file.finish().and_then(|mut file| {
+            file.flush()?;
+            file.get_ref().sync()?;
+            fs::rename(&self.written, &self.path)
+        });
+        if named.is_err() {
+            let _ = fs::remove_file(&self.written);
+        }
+        named?;
         if let Some(dir) = self.path.parent() {
             File::open(dir)?.sync_all()?;
         }
-        Ok(HEADER_LEN as u64 + u64::from(self.chunks) * CHUNK_HEAD_LEN as u64 + self.bytes + FOOTER_LEN as u64)
+        Ok(len)
     }
 }
 
 impl Drop for SnapshotFile {
     fn drop(&mut self) {
-        if !self.finished {
-            // What nobody will finish; where even that fails, the next start cleans up.
+        if self.file.is_some() {
+            // Nothing will finish this file. If it cannot be removed either, the next start cleans up.
             let _ = fs::remove_file(&self.written);
         }
     }
 }
 
-/// Checks the bytes of a file; gives what it is of, and its chunks one after the other.
+/// What the bytes of a file hold.
+#[derive(Debug)]
+pub struct Contents<'a> {
+    /// What it is of.
+    pub meta: Meta,
+    /// Version of the program that wrote it.
+    pub writer: String,
+    /// Its chunks, one after the other.
+    pub chunks: Vec<&'a [u8]>,
+}
+
+/// Checks the bytes of a file.
 ///
 /// # Errors
-/// [`FileFault::Damaged`], [`FileFault::Version`].
-pub fn read_snapshot(bytes: &[u8]) -> Result<(Meta, Vec<&[u8]>), FileFault> {
+/// [`FileFault::Damaged`], [`FileFault::Format`].
+pub fn read_snapshot(bytes: &[u8]) -> Result<Contents<'_>, FileFault> {
     let damaged = FileFault::Damaged;
     let (head, mut rest) = bytes.split_at_checked(HEADER_LEN).ok_or(damaged("it ends in its header"))?;
     let (fields, sum) = head.split_at(HEADER_LEN - 4);
@@ -183,14 +288,9 @@ pub fn read_snapshot(bytes: &[u8]) -> Result<(Meta, Vec<&[u8]>), FileFault> {
     if crc32fast::hash(fields).to_le_bytes() != *sum {
         return Err(damaged("the checksum of its header does not hold"));
     }
-    let version = &fields[HEADER_LEN - 4 - VERSION_LEN..];
-    if u32_at(fields, 8) != FORMAT || *version != version_bytes() {
-        let text = String::from_utf8_lossy(version);
-        return Err(FileFault::Version(format!(
-            "version {} (format {})",
-            text.trim_end_matches('\0'),
-            u32_at(fields, 8)
-        )));
+    let writer = String::from_utf8_lossy(&fields[HEADER_LEN - 4 - VERSION_LEN..]).trim_end_matches('\0').to_owned();
+    if u32_at(fields, 8) != FORMAT {
+        return Err(FileFault::Format { found: u32_at(fields, 8), writer });
     }
     if u32_at(fields, 12) != RESERVED {
         return Err(damaged("its header says more than it may"));
@@ -225,7 +325,7 @@ pub fn read_snapshot(bytes: &[u8]) -> Result<(Meta, Vec<&[u8]>), FileFault> {
     if !holds || u32_at(fields, 4) as usize != chunks.len() || u64_at(fields, 8) != total {
         return Err(damaged("the checksum of its footer does not hold"));
     }
-    Ok((meta, chunks))
+    Ok(Contents { meta, writer, chunks })
 }
 
 fn u32_at(bytes: &[u8], at: usize) -> u32 {
@@ -259,8 +359,9 @@ mod tests {
         let some: [&[&[u8]]; 3] = [&[], &[b"one"], &[b"", b"two", b"three"]];
         for chunks in some {
             let bytes = file(chunks);
-            let (meta, found) = read_snapshot(&bytes).unwrap();
-            assert_eq!((meta, found.as_slice()), (META, chunks));
+            let found = read_snapshot(&bytes).unwrap();
+            assert_eq!((found.meta, found.chunks.as_slice()), (META, chunks));
+            assert_eq!(found.writer, env!("CARGO_PKG_VERSION"));
         }
     }
 
@@ -278,16 +379,51 @@ mod tests {
         assert!(read_snapshot(&[bytes.as_slice(), b"x"].concat()).is_err());
     }
 
+    fn with_sum(mut bytes: Vec<u8>) -> Vec<u8> {
+        let sum = crc32fast::hash(&bytes[..HEADER_LEN - 4]).to_le_bytes();
+        bytes[HEADER_LEN - 4..HEADER_LEN].copy_from_slice(&sum);
+        bytes
+    }
+
+    #[test]
+    fn a_file_of_another_release_reads_as_long_as_its_format_is_this_one() {
+        let mut other = file(&[b"some records"]);
+        let from = HEADER_LEN - 4 - VERSION_LEN;
+        other[from..from + VERSION_LEN].copy_from_slice(b"99.1.2\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0");
+        let other = with_sum(other);
+        let found = read_snapshot(&other).unwrap();
+        assert_eq!((found.writer.as_str(), found.chunks.as_slice()), ("99.1.2", &[&b"some records"[..]][..]));
+    }
+
+    #[test]
+    fn a_planted_link_is_not_written_through_and_the_file_is_its_owners_alone() {
+        use std::os::unix::fs::{PermissionsExt, symlink};
+        let dir = tempfile::tempdir().unwrap();
+        let (path, victim) = (dir.path().join("a.snapshot"), dir.path().join("victim"));
+        fs::write(&victim, b"precious").unwrap();
+        symlink(&victim, dir.path().join("a.tmp")).unwrap();
+        symlink(&victim, &path).unwrap();
+        let mut file = SnapshotFile::create(&path, &META).unwrap();
+        file.chunk(b"one").unwrap();
+        file.finish().unwrap();
+        assert_eq!(fs::read(&victim).unwrap(), b"precious");
+        let found = fs::symlink_metadata(&path).unwrap();
+        assert!(found.is_file());
+        assert_eq!(found.permissions().mode() & 0o777, 0o600);
+        assert!(read_snapshot(&read_file(&path).unwrap()).is_ok());
+        symlink(&path, dir.path().join("link")).unwrap();
+        assert!(read_file(&dir.path().join("link")).is_err(), "what is read is no link either");
+    }
+
     #[test]
     fn a_file_of_another_format_is_told_from_a_damaged_one() {
         let mut old = file(&[b"some records"]);
         old[8..12].copy_from_slice(&(FORMAT - 1).to_le_bytes());
         // What the checksum of the configuration was.
         old[12..16].copy_from_slice(&0xabcdu32.to_le_bytes());
-        let sum = crc32fast::hash(&old[..HEADER_LEN - 4]).to_le_bytes();
-        old[HEADER_LEN - 4..HEADER_LEN].copy_from_slice(&sum);
+        let old = with_sum(old);
         let fault = read_snapshot(&old).unwrap_err();
-        assert!(matches!(&fault, FileFault::Version(found) if found.contains("format 1")), "{fault}");
+        assert!(matches!(&fault, FileFault::Format { found: 1, .. }) && fault.is_of_version(), "{fault}");
     }
 
     #[test]

@@ -1,12 +1,13 @@
-//! State that survives: what is needed to go on bit for bit, in a file.
+//! State that survives a restart: everything needed to continue bit for bit, in a file.
 //!
 //! A snapshot is made of *records*, each the state of one thing as of one place in the input: the reader, the
-//! aggregator, a cell, a symbol's correlation, the publisher. A record is found by the names of its symbol and timeframe
-//! and has a hash of what its numbers depend on, so that each can be taken over, or not, by itself. Stages write their
-//! records with [`put`] and take them back with [`take`]; [`SnapshotFile`] puts a checksum over every chunk of them,
-//! [`Store`] keeps the files of a directory and knows which is the newest that can be trusted. Which agent writes what and
-//! when is the engine's affair.
+//! aggregator, a cell, a symbol's correlation, the publisher. A record is found by the names of its symbol and
+//! timeframe and has a hash of what its numbers depend on, so that each can be restored, or not, by itself. Stages
+//! write their records with [`put`] and take them back with [`take`]; [`SnapshotFile`] puts a checksum over every chunk
+//! of them, [`Store`] keeps the files of a directory and finds the newest one that can be used. The engine decides
+//! which agent writes what, and when.
 
+mod allowance;
 mod codec;
 mod file;
 mod snapshot;
@@ -14,9 +15,10 @@ mod store;
 mod sweep;
 mod table;
 
-pub use codec::{StateError, is_sound_time, put, take, take_borrowed};
-pub use file::{CHUNK_BYTES_MAX, FileFault, Meta, SnapshotFile, read_snapshot};
-pub use snapshot::{InputPosition, Part, ReaderState, Record, Snapshot, push_record};
-pub use store::{KEPT, Loaded, Store, Unfit};
+pub use allowance::Allowance;
+pub use codec::{StateError, is_sound_time, put, take};
+pub use file::{CHUNK_BYTES_MAX, Contents, Encoder, FileFault, Meta, SnapshotFile, read_file, read_snapshot};
+pub use snapshot::{InputPosition, ReaderState, RecordOf, SavedRecord, Snapshot, push_record};
+pub use store::{Disk, FoundSnapshot, KEPT, Store, Unfit};
 pub use sweep::Sweep;
 pub use table::{Column, SavedTable, align};

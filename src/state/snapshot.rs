@@ -2,15 +2,15 @@
 
 use super::{
     codec::{StateError, take},
-    file::{FileFault, Meta, read_snapshot},
+    file::{Contents, FileFault, Meta, read_snapshot},
 };
 use crate::model::StreamId;
-use bincode::{Decode, Encode};
 use std::{collections::HashMap, ops::Range};
+use wincode::{SchemaRead, SchemaWrite};
 
 /// What a record is of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Part<'a> {
+pub enum RecordOf<'a> {
     /// The reader: [`ReaderState`], then the admission's state.
     Reader,
     /// The aggregator: its sequence, then the open bars.
@@ -21,15 +21,38 @@ pub enum Part<'a> {
     Symbol(&'a str),
     /// The publisher: its sequence, then its place in the order of the input.
     Publisher,
+    /// The bars behind the signals of the cell of a symbol and a timeframe.
+    Trail(&'a str, &'a str),
+    /// The running sums of returns.
+    Drifts,
+    /// How good the calibrated confidence is of late.
+    Quality,
+    /// What the signals of a symbol are worth, and which of them wait for their outcome.
+    Worth(&'a str),
+    /// What the signals of a timeframe and a strategy or kind are worth.
+    Account(&'a str, &'a str),
 }
 
-impl<'a> Part<'a> {
-    /// Version of the layout and meaning of such a record's body. Raise it when either changes: records of another
-    /// version are not taken over.
+impl<'a> RecordOf<'a> {
+    /// Version of the layout and meaning of such a record's body, as it is written. Raise it when either changes, and
+    /// keep a reader for the version before: what [`oldest`](Self::oldest) is not newer than can be taken over.
     #[must_use]
     pub const fn version(self) -> u8 {
         match self {
-            Self::Reader | Self::Aggregator | Self::Cell(..) | Self::Symbol(_) | Self::Publisher => 2,
+            Self::Reader => 4,
+            Self::Aggregator | Self::Symbol(_) => 3,
+            Self::Cell(..) | Self::Publisher => 2,
+            Self::Trail(..) | Self::Worth(_) => 3,
+            Self::Account(..) | Self::Drifts | Self::Quality => 1,
+        }
+    }
+
+    /// The oldest version of such a record that can be read.
+    #[must_use]
+    pub const fn oldest(self) -> u8 {
+        match self {
+            Self::Reader | Self::Aggregator | Self::Cell(..) | Self::Publisher | Self::Symbol(_) => 2,
+            Self::Trail(..) | Self::Worth(_) | Self::Account(..) | Self::Drifts | Self::Quality => 1,
         }
     }
 
@@ -40,19 +63,54 @@ impl<'a> Part<'a> {
             Self::Cell(symbol, timeframe) => (3, symbol, timeframe),
             Self::Symbol(symbol) => (4, symbol, ""),
             Self::Publisher => (5, "", ""),
+            Self::Trail(symbol, timeframe) => (6, symbol, timeframe),
+            Self::Worth(symbol) => (7, symbol, ""),
+            Self::Account(timeframe, name) => (8, timeframe, name),
+            Self::Drifts => (9, "", ""),
+            Self::Quality => (10, "", ""),
         }
+    }
+}
+
+impl<'a> RecordOf<'a> {
+    /// The part of a key, unless the tag is unknown.
+    fn of_key(key: &'a [u8]) -> Option<Self> {
+        let (&tag, names) = key.split_first()?;
+        let mut names = names.split(|&byte| byte == 0xff).map(|name| str::from_utf8(name).ok());
+        let (symbol, timeframe) = (names.next()??, names.next()??);
+        Some(match tag {
+            1 => Self::Reader,
+            2 => Self::Aggregator,
+            3 => Self::Cell(symbol, timeframe),
+            4 => Self::Symbol(symbol),
+            5 => Self::Publisher,
+            6 => Self::Trail(symbol, timeframe),
+            7 => Self::Worth(symbol),
+            8 => Self::Account(symbol, timeframe),
+            9 => Self::Drifts,
+            10 => Self::Quality,
+            _ => return None,
+        })
     }
 }
 
 /// A record found in a snapshot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Record<'a> {
+pub struct SavedRecord<'a> {
     /// Version of its layout.
     pub version: u8,
     /// Hash of what its numbers depend on; 0 where its columns have hashes of their own, or nothing matters.
     pub hash: u64,
     /// The body.
     pub bytes: &'a [u8],
+}
+
+impl SavedRecord<'_> {
+    /// Whether it is of a version of this part that can be read.
+    #[must_use]
+    pub fn is_readable(&self, part: RecordOf<'_>) -> bool {
+        (part.oldest()..=part.version()).contains(&self.version)
+    }
 }
 
 /// Tag, version, lengths of the two names, of the body, and the hash.
@@ -64,7 +122,7 @@ const HEAD_LEN: usize = 1 + 1 + 2 + 2 + 4 + 8;
 /// Those of `write`, and names or a body that are too long; `out` is then as it was.
 pub fn push_record(
     out: &mut Vec<u8>,
-    part: Part<'_>,
+    part: RecordOf<'_>,
     hash: u64,
     write: impl FnOnce(&mut Vec<u8>) -> Result<(), StateError>,
 ) -> Result<(), StateError> {
@@ -95,7 +153,7 @@ pub fn push_record(
 }
 
 /// How far one input had been read.
-#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[derive(Debug, Clone, PartialEq, Eq, SchemaWrite, SchemaRead)]
 pub struct InputPosition {
     /// Its name.
     pub name: String,
@@ -103,13 +161,30 @@ pub struct InputPosition {
     pub id: StreamId,
     /// The entry's number among all that were ever added to its stream; 0 where it is not known.
     pub number: u64,
+    /// How far the ids of its entries were ahead of the time, ms.
+    pub offset_ms: i64,
 }
 
 /// Where in the input a snapshot was taken.
-#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[derive(Debug, Clone, PartialEq, Eq, SchemaWrite, SchemaRead)]
 pub struct ReaderState {
     /// By input.
     pub inputs: Vec<InputPosition>,
+}
+
+impl ReaderState {
+    /// Takes off the front what a record of this version begins with.
+    ///
+    /// # Errors
+    /// Bytes that are none.
+    pub fn read(version: u8, bytes: &mut &[u8]) -> Result<Self, StateError> {
+        if version >= 3 {
+            return take(bytes);
+        }
+        let older: Vec<(String, StreamId, u64)> = take(bytes)?;
+        let inputs = older.into_iter().map(|(name, id, number)| InputPosition { name, id, number, offset_ms: 0 });
+        Ok(Self { inputs: inputs.collect() })
+    }
 }
 
 /// What a record is of, as bytes: tag and names.
@@ -132,6 +207,8 @@ struct Found {
 pub struct Snapshot {
     /// What it is of.
     pub meta: Meta,
+    /// Version of the program that wrote it.
+    pub writer: String,
     /// Where it was taken.
     pub reader: ReaderState,
     bytes: Vec<u8>,
@@ -139,53 +216,69 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    /// Takes the bytes of a file apart.
+    /// Parses the bytes of a file.
     ///
     /// # Errors
-    /// [`FileFault`]: of a file whose checksums hold, only where a record is cut or there twice.
+    /// [`FileFault`]; if all checksums hold, only for a record that is cut off or occurs twice.
     pub fn parse(bytes: Vec<u8>) -> Result<Self, FileFault> {
-        let (meta, chunks) = read_snapshot(&bytes)?;
+        let Contents { meta, writer, chunks } = read_snapshot(&bytes)?;
         let base = bytes.as_ptr().addr();
         let mut records = HashMap::new();
         for chunk in chunks {
             index(chunk, chunk.as_ptr().addr() - base, &mut records)?;
         }
-        Self::of(meta, bytes, records)
+        Self::of(meta, writer, bytes, records)
     }
 
-    /// A snapshot that never was a file: these are its records, one behind the other.
+    /// A snapshot from memory: its records, one after the other.
     ///
     /// # Errors
     /// As for [`parse`](Self::parse).
     pub fn of_records(meta: Meta, bytes: Vec<u8>) -> Result<Self, FileFault> {
         let mut records = HashMap::new();
         index(&bytes, 0, &mut records)?;
-        Self::of(meta, bytes, records)
+        Self::of(meta, env!("CARGO_PKG_VERSION").to_owned(), bytes, records)
     }
 
-    fn of(meta: Meta, bytes: Vec<u8>, records: HashMap<Key, Found>) -> Result<Self, FileFault> {
-        let mut snapshot = Self { meta, reader: ReaderState { inputs: Vec::new() }, bytes, records };
-        snapshot.reader = snapshot.whole(Part::Reader).and_then(|mut bytes| take(&mut bytes)).map_err(|error| {
-            if let StateError::Version = error { FileFault::Records } else { FileFault::Damaged(INDISTINCT) }
-        })?;
+    fn of(meta: Meta, writer: String, bytes: Vec<u8>, records: HashMap<Key, Found>) -> Result<Self, FileFault> {
+        let mut snapshot = Self { meta, writer, reader: ReaderState { inputs: Vec::new() }, bytes, records };
+        snapshot.reader = snapshot
+            .whole(RecordOf::Reader)
+            .and_then(|mut record| ReaderState::read(record.version, &mut record.bytes))
+            .map_err(|error| {
+                if let StateError::Version = error { FileFault::Records } else { FileFault::Damaged(INDISTINCT) }
+            })?;
         Ok(snapshot)
     }
 
-    /// The record of a part, of whatever version and hash; `None` where there is none.
+    /// The record of a part, whatever its version and hash; `None` if there is none.
     #[must_use]
-    pub fn record(&self, part: Part<'_>) -> Option<Record<'_>> {
+    pub fn record(&self, part: RecordOf<'_>) -> Option<SavedRecord<'_>> {
         let (tag, symbol, timeframe) = part.key();
         let found = self.records.get(&key_of((tag, symbol.as_bytes(), timeframe.as_bytes())))?;
-        Some(Record { version: found.version, hash: found.hash, bytes: &self.bytes[found.range.clone()] })
+        Some(SavedRecord { version: found.version, hash: found.hash, bytes: &self.bytes[found.range.clone()] })
+    }
+
+    /// All records of known parts, in the order of the file.
+    #[must_use]
+    pub fn records(&self) -> Vec<(RecordOf<'_>, SavedRecord<'_>)> {
+        let mut all: Vec<_> = self.records.iter().collect();
+        all.sort_unstable_by_key(|(_, found)| found.range.start);
+        let known = all.into_iter().filter_map(|(key, found)| {
+            let record =
+                SavedRecord { version: found.version, hash: found.hash, bytes: &self.bytes[found.range.clone()] };
+            Some((RecordOf::of_key(key)?, record))
+        });
+        known.collect()
     }
 
     /// The body of a record that every snapshot has.
     ///
     /// # Errors
-    /// [`StateError::Shape`] where there is none, [`StateError::Version`] where it is of another version.
-    pub fn whole(&self, part: Part<'_>) -> Result<&[u8], StateError> {
+    /// [`StateError::Shape`] where there is none, [`StateError::Version`] where it is of a version that cannot be read.
+    pub fn whole(&self, part: RecordOf<'_>) -> Result<SavedRecord<'_>, StateError> {
         let record = self.record(part).ok_or(StateError::Shape("a part that the snapshot has not got"))?;
-        if record.version == part.version() { Ok(record.bytes) } else { Err(StateError::Version) }
+        if record.is_readable(part) { Ok(record) } else { Err(StateError::Version) }
     }
 
     /// The bytes it was read from.
@@ -226,9 +319,9 @@ mod tests {
 
     const META: Meta = Meta { origin: 1, created_ms: 0 };
 
-    fn records(parts: &[(Part<'_>, u64, &[u8])]) -> Vec<u8> {
+    fn records(parts: &[(RecordOf<'_>, u64, &[u8])]) -> Vec<u8> {
         let mut bytes = Vec::new();
-        push_record(&mut bytes, Part::Reader, 0, |out| put(out, &ReaderState { inputs: Vec::new() })).unwrap();
+        push_record(&mut bytes, RecordOf::Reader, 0, |out| put(out, &ReaderState { inputs: Vec::new() })).unwrap();
         for (part, hash, body) in parts {
             let write = |out: &mut Vec<u8>| {
                 out.extend_from_slice(body);
@@ -241,22 +334,27 @@ mod tests {
 
     #[test]
     fn records_are_found_by_the_names_of_what_they_are_of() {
-        let all =
-            [(Part::Cell("A", "1m"), 7, &b"one"[..]), (Part::Cell("A1", "m"), 8, b""), (Part::Symbol("A"), 0, b"two")];
+        let all = [
+            (RecordOf::Cell("A", "1m"), 7, &b"one"[..]),
+            (RecordOf::Cell("A1", "m"), 8, b""),
+            (RecordOf::Symbol("A"), 0, b"two"),
+        ];
         let snapshot = Snapshot::of_records(META, records(&all)).unwrap();
         for (part, hash, bytes) in all {
-            assert_eq!(snapshot.record(part), Some(Record { version: part.version(), hash, bytes }), "{part:?}");
+            assert_eq!(snapshot.record(part), Some(SavedRecord { version: part.version(), hash, bytes }), "{part:?}");
         }
-        for absent in [Part::Cell("A", "5m"), Part::Symbol("A1"), Part::Publisher] {
+        let listed: Vec<_> = snapshot.records().into_iter().map(|(part, record)| (part, record.bytes)).collect();
+        assert_eq!(listed[1..], all.map(|(part, _, bytes)| (part, bytes)), "behind the reader's, in their order");
+        for absent in [RecordOf::Cell("A", "5m"), RecordOf::Symbol("A1"), RecordOf::Publisher] {
             assert_eq!(snapshot.record(absent), None, "{absent:?}");
         }
     }
 
     #[test]
     fn records_that_are_cut_or_there_twice_are_damage() {
-        let twice = records(&[(Part::Symbol("A"), 1, b"one"), (Part::Symbol("A"), 2, b"two")]);
+        let twice = records(&[(RecordOf::Symbol("A"), 1, b"one"), (RecordOf::Symbol("A"), 2, b"two")]);
         assert!(Snapshot::of_records(META, twice).is_err());
-        let bytes = records(&[(Part::Symbol("A"), 1, b"one")]);
+        let bytes = records(&[(RecordOf::Symbol("A"), 1, b"one")]);
         let whole = records(&[]).len();
         for len in (0..bytes.len()).filter(|&len| len != whole) {
             assert!(Snapshot::of_records(META, bytes[..len].to_vec()).is_err(), "cut at {len}");

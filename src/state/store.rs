@@ -1,17 +1,25 @@
 //! The snapshots of one engine in a directory: the newest that can be trusted, and room for the next. Blocks.
 //!
-//! Files are called `<engine>-<origin>-<number>.snapshot`; numbers only grow. The last [`KEPT`] are kept. What can never be
-//! used is *set aside* under the name with `.unusable` behind it, where the next start does not see it and a human can.
-//! What only this configuration has no use for stays where it is.
+//! Files are called `<engine>-<origin>-<number>.snapshot`; numbers only grow. The last [`KEPT`] are kept, fewer where
+//! the disk is full. What can never be used is *set aside* under the name with `.unusable` behind it, where the next
+//! start does not see it and a human can. What only this configuration or this version has no use for stays where it
+//! is.
 
 use super::{
-    file::{Meta, SnapshotFile},
+    allowance::Allowance,
+    file::{FileFault, Meta, SnapshotFile, read_file},
     snapshot::Snapshot,
 };
+use crate::model::StreamId;
+use rustix::fs::statvfs;
 use std::{
     ffi::OsStr,
-    fs, io,
-    path::{Path, PathBuf},
+    fs::{self, DirBuilder},
+    io,
+    os::unix::fs::DirBuilderExt,
+    path::{Path, PathBuf, absolute},
+    sync::Arc,
+    time::{Duration, Instant},
 };
 
 /// Snapshots that are kept, and as many of those that were set aside.
@@ -27,23 +35,36 @@ pub struct Store {
     dir: PathBuf,
     prefix: String,
     next: u64,
+    /// Whether it only looks, because another process writes here.
+    only_reads: bool,
+    /// What the disk takes, where it is not the system that decides.
+    allowance: Option<Arc<dyn Allowance>>,
 }
 
 /// Why a whole snapshot is not used.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Unfit {
-    /// Not by this configuration, perhaps by another: it stays.
+    /// This configuration cannot use it, but another may: it stays.
     Here(String),
-    /// By none: it is set aside.
+    /// No configuration can use it: it is set aside.
     Ever(String),
+}
+
+/// What the disk below a directory is like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Disk {
+    /// Time to bring a page to it.
+    pub sync: Duration,
+    /// Free space, bytes.
+    pub free: u64,
 }
 
 /// What was found.
 #[derive(Debug)]
-pub struct Loaded<T> {
-    /// What was made of the newest snapshot that can be used, and its file.
-    pub found: Option<(T, PathBuf)>,
-    /// What was passed over and why, a line each.
+pub struct FoundSnapshot<T, P = PathBuf> {
+    /// What was made of the newest snapshot that can be used, and where it is.
+    pub found: Option<(T, P)>,
+    /// Which files were skipped and why, one line each.
     pub lines: Vec<String>,
 }
 
@@ -54,9 +75,9 @@ impl Store {
     /// # Errors
     /// Those of the file system.
     pub fn open(dir: &Path, name: &str, origin: u64) -> io::Result<Self> {
-        fs::create_dir_all(dir)?;
-        let name: String = name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
-        let mut store = Self { dir: dir.to_owned(), prefix: format!("{name}-{origin:016x}-"), next: 0 };
+        let mut store = Self::reader(dir, name, origin)?;
+        store.only_reads = false;
+        create_dir(&store.dir)?;
         for (_, path) in store.files(UNFINISHED)? {
             fs::remove_file(path)?;
         }
@@ -65,16 +86,64 @@ impl Store {
         Ok(store)
     }
 
+    /// The same, which changes nothing there: another process may be writing.
+    ///
+    /// # Errors
+    /// A working directory that is gone.
+    pub fn reader(dir: &Path, name: &str, origin: u64) -> io::Result<Self> {
+        let name: String = name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
+        let prefix = format!("{name}-{origin:016x}-");
+        // Whatever becomes of the working directory.
+        Ok(Self { dir: absolute(dir)?, prefix, next: 0, only_reads: true, allowance: None })
+    }
+
+    /// Writes a file of a page, brings it to the disk and removes it again. Rights alone do not tell: a file system may
+    /// be mounted read-only, or full.
+    ///
+    /// # Errors
+    /// Those of the file system: no snapshot can be written.
+    #[allow(clippy::disallowed_methods, reason = "it measures the disk, in real time")]
+    pub fn try_writing(&self) -> io::Result<Disk> {
+        let path = self.dir.join(format!("{}try.{SNAPSHOT}", self.prefix));
+        let mut file = self.create(&path, &Meta { origin: 0, created_ms: 0 })?;
+        file.chunk(&[0; 4_096])?;
+        let begun = Instant::now();
+        file.finish()?;
+        let sync = begun.elapsed();
+        fs::remove_file(path)?;
+        Ok(Disk { sync, free: self.free()? })
+    }
+
+    /// The same on a disk that takes what an allowance says, where there is one.
+    #[must_use]
+    pub fn within(self, allowance: Option<Arc<dyn Allowance>>) -> Self {
+        Self { allowance, ..self }
+    }
+
+    fn create(&self, path: &Path, meta: &Meta) -> io::Result<SnapshotFile> {
+        SnapshotFile::create_within(path, meta, self.allowance.clone())
+    }
+
+    fn free(&self) -> io::Result<u64> {
+        if let Some(allowance) = &self.allowance {
+            return Ok(allowance.free());
+        }
+        Ok(statvfs(&self.dir).map(|fs| fs.f_bavail.saturating_mul(fs.f_frsize))?)
+    }
+
     /// The engine's files with this extension, the newest first.
     fn files(&self, extension: &str) -> io::Result<Vec<(u64, PathBuf)>> {
         let mut files = Vec::new();
+        if self.only_reads && !self.dir.is_dir() {
+            return Ok(files);
+        }
         for entry in fs::read_dir(&self.dir)? {
             let path = entry?.path();
             let stem = match path.extension() {
                 Some(found) if found == extension => path.file_stem(),
                 _ => None,
             };
-            // A file that was set aside has its old extension before the new.
+            // A file that was set aside keeps its old extension before the new one.
             let stem = stem.and_then(OsStr::to_str).map(|stem| stem.strip_suffix(".snapshot").unwrap_or(stem));
             let number = stem.and_then(|stem| stem.strip_prefix(&self.prefix)?.parse().ok());
             files.extend(number.map(|number: u64| (number, path)));
@@ -87,13 +156,18 @@ impl Store {
     ///
     /// # Errors
     /// A directory that cannot be read or written.
-    pub fn load<T>(&self, mut open: impl FnMut(Snapshot) -> Result<T, Unfit>) -> io::Result<Loaded<T>> {
+    pub fn load<T>(&self, mut open: impl FnMut(Snapshot) -> Result<T, Unfit>) -> io::Result<FoundSnapshot<T>> {
         let mut lines = Vec::new();
         for (_, path) in self.files(SNAPSHOT)? {
-            let read = fs::read(&path).map_err(Into::into).and_then(Snapshot::parse);
-            match read.map_err(|fault| Unfit::Ever(fault.to_string())).and_then(&mut open) {
-                Ok(value) => return Ok(Loaded { found: Some((value, path)), lines }),
+            let read = read_file(&path).map_err(Into::into).and_then(Snapshot::parse);
+            let unfit = |fault: FileFault| match fault.is_of_version() {
+                true => Unfit::Here(fault.to_string()),
+                false => Unfit::Ever(fault.to_string()),
+            };
+            match read.map_err(unfit).and_then(&mut open) {
+                Ok(value) => return Ok(FoundSnapshot { found: Some((value, path)), lines }),
                 Err(Unfit::Here(reason)) => lines.push(format!("snapshot {} {reason}; it stays", path.display())),
+                Err(Unfit::Ever(_)) if self.only_reads => {}
                 Err(Unfit::Ever(reason)) => {
                     let aside = path.with_extension("snapshot.unusable");
                     fs::rename(&path, &aside)?;
@@ -101,8 +175,30 @@ impl Store {
                 }
             }
         }
-        self.prune(UNUSABLE);
-        Ok(Loaded { found: None, lines })
+        if !self.only_reads {
+            self.prune(UNUSABLE);
+        }
+        Ok(FoundSnapshot { found: None, lines })
+    }
+
+    /// A snapshot in `dir` of an engine of this name that had read some of its input, whatever its position; `None` also
+    /// where the directory cannot be read.
+    #[must_use]
+    pub fn any(dir: &Path, name: &str) -> Option<PathBuf> {
+        let name: String = name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
+        let of = |path: &Path| {
+            let rest = path.file_stem()?.to_str()?.strip_prefix(&name)?.strip_prefix('-')?;
+            let (origin, number) = rest.split_once('-')?;
+            let hexadecimal = origin.len() == 16 && origin.bytes().all(|byte| byte.is_ascii_hexdigit());
+            (hexadecimal && number.parse::<u64>().is_ok() && path.extension()? == SNAPSHOT).then_some(())
+        };
+        // One that had read nothing had committed nothing either.
+        let had_read = |path: &PathBuf| {
+            let snapshot = read_file(path).ok().and_then(|bytes| Snapshot::parse(bytes).ok());
+            snapshot.is_none_or(|snapshot| snapshot.reader.inputs.iter().any(|input| input.id != StreamId::default()))
+        };
+        let paths = fs::read_dir(dir).ok()?.flatten().map(|entry| entry.path());
+        paths.filter(|path| of(path).is_some()).find(had_read)
     }
 
     /// Where they are.
@@ -111,15 +207,53 @@ impl Store {
         &self.dir
     }
 
-    /// Begins the next snapshot.
+    /// Begins the next snapshot, in a directory that is made again where somebody has deleted it.
     ///
     /// # Errors
     /// Those of the file system.
     pub fn begin(&mut self, meta: &Meta) -> io::Result<SnapshotFile> {
-        // Numbers of one length, so that a listing is in order.
+        // Numbers of equal length, so that a listing is sorted.
         let path = self.dir.join(format!("{}{:010}.{SNAPSHOT}", self.prefix, self.next));
         self.next += 1;
-        SnapshotFile::create(&path, meta)
+        match self.create(&path, meta) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                create_dir(&self.dir)?;
+                self.create(&path, meta)
+            }
+            other => other,
+        }
+    }
+
+    /// Gives up old files until a snapshot of so many bytes has room: those that were set aside, then snapshots, the
+    /// oldest first; the newest stays. What was removed.
+    ///
+    /// # Errors
+    /// A directory that cannot be read, a file that cannot be removed.
+    pub fn make_room(&self, bytes: u64) -> io::Result<Vec<PathBuf>> {
+        self.give_up(usize::MAX, || Ok(self.free()? >= bytes))
+    }
+
+    /// Gives up the oldest file, as [`make_room`](Self::make_room) does.
+    ///
+    /// # Errors
+    /// As for [`make_room`](Self::make_room).
+    pub fn give_up_oldest(&self) -> io::Result<Vec<PathBuf>> {
+        self.give_up(1, || Ok(false))
+    }
+
+    fn give_up(&self, most: usize, is_enough: impl Fn() -> io::Result<bool>) -> io::Result<Vec<PathBuf>> {
+        let (mut old, snapshots) = (self.files(UNUSABLE)?, self.files(SNAPSHOT)?);
+        old.reverse();
+        old.extend(snapshots.into_iter().skip(1).rev());
+        let mut removed = Vec::new();
+        for (_, path) in old.into_iter().take(most) {
+            if is_enough()? {
+                break;
+            }
+            fs::remove_file(&path)?;
+            removed.push(path);
+        }
+        Ok(removed)
     }
 
     /// Removes all but the newest.
@@ -130,25 +264,29 @@ impl Store {
 
     fn prune(&self, extension: &str) {
         for (_, path) in self.files(extension).unwrap_or_default().into_iter().skip(KEPT) {
-            // One that cannot be removed now is tried again after the next.
+            // If one cannot be removed now, the next snapshot tries again.
             let _ = fs::remove_file(path);
         }
     }
 }
 
+/// A directory that only its owner reads, with all above it that is missing.
+fn create_dir(dir: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(dir)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::StreamId;
-    use crate::state::{InputPosition, Part, ReaderState, push_record, put};
+    use crate::state::{InputPosition, ReaderState, RecordOf, push_record, put};
 
     const META: Meta = Meta { origin: 5, created_ms: 0 };
 
     fn write(store: &mut Store, line: u64) {
         let mut file = store.begin(&META).unwrap();
-        let input = InputPosition { name: "in".to_owned(), id: StreamId { ms: line, seq: 0 }, number: 0 };
+        let input = InputPosition { name: "in".to_owned(), id: StreamId { ms: line, seq: 0 }, number: 0, offset_ms: 0 };
         let mut bytes = Vec::new();
-        push_record(&mut bytes, Part::Reader, 0, |out| put(out, &ReaderState { inputs: vec![input] })).unwrap();
+        push_record(&mut bytes, RecordOf::Reader, 0, |out| put(out, &ReaderState { inputs: vec![input] })).unwrap();
         file.chunk(&bytes).unwrap();
         file.finish().unwrap();
         store.thin();
@@ -156,7 +294,7 @@ mod tests {
 
     fn newest(store: &Store, check: impl Fn(&Snapshot) -> Result<(), Unfit>) -> (Option<u64>, Vec<String>) {
         let open = |snapshot: Snapshot| check(&snapshot).map(|()| snapshot.reader.inputs[0].id.ms);
-        let Loaded { found, lines } = store.load(open).unwrap();
+        let FoundSnapshot { found, lines } = store.load(open).unwrap();
         (found.map(|(line, _)| line), lines)
     }
 
@@ -205,7 +343,49 @@ mod tests {
         write(&mut store, 9);
         assert_eq!(newest(&store, |_| Ok(())).0, Some(9));
 
+        assert!(Store::any(&state, "ma/in").is_some() && Store::any(&state, "ma").is_none());
         let other = Store::open(&state, "ma/in", 6).unwrap();
         assert_eq!(newest(&other, |_| Ok(())).0, None, "of another server");
+    }
+
+    #[test]
+    fn a_directory_that_is_deleted_is_made_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let state = dir.path().join("state");
+        let mut store = Store::open(&state, "main", 5).unwrap();
+        write(&mut store, 1);
+        fs::remove_dir_all(&state).unwrap();
+        write(&mut store, 2);
+        assert_eq!(newest(&store, |_| Ok(())).0, Some(2));
+    }
+
+    #[test]
+    fn the_oldest_make_room_for_the_next_and_the_newest_stays() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut store = Store::open(dir.path(), "main", 5).unwrap();
+        (1..=3).for_each(|line| write(&mut store, line));
+        let aside = dir.path().join("main-0000000000000005-0000000000.snapshot.unusable");
+        fs::write(&aside, b"old").unwrap();
+        let all = names(dir.path());
+        // A disk on which every file that is left takes a hundred bytes of a thousand.
+        let make_room = |bytes: u64| {
+            let free = || 1_000 - 100 * names(dir.path()).len() as u64;
+            store.give_up(usize::MAX, || Ok(free() >= bytes)).unwrap()
+        };
+        assert_eq!(make_room(600), Vec::<PathBuf>::new());
+        assert_eq!(make_room(700), [aside]);
+        assert_eq!(store.give_up_oldest().unwrap(), [dir.path().join(&all[1])]);
+        assert_eq!(make_room(2_000), [dir.path().join(&all[2])]);
+        assert_eq!(newest(&store, |_| Ok(())).0, Some(3));
+    }
+
+    #[test]
+    fn a_place_where_nothing_can_be_written_is_refused_at_once() {
+        // Whichever user runs the test.
+        assert!(Store::open(Path::new("/proc/self/state"), "main", 5).is_err());
+        let dir = tempfile::tempdir().unwrap();
+        let disk = Store::open(dir.path(), "main", 5).unwrap().try_writing().unwrap();
+        assert!(disk.free > 0);
+        assert_eq!(names(dir.path()), Vec::<String>::new(), "the try leaves nothing");
     }
 }

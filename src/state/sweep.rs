@@ -1,18 +1,18 @@
-//! Which of many things have been saved for the snapshot at work.
+//! Which items have been saved for the snapshot in progress.
 
-/// A pass over things numbered from 0, each once: in order, or before its turn where it is about to change.
+/// A pass over items numbered from 0, each once: in order, or earlier if an item is about to change.
 ///
-/// [`needs`](Self::needs) is hot; [`start`](Self::start) allocates where there are more things than ever before.
+/// [`needs`](Self::needs) is hot; [`start`](Self::start) allocates if there are more items than ever before.
 #[derive(Debug, Default)]
 pub struct Sweep {
-    /// A bit a thing: still to be saved.
+    /// One bit per item: still to be saved.
     open: Vec<u64>,
     left: usize,
     next: usize,
 }
 
 impl Sweep {
-    /// Begins a pass over `count` things. The one before must be over.
+    /// Starts a pass over `count` items. The previous one must have ended.
     pub fn start(&mut self, count: usize) {
         self.open.clear();
         self.open.resize(count.div_ceil(64), 0);
@@ -23,14 +23,14 @@ impl Sweep {
         (self.left, self.next) = (count, 0);
     }
 
-    /// Whether something is still to be saved.
+    /// Whether any item is still to be saved.
     #[inline]
     #[must_use]
     pub fn is_on(&self) -> bool {
         self.left > 0
     }
 
-    /// Whether a thing must be saved before it changes; it counts as saved from now on.
+    /// Whether an item must be saved before it changes; from now on it counts as saved.
     #[inline]
     pub fn needs(&mut self, index: usize) -> bool {
         self.left > 0 && self.claim(index)
@@ -38,7 +38,7 @@ impl Sweep {
 
     #[cold]
     fn claim(&mut self, index: usize) -> bool {
-        // What is newer than the barrier has no word, or no bit.
+        // An item that is newer than the barrier has no word, or no bit.
         let Some(word) = self.open.get_mut(index / 64) else { return false };
         let open = *word & 1 << (index % 64) != 0;
         *word &= !(1 << (index % 64));
@@ -46,7 +46,7 @@ impl Sweep {
         open
     }
 
-    /// The next thing that has not been saved; it counts as saved from now on.
+    /// The next item that has not been saved; from now on it counts as saved.
     pub fn take_next(&mut self) -> Option<usize> {
         while let Some(word) = self.open.get(self.next) {
             if *word != 0 {

@@ -1,10 +1,10 @@
-//! Tables in a record whose rows and columns have names: found again in a plan that has others, or in another order.
+//! Tables whose rows and columns are saved by name, so that a plan with other names or another order can find them.
 
-use super::codec::{StateError, put, take_borrowed};
-use bincode::{BorrowDecode, Encode};
+use super::codec::{StateError, put, take};
+use wincode::{SchemaRead, SchemaWrite};
 
-/// What one column of a saved table is of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, BorrowDecode)]
+/// A column of a saved table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, SchemaWrite, SchemaRead)]
 pub struct Column<'a> {
     /// Name of the timeframe.
     pub timeframe: &'a str,
@@ -12,22 +12,21 @@ pub struct Column<'a> {
     pub hash: u64,
 }
 
-/// Where the columns that are wanted are in a saved table: by wanted column its place among the saved ones, where there is
-/// one of that name and hash.
+/// By wanted column: its place among the saved ones, if one has the same name and hash.
 #[must_use]
 pub fn align<'a>(saved: &[Column<'_>], wanted: impl Iterator<Item = Column<'a>>) -> Vec<Option<usize>> {
     let place = |column: Column<'_>| saved.iter().position(|saved| *saved == column).filter(|_| column.hash != 0);
     wanted.map(place).collect()
 }
 
-/// What stands before the tables by timeframe and strategy of one symbol.
-#[derive(Debug, Clone, Encode, BorrowDecode)]
+/// The head of one symbol's tables by timeframe and strategy.
+#[derive(Debug, Clone, SchemaWrite, SchemaRead)]
 struct TableHead<'a> {
     columns: Vec<Column<'a>>,
     strategies: Vec<&'a str>,
 }
 
-/// Where the numbers of saved tables by timeframe and strategy are that a plan wants.
+/// Where a plan finds its numbers in saved tables by timeframe and strategy.
 #[derive(Debug, Clone)]
 pub struct SavedTable {
     /// By wanted timeframe and by wanted strategy: the place among the saved ones.
@@ -39,10 +38,10 @@ pub struct SavedTable {
 }
 
 impl SavedTable {
-    /// Appends the head of tables of these timeframes and strategies. Allocates nothing but room in `out`.
+    /// Appends the head of tables of these timeframes and strategies. Allocates only if `out` has to grow.
     ///
     /// # Errors
-    /// The encoder fails; writing to memory never does.
+    /// None in practice: the encoder can fail, but writing to memory cannot.
     pub fn save<'a>(
         columns: impl ExactSizeIterator<Item = Column<'a>>,
         strategies: impl ExactSizeIterator<Item = &'a str>,
@@ -59,16 +58,16 @@ impl SavedTable {
         Ok(())
     }
 
-    /// Takes the head that [`save`](Self::save) wrote off the front, and finds these timeframes and strategies in it.
+    /// Reads the head that [`save`](Self::save) wrote, and finds these timeframes and strategies in it.
     ///
     /// # Errors
-    /// Bytes that are none.
+    /// The bytes do not decode to this state.
     pub fn read<'a>(
         bytes: &mut &[u8],
         columns: impl Iterator<Item = Column<'a>>,
         strategies: impl Iterator<Item = &'a str>,
     ) -> Result<Self, StateError> {
-        let head: TableHead<'_> = take_borrowed(bytes)?;
+        let head: TableHead<'_> = take(bytes)?;
         let strategy = |name: &str| head.strategies.iter().position(|saved| *saved == name);
         Ok(Self {
             columns: align(&head.columns, columns),

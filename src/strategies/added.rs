@@ -73,6 +73,7 @@ impl Rules for Params {
 
     fn needs(&self, _: &mut Needs) {}
 
+    #[inline(always)]
     fn look_back(&self) -> LookBack {
         LookBack { bars: self.share_bars, conditions: self.share_bars, first_bar: self.share_bars }
     }

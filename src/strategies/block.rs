@@ -1,8 +1,8 @@
 //! Eight cells of a timeframe that get their bars together: their state in rows, word by word, the cells side by side.
 //!
-//! A step reads and writes rows as they lie in memory; of cells that lie each by itself, it transposes every line on the
-//! way in and out. Some of the cells may be missing from a step; but a bar of one of them alone touches a line of memory for
-//! every word, and so they are given their state back when that happens again and again.
+//! A step reads and writes rows as they lie in memory. If the cells hold their own state, it transposes every line on
+//! the way in and out. Cells may be missing from a step, but a bar of one of them alone touches a line of memory for
+//! every word: if that happens repeatedly, the cells get their state back.
 
 use super::{
     Cell, CellLayout,
@@ -16,7 +16,7 @@ use crate::{
     lanes::{LANES, Line, Vector},
 };
 
-/// The state of eight cells in rows; what a cell keeps by itself even so is the number of its bars, and its history.
+/// The state of eight cells in rows. Each cell still keeps its number of bars and its history.
 #[derive(Debug)]
 #[repr(C, align(64))]
 pub(super) struct Rows {
@@ -34,7 +34,7 @@ impl Rows {
         Self { traces: [nothing; LINES], pivots: [nothing; 2], indicators: IndicatorRows::new(&layout.indicators) }
     }
 
-    /// Takes over the state of a cell.
+    /// Takes the state of a cell into the rows.
     pub(super) fn take(&mut self, k: usize, cell: &Cell) {
         let lines = cell.traces.lines.iter().chain(&cell.pivots.sides);
         for (rows, line) in self.traces.iter_mut().chain(&mut self.pivots).zip(lines) {
@@ -70,7 +70,7 @@ impl Rows {
         self.indicators.recent_prices(&layout.indicators, k, i)
     }
 
-    /// Asks for their memory.
+    /// Prefetches them.
     #[inline(always)]
     pub(super) fn prefetch(&self) {
         prefetch_all(&self.traces);
@@ -84,7 +84,7 @@ impl Rows {
     }
 }
 
-/// The cells of a step, wherever their state lies.
+/// The cells of a step, whether their state is in rows or in the cells.
 pub(super) trait State<V: Vector>: CoreRows<V> + PivotRows<V> {
     fn cell(&self, k: usize) -> &Cell;
     fn cell_mut(&mut self, k: usize) -> &mut Cell;
@@ -97,7 +97,7 @@ pub(super) trait State<V: Vector>: CoreRows<V> + PivotRows<V> {
     fn recent_prices(&self, layout: &CellLayout, k: usize, i: u64) -> RecentPrices<'_>;
 }
 
-/// Each by itself.
+/// Each holds its own state.
 impl<V: Vector, const N: usize> State<V> for [&mut Cell; N] {
     #[inline(always)]
     fn cell(&self, k: usize) -> &Cell {
@@ -211,7 +211,7 @@ impl<V: Vector> State<V> for InRows<'_, '_> {
 impl<V: Vector> PivotRows<V> for InRows<'_, '_> {
     #[inline(always)]
     fn push_pivots(&mut self, bottoms: bool, new: V::M, price: V::F) {
-        // Some lane has one on most bars: nobody could foresee whether none has.
+        // On most bars some lane has one, so a branch could not be predicted.
         let new = V::and(new, V::where_set(CoreRows::<V>::present(self)));
         let rows = &mut self.rows.pivots[usize::from(bottoms)];
         let mut before = price;

@@ -2,7 +2,7 @@
 
 use super::{
     BarView, Findings, Fired,
-    found::{Found, better, clamp},
+    found::{Found, better, clamp, relative},
     kinds::kinds,
     look_back::LookBack,
     memory::memory,
@@ -109,6 +109,7 @@ impl Rules for Params {
         needs.bands = BollingerSpec { period: self.period, std_dev: self.std_dev };
     }
 
+    #[inline(always)]
     fn look_back(&self) -> LookBack {
         LookBack {
             bars: self.consolidation_bars.max(self.momentum_bars) + 1,
@@ -166,11 +167,9 @@ impl Rules for Params {
 
 impl Params {
     fn breakout(&self, view: &BarView<'_>, side: Side) -> Found<Kind> {
-        let (kind, band) = match side {
-            Side::Buy => (Kind::BullishBreakout, view.now.upper),
-            Side::Sell => (Kind::BearishBreakout, view.now.lower),
-        };
-        let strength = clamp(side.dir() * (view.price() - band) / band * self.breakout_gain / view.scale);
+        let kind = side.pick(Kind::BullishBreakout, Kind::BearishBreakout);
+        let band = side.pick(view.now.upper, view.now.lower);
+        let strength = clamp(relative(side.dir() * (view.price() - band), band) * self.breakout_gain / view.scale);
         let narrow = clamp(1.0 - view.width * self.band_width_gain / view.scale);
         let volume = view.volume_factor(self.volume_confirmation, self.volume_threshold);
         let momentum = view.momentum(self.momentum_bars, self.momentum_gain, side);

@@ -12,7 +12,7 @@ use crate::{
     model::{Bar, Indicators, PriceMethod},
 };
 
-/// One symbol on one timeframe: its state in a few cache lines, besides its history.
+/// One symbol on one timeframe: its state in a few cache lines, and its history.
 #[derive(Debug, Clone)]
 #[repr(C, align(64))]
 pub struct Cell {
@@ -38,7 +38,7 @@ impl HasIndicators for Cell {
 }
 
 impl Cell {
-    /// A cell before its first bar, which keeps at least `buffer_size` bars and as many as its layout needs. Allocates.
+    /// A cell before its first bar. It keeps at least `buffer_size` bars, and as many as its layout needs. Allocates.
     #[must_use]
     pub fn new(layout: &CellLayout, method: PriceMethod, price_scale: f64, buffer_size: usize) -> Self {
         Self {
@@ -52,12 +52,12 @@ impl Cell {
         }
     }
 
-    /// A cell that only fills a lane.
-    pub(super) fn nobodys() -> Self {
+    /// A filler: a cell of no symbol that fills a lane.
+    pub(super) fn filler() -> Self {
         Self::new(&CellLayout::new(StrategyParams::default(), false), PriceMethod::Ohlc, 1.0, 0)
     }
 
-    /// Whether its next bar may be taken side by side with those of other cells of the layout.
+    /// Whether its next bar may be computed side by side with those of other cells of the layout.
     #[inline(always)]
     #[must_use]
     pub fn is_settled(&self, layout: &CellLayout) -> bool {
@@ -74,13 +74,13 @@ impl Cell {
         }
     }
 
-    /// Asks for what a cell keeps by itself wherever its state lies.
+    /// Prefetches what a cell holds even if its state lies in rows.
     #[inline]
     pub(super) fn prefetch_first(&self) {
         prefetch(Some(&self.bars));
     }
 
-    /// Asks for the memory of the cell, but not for what its number of bars tells the place of.
+    /// Prefetches the cell, except for what its number of bars locates.
     #[inline]
     pub(super) fn prefetch(&self, layout: &CellLayout) {
         self.prefetch_first();
@@ -89,25 +89,25 @@ impl Cell {
         self.pivots.prefetch();
     }
 
-    /// Asks for the place of the next bar in the history.
+    /// Prefetches the place of the next bar in the history.
     #[inline]
     pub(super) fn prefetch_history(&self) {
         self.history.prefetch();
     }
 
-    /// Asks for its place in the windows.
+    /// Prefetches its place in the windows.
     #[inline]
     pub(super) fn prefetch_place(&self, layout: &CellLayout) {
         self.indicators.prefetch_place(&layout.indicators, self.bars);
     }
 
-    /// What its candidates look back at.
+    /// The past that its candidates look back at.
     #[inline(always)]
     pub(super) fn past(&self) -> Source<'_> {
         Source::Cell { lines: &self.traces.lines, upper: self.traces.upper(), pivots: &self.pivots.sides }
     }
 
-    /// Appends the whole state that bars have made, as bytes that say nothing of how it lies in memory.
+    /// Appends the whole state, in a form that does not depend on its layout in memory.
     pub fn write_state(&self, layout: &CellLayout, out: &mut Vec<u8>) {
         let out = &mut ImageWriter(out);
         out.word(self.bars);
@@ -118,15 +118,16 @@ impl Cell {
         self.pivots.write_state(&self.history, layout.params.sr_breakout.known_pivots(past), out);
     }
 
-    /// Becomes the cell whose state [`write_state`](Self::write_state) wrote: from its next bar on it does what that one
-    /// would have done. The layout must have the same parameters; the history may be of another length. Allocates.
+    /// Restores the state that [`write_state`](Self::write_state) wrote: from the next bar on the cell does what the
+    /// saved one would have done. The layout must have the same parameters; the history may have another length.
+    /// Allocates.
     ///
     /// # Errors
-    /// Bytes that are not the state of a cell of this layout; this one then stays as it was.
+    /// The bytes are not the state of a cell of this layout; the cell then stays as it was.
     pub fn read_state(&mut self, layout: &CellLayout, image: &[u8]) -> Result<(), BadImage> {
         let image = &mut ImageReader(image);
         let bars = image.word()?;
-        // One a second makes this many in 136 years; the places in the windows are not told beyond.
+        // At one bar a second that takes 136 years; places in the windows are not defined beyond.
         if bars >= u64::from(u32::MAX) {
             return Err(BadImage::Other { what: "bars closed", found: bars, wanted: u64::from(u32::MAX) - 1 });
         }
@@ -160,7 +161,7 @@ impl Cell {
         self.history.price(0)
     }
 
-    /// The price series one bar before the newest, NaN where there is none.
+    /// The price series one bar before the newest, NaN if there is none.
     #[inline]
     #[must_use]
     pub fn previous_price(&self) -> f64 {

@@ -1,4 +1,4 @@
-//! All cells of a worker, one after the other in memory, and their bars several at a time.
+//! All cells of a worker, contiguous in memory, and their bars, several at a time.
 #![allow(unsafe_code)] // cells that have been seen to be different are borrowed together
 
 use super::{
@@ -15,11 +15,11 @@ use std::array::from_fn;
 
 /// Cells that a batch must have for it to be cheaper side by side than one by one.
 const WORTH_IT: usize = 3;
-/// How often eight cells must have come together before they are put in rows, so that the way there and back, a
-/// microsecond or so, is not gone for nothing.
+/// How often eight cells must come together before they move into rows: the way there and back takes a microsecond or
+/// so.
 const TOGETHER: u32 = 8;
-/// How often fewer than [`WORTH_IT`] of them may come between more before they are given their state back: a batch that was
-/// cut in two is no reason.
+/// How often fewer than [`WORTH_IT`] of them may come in between before they get their state back: a batch that was cut
+/// in two is no reason to.
 const PATIENCE: u32 = 4;
 
 /// Where the state of a cell lies.
@@ -27,9 +27,9 @@ const PATIENCE: u32 = 4;
 struct Seat(u32);
 
 impl Seat {
-    /// With the cell, always; the last lane of a block that there is none of.
+    /// Always with the cell, which has no block.
     const NONE: Self = Self(u32::MAX >> 1);
-    /// The bit of those whose state lies in the rows of their block.
+    /// Set if the state lies in the rows of the cell's block.
     const AWAY: u32 = 1 << 31;
 
     /// The seat of a lane of a block, whose cells have their state.
@@ -57,24 +57,23 @@ impl Seat {
 /// Eight cells of one timeframe, neighbours in the order in which they were added.
 #[derive(Debug)]
 struct Block {
-    /// How often they came together while they had their state; in rows, how often they may still come one or two at a
-    /// time.
+    /// Outside rows: how often they came together. In rows: how often they may still come one or two at a time.
     together: u32,
     /// By lane: places among the cells.
     members: [u32; LANES],
     rows: Rows,
 }
 
-/// The cells of a worker. Each has its state by itself, until eight neighbours of one timeframe come together again and
-/// again: then it lies in rows for as long as they do.
+/// The cells of a worker. Each holds its own state until eight neighbours of one timeframe keep coming together; then it
+/// lies in rows for as long as they do.
 #[derive(Debug)]
 pub struct Cells {
-    /// The first ones are nobody's: they fill the lanes of a batch that has fewer cells.
+    /// The first ones are fillers: they fill the lanes of a batch that has fewer cells.
     cells: Vec<Cell>,
     /// By place of the cell.
     seats: Vec<Seat>,
     blocks: Vec<Block>,
-    /// By timeframe: the places of those who wait for their block to be full.
+    /// By timeframe: the places of cells whose block is not full yet.
     waiting: Vec<Vec<u32>>,
 }
 
@@ -86,15 +85,16 @@ impl Cells {
     #[must_use]
     pub fn new() -> Self {
         Self {
-            cells: (0..LANES).map(|_| Cell::nobodys()).collect(),
+            cells: (0..LANES).map(|_| Cell::filler()).collect(),
             seats: vec![Seat::NONE; LANES],
             blocks: Vec::new(),
             waiting: Vec::new(),
         }
     }
 
-    /// Adds a cell of a timeframe, all of whose cells have this layout, and returns its number. Allocates, with every eighth
-    /// of a timeframe the rows for eight, unless the layout has indicators that are not packed: the published ones.
+    /// Adds a cell of a timeframe, all of whose cells have this layout, and returns its number. Allocates, with every
+    /// eighth of a timeframe the rows for eight, unless the layout has indicators that are not packed: the published
+    /// ones.
     pub fn add(&mut self, timeframe: usize, layout: &CellLayout, cell: Cell) -> u32 {
         let place = self.cells.len();
         self.cells.push(cell);
@@ -114,19 +114,19 @@ impl Cells {
         (place - LANES) as u32
     }
 
-    /// How many there are.
+    /// Number of cells.
     #[must_use]
     pub fn len(&self) -> usize {
         self.cells.len() - LANES
     }
 
-    /// Whether there are none.
+    /// Whether there are no cells.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// A cell by its number, with what it knows of its bars and prices; its other state may be old, for which see
+    /// A cell by its number, with its bars and prices. Its other state may be stale: see
     /// [`with_state`](Self::with_state).
     #[inline]
     #[must_use]
@@ -145,7 +145,7 @@ impl Cells {
         Some(cell)
     }
 
-    /// A cell by its number, with its state, which is with the cell from now on.
+    /// A cell by its number, with its state, which moves back into the cell.
     #[inline]
     #[must_use]
     pub fn get_mut(&mut self, number: u32) -> Option<&mut Cell> {
@@ -167,7 +167,7 @@ impl Cells {
         self.cells.iter_mut().skip(LANES)
     }
 
-    /// How many have their state in rows.
+    /// Number of cells whose state lies in rows.
     #[must_use]
     pub fn in_rows(&self) -> usize {
         self.seats.iter().filter(|seat| seat.is_away()).count()
@@ -189,8 +189,7 @@ impl Cells {
         self.seats.get(number as usize + LANES).copied().unwrap_or(Seat::NONE).lane()
     }
 
-    /// Asks for the memory of a cell, but not for what its number of bars tells the place of: worth it where a bar for it
-    /// will come soon.
+    /// Prefetches a cell, except for what its number of bars locates. Worth it if a bar for it will come soon.
     #[inline]
     pub fn prefetch(&self, layout: &CellLayout, number: u32) {
         let place = number as usize + LANES;
@@ -206,7 +205,7 @@ impl Cells {
         }
     }
 
-    /// Asks for the rest of what the next bar needs; the cell's own memory should be there by now.
+    /// Prefetches the rest of what the next bar needs; the cell itself should be in the cache by now.
     #[inline]
     pub fn prefetch_history(&self, layout: &CellLayout, number: u32) {
         let place = number as usize + LANES;
@@ -217,11 +216,11 @@ impl Cells {
         }
     }
 
-    /// Takes one bar of each of at most [`LANES`](Self::LANES) different cells of one layout: by number of the cell. Hands
-    /// each signal to `on_signal` with the place of its bar among `bars`, in the order of the bars.
+    /// Takes one bar of each of at most [`LANES`](Self::LANES) different cells of one layout: by number of the cell.
+    /// Hands each signal to `on_signal` with the place of its bar among `bars`, in the order of the bars.
     ///
-    /// Allocates nothing. Side by side where there are enough of them and all are settled, else one by one; it makes no
-    /// difference to any bit of what comes out.
+    /// Allocates nothing. Computes side by side if there are enough of them and all are settled, else one by one; the
+    /// results are the same to the bit.
     #[inline]
     pub fn on_bars(
         &mut self,
@@ -245,8 +244,8 @@ impl Cells {
         }
     }
 
-    /// Whether a batch of cells may grow by one more: their states lie in the rows of one block, which comes later in the
-    /// order of its lanes, or all by themselves.
+    /// Whether a batch of cells may grow by one more: their states lie in the rows of one block, which comes later in
+    /// the order of its lanes, or all by themselves.
     #[inline]
     #[must_use]
     pub fn go_together(&self, last: u32, next: u32) -> bool {
@@ -260,8 +259,8 @@ impl Cells {
         }
     }
 
-    /// Takes bars of cells whose state lies in the rows of one block, in the order of their lanes. False where they are not,
-    /// or too few of them came for too often, and nothing was done.
+    /// Takes bars of cells whose state lies in the rows of one block, in the order of their lanes. False where they are
+    /// not, or too few of them came for too often, and nothing was done.
     #[inline]
     fn in_their_rows(
         &mut self,
@@ -308,13 +307,13 @@ impl Cells {
         bars: &[(u32, &Bar)],
         on_signal: &mut impl FnMut(usize, Strategy, Candidate),
     ) -> bool {
-        // What is missing is filled up with the first bar, for cells that are nobody's.
+        // Missing lanes get the first bar, for filler cells.
         let at: [usize; LANES] = from_fn(|k| bars.get(k).map_or(k, |(n, _)| *n as usize + LANES));
         let all: [&Bar; LANES] = from_fn(|k| bars.get(k).unwrap_or(&bars[0]).1);
         for (number, _) in bars {
             let _ = self.get_mut(*number);
         }
-        // What arrives in the order of the cells is seen to be of different ones at a glance.
+        // Bars in the order of their cells are quickly seen to be of different cells.
         let ascending = at.is_sorted_by(|a, b| a < b) && at[LANES - 1] < self.cells.len();
         let mut cells = if ascending {
             // SAFETY: ascending numbers are different, and the last of them is that of a cell.
@@ -341,7 +340,7 @@ impl Cells {
         (off == 0 && first.lane() == 0).then(|| first.block())
     }
 
-    /// Settled cells that have their state have come together once more.
+    /// Counts that settled cells outside rows have come together once more.
     fn come_together(&mut self, block: usize) {
         let Block { together, members, rows } = &mut self.blocks[block];
         *together += 1;
@@ -421,7 +420,7 @@ mod tests {
         for i in 0..LONG {
             for first in [0u32, 8, 16] {
                 let block = first..20.min(first + 8);
-                // For a while they come in two parts, and then one by one.
+                // For a while they come in two parts, then one by one.
                 let parts = match i {
                     500..550 => 2,
                     600 => 8,

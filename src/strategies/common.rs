@@ -33,7 +33,8 @@ impl Params {
         needs.volume = self.volume_period;
     }
 
-    /// That of the divergences.
+    /// How far the divergences look back.
+    #[inline(always)]
     pub(super) fn look_back(&self) -> LookBack {
         let bars = self.swing_lookback + 2;
         LookBack { bars, conditions: self.swing_lookback, first_bar: self.swing_min_index }
@@ -43,8 +44,8 @@ impl Params {
 memory! {
     /// The newest swing low and swing high, and where the earlier ones were.
     ///
-    /// A divergence is measured from the newest swing point before the one at hand: one of each direction is all that must
-    /// be kept.
+    /// A divergence is measured from the newest swing point before the one at hand: one of each direction is all that
+    /// must be kept.
     Memory {
         /// At the newest swing low.
         low_price: number,
@@ -68,7 +69,7 @@ impl<V: Vector> Memory<V> {
     /// Takes the newest bar: decides whether the one before is a swing point, and what diverges there from the newest
     /// earlier one.
     ///
-    /// Lows and highs come in no order that a processor could learn: nothing here branches.
+    /// The order of lows and highs cannot be predicted, so nothing here branches.
     #[inline(always)]
     pub(super) fn on_bar(&mut self, params: &Params, row: &Row<V>) -> Divergences<V> {
         let [after, price, earlier] = row.change.prices;

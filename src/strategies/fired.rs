@@ -65,4 +65,11 @@ impl<V: Vector> Findings<V> {
     pub(crate) fn add(&mut self, condition: Fired, holds: V::M) {
         self.bits = V::or_if(self.bits, holds, condition.within_all(self.first));
     }
+    /// Two more conditions, one for each side, to buy first; neither holds where they are not wanted.
+    #[inline(always)]
+    pub(crate) fn add_sides(&mut self, [buy, sell]: [Fired; 2], [buys, sells]: [V::M; 2], wanted: bool) {
+        let wanted = V::always(wanted);
+        self.add(buy, V::and(buys, wanted));
+        self.add(sell, V::and(sells, wanted));
+    }
 }

@@ -26,6 +26,12 @@ pub(super) fn better<K>(best: Option<Found<K>>, found: Found<K>, min_confidence:
     }
 }
 
+/// A change `x` relative to a price: to its size, |p|, so that the sign is that of the change; 0 at a price of 0.
+#[inline]
+pub(super) fn relative(x: f64, price: f64) -> f64 {
+    if price == 0.0 { 0.0 } else { x / price.abs() }
+}
+
 /// The number within [0, 1] that is nearest to `x`.
 #[inline]
 pub(super) fn clamp(x: f64) -> f64 {

@@ -1,7 +1,7 @@
 //! What all cells of one timeframe share.
 
 use super::list::StrategyParams;
-use crate::{indicators::IndicatorLayout, lanes::Isa};
+use crate::{indicators::IndicatorLayout, lanes::Isa, model::Readiness};
 
 /// What all cells of one timeframe share.
 #[derive(Debug, Clone)]
@@ -12,13 +12,15 @@ pub struct CellLayout {
     pub indicators: IndicatorLayout,
     /// The conditions of the strategies that run.
     pub(super) enabled: u64,
-    /// Whether a history of conditions is looked at further back than a word of it is long.
+    /// Whether some strategy looks back further than one word of a history.
     pub(super) long: bool,
-    /// The first bar that cells may take side by side.
+    /// The first bar that can be computed side by side.
     pub(super) settled: u64,
     pub(super) isa: Isa,
-    /// Whether cells are taken side by side where they may be.
+    /// Whether cells are computed side by side if they can be.
     pub(super) side_by_side: bool,
+    /// Bars after which a cell is defined, and settled.
+    horizons: [u32; 2],
 }
 
 impl CellLayout {
@@ -31,13 +33,25 @@ impl CellLayout {
         let settled = if long { u64::MAX } else { indicators.ready().max(back.first_bar as u64) };
         let enabled = params.enabled_conditions();
         let isa = Isa::best();
-        // Eight cells in the sixteen half as wide registers of the oldest x86 take longer than one by one.
+        // On the oldest x86, with sixteen registers of half the width, eight cells take longer side by side.
         let side_by_side = isa != Isa::Portable || cfg!(not(target_arch = "x86_64"));
-        Self { params, indicators, enabled, long, settled, isa, side_by_side }
+        let mut layout = Self { params, indicators, enabled, long, settled, isa, side_by_side, horizons: [0; 2] };
+        let horizons = [layout.indicators.defined_after(), layout.settling_bars()];
+        layout.horizons = horizons.map(|bars| u32::try_from(bars).unwrap_or(u32::MAX));
+        layout
     }
 
-    /// The same layout with other instructions than the best, and cells side by side whether it pays or not, for tests and
-    /// benches; the processor must have the instructions, else it stays with what it has.
+    /// How far a cell has come that has had so many bars; `misses_some` says whether something is missing from its history
+    /// that still matters.
+    #[inline]
+    #[must_use]
+    pub fn readiness(&self, bars: u64, misses_some: bool) -> Readiness {
+        let [defined_after, settled_after] = self.horizons;
+        Readiness { bars: u32::try_from(bars).unwrap_or(u32::MAX), defined_after, settled_after, misses_some }
+    }
+
+    /// The same layout with other instructions than the best, and cells always side by side: for tests and benches.
+    /// Without effect if the processor does not have the instructions.
     #[must_use]
     pub fn with(mut self, isa: Isa) -> Self {
         if isa.is_here() {

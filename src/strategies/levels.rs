@@ -1,8 +1,9 @@
-//! Which cells of a row may have broken a level of support or resistance: what a scan of their pivots' prices can tell,
-//! side by side.
+//! Which cells of a row may have broken a level of support or resistance, found by a scan of the prices of their
+//! pivots, side by side.
 //!
-//! The groups of pivots are those of [`sr_breakout`](super::sr_breakout), found in the same way, by sorting; their levels are
-//! compared without a division and with room for rounding. It says yes a little too often, never no where there is one.
+//! The groups of pivots are those of [`sr_breakout`](super::sr_breakout), found in the same way, by sorting; their
+//! levels are compared without a division and with room for rounding. It may say yes where there is none, but never no
+//! where there is one.
 
 use super::{
     pivots::{PivotRows, RECENT},
@@ -20,7 +21,7 @@ pub(super) struct Levels {
     pub(super) tolerance: f64,
 }
 
-/// Relative room for rounding between the level as it is told here and as it is computed: many times what is needed.
+/// Relative room for rounding between the level estimated here and the computed one: many times what is needed.
 const ROOM: f64 = 1e-9;
 
 /// Sorts the values of each lane, by the fewest exchanges. Written out: an index would keep the rows in memory.
@@ -38,7 +39,7 @@ fn sort<V: Vector>([a, b, c, d, e, f, g, h]: [V::F; RECENT]) -> [V::F; RECENT] {
     [a, b, c, d, e, f, g, h]
 }
 
-/// A pivot, or what is above all of them where there are not so many.
+/// A pivot, or a price above all of them if there are fewer.
 #[inline(always)]
 fn counted<V: Vector>(count: V::B, number: u64, pivot: V::F) -> V::F {
     V::pick(V::at_least(count, number), pivot, V::splat(f64::INFINITY))
@@ -83,8 +84,8 @@ impl<V: Vector> Group<V> {
 }
 
 /// Where the newest move of a cell's price may have crossed a level: a group of enough touches whose level lies between
-/// the two prices, or more pivots than are kept close by. `tops` and `bottoms`: bit k, whether the bar `i − k` is a pivot;
-/// the look back must not be longer than they are.
+/// the two prices, or more pivots than are kept close by. `tops` and `bottoms`: bit k, whether the bar `i − k` is a
+/// pivot; the look back must not be longer than they are.
 #[inline(always)]
 pub(super) fn may_break<V: Vector>(
     levels: &Levels,

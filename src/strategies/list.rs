@@ -21,8 +21,8 @@ use crate::{
     indicators::Needs,
     lanes::{Line, One, Vector},
 };
-use bincode::{Decode, Encode};
 use serde::{Deserialize, Serialize};
+use wincode::{SchemaRead, SchemaWrite};
 
 /// The parameters of a section of the configuration, by name.
 pub(crate) type Pick = fn(&mut StrategyParams) -> &mut dyn ParamTable;
@@ -31,7 +31,7 @@ pub(crate) type Pick = fn(&mut StrategyParams) -> &mut dyn ParamTable;
 macro_rules! strategies {
     ($($(#[$meta:meta])* $variant:ident = $module:ident,)+) => {
         /// The strategies, in the order in which their signals are published.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, SchemaWrite, SchemaRead)]
         #[repr(u8)]
         pub enum Strategy {
             $(
@@ -39,7 +39,8 @@ macro_rules! strategies {
                 #[doc = concat!("See [`", stringify!($module), "`](crate::strategies::", stringify!($module), ").")]
                 $variant,
             )+
-            /// None of them: fires on every bar, to measure the path of a signal. See [`Candidate::PROBE`](crate::model::Candidate::PROBE).
+                /// Not a strategy: fires on every bar, to measure the path of a signal. See
+                /// [`Candidate::PROBE`](crate::model::Candidate::PROBE).
             Probe,
         }
 
@@ -50,6 +51,12 @@ macro_rules! strategies {
             pub const SLOTS: usize = Self::COUNT + 1;
             /// All strategies, in order of publication, without the probe.
             pub const ALL: [Self; Self::COUNT] = [$($(#[$meta])* Self::$variant),+];
+
+            /// The strategy with a published name; the probe is none.
+            #[must_use]
+            pub fn named(name: &str) -> Option<Self> {
+                Self::ALL.into_iter().find(|strategy| strategy.name() == name)
+            }
 
             /// Name in the existing system.
             #[must_use]
@@ -63,7 +70,7 @@ macro_rules! strategies {
 
         const NAMES: &[&str] = &[$($(#[$meta])* stringify!($module),)+ "probe"];
 
-        /// Everything the strategies of one timeframe are told.
+        /// All parameters of the strategies of one timeframe.
         #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
         #[serde(default, deny_unknown_fields)]
         pub struct StrategyParams {
@@ -190,7 +197,17 @@ macro_rules! strategies {
                 all
             }
 
-            /// What is found of the conditions that hold, in the order of the strategies, with the number of its kind.
+            /// Whether a strategy runs; the probe is none.
+            #[must_use]
+            pub fn runs(&self, strategy: Strategy) -> bool {
+                match strategy {
+                    $($(#[$meta])* Strategy::$variant => self.$module.enabled(),)+
+                    Strategy::Probe => false,
+                }
+            }
+
+            /// What the strategies find where conditions hold that hold, in the order of the strategies, with the
+            /// number of its kind.
             #[inline(never)]
             pub(super) fn weigh(
                 &self,
@@ -244,6 +261,10 @@ impl Strategy {
 }
 
 impl StrategyParams {
+    /// Names of the strategies that cannot run on a symbol whose prices may be zero or less: the ratio of two prices is what
+    /// they are about.
+    pub const ABOVE_ZERO: [&'static str; 1] = ["sr_breakout"];
+
     /// Bars of a cell that the strategies and their indicators look back over, the present one included.
     #[must_use]
     pub fn look_back_bars(&self) -> usize {

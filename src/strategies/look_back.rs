@@ -8,7 +8,6 @@ pub(crate) struct LookBack {
     /// The longest of the histories of conditions that it looks at, bars; cells are taken side by side only where all
     /// strategies look at 64 or fewer.
     pub(crate) conditions: usize,
-    /// The number of the first bar at which its conditions may hold, where more is needed than that what they read is
-    /// ready.
+    /// The number of the first bar at which its conditions may hold, if it is not enough that what they read is ready.
     pub(crate) first_bar: usize,
 }

@@ -2,7 +2,7 @@
 
 use super::{
     BarView, Findings, Fired,
-    found::{Found, better, clamp},
+    found::{Found, better, clamp, relative},
     kinds::kinds,
     look_back::LookBack,
     params::{Contradictions, NOT_NEGATIVE, POSITIVE, SHARE, Switch, bars, params, period},
@@ -79,12 +79,13 @@ impl Rules for Params {
         needs.ma_slow = EmaSpec::new(0, self.slow_period);
     }
 
+    #[inline(always)]
     fn look_back(&self) -> LookBack {
         LookBack { bars: self.trend_bars + 1, ..LookBack::default() }
     }
 
-    /// The averages' relative distance has the sign of their difference, the slow one being above zero: it need not be
-    /// divided out on every bar.
+    /// The averages' relative distance has the sign of their difference, being relative to the size of the slow one: it need
+    /// not be divided out on every bar.
     #[inline(always)]
     fn fires<V: Vector, C: PivotRows<V>>(&self, row: &Row<V>, (): &mut (), _: &mut C, found: &mut Findings<V>) {
         let (now, before) = (&row.change.now, &row.change.before);
@@ -102,11 +103,11 @@ impl Rules for Params {
 
 impl Params {
     fn cross(&self, view: &BarView<'_>, side: Side) -> Found<Kind> {
-        let distance = |at: &Reading| (at.ma_fast - at.ma_slow) / at.ma_slow;
+        let distance = |at: &Reading| relative(at.ma_fast - at.ma_slow, at.ma_slow);
         let step = (distance(&view.now) - distance(&view.before)).abs();
         let velocity = clamp(step * self.velocity_gain / view.scale);
         let volume = view.volume_factor(self.volume_confirmation, self.volume_threshold);
-        // A move before the first bar is none: its price is NaN.
+        // A move before the first bar does not count: its price is NaN.
         let moves = (0..self.trend_bars).filter(|&back| {
             let (price, before) = (view.price_back(back), view.price_back(back + 1));
             match side {
@@ -117,10 +118,7 @@ impl Params {
         let trend = moves.count() as f64 / self.trend_bars as f64;
         let confidence =
             self.weight_cross_velocity * velocity + self.weight_volume * volume + self.weight_trend_strength * trend;
-        let kind = match side {
-            Side::Buy => Kind::GoldenCross,
-            Side::Sell => Kind::DeathCross,
-        };
+        let kind = side.pick(Kind::GoldenCross, Kind::DeathCross);
         Found { kind, side, confidence, factors: [velocity, volume, trend, 0.0, 0.0] }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{
     BarView, Findings, Fired,
-    found::{Found, better, clamp},
+    found::{Found, better, clamp, relative},
     kinds::kinds,
     look_back::LookBack,
     params::{Contradictions, INDEX, MOMENTUM_BARS, NOT_NEGATIVE, POSITIVE, SHARE, Switch, params, period},
@@ -106,6 +106,7 @@ impl Rules for Params {
         needs.rsi = self.rsi_period as u64;
     }
 
+    #[inline(always)]
     fn look_back(&self) -> LookBack {
         LookBack { bars: self.momentum_bars + 1, ..LookBack::default() }
     }
@@ -123,10 +124,7 @@ impl Rules for Params {
         let weak = V::or(fades, V::lt(now.rsi, midline));
         found.add(BUY, V::and(above, strong));
         found.add(SELL, V::and(below, weak));
-        let wanted = V::always(self.divergences);
-        let [bullish, bearish] = row.divergences.macd_rsi;
-        found.add(DIVERGENCE_BUY, V::and(bullish, wanted));
-        found.add(DIVERGENCE_SELL, V::and(bearish, wanted));
+        found.add_sides([DIVERGENCE_BUY, DIVERGENCE_SELL], row.divergences.macd_rsi, self.divergences);
     }
 
     fn candidate(&self, view: &BarView<'_>, fired: Fired, _: Past<'_>) -> Option<Found<Kind>> {
@@ -145,19 +143,13 @@ impl Params {
     fn crossing(&self, view: &BarView<'_>, side: Side) -> Found<Kind> {
         let (price, scale) = (view.price(), view.scale);
         let (histogram, before) = (view.now.line - view.now.signal, view.before.line - view.before.signal);
-        let velocity = clamp((histogram - before).abs() / price * self.velocity_gain / scale);
+        let velocity = clamp(relative((histogram - before).abs(), price) * self.velocity_gain / scale);
         let position = (view.now.rsi - self.rsi_oversold) / (self.rsi_overbought - self.rsi_oversold);
-        let position = match side {
-            Side::Buy => clamp(1.0 - position),
-            Side::Sell => clamp(position),
-        };
-        let strength = clamp(histogram.abs() / price * self.velocity_gain / scale);
+        let position = clamp(side.pick(1.0 - position, position));
+        let strength = clamp(relative(histogram.abs(), price) * self.velocity_gain / scale);
         let volume = view.volume_factor(self.volume_confirmation, self.volume_threshold);
         let momentum = view.momentum(self.momentum_bars, self.momentum_gain, side);
-        let kind = match side {
-            Side::Buy => Kind::Bullish,
-            Side::Sell => Kind::Bearish,
-        };
+        let kind = side.pick(Kind::Bullish, Kind::Bearish);
         let confidence = self.weight_cross_velocity * velocity
             + self.weight_rsi_position * position
             + self.weight_histogram * strength
@@ -168,10 +160,7 @@ impl Params {
 
     fn divergence(&self, view: &BarView<'_>, side: Side) -> Found<Kind> {
         let volume = view.volume_factor(self.volume_confirmation, self.volume_threshold);
-        let kind = match side {
-            Side::Buy => Kind::BullishDivergence,
-            Side::Sell => Kind::BearishDivergence,
-        };
+        let kind = side.pick(Kind::BullishDivergence, Kind::BearishDivergence);
         let confidence = self.divergence_confidence * volume;
         Found { kind, side, confidence, factors: [volume, 0.0, 0.0, 0.0, 0.0] }
     }

@@ -5,14 +5,14 @@ use crate::lanes::{Line, Vector};
 /// Words of a line.
 pub(super) const LINE: usize = 8;
 
-/// What a step carries in registers of some memory: the words of a row of cells, by name.
+/// A strategy's memory during a step: the words of a row of cells, by name.
 pub(super) trait Memory<V: Vector>: Sized {
     /// What its words are.
     const WORDS: &'static [Word];
-    /// Takes its words out of the lines, from word `at` on. `far` are, by word, the older halves
-    /// of histories: at the bar before, and at this one.
+    /// Reads its words from the lines, from word `at` on. `far` holds the older halves of histories by word: at the
+    /// previous bar, and at this one.
     fn load(lines: &[[V::F; LINE]], far: &[[u64; 2]], at: usize) -> Self;
-    /// Puts them back.
+    /// Writes them back.
     fn store(&self, lines: &mut [[V::F; LINE]], at: usize);
 }
 
@@ -46,8 +46,8 @@ impl Word {
     }
 }
 
-/// The history of a condition: bit k says whether it held k bars ago. 64 bars are at hand; the 64 before them where some
-/// look back is longer than that, and zeros elsewhere.
+/// The history of a condition: bit k says whether it held k bars ago. It has 64 bars, and 64 older ones if some strategy
+/// looks back so far, else zeros.
 pub(super) struct History<V: Vector> {
     near: V::B,
     far: [u64; 2],
@@ -65,33 +65,35 @@ impl<V: Vector> History<V> {
         self.near
     }
 
-    /// Takes what holds at the present bar: once a bar.
+    /// Adds whether the condition holds at this bar; call it once per bar.
     #[inline(always)]
     pub(super) fn push(&mut self, condition: V::M) {
         self.near = V::push(self.near, condition);
         self.far[0] = self.far[1];
     }
 
-    /// The history one bar later, with what has become known of a bar `back` bars ago.
+    /// Moves the history on by one bar and adds what is now known about the bar `back` bars ago.
     #[inline(always)]
     pub(super) fn push_at(&mut self, condition: V::M, back: usize) {
         self.near = V::or_if(V::shift(self.near), condition, 1 << back);
         self.far[0] = self.far[1];
     }
 
-    /// On how many of the newest `bars` it held, at most 128: up to the bar before, until the present one is pushed.
+    /// On how many of the newest `bars`, at most 128, it held: up to the previous bar, until this one is pushed.
     #[inline(always)]
     pub(super) fn count(&self, bars: usize) -> V::B {
         let near = V::count(V::masked(self.near, newest(bars)));
-        // Where there is more than one lane, nobody looks back so far.
-        if self.far[0] == 0 { near } else { V::sum(near, V::words(self.count_far(bars))) }
+        // With more than one lane, nothing looks back so far.
+        if self.far[0] == 0 { near } else { V::sum(near, V::words(count_far(self.far[0], bars))) }
     }
+}
 
-    #[cold]
-    #[inline(never)]
-    fn count_far(&self, bars: usize) -> u64 {
-        u64::from((self.far[0] & newest(bars.saturating_sub(64))).count_ones())
-    }
+/// On how many of the newest `bars` a condition held, of those that lie in the older half of its history. Takes the word
+/// by value: a pointer would keep the whole memory out of registers.
+#[cold]
+#[inline(never)]
+fn count_far(far: u64, bars: usize) -> u64 {
+    u64::from((far & newest(bars.saturating_sub(64))).count_ones())
 }
 
 /// The newest `bars` bits of a word.

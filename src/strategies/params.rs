@@ -1,7 +1,7 @@
 //! How a strategy declares its parameters: name, type, default, what is allowed, meaning, names in the existing system.
 //!
-//! [`params!`] makes a struct of them that is also a [`ParamTable`]: the configuration reads, checks and shows it without
-//! naming a parameter again.
+//! [`params!`] makes a struct of them that is also a [`ParamTable`]: the configuration reads, checks and shows it
+//! without naming a parameter again.
 
 /// Longest window of any indicator, bars.
 pub const MAX_PERIOD: usize = 4_096;

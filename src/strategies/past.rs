@@ -1,4 +1,4 @@
-//! What the candidates of a cell look back at, beside its history, wherever it lies.
+//! The past that the candidates of a cell look back at, besides its history.
 
 use super::memory::LINE;
 use crate::lanes::{LANES, Line};
@@ -7,16 +7,16 @@ use crate::lanes::{LANES, Line};
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Past<'a> {
     pub(super) source: Source<'a>,
-    /// The first word of the strategy that looks.
+    /// The first word of the strategy that looks back.
     pub(super) first: usize,
 }
 
 /// Where it lies.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Source<'a> {
-    /// With the cell. `upper` is what was shifted out of its words, where anybody looks so far back.
+    /// In the cell. `upper` is what was shifted out of its words, if something looks back so far.
     Cell { lines: &'a [Line], upper: &'a [u64], pivots: &'a [Line; 2] },
-    /// In a lane of the rows of eight cells, of which nothing is looked at further back than 64 bars.
+    /// In a lane of the rows of eight cells; nothing looks back further than 64 bars there.
     Rows { lines: &'a [[Line; LANES]], pivots: &'a [[Line; LANES]; 2], lane: usize },
 }
 

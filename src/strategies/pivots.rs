@@ -7,7 +7,8 @@ use crate::{
     lanes::{Line, Vector},
 };
 
-/// Pivots on either side whose prices are kept: of a walk, more than these lie within the look back once in a hundred bars.
+/// Pivots on either side whose prices are kept: of a walk, more than these lie within the look back once in a hundred
+/// bars.
 pub(super) const RECENT: usize = 8;
 /// Pivots on either side in the image of a cell.
 const IN_IMAGE: usize = 16;
@@ -37,7 +38,7 @@ impl Pivots {
         &self.sides[usize::from(bottoms)]
     }
 
-    /// Asks for their memory.
+    /// Prefetches them.
     #[inline(always)]
     pub(super) fn prefetch(&self) {
         prefetch_all(self);

@@ -31,7 +31,7 @@ pub(crate) struct Row<V: Vector> {
     pub(crate) low: V::F,
     /// Price scale of the cell.
     pub(crate) scale: V::F,
-    /// Volume over its average; says nothing where the average is not above zero.
+    /// Volume over its average; meaningless if the average is not above zero.
     pub(crate) volume_ratio: V::F,
     /// Swing divergences that end at the bar before.
     pub(crate) divergences: Divergences<V>,
@@ -46,7 +46,7 @@ impl<V: Vector> Row<V> {
         V::always(self.i.is_none_or(|i| i >= look_back.first_bar as u64))
     }
 
-    /// Whether the volume is what a signal needs; open where volume is not asked or says nothing.
+    /// Whether the volume is high enough for a signal; true if volume does not count or its average is not above zero.
     #[inline(always)]
     pub(crate) fn volume_gate(&self, confirmation: bool, threshold: f64) -> V::M {
         let average = self.change.now.volume;

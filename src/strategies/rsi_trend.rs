@@ -110,6 +110,7 @@ impl Rules for Params {
         needs.trend_rsi_slow = self.trend_rsi_period as u64;
     }
 
+    #[inline(always)]
     fn look_back(&self) -> LookBack {
         LookBack {
             bars: self.trend_bars.max(self.momentum_bars) + 1,
@@ -144,10 +145,7 @@ impl Rules for Params {
         let rallies = V::and(V::and(V::ge(rsi, low), V::le(rsi, high)), V::lt(rsi, previous));
         found.add(PULLBACK, V::and(ripe, V::and(up, pulls)));
         found.add(RALLY, V::and(ripe, V::and(down, rallies)));
-        let wanted = V::always(self.divergences);
-        let [bullish, bearish] = row.divergences.trend_rsi;
-        found.add(DIVERGENCE_BUY, V::and(bullish, wanted));
-        found.add(DIVERGENCE_SELL, V::and(bearish, wanted));
+        found.add_sides([DIVERGENCE_BUY, DIVERGENCE_SELL], row.divergences.trend_rsi, self.divergences);
     }
 
     fn candidate(&self, view: &BarView<'_>, fired: Fired, past: Past<'_>) -> Option<Found<Kind>> {
@@ -156,10 +154,7 @@ impl Rules for Params {
             best = better(best, self.trend_signal(view, side, past), self.min_confidence);
         }
         for side in fired.sides(DIVERGENCE_BUY, DIVERGENCE_SELL) {
-            let kind = match side {
-                Side::Buy => Kind::BullishDivergence,
-                Side::Sell => Kind::BearishDivergence,
-            };
+            let kind = side.pick(Kind::BullishDivergence, Kind::BearishDivergence);
             let divergence = Found { kind, side, confidence: self.divergence_confidence, factors: [0.0; 5] };
             best = better(best, divergence, self.min_confidence);
         }

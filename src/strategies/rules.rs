@@ -26,7 +26,8 @@ pub(crate) trait Rules: ParamTable {
     /// Says which indicators it reads, with their periods.
     fn needs(&self, needs: &mut Needs);
 
-    /// How far it looks back, besides the windows of its indicators.
+    /// How far it looks back, besides the windows of its indicators. Mark it `#[inline(always)]`:
+    /// [`fires`](Self::fires) asks it on every bar, and a call there costs all registers.
     fn look_back(&self) -> LookBack;
 
     /// Finds which of its conditions hold at the bars that have just closed, and remembers what the next bar needs.

@@ -1,12 +1,8 @@
 //! The kinds of all strategies, numbered.
 
 use super::list::{KIND_COUNT, KINDS};
-use bincode::{
-    Decode, Encode,
-    de::Decoder,
-    enc::Encoder,
-    error::{DecodeError, EncodeError},
-};
+use crate::model::saved_as;
+use wincode::error::{ReadError, WriteError};
 
 /// What happened, as the strategies' files declare it: a number in their order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -15,13 +11,23 @@ pub struct SignalKind(u8);
 const _: () = assert!(KIND_COUNT < 256, "kinds are numbered in a byte");
 
 impl SignalKind {
-    /// That of the probe.
+    /// The kind of the probe.
     pub const PROBE: Self = Self(KIND_COUNT as u8 - 1);
 
-    /// The kind of a number below [`KIND_COUNT`].
+    /// The kind with a number below [`KIND_COUNT`].
     #[inline]
     pub(super) fn numbered(number: usize) -> Self {
         Self(number as u8)
+    }
+
+    /// Number of the kinds, that of the probe among them.
+    pub const COUNT: usize = KIND_COUNT;
+
+    /// Its number, below [`SignalKind::COUNT`].
+    #[inline]
+    #[must_use]
+    pub const fn index(self) -> usize {
+        self.0 as usize
     }
 
     /// All kinds, in the order of the strategies; that of the probe is the last.
@@ -29,7 +35,7 @@ impl SignalKind {
         (0..KIND_COUNT as u8).map(Self)
     }
 
-    /// The kind of a published name.
+    /// The kind with a published name.
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
         Self::all().find(|kind| kind.name() == name)
@@ -51,22 +57,17 @@ impl SignalKind {
     }
 }
 
-// As an enum would be written.
-impl Encode for SignalKind {
-    fn encode<E: Encoder>(&self, encoder: &mut E) -> Result<(), EncodeError> {
-        u32::from(self.0).encode(encoder)
+impl SignalKind {
+    /// As an enum would be written.
+    #[allow(clippy::unnecessary_wraps, reason = "others that are saved as something else can fail")]
+    fn form(self) -> Result<u32, WriteError> {
+        Ok(self.0.into())
+    }
+
+    fn of(number: u32) -> Result<Self, ReadError> {
+        let known = u8::try_from(number).ok().filter(|&number| usize::from(number) < KIND_COUNT);
+        known.map(Self).ok_or(ReadError::InvalidTagEncoding(number as usize))
     }
 }
 
-impl<Context> Decode<Context> for SignalKind {
-    fn decode<D: Decoder<Context = Context>>(decoder: &mut D) -> Result<Self, DecodeError> {
-        let number = u32::decode(decoder)?;
-        u8::try_from(number)
-            .ok()
-            .filter(|&number| usize::from(number) < KIND_COUNT)
-            .map(Self)
-            .ok_or(DecodeError::OtherString(format!("there is no kind of signal {number}")))
-    }
-}
-
-bincode::impl_borrow_decode!(SignalKind);
+saved_as!(SignalKind, u32, SignalKind::form, SignalKind::of);

@@ -166,6 +166,7 @@ impl Rules for Params {
 
     fn needs(&self, _: &mut Needs) {}
 
+    #[inline(always)]
     fn look_back(&self) -> LookBack {
         LookBack {
             bars: self.lookback.max(self.consolidation_bars) + PIVOT_LAG,
@@ -244,8 +245,8 @@ impl Rules for Params {
 impl<V: Vector> Memory<V> {
     /// Tells the pivots that become known with the bar before the newest, three bars back: of highs, and of lows.
     ///
-    /// Each bar is compared with the two before it once, and a pivot put together from the bits: highs and lows fall in no
-    /// order that could be learnt.
+    /// Each bar is compared with the two before it once, and a pivot put together from the bits: highs and lows fall in
+    /// no order that could be learnt.
     #[inline(always)]
     fn track<C: PivotRows<V>>(&mut self, row: &Row<V>, cells: &mut C) {
         let (high, low) = (row.high, row.low);
@@ -295,10 +296,7 @@ impl Params {
             + self.weight_breakout_strength * breakout
             + self.weight_volume * volume
             + self.weight_touch_count * touch_count;
-        let kind = match side {
-            Side::Buy => Kind::ResistanceBreakout,
-            Side::Sell => Kind::SupportBreakout,
-        };
+        let kind = side.pick(Kind::ResistanceBreakout, Kind::SupportBreakout);
         let factors = [strength, breakout, volume, touch_count, 0.0];
         Some(Breakout { touches, level, found: Found { kind, side, confidence, factors } })
     }

@@ -35,6 +35,9 @@ impl Cell {
 /// One bar of one cell, whatever its age.
 #[inline]
 fn one(layout: &CellLayout, cell: &mut Cell, bar: &Bar, mut on_signal: impl FnMut(Strategy, Candidate)) {
+    if layout.long {
+        return one_long(layout, cell, bar, &mut on_signal);
+    }
     #[cfg(target_arch = "x86_64")]
     if layout.isa >= Isa::Avx2 {
         // SAFETY: the layout's instructions are those of this processor.
@@ -46,26 +49,34 @@ fn one(layout: &CellLayout, cell: &mut Cell, bar: &Bar, mut on_signal: impl FnMu
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
 fn one_avx2(layout: &CellLayout, cell: &mut Cell, bar: &Bar, on_signal: &mut impl FnMut(Strategy, Candidate)) {
-    step_one(layout, cell, bar, on_signal);
+    step_one(layout, cell, bar, NOT_FAR, on_signal);
+}
+
+/// Where some strategy looks further back than a word is long. Compiled once, without special instructions, and apart
+/// from the others: they need not carry what only it needs.
+#[cold]
+#[inline(never)]
+fn one_long(layout: &CellLayout, cell: &mut Cell, bar: &Bar, on_signal: &mut impl FnMut(Strategy, Candidate)) {
+    let far = cell.traces.carry();
+    step_one(layout, cell, bar, &far, on_signal);
 }
 
 #[inline(never)]
 fn one_portable(layout: &CellLayout, cell: &mut Cell, bar: &Bar, on_signal: &mut impl FnMut(Strategy, Candidate)) {
-    step_one(layout, cell, bar, on_signal);
+    step_one(layout, cell, bar, NOT_FAR, on_signal);
 }
 
 #[inline(always)]
-fn step_one(layout: &CellLayout, cell: &mut Cell, bar: &Bar, on_signal: &mut impl FnMut(Strategy, Candidate)) {
+fn step_one(
+    layout: &CellLayout,
+    cell: &mut Cell,
+    bar: &Bar,
+    far: &Far,
+    on_signal: &mut impl FnMut(Strategy, Candidate),
+) {
     let price = cell.price_of(bar);
     let i = cell.bars;
     cell.bars += 1;
-    let carried;
-    let far = if layout.long {
-        carried = cell.traces.carry();
-        &carried
-    } else {
-        &NOT_FAR
-    };
     cell.history.push(price, bar.high, bar.low, bar.volume);
     let change = cell.indicators.change(&layout.indicators, i, &cell.history);
     let row = Row::<One> {
@@ -188,8 +199,20 @@ fn step_eight<V: Vector>(
         i: None,
     };
     let real = u32::from(cells.present()) & ((1 << count) - 1);
-    conclude::<V>(layout, cells, &bars[..], real, row, &NOT_FAR, on_signal);
+    conclude::<V>(layout, cells, &bars[..], real, row, NOT_FAR, on_signal);
 }
+
+/// Runs `body` for the number of every line. Unrolled, not a loop: an index would keep the words out of registers.
+macro_rules! each_line {
+    ($k:ident, $body:expr) => { each_line!(@ $k, $body, 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15) };
+    (@ $k:ident, $body:expr, $($number:literal)+) => {$(
+        if $number < LINES {
+            const $k: usize = $number % LINES;
+            $body;
+        }
+    )+};
+}
+const _: () = assert!(LINES <= 16, "each_line! counts no further");
 
 /// The strategies' part: finds which conditions hold, remembers what the next bar needs, makes the candidates.
 #[inline(always)]
@@ -203,16 +226,26 @@ fn conclude<V: Vector>(
     mut on_signal: impl FnMut(usize, Strategy, Candidate),
 ) {
     let params = &layout.params;
+    // The words of one cell fit the registers; those of eight lie in memory, and are best left in this array.
+    let one = const { size_of::<V::F>() == size_of::<f64>() };
     let mut lines = [cells.traces(0); LINES];
-    for (k, line) in lines.iter_mut().enumerate().skip(1) {
-        *line = cells.traces(k);
+    if one {
+        each_line!(K, lines[K] = cells.traces(K));
+    } else {
+        for (k, line) in lines.iter_mut().enumerate().skip(1) {
+            *line = cells.traces(k);
+        }
     }
     let mut memories = Memories::<V>::load(&lines, far);
     row.divergences = memories.common.on_bar(&params.common, &row);
     let mut found = V::masked(memories.fires(params, &row, cells), layout.enabled);
     memories.store(&mut lines);
-    for (k, line) in lines.into_iter().enumerate() {
-        cells.put_traces(k, line);
+    if one {
+        each_line!(K, cells.put_traces(K, lines[K]));
+    } else {
+        for (k, line) in lines.into_iter().enumerate() {
+            cells.put_traces(k, line);
+        }
     }
     if !layout.long {
         found = memories.look_again(params, &row, cells, found);

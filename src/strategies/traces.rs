@@ -9,27 +9,29 @@ use crate::{
     lanes::Line,
 };
 
-/// The older halves of histories by word, at the bar before and at the present one.
+/// The older halves of histories by word: at the previous bar, and at this one.
 pub(super) type Far = [[u64; 2]; WORDS];
-/// Nobody looks so far back.
-pub(super) static NOT_FAR: Far = [[0; 2]; WORDS];
+/// Nothing looks back so far. A constant, not a static: the compiler then sees the zeros and drops the code that reads
+/// them.
+pub(super) const NOT_FAR: &Far = &[[0; 2]; WORDS];
 
 /// The words of the strategies' [memory](super::memory).
 #[derive(Debug, Clone)]
 #[repr(C, align(64))]
 pub(super) struct Traces {
     pub(super) lines: [Line; LINES],
-    /// What was shifted out of the histories, by word; none where nobody looks back further than 64 bars.
+    /// What was shifted out of the histories, by word; `None` if nothing looks back further than 64 bars.
     upper: Option<Box<[u64; WORDS]>>,
 }
 
 impl Traces {
-    /// Before the first bar; `long` says whether anybody looks back further than 64 bars. Allocates.
+    /// Before the first bar; `long` says whether something looks back further than 64 bars. Allocates.
     pub(super) fn new(long: bool) -> Self {
         Self { lines: NO_MEMORY, upper: long.then(|| Box::new([0; WORDS])) }
     }
 
-    /// What was shifted out of the histories, by word; empty where nobody looks so far back.
+    /// What was shifted out of the histories, by word; empty if nothing looks back so far.
+    #[inline(always)]
     pub(super) fn upper(&self) -> &[u64] {
         self.upper.as_deref().map_or(&[], |upper| upper)
     }
@@ -38,7 +40,7 @@ impl Traces {
     #[cold]
     #[inline(never)]
     pub(super) fn carry(&mut self) -> Far {
-        let mut far = NOT_FAR;
+        let mut far = *NOT_FAR;
         let Some(upper) = &mut self.upper else { return far };
         for (k, (upper, far)) in upper.iter_mut().zip(&mut far).enumerate() {
             if WORD_KINDS[k] == Word::History {

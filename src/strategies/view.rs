@@ -1,6 +1,6 @@
 //! What a strategy sees of the bar that has just closed.
 
-use super::found::clamp;
+use super::found::{clamp, relative};
 use crate::{
     indicators::{History, Reading, RecentPrices},
     model::Side,
@@ -21,13 +21,13 @@ pub struct BarView<'a> {
     pub high: f64,
     /// Lowest price of the bar.
     pub low: f64,
-    /// The price series at this bar, at the one before and at the one before that; NaN where there is none.
+    /// The price series at this bar, at the previous one and at the one before that; NaN if there is none.
     pub prices: [f64; 3],
     /// Values of the indicators at this bar.
     pub now: Reading,
     /// Values of the indicators at the bar before.
     pub before: Reading,
-    /// Volume over its average; says nothing where the average is not above zero.
+    /// Volume over its average; meaningless if the average is not above zero.
     pub volume_ratio: f64,
     /// Distance of the bands, relative to the middle one.
     pub width: f64,
@@ -55,14 +55,14 @@ impl BarView<'_> {
         self.recent.get(back).unwrap_or_else(|| self.history.price(back))
     }
 
-    /// Share of the volume that a signal asks for, in [0, 1]; 1 where volume is not asked or says nothing.
+    /// Share of the volume that a signal needs, in [0, 1]; 1 if volume does not count or its average is not above zero.
     #[inline]
     #[must_use]
     pub fn volume_factor(&self, confirmation: bool, threshold: f64) -> f64 {
         if confirmation && self.now.volume > 0.0 { (self.volume_ratio / threshold).min(1.0) } else { 1.0 }
     }
 
-    /// Whether the volume is what a signal needs; open where volume is not asked or says nothing.
+    /// Whether the volume is high enough for a signal; true if volume does not count or its average is not above zero.
     #[inline(always)]
     #[must_use]
     pub fn volume_gate(&self, confirmation: bool, threshold: f64) -> bool {
@@ -70,7 +70,7 @@ impl BarView<'_> {
         !says | (self.volume_ratio >= threshold)
     }
 
-    /// Momentum of the price over the last `bars`, in [0, 1]; 0.5 is none.
+    /// Momentum of the price over the last `bars`, in [0, 1]; 0.5 means none.
     #[inline]
     #[must_use]
     pub fn momentum(&self, bars: usize, gain: f64, side: Side) -> f64 {
@@ -79,6 +79,6 @@ impl BarView<'_> {
             return 0.5;
         }
         let before = self.price_back(m);
-        clamp(side.dir() * gain * (self.price() - before) / before / self.scale + 0.5)
+        clamp(relative(side.dir() * gain * (self.price() - before), before) / self.scale + 0.5)
     }
 }

@@ -52,6 +52,8 @@ pub trait Readout {
     fn read(&self) -> Self::Plain;
     /// Adds `more` to `sum`, number by number.
     fn sum(sum: &mut Self::Plain, more: &Self::Plain);
+    /// Hands on every number, with its indices behind those of the tables around it.
+    fn each(plain: &Self::Plain, indices: &mut Vec<usize>, tell: &mut dyn FnMut(&[usize], u64));
 }
 
 impl Readout for Counter {
@@ -63,6 +65,10 @@ impl Readout for Counter {
 
     fn sum(sum: &mut u64, more: &u64) {
         *sum = sum.wrapping_add(*more);
+    }
+
+    fn each(plain: &u64, indices: &mut Vec<usize>, tell: &mut dyn FnMut(&[usize], u64)) {
+        tell(indices, *plain);
     }
 }
 
@@ -76,6 +82,14 @@ impl<T: Readout, const N: usize> Readout for [T; N] {
     fn sum(sum: &mut Self::Plain, more: &Self::Plain) {
         for (sum, more) in sum.iter_mut().zip(more) {
             T::sum(sum, more);
+        }
+    }
+
+    fn each(plain: &Self::Plain, indices: &mut Vec<usize>, tell: &mut dyn FnMut(&[usize], u64)) {
+        for (index, plain) in plain.iter().enumerate() {
+            indices.push(index);
+            T::each(plain, indices, tell);
+            indices.pop();
         }
     }
 }

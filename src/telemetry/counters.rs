@@ -8,8 +8,8 @@
 
 use super::counter::{Counter, Readout};
 use super::thread_usage::ThreadUsage;
-use crate::model::HeldBack;
 use crate::model::Refusal;
+use crate::model::{HORIZONS, HeldBack};
 use crate::model::{MAX_TIMEFRAMES, Strategy};
 use crossbeam_utils::CachePadded;
 use std::sync::Arc;
@@ -17,15 +17,15 @@ use std::sync::Arc;
 /// Declares a group of counters with one writer, and the struct of plain numbers that it reads as.
 macro_rules! counters {
     ($(#[$doc:meta])* $group:ident, $plain:ident, $owner:literal {
-        $($(#[$field_doc:meta])* $field:ident : $shape:ty),* $(,)?
+        $($(#[doc = $field_doc:literal])* $field:ident : $shape:ty),* $(,)?
     }) => {
         $(#[$doc])*
         #[derive(Debug, Default)]
-        pub struct $group { $($(#[$field_doc])* pub $field: $shape),* }
+        pub struct $group { $($(#[doc = $field_doc])* pub $field: $shape),* }
 
         #[doc = concat!("What [`", stringify!($group), "`] read at one moment.")]
         #[derive(Debug, Default, Clone, PartialEq, Eq)]
-        pub struct $plain { $($(#[$field_doc])* pub $field: <$shape as Readout>::Plain),* }
+        pub struct $plain { $($(#[doc = $field_doc])* pub $field: <$shape as Readout>::Plain),* }
 
         impl $group {
             /// A group of zeros, on its own cache lines.
@@ -44,6 +44,13 @@ macro_rules! counters {
         impl $plain {
             /// Names of the group's metrics, without their labels.
             pub const NAMES: &'static [&'static str] = &[$(concat!($owner, "_", stringify!($field))),*];
+
+            /// Hands on every number: name of its metric, what it is, its indices in its table, the number.
+            pub fn each(&self, tell: &mut dyn FnMut(&'static str, &'static str, &[usize], u64)) {
+                $(<$shape as Readout>::each(&self.$field, &mut Vec::new(), &mut |indices, number| {
+                    tell(concat!($owner, "_", stringify!($field)), concat!($($field_doc),*), indices, number);
+                });)*
+            }
 
             /// Adds another thread's numbers to these.
             pub fn sum(&mut self, more: &Self) {
@@ -81,8 +88,14 @@ counters! {
         records_in: Counter,
         /// Records that received a sequence.
         accepted: Counter,
+        /// Records of bars that were still forming, each replaced by a later one of the same bar.
+        replaced: Counter,
+        /// Records that came before their bar was over, and within a second after their own time.
+        young: Counter,
         /// Records refused, by [`Refusal::index`].
         refused: [Counter; Refusal::COUNT],
+        /// Refused records that were no dead letters, because there were so many of their reason.
+        letters_left_out: Counter,
         /// Bytes read.
         bytes: Counter,
         /// Stream entries, or lines of a file, read.
@@ -110,6 +123,8 @@ counters! {
         lag_ms: Counter,
         /// Entries that the server removed before they were read.
         trimmed: Counter,
+        /// How long after its bar's end the last record came, ms; 0 where the ids of the stream are no times.
+        delay_ms: Counter,
     }
 }
 
@@ -128,6 +143,12 @@ counters! {
     WorkerCounters, WorkerSnapshot, "worker" {
         /// Closed bars evaluated.
         bars: Counter,
+        /// Cells, by timeframe index.
+        cells: [Counter; MAX_TIMEFRAMES],
+        /// Those whose indicators all have a value, now, by timeframe index.
+        defined: [Counter; MAX_TIMEFRAMES],
+        /// Those whose indicators more history would not change, now, by timeframe index.
+        settled: [Counter; MAX_TIMEFRAMES],
         /// Signals found, by strategy and timeframe index.
         signals: StrategyTable,
     }
@@ -142,6 +163,24 @@ counters! {
         held_back: [Counter; HeldBack::COUNT],
         /// Signals that also went to the alert stream.
         alerts: Counter,
+        /// Published signals that are stale.
+        stale: Counter,
+        /// Outcomes of signals, by horizon, those left out included.
+        outcomes: [Counter; HORIZONS.len()],
+        /// Outcomes of signals that nothing is known of, because state was lost.
+        outcomes_unknown: Counter,
+        /// Lanes that went off or came on again.
+        lane_switches: Counter,
+        /// Cells that became liquid, or ceased to be.
+        liquidity_switches: Counter,
+        /// Outcomes of signals that had a calibrated confidence, at the longest horizon.
+        calibrated: Counter,
+        /// Brier score of the calibrated confidence of late, millionths.
+        calibrated_brier_ppm: Counter,
+        /// That of the share that had been won before.
+        base_brier_ppm: Counter,
+        /// Expected calibration error of the calibrated confidence, millionths.
+        calibration_error_ppm: Counter,
         /// Batches written.
         batches: Counter,
         /// Batches written, by [`FlushCause`].

@@ -5,6 +5,7 @@ use super::counters::{
     PublisherCounters, PublisherSnapshot, ReaderCounters, ReaderSnapshot, RingCounters, RingSnapshot, StateCounters,
     StateSnapshot, StreamCounters, StreamSnapshot, WorkerCounters, WorkerSnapshot,
 };
+use crate::model::Refusal;
 use crossbeam_utils::CachePadded;
 use std::sync::Arc;
 
@@ -111,7 +112,19 @@ impl EngineSnapshot {
     /// Records refused, for all reasons.
     #[must_use]
     pub fn refused(&self) -> u64 {
-        self.reader.refused.iter().sum()
+        self.reader.refused.iter().sum::<u64>() - self.known()
+    }
+
+    /// Cells whose indicators all have a value, and all cells.
+    #[must_use]
+    pub fn defined(&self) -> [u64; 2] {
+        [&self.worker.defined, &self.worker.cells].map(|by_timeframe| by_timeframe.iter().sum())
+    }
+
+    /// Records that were known from history.
+    #[must_use]
+    pub fn known(&self) -> u64 {
+        self.reader.refused[Refusal::InHistory.index()]
     }
 }
 

@@ -1,5 +1,6 @@
 //! Counters, histograms, reports: how the engine performs. Counting and recording are hot; the rest is not.
 
+mod brief;
 mod counter;
 mod counters;
 mod engine;
@@ -7,10 +8,13 @@ mod hgrm;
 mod histogram;
 mod memory;
 mod merge;
+mod performance;
 mod report;
+mod status_line;
 mod table;
 mod thread_usage;
 
+pub use brief::Brief;
 pub use counter::{Counter, Readout};
 pub use counters::*;
 pub use engine::{EngineCounters, EngineSnapshot};
@@ -18,6 +22,8 @@ pub use hgrm::{HgrmUnit, format_hgrm, write_hgrm};
 pub use histogram::{Collector, HIGHEST_NS, HistogramSet, Latency, LatencySummary, Recorder, Stage, recorder};
 pub use memory::ProcessUsage;
 pub use merge::{MergeError, merge};
-pub use report::{LatencyRow, Report, StatusLine};
+pub use performance::{OutcomeSummary, PerformanceRow};
+pub use report::{LatencyRow, Report};
+pub use status_line::StatusLine;
 pub use table::{Table, exact_count, human_bytes, human_count, human_ns};
 pub use thread_usage::ThreadUsage;

@@ -4,6 +4,7 @@
 use super::engine::EngineSnapshot;
 use super::histogram::{HIGHEST_NS, Latency, LatencySummary};
 use super::memory::ProcessUsage;
+use super::performance::{PerformanceRow, performance_table};
 use super::table::{Table, exact_count, human_bytes, human_count, human_ns};
 use super::{AgentSnapshot, FlushCause};
 use crate::model::HeldBack;
@@ -36,6 +37,8 @@ pub struct Report {
     pub counters: EngineSnapshot,
     /// Names of the timeframes, by index.
     pub timeframes: Vec<String>,
+    /// What the signals are worth, by timeframe and strategy.
+    pub performance: Vec<PerformanceRow>,
     /// Memory by component, bytes.
     pub memory: Vec<(String, u64)>,
     /// The kernel's figures on the process.
@@ -83,16 +86,28 @@ impl Report {
         let mut row = |name: &str, count| table.row([name.to_owned()].into_iter().chain(rate(count)));
         row("records in", c.reader.records_in);
         row("records accepted", c.reader.accepted);
+        if c.reader.replaced > 0 {
+            row("records replaced", c.reader.replaced);
+        }
         row("records refused", c.refused());
+        if c.known() > 0 {
+            row("records known from history", c.known());
+        }
         row("bytes read", c.reader.bytes);
         row("bars closed", c.closed());
         row("bars evaluated", c.worker.bars);
         row("signals found", c.signals());
         row("signals published", c.published());
         row("alerts", c.publisher.alerts);
+        if c.publisher.stale > 0 {
+            row("stale signals", c.publisher.stale);
+        }
         row("batches written", c.publisher.batches);
         row("bytes written", c.publisher.bytes);
         row("dead letters", c.publisher.dead_letters);
+        if c.reader.letters_left_out > 0 {
+            row("dead letters left out", c.reader.letters_left_out);
+        }
         table
     }
 
@@ -181,13 +196,28 @@ impl Report {
         table
     }
 
+    /// How far the cells have come.
+    fn readiness(&self) -> Table {
+        let mut table = Table::new("Readiness of the cells", &["timeframe", "cells", "defined", "settled"]);
+        let worker = &self.counters.worker;
+        for (index, name) in self.timeframes.iter().enumerate() {
+            let cells = worker.cells[index];
+            if cells > 0 {
+                let counts = [cells, worker.defined[index], worker.settled[index]].map(exact_count);
+                table.row([name.clone()].into_iter().chain(counts));
+            }
+        }
+        table
+    }
+
     fn streams(&self) -> Table {
-        let mut table = Table::new("Input streams", &["stream", "entries", "behind", "behind by", "lost to trimming"]);
+        let mut table =
+            Table::new("Input streams", &["stream", "entries", "behind", "behind by", "delay", "lost to trimming"]);
         for (name, stream) in &self.counters.streams {
             let counts = [stream.entries, stream.lag_entries].map(human_count);
             let [entries, lag] = counts;
-            let behind = human_ns(stream.lag_ms.saturating_mul(1_000_000));
-            table.row([name.clone(), entries, lag, behind, human_count(stream.trimmed)]);
+            let [behind, delay] = [stream.lag_ms, stream.delay_ms].map(|ms| human_ns(ms.saturating_mul(1_000_000)));
+            table.row([name.clone(), entries, lag, behind, delay, human_count(stream.trimmed)]);
         }
         table
     }
@@ -303,6 +333,8 @@ impl fmt::Display for Report {
             .chain(self.by_timeframe(found, &c.worker.signals, true))
             .chain(self.by_timeframe(published, &c.publisher.published, false))
             .chain([
+                performance_table(&self.performance),
+                self.readiness(),
                 self.reasons(),
                 self.duty("Agents", &c.agents),
                 self.duty("Threads", &c.threads),
@@ -326,40 +358,8 @@ impl fmt::Display for Report {
 }
 
 /// A share, such as `12.5%`.
-fn percent(part: u64, whole: u64) -> String {
+pub(super) fn percent(part: u64, whole: u64) -> String {
     if whole == 0 { "–".to_owned() } else { format!("{:.1}%", 100.0 * part as f64 / whole as f64) }
-}
-
-/// The state of a running engine, in one line.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-pub struct StatusLine {
-    /// Bars closed since the start.
-    pub bars: u64,
-    /// Bars closed per second in the last interval.
-    pub bars_per_s: u64,
-    /// Signals published since the start.
-    pub signals: u64,
-    /// Median latency of the last interval, ns.
-    pub p50_ns: u64,
-    /// 99th percentile of the latency of the last interval, ns.
-    pub p99_ns: u64,
-    /// Messages waiting in the rings.
-    pub backlog: u64,
-}
-
-impl fmt::Display for StatusLine {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "bars {:>6} ({:>6}/s)  signals {:>6}  p50 {:>7}  p99 {:>7}  backlog {:>5}",
-            human_count(self.bars),
-            human_count(self.bars_per_s),
-            human_count(self.signals),
-            human_ns(self.p50_ns),
-            human_ns(self.p99_ns),
-            human_count(self.backlog),
-        )
-    }
 }
 
 #[cfg(test)]
@@ -413,6 +413,7 @@ mod tests {
             ],
             counters,
             timeframes,
+            performance: Vec::new(),
             memory: vec![("cells".to_owned(), 3 << 20)],
             process: ProcessUsage { rss_bytes: 100 << 20, ..ProcessUsage::default() },
         }
@@ -448,14 +449,5 @@ mod tests {
         }
         assert!(text.lines().all(|line| line.chars().count() <= 100 && line.trim_end() == line), "{text}");
         assert!(!text.contains("held back"), "what did not happen is not listed");
-    }
-
-    #[test]
-    fn the_status_is_one_line_of_steady_width() {
-        let status =
-            StatusLine { bars: 1_234_567, bars_per_s: 45_600, signals: 89, p50_ns: 12_300, p99_ns: 1, backlog: 0 };
-        let text = status.to_string();
-        assert_eq!(text, "bars  1.23M ( 45.6K/s)  signals     89  p50 12.3 µs  p99    1 ns  backlog     0");
-        assert_eq!(text.chars().count(), StatusLine::default().to_string().chars().count());
     }
 }

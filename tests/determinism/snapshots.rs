@@ -16,12 +16,13 @@ use std::{
 use wagehood_engine::{
     config::{Config, Layer, Override, Plan},
     engine::{
-        Cold, Engine, FileOutputOptions, FilesSource, Keys, Outputs, Pace, Restored, RowsWanted, Setup,
+        Cold, Engine, FileOutputOptions, FilesSource, InputFile, Keys, Outputs, Pace, Restored, RowsWanted, Setup,
         SnapshotOptions, Source, Target, Topology, Why,
     },
-    feed::{CsvSource, MergedSource},
-    model::{Directory, Timeframe, TimeframeId},
-    publish::{Source as Input, Sources},
+    feed::{BarFile, MergedSource, dialect::FileOptions},
+    judge::Judge,
+    model::{Directory, Strategy, SymbolId, Timeframe, TimeframeId},
+    publish::{InputKind as Input, Sources},
     runtime::Clock,
     state::{Meta, Snapshot, Store},
 };
@@ -57,6 +58,12 @@ impl Case {
             Override::new("watchlist", watchlist.collect::<Vec<_>>()),
             Override::new("timeframes.list", timeframes),
             Override::new("input.streams", streams),
+            Override::new("performance.enabled", true),
+            Override::new("performance.by_symbol", "full"),
+            Override::new("selection.min_outcomes", 5),
+            Override::new("selection.effect", "hold"),
+            Override::new("calibration.enabled", true),
+            Override::new("calibration.market", vec![toml::Value::from(self.symbols[0].as_str())]),
         ]
     }
 }
@@ -67,6 +74,10 @@ struct Written {
     signals: String,
     bars: String,
     indicators: String,
+    outcomes: String,
+    selection: String,
+    /// What the signals were worth at its end.
+    worth: String,
 }
 
 impl Written {
@@ -76,6 +87,9 @@ impl Written {
         self.signals += &next.signals;
         self.bars += &rows(&next.bars);
         self.indicators += &rows(&next.indicators);
+        self.outcomes += &next.outcomes;
+        self.selection += &next.selection;
+        self.worth.clone_from(&next.worth);
         self
     }
 }
@@ -95,7 +109,7 @@ fn live(case: &Case, way: usize, input: &Path, until: Option<u64>, restore: Opti
             path
         }
     };
-    let files = MergedSource::new(vec![CsvSource::open(&input, case.base).unwrap()]);
+    let files = MergedSource::of(vec![(0, opened(&input, case.base))], None);
     let mut source = FilesSource::new(files, Pace::Max, case.base.interval_ms());
     if let Some(snapshot) = &restore {
         source.resume(snapshot.reader.inputs.iter().map(|input| input.id.ms).collect());
@@ -125,13 +139,17 @@ fn live(case: &Case, way: usize, input: &Path, until: Option<u64>, restore: Opti
         source: Source::Files(source),
         outputs: Outputs {
             files: FileOutputOptions {
+                append: false,
                 signals: path("signals"),
                 bars: path("bars"),
                 indicators: path("indicators"),
+                outcomes: path("outcomes"),
+                selection: path("selection"),
                 cells: rows.cells.clone(),
                 as_read: false,
             },
             redis: None,
+            tap: None,
         },
         rows,
         marks: true,
@@ -146,10 +164,37 @@ fn live(case: &Case, way: usize, input: &Path, until: Option<u64>, restore: Opti
     engine.join().unwrap();
     assert_eq!(engine.incidents(), Vec::<String>::new());
     let read = |name: &str| fs::read_to_string(dir.path().join(name)).unwrap();
-    let written = Written { signals: read("signals"), bars: read("bars"), indicators: read("indicators") };
+    let written = Written {
+        signals: read("signals"),
+        bars: read("bars"),
+        indicators: read("indicators"),
+        outcomes: read("outcomes"),
+        selection: read("selection"),
+        worth: worth(&engine.take_judge().expect("followed"), &config),
+    };
     let loaded = Store::open(&state, "test", META.origin).unwrap().load(Ok).unwrap();
     assert_eq!(loaded.lines, Vec::<String>::new());
     (written, loaded.found.expect("an engine that ends leaves a snapshot").0)
+}
+
+/// Every figure of every key and lane, a line each.
+fn worth(judge: &Judge, config: &Config) -> String {
+    let (book, plan) = (judge.book(), config.plan());
+    let mut text = String::new();
+    for accounts in (0..book.keys()).map(|key| book.accounts(key)) {
+        writeln!(text, "{:?}", accounts.each_ref().map(|account| account.figures(0.0))).unwrap();
+    }
+    for symbol in (0..book.symbols()).map(|symbol| SymbolId(symbol as u16)) {
+        for timeframe in (0..plan.timeframes.len()).map(TimeframeId::new) {
+            for strategy in Strategy::ALL {
+                let accounts = book.lane_accounts(symbol, timeframe, strategy).expect("in full");
+                let figures = accounts.each_ref().map(|account| account.figures(0.0));
+                let lane = judge.lane(symbol, timeframe, strategy);
+                writeln!(text, "{figures:?} {:?} {lane:?}", book.counts(symbol, timeframe, strategy)).unwrap();
+            }
+        }
+    }
+    text
 }
 
 /// The cells whose indicators are written.
@@ -173,6 +218,9 @@ fn in_lives(case: &Case, input: &Path, cuts: &[u64], whole: &Written) -> Result<
         ("signals", &written.signals, &whole.signals),
         ("bars", &written.bars, &whole.bars),
         ("indicators", &written.indicators, &whole.indicators),
+        ("outcomes", &written.outcomes, &whole.outcomes),
+        ("selection", &written.selection, &whole.selection),
+        ("worth", &written.worth, &whole.worth),
     ];
     for (what, found, wanted) in parts {
         if found != wanted {
@@ -257,8 +305,8 @@ fn cut_anywhere_while_cells_lie_in_rows() {
 }
 
 #[test]
-fn at_every_so_many_records_of_a_recorded_market() {
-    let Some(data) = data() else { return skipped("at_every_so_many_records_of_a_recorded_market") };
+fn anywhere_in_a_recorded_market() {
+    let Some(data) = data() else { return skipped("anywhere_in_a_recorded_market") };
     let dir = tempfile::tempdir().unwrap();
     let input = dir.path().join("in.csv");
     write_rows_before(&data.join("crypto_1m.csv.gz"), "2018-01-03", &input);
@@ -276,8 +324,10 @@ fn at_every_so_many_records_of_a_recorded_market() {
     };
     let (whole, _) = live(&case, 0, &input, None, None);
     let lines = text.lines().count() as u64;
-    let every = (lines / 12).max(1);
-    let cuts: Vec<u64> = (1..12).map(|cut| cut * every).collect();
+    // Twenty places, as if by chance.
+    let mut cuts: Vec<u64> = (1..=20u64).map(|k| k.wrapping_mul(0x9e37_79b9_7f4a_7c15) % lines).collect();
+    cuts.sort_unstable();
+    cuts.dedup();
     eprintln!("{} lines in {} lives, {} signals", lines, cuts.len() + 1, whole.signals.lines().count());
     in_lives(&case, &input, &cuts, &whole).unwrap_or_else(|error| panic!("{error}"));
 }
@@ -375,4 +425,10 @@ fn keep_state(case: &Case, input: &Path, dir: &Path) -> PathBuf {
     let path = dir.join("kept.snapshot");
     fs::write(&path, snapshot.bytes()).unwrap();
     path
+}
+
+/// A file of bars of this interval.
+fn opened(path: &std::path::Path, base: Timeframe) -> BarFile {
+    let file = InputFile::all(path).unwrap().remove(0);
+    file.open(&FileOptions::new(base), &Arc::default()).unwrap().source
 }

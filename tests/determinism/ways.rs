@@ -144,7 +144,7 @@ fn check(ways: &[Way], inputs: &[PathBuf], more: &[&str]) -> Files {
 }
 
 // Styles decide which worker has a timeframe: all three of them, so that all workers have work.
-const MARKET: [&str; 10] = [
+const MARKET: [&str; 16] = [
     "--base",
     "1s",
     "--timeframes",
@@ -153,6 +153,12 @@ const MARKET: [&str; 10] = [
     "timeframes.5s.trading_style=swing",
     "--set",
     "timeframes.1m.trading_style=position",
+    "--set",
+    "performance.enabled=true",
+    "--set",
+    "calibration.enabled=true",
+    "--set",
+    "calibration.market=[\"S01\",\"S02\"]",
     "--cells",
     "S01:1s,S04:5s,S07:1m,S09:1h",
 ];

@@ -24,13 +24,7 @@ fn configured(port: u16, name: &str, symbols: &[String], timeframes: &str, more:
 
 /// Writes so many seconds of all symbols.
 fn write(link: &mut redis::Connection, walk: &mut Walk, seconds: usize) {
-    for _ in 0..seconds {
-        let mut pipe = redis::pipe();
-        (0..SYMBOLS).for_each(|_| {
-            pipe.xadd(STREAMS[0], "*", &walk.record()).ignore();
-        });
-        pipe.query::<()>(link).unwrap();
-    }
+    (0..seconds).for_each(|_| crate::feed::write(link, walk, SYMBOLS));
 }
 
 /// The line about the state, of the last start that had one.

@@ -14,6 +14,18 @@ pub struct Engine {
     name: String,
     pub starts: u32,
     pub ends: u32,
+    /// Exit code of its last end.
+    pub code: Option<i32>,
+    /// What its environment has besides.
+    pub env: Vec<(String, String)>,
+}
+
+/// Writes a file that only its owner reads: it may hold a password.
+pub fn write_private(path: &Path, text: &str) {
+    use std::{io::Write, os::unix::fs::OpenOptionsExt};
+    let mut options = std::fs::OpenOptions::new();
+    let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(path).unwrap();
+    file.write_all(text.as_bytes()).unwrap();
 }
 
 /// A configuration: the symbols, and what a test wants otherwise.
@@ -23,7 +35,6 @@ pub fn config(port: u16, name: &str, symbols: &[String], more: &str) -> String {
 [engine]
 name = "{name}"
 threading = "shared"
-clock_events = false
 idle_park_us = 500
 [input]
 feed = "redis"
@@ -39,6 +50,10 @@ timeout_ms = 1000
 reconnect_max_ms = 200
 [state]
 snapshot_interval_s = 1
+[publish.max_age]
+day = "off"
+swing = "off"
+position = "off"
 [timeframes]
 list = ["1s", "1m", "5m"]
 [output]
@@ -65,7 +80,7 @@ journal_maxlen = 1000000000
 impl Engine {
     pub fn new(dir: &Path, name: &str, config: &str, args: &[&str]) -> Self {
         let path = dir.join(format!("{name}.toml"));
-        std::fs::write(&path, config).unwrap();
+        write_private(&path, config);
         Self {
             child: None,
             dir: dir.to_owned(),
@@ -74,7 +89,17 @@ impl Engine {
             name: name.to_owned(),
             starts: 0,
             ends: 0,
+            code: None,
+            env: Vec::new(),
         }
+    }
+
+    /// Starts it once with these arguments besides.
+    pub fn start_with(&mut self, args: &[&str]) {
+        let own = self.args.clone();
+        self.args.extend(args.iter().map(|arg| (*arg).to_owned()));
+        self.start();
+        self.args = own;
     }
 
     pub fn start(&mut self) {
@@ -84,7 +109,10 @@ impl Engine {
             .arg("run")
             .arg("--config")
             .arg(&self.config)
+            // What it says is looked at by line.
+            .arg("--log-format=plain")
             .args(&self.args)
+            .envs(self.env.iter().cloned())
             .current_dir(&self.dir)
             .stdin(Stdio::null())
             .stdout(log("out"))
@@ -110,8 +138,9 @@ impl Engine {
 
     /// Whether it runs; takes note of its end.
     pub fn is_running(&mut self) -> bool {
-        let ended = self.child.as_mut().is_some_and(|child| child.try_wait().unwrap().is_some());
-        if ended {
+        let ended = self.child.as_mut().and_then(|child| child.try_wait().unwrap());
+        if let Some(status) = ended {
+            self.code = status.code();
             self.child = None;
             self.ends += 1;
         }
@@ -146,7 +175,7 @@ impl Engine {
     pub fn stop(&mut self) {
         self.signal("TERM");
         if let Some(mut child) = self.child.take() {
-            let _ = child.wait();
+            self.code = child.wait().unwrap().code();
         }
     }
 }

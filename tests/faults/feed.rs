@@ -83,6 +83,20 @@ fn iso(ms: u64) -> String {
     wagehood_engine::model::time::Iso8601(ms as i64).to_string()
 }
 
+/// Adds the next records of a walk to a stream, all at once.
+pub fn write_to(link: &mut redis::Connection, stream: &str, walk: &mut Walk, records: usize) {
+    let mut pipe = redis::pipe();
+    (0..records).for_each(|_| {
+        pipe.xadd(stream, "*", &walk.record()).ignore();
+    });
+    pipe.query::<()>(link).unwrap();
+}
+
+/// The same for the first of the streams.
+pub fn write(link: &mut redis::Connection, walk: &mut Walk, records: usize) {
+    write_to(link, STREAMS[0], walk, records);
+}
+
 /// Number of the last record in a stream plus one.
 fn written(connection: &mut redis::Connection, stream: &str) -> Option<u64> {
     let last: StreamRangeReply = connection.xrevrange_count(stream, "+", "-", 1).ok()?;
@@ -103,7 +117,7 @@ impl Writer {
             let stop = Arc::clone(&stop);
             let (prefix, interval_ms) = [("S", 1_000), ("M", 60_000)][index];
             let walk = Walk::new(seed, prefix, symbols[index], interval_ms);
-            std::thread::spawn(move || write(port, STREAMS[index], walk, rates[index], &stop))
+            std::thread::spawn(move || keep_writing(port, STREAMS[index], walk, rates[index], &stop))
         });
         let threads = threads.collect();
         Self { stop, threads }
@@ -116,7 +130,7 @@ impl Writer {
     }
 }
 
-fn write(port: u16, stream: &str, mut walk: Walk, rate: u64, stop: &AtomicBool) -> u64 {
+fn keep_writing(port: u16, stream: &str, mut walk: Walk, rate: u64, stop: &AtomicBool) -> u64 {
     const EVERY: Duration = Duration::from_millis(10);
     let batch = (rate / 100).max(1) as usize;
     let mut pending: Vec<Vec<(&str, String)>> = Vec::new();

@@ -3,7 +3,7 @@
 use crate::{
     engine::{Engine, config},
     env,
-    feed::{START_MS, STREAMS, Walk, symbols},
+    feed::{START_MS, STREAMS, Walk, symbols, write},
     outcome::{caught_up, entries},
     server::Server,
     writers::wait_for,
@@ -16,14 +16,6 @@ use wagehood_engine::{
 };
 
 const LONG: Duration = Duration::from_secs(60);
-
-fn write(link: &mut redis::Connection, walk: &mut Walk, records: usize) {
-    let mut pipe = redis::pipe();
-    (0..records).for_each(|_| {
-        pipe.xadd(STREAMS[0], "*", &walk.record()).ignore();
-    });
-    pipe.query::<()>(link).unwrap();
-}
 
 #[test]
 fn what_was_trimmed_is_named() {
@@ -230,13 +222,13 @@ fn rubbish_is_refused_one_by_one_in_bounded_memory() {
     }
     let wanted = [
         ("bad_frame", 10),
-        ("bad_text", 4),
+        ("bad_text", 3),
         ("bad_timestamp", 5),
         ("missing_field", 1),
         ("not_a_number", 7),
         ("not_finite", 5),
         ("repeated_field", 1),
-        ("unknown_symbol", 1),
+        ("unknown_symbol", 2),
     ];
     assert_eq!(reasons, wanted.map(|(reason, n)| (reason.to_owned(), n)).into());
     let position: String = link.hget("wagehood:engine:position:rubbish", STREAMS[0]).unwrap();
@@ -260,7 +252,10 @@ fn a_snapshot_makes_up_for_history_that_was_trimmed_and_without_one_the_signals_
     let mut link = server.connection();
     let mut walk = Walk::new(5, "S", 4, 1_000);
     let start = |name: &str, more: &str| {
-        let mut engine = Engine::new(dir.path(), name, &config(server.port, name, &names, more), &[]);
+        // So short that all of them are whole again in the end.
+        let text = config(server.port, name, &names, more).replace("\"1s\", \"1m\", \"5m\"", "\"1s\", \"2s\", \"5s\"");
+        let text = text.replace("[[input.streams]]\nname = \"in_1m\"\ntimeframe = \"1m\"\n", "");
+        let mut engine = Engine::new(dir.path(), name, &text, &[]);
         engine.start();
         engine
     };
@@ -295,9 +290,22 @@ fn a_snapshot_makes_up_for_history_that_was_trimmed_and_without_one_the_signals_
     assert!(kept.said().contains("with the state of the snapshot"), "{}", kept.said());
     let said = bare.said();
     assert!(said.contains("no longer holds all that its bars were made of: signals of 12 cells"), "{said}");
-    let (marked, unmarked) = by_history(&entries(&mut link, "signals:bare")[before..]);
+    let after = entries(&mut link, "signals:bare");
+    let (marked, unmarked) = by_history(&after[before..]);
     eprintln!("{} signals; without a snapshot {marked} are marked, then {unmarked} not", wanted.len());
     assert!(marked > 0 && unmarked > 0, "{marked} {unmarked}");
+    // What bears no mark was weighed with what the calm one's was: what is missing weighs less than a thousandth, which moves
+    // a crossing to another bar once in a while.
+    let calm: BTreeMap<&str, &str> =
+        wanted.iter().map(|entry| (entry["signal_id"].as_str(), entry["composite_confidence"].as_str())).collect();
+    let composite = |text: &str| text.parse::<f64>().unwrap();
+    let off = |entry: &&crate::outcome::Entry| {
+        let found = composite(&entry["composite_confidence"]);
+        calm.get(entry["signal_id"].as_str()).is_none_or(|wanted| (composite(wanted) - found).abs() > 0.05)
+    };
+    let bare: Vec<_> = after[before..].iter().filter(|entry| !entry.contains_key("history")).collect();
+    let wrong: Vec<_> = bare.into_iter().filter(off).collect();
+    assert!(wrong.len() * 1_000 <= unmarked, "{} of {unmarked}, first {:?}", wrong.len(), wrong.first());
     let last_marked = |entry: &crate::outcome::Entry| entry.contains_key("history") && entry["timeframe"] == "1s";
     let found = entries(&mut link, "signals:bare");
     let last = found.iter().rposition(last_marked).unwrap();

@@ -7,17 +7,22 @@ mod cells;
 mod certificates;
 mod chaos;
 mod clock;
+mod ends;
 mod engine;
 mod feed;
 mod input;
+mod left;
 mod outcome;
 #[path = "../outside/mod.rs"]
 mod outside;
 mod proxy;
 mod refused;
+mod sandbox;
+mod saved;
 mod server;
 mod soak;
 mod start;
+mod time;
 mod tls;
 mod writers;
 

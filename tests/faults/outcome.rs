@@ -8,13 +8,13 @@ use std::{
 
 pub type Entry = BTreeMap<String, String>;
 
-/// All entries of a stream, without their ids.
+/// All entries of a stream, without their ids and the time at which they were written.
 pub fn entries(connection: &mut redis::Connection, stream: &str) -> Vec<Entry> {
     let (mut all, mut from) = (Vec::new(), "-".to_owned());
     loop {
         let page: StreamRangeReply = connection.xrange_count(stream, &from, "+", 5_000).unwrap();
         for entry in &page.ids {
-            let fields = entry.map.iter();
+            let fields = entry.map.iter().filter(|(name, _)| *name != "published_ms");
             all.push(fields.map(|(k, v)| (k.clone(), redis::from_redis_value_ref(v).unwrap())).collect());
             from = format!("({}", entry.id);
         }

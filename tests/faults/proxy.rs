@@ -34,6 +34,22 @@ fn take(count: &AtomicU64) -> bool {
 }
 
 impl Proxy {
+    /// A proxy that makes of a server one before 7.0, which does not say how many entries a stream has ever had.
+    pub fn uncounted(server: u16) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        std::thread::spawn(move || {
+            for client in listener.incoming().flatten() {
+                let Ok(up) = TcpStream::connect(("127.0.0.1", server)) else { continue };
+                let _ = (client.set_nodelay(true), up.set_nodelay(true));
+                let (from, to) = (client.try_clone().unwrap(), up.try_clone().unwrap());
+                std::thread::spawn(move || pump(from, to, |_, _| Fate::Pass));
+                std::thread::spawn(move || pump(up, client, |bytes, _| Fate::Instead(hide(bytes))));
+            }
+        });
+        Self { port, mischief: Arc::default() }
+    }
+
     pub fn start(server: u16) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
@@ -75,6 +91,19 @@ enum Fate {
     Pass,
     Swallow,
     Cut(usize),
+    /// These are sent.
+    Instead(Vec<u8>),
+}
+
+/// Names nobody knows, of the same lengths, for what a server before 7.0 does not say.
+fn hide(bytes: &[u8]) -> Vec<u8> {
+    let mut hidden = bytes.to_vec();
+    for name in [&b"entries-added"[..], b"max-deleted-entry-id"] {
+        while let Some(at) = hidden.windows(name.len()).position(|window| window == name) {
+            hidden[at..at + name.len()].fill(b'x');
+        }
+    }
+    hidden
 }
 
 fn pump(mut from: TcpStream, mut to: TcpStream, mut fate: impl FnMut(&[u8], usize) -> Fate) {
@@ -83,6 +112,7 @@ fn pump(mut from: TcpStream, mut to: TcpStream, mut fate: impl FnMut(&[u8], usiz
         let written = match fate(&buf[..len], len) {
             Fate::Pass => to.write_all(&buf[..len]),
             Fate::Swallow => Ok(()),
+            Fate::Instead(bytes) => to.write_all(&bytes),
             Fate::Cut(at) => {
                 let _ = to.write_all(&buf[..at]);
                 break;

@@ -6,11 +6,17 @@ use std::{
     time::{Duration, Instant},
 };
 
+/// The server that is tested with: `WAGEHOOD_REDIS_SERVER` names another one, such as that of Valkey.
+fn program() -> std::ffi::OsString {
+    std::env::var_os("WAGEHOOD_REDIS_SERVER").unwrap_or_else(|| "redis-server".into())
+}
+
 pub struct Server {
     child: Child,
     dir: tempfile::TempDir,
     pub port: u16,
     options: Vec<String>,
+    environment: Vec<(String, String)>,
 }
 
 pub fn free_port() -> u16 {
@@ -27,10 +33,19 @@ impl Server {
         Self::start_at(free_port(), options)
     }
 
+    /// A server with these variables in its environment.
+    pub fn start_in(environment: Vec<(String, String)>) -> Self {
+        Self::new(free_port(), Vec::new(), environment)
+    }
+
     pub fn start_at(port: u16, options: Vec<String>) -> Self {
+        Self::new(port, options, Vec::new())
+    }
+
+    fn new(port: u16, options: Vec<String>, environment: Vec<(String, String)>) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let child = spawn(&dir, port, &options);
-        let server = Self { child, dir, port, options };
+        let child = spawn(&dir, port, &options, &environment);
+        let server = Self { child, dir, port, options, environment };
         server.wait();
         server
     }
@@ -41,7 +56,7 @@ impl Server {
     }
 
     pub fn restart(&mut self) {
-        self.child = spawn(&self.dir, self.port, &self.options);
+        self.child = spawn(&self.dir, self.port, &self.options, &self.environment);
         self.wait();
     }
 
@@ -71,12 +86,13 @@ pub fn try_connection(port: u16) -> Option<redis::Connection> {
     Some(connection)
 }
 
-fn spawn(dir: &tempfile::TempDir, port: u16, options: &[String]) -> Child {
-    Command::new("redis-server")
+fn spawn(dir: &tempfile::TempDir, port: u16, options: &[String], environment: &[(String, String)]) -> Child {
+    Command::new(program())
         .args(["--port", &port.to_string(), "--save", "", "--appendonly", "yes", "--appendfsync", "always"])
         .args(["--auto-aof-rewrite-percentage", "0", "--dir"])
         .arg(dir.path())
         .args(options)
+        .envs(environment.iter().cloned())
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()

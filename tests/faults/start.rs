@@ -68,11 +68,7 @@ fn meet(mut client: TcpStream, door: Door, server: u16) {
 }
 
 fn write(link: &mut redis::Connection, records: usize) {
-    let (mut walk, mut pipe) = (Walk::new(6, "S", 8, 1_000), redis::pipe());
-    (0..records).for_each(|_| {
-        pipe.xadd(STREAMS[0], "*", &walk.record()).ignore();
-    });
-    pipe.query::<()>(link).unwrap();
+    crate::feed::write(link, &mut Walk::new(6, "S", 8, 1_000), records);
 }
 
 #[test]
@@ -120,7 +116,7 @@ fn a_server_that_says_it_will_be_ready_is_waited_for_longer_than_one_that_is_not
         // A busy machine may be slow to answer in between, which is a line of its own.
         assert!((1..=8).contains(&lines), "{state}: {lines}\n{said}");
     }
-    assert!(said.matches("Redis is ready after ").count() >= 4, "{said}");
+    assert!(said.matches("Redis is ready after ").count() >= 2, "{said}");
     // Undisturbed it writes the same.
     let mut calm = Engine::new(dir.path(), "calm", &config(server.port, "calm", &names, ""), &[]);
     calm.start();

@@ -2,8 +2,8 @@
 
 use crate::{
     certificates::{Authority, Files},
-    engine::Engine,
-    feed::{Walk, symbols},
+    engine::{Engine, write_private},
+    feed::{Walk, symbols, write_to},
     outcome::{caught_up, entries},
     outside::{Ended, engine, run},
     server::{Server, free_port},
@@ -66,14 +66,6 @@ fn config(url: &str, redis: &str) -> String {
     text
 }
 
-fn write(link: &mut redis::Connection, walk: &mut Walk, records: usize) {
-    let mut pipe = redis::pipe();
-    (0..records).for_each(|_| {
-        pipe.xadd(INPUT, "*", &walk.record()).ignore();
-    });
-    pipe.query::<()>(link).unwrap();
-}
-
 /// The rule of the README, with this password.
 fn rule(password: &str) -> redis::Cmd {
     let readme = include_str!("../../README.md").replace("\\\n", " ");
@@ -93,7 +85,7 @@ fn the_least_account_is_enough_over_tls_and_survives_the_server() {
     let mut link = secure.server.connection();
     rule(PASSWORD.0).query::<()>(&mut link).unwrap();
     let mut walk = Walk::new(5, "S", 8, 1_000);
-    write(&mut link, &mut walk, 6_000);
+    write_to(&mut link, INPUT, &mut walk, 6_000);
     // Replies of many TLS records, and a batch larger than what a socket takes at once.
     for kilobytes in [300, 900] {
         let mut record = walk.record();
@@ -117,13 +109,13 @@ fn the_least_account_is_enough_over_tls_and_survives_the_server() {
     assert!(engine.said().contains("check user and password"), "{}", engine.said());
     rule(PASSWORD.0).query::<()>(&mut link).unwrap();
     engine.start();
-    write(&mut link, &mut walk, 2_000);
+    write_to(&mut link, INPUT, &mut walk, 2_000);
     assert!(caught_up(&mut link, "tls", &[INPUT], LONG), "{}", engine.said());
     for _ in 0..3 {
         let before = engine.said().matches("reader reconnected after").count();
         redis::cmd("CLIENT").arg("KILL").arg("TYPE").arg("normal").query::<i64>(&mut link).unwrap();
         wait_for(LONG, || engine.said().matches("reader reconnected after").count() > before);
-        write(&mut link, &mut walk, 500);
+        write_to(&mut link, INPUT, &mut walk, 500);
         assert!(caught_up(&mut link, "tls", &[INPUT], LONG), "{}", engine.said());
     }
     assert!(engine.is_running());
@@ -152,9 +144,12 @@ fn the_least_account_is_enough_over_tls_and_survives_the_server() {
 /// Runs the engine until it gives up; one line must say why, and not the password.
 fn refused(dir: &Path, text: &str, words: &[&str]) -> Ended {
     let path = dir.join("refused.toml");
-    std::fs::write(&path, text).unwrap();
-    let ended = run(engine(["run", "--set", "redis.start_wait_s=0", "--config"]).arg(&path)).refused(1, words);
-    let lines: Vec<&str> = ended.stderr.lines().filter(|line| line.starts_with("error: ")).collect();
+    write_private(&path, text);
+    let ended = run(engine(["run", "--set", "redis.start_wait_s=0", "--config"]).arg(&path));
+    let code = ended.code().unwrap_or_default();
+    assert!([4, 9].contains(&code), "{}", ended.told());
+    let ended = ended.refused(code, words);
+    let lines: Vec<&str> = ended.stderr.lines().filter(|line| line.contains(" error engine[failure] ")).collect();
     assert!(lines.len() == 1 && ended.stderr.trim_end().ends_with(lines[0]), "{}", ended.told());
     assert!(!ended.told().contains("hunter2"), "{}", ended.told());
     ended
@@ -201,7 +196,7 @@ fn what_tls_refuses_is_one_line_that_says_what_to_do() {
     // The doctor as well.
     let file = dir.join("doctor.toml");
     let doctor = |text: &str| {
-        std::fs::write(&file, text).unwrap();
+        write_private(&file, text);
         run(engine(["doctor", "--json", "--seconds", "1", "--config"]).arg(&file))
     };
     let ended = doctor(&good.config("", ""));
@@ -217,7 +212,7 @@ fn what_an_account_lacks_is_named() {
     let (dir, server) = (tempfile::tempdir().unwrap(), Server::start());
     let mut link = server.connection();
     let mut walk = Walk::new(5, "S", 8, 1_000);
-    write(&mut link, &mut walk, 100);
+    write_to(&mut link, INPUT, &mut walk, 100);
     let url = |user: &str, password: &str| format!("redis://{user}:{password}@127.0.0.1:{}", server.port);
     rule("hunter2").query::<()>(&mut link).unwrap();
     let wrong = config(&url("wagehood", "hunter2x"), "");
@@ -227,7 +222,7 @@ fn what_an_account_lacks_is_named() {
         ["client|setname", "ping", "watch", "get", "incr", "multi", "set", "exec", "type", "hgetall", "xrange"];
     for command in needed.into_iter().chain(["xread", "xinfo|stream", "time", "xadd", "hset", "pexpire"]) {
         rule("hunter2").arg(format!("-{command}")).query::<()>(&mut link).unwrap();
-        write(&mut link, &mut walk, 100);
+        write_to(&mut link, INPUT, &mut walk, 100);
         refused(dir.path(), &text, &["NOPERM", command, "lacks a permission"]);
     }
     for keys in [["resetkeys", "~signals"], ["resetkeys", "~wagehood:*"]] {
@@ -245,7 +240,7 @@ fn what_may_be_a_password_is_never_repeated() {
     let dir = tempfile::tempdir().unwrap();
     let file = |text: &str| {
         let path = dir.path().join("x.toml");
-        std::fs::write(&path, text).unwrap();
+        write_private(&path, text);
         path
     };
     let quiet = |ended: &Ended| assert!(!ended.told().contains("ter2"), "{}", ended.told());
@@ -281,7 +276,7 @@ fn what_may_be_a_password_is_never_repeated() {
     quiet(&run(&mut engine(["run", "redis://:hunter2@h"])).refused(2, &["redis://:***@h"]));
     let user =
         ["run", "--set", "redis.start_wait_s=0", "--set", "mock.symbols=1", "--redis", "redis://hunter2@127.0.0.1:1"];
-    quiet(&run(engine(user).arg("--config").arg(file("[[watchlist]]\nsymbol = \"A\"\n"))).refused(1, &["refused"]));
+    quiet(&run(engine(user).arg("--config").arg(file("[[watchlist]]\nsymbol = \"A\"\n"))).refused(9, &["refused"]));
     let shown = run(&mut engine(["config", "show", "--set", "redis.url=rediss://u:hunter2@h"])).good();
     assert!(shown.stdout.contains("rediss://u:***@h"));
     quiet(&shown);

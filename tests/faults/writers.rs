@@ -15,15 +15,31 @@ const LEASE: &str = "";
 fn the_loser_says_who_holds_the_lease() {
     let (dir, server, names) = (tempfile::tempdir().unwrap(), Server::start(), symbols(2, 2));
     let text = config(server.port, "one", &names, LEASE);
-    let mut first = Engine::new(dir.path(), "one", &text, &[]);
+    let mut first = Engine::new(dir.path(), "one", &text, &["--signals", "signals.jsonl"]);
+    // What an earlier run has left in the file is kept by whoever holds the lease, and by nobody else.
+    std::fs::write(dir.path().join("signals.jsonl"), "of an earlier run\n").unwrap();
+    let kept = || {
+        let names =
+            std::fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        names.filter(|name| name.starts_with("signals-")).count()
+    };
     first.start();
     assert!(caught_up(&mut server.connection(), "one", &STREAMS, Duration::from_secs(20)));
     wait_for(Duration::from_secs(20), || {
         redis::Commands::exists(&mut server.connection(), "wagehood:engine:lease:one").unwrap()
     });
-    let mut second = Engine::new(dir.path(), "second", &text, &[]);
+    let mut second = Engine::new(dir.path(), "second", &text, &["--signals", "signals.jsonl"]);
+    wait_for(Duration::from_secs(20), || kept() == 1);
+    // The file of the living engine has something in it.
+    std::fs::File::options()
+        .append(true)
+        .create(true)
+        .open(dir.path().join("signals.jsonl"))
+        .and_then(|mut file| std::io::Write::write_all(&mut file, b"of this run\n"))
+        .unwrap();
     second.start();
     wait_for(Duration::from_secs(20), || !second.is_running());
+    assert_eq!(kept(), 1, "{}", second.said());
     let said = second.said();
     assert!(said.contains("another engine of this name is at work: process ") && said.contains("--standby"), "{said}");
     // A clean end gives the lease up, a kill leaves it to whoever sees that the process is gone.
@@ -78,6 +94,7 @@ fn a_stopped_holder_that_wakes_up_writes_nothing() {
     assert!(expected == found, "{}\n{}", engines[0].said(), engines[1].said());
 }
 
+#[track_caller]
 pub fn wait_for(timeout: Duration, mut done: impl FnMut() -> bool) {
     let deadline = Instant::now() + timeout;
     while !done() {

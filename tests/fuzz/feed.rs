@@ -5,13 +5,14 @@ use crate::{
     mutate::Random,
     outcome::{Outcome, nothing},
 };
-use std::{cell::RefCell, io::Write};
+use std::sync::Arc;
 use wagehood_engine::{
     feed::{
-        CsvSource, Entry, FrameRecord, FrameView, MAX_FRAME_RECORDS, Record, Refusal, decode_entry, encode_frame,
-        validate,
+        Compression, CsvError, CsvSource, Entry, FrameRecord, FrameView, MAX_FRAME_RECORDS, Record, Refusal, TextInput,
+        decode_entry, dialect::FileOptions, encode_frame, stamps::Stamps, timestamp::DateOrder, unpack, validate,
+        zone::Zone,
     },
-    model::{MAX_SYMBOL_LEN, Timeframe, time::Iso8601},
+    model::{MAX_SYMBOL_LEN, StampedAt, Timeframe, time::Iso8601},
 };
 
 const FRAME_HEADER: usize = 24;
@@ -91,6 +92,24 @@ pub const CSV: Target = Target {
         "\u{1f}\u{8b}",
         "\0",
         " ",
+        ";",
+        "\t",
+        "|",
+        "#",
+        "Date,Open,High,Low,Close,Volume\n",
+        "<DATE>\t<TIME>\t<OPEN>\t<HIGH>\t<LOW>\t<CLOSE>\t<TICKVOL>\t<VOL>\t<SPREAD>\n",
+        "Price,Close,High,Low,Open,Volume\nTicker,SPY,SPY,SPY,SPY,SPY\nDate,,,,,\n",
+        "1381095240,122.0,122.0,122.0,122.0,0.1,1\n",
+        "20061002 092500;1349.75;1350;1349.5;1350;1220\n",
+        "2013.11.29,12:00,1.36,1.37,1.35,1.36,100\n",
+        "1/31/2026 6:49 PM",
+        "05-May-2023",
+        "2025-03-09 02:30",
+        "2025-11-02 01:30",
+        "1,234.5",
+        "1.234,5",
+        "1.24M",
+        "$",
     ],
     memory: (4 << 20, 64),
     made: Vec::new,
@@ -103,7 +122,9 @@ fn minute() -> Timeframe {
 /// What is promised of every record that is let in.
 fn promised(record: &Record<'_>, input: &[u8]) {
     let Record { symbol, ts, open, high, low, close, volume, vwap, .. } = *record;
-    assert!((1..=MAX_SYMBOL_LEN).contains(&symbol.len()) && symbol.iter().all(u8::is_ascii_graphic), "{symbol:?}");
+    assert!((1..=MAX_SYMBOL_LEN).contains(&symbol.len()), "{symbol:?}");
+    let name = std::str::from_utf8(symbol).expect("a name is a text");
+    assert!(!name.chars().any(|c| c.is_whitespace() || c.is_control()), "{name:?}");
     assert!(input.windows(symbol.len()).any(|part| part == symbol), "the symbol is not of the input");
     let prices = [open, high, low, close];
     assert!(prices.iter().all(|price| price.is_finite() && *price > 0.0), "{prices:?}");
@@ -246,44 +267,50 @@ fn mend_frame(input: &mut Vec<u8>, random: &mut Random) {
     input[20..24].copy_from_slice(&crc.finalize().to_le_bytes());
 }
 
-/// An empty file, in memory where there is a place for that.
-fn file() -> tempfile::NamedTempFile {
-    tempfile::NamedTempFile::new_in("/dev/shm").unwrap_or_else(|_| tempfile::NamedTempFile::new().unwrap())
+/// Bytes as a file with bars of a minute.
+fn opened(input: &[u8]) -> Result<CsvSource, CsvError> {
+    let path = std::path::PathBuf::from("SPY.csv");
+    let failed = |source| CsvError::Read { path: path.clone(), source };
+    let (_, bytes) = unpack(Box::new(std::io::Cursor::new(input.to_vec()))).map_err(failed)?;
+    let name = "SPY.csv".to_owned();
+    let input = TextInput { path, name, bytes, total_bytes: None, read_bytes: Arc::default(), live: false };
+    let zone = Zone::new("America/New_York").unwrap();
+    let stamps = Stamps::new(Some(zone), StampedAt::Start, Some(DateOrder::MonthFirst), minute());
+    let options = FileOptions { symbol: Some("SPY".to_owned()), stamps, ..FileOptions::new(minute()) };
+    CsvSource::new(input, &options)
 }
 
 fn csv(input: &[u8]) -> u64 {
-    thread_local! {
-        static FILE: RefCell<tempfile::NamedTempFile> = RefCell::new(file());
-    }
-    FILE.with_borrow_mut(|file| {
-        file.as_file().set_len(0).unwrap();
-        std::io::Seek::rewind(file).unwrap();
-        file.write_all(input).unwrap();
-        read_csv(file.path(), input)
-    })
-}
-
-fn read_csv(path: &std::path::Path, input: &[u8]) -> u64 {
     let mut outcome = Outcome::default();
-    let mut source = match CsvSource::open(path, minute()) {
+    let mut source = match opened(input) {
         Ok(source) => source,
         Err(error) => return outcome.add(std::mem::discriminant(&error).hash_value()).get(),
     };
-    let compressed = input.first() == Some(&0x1f);
+    // What is packed, and what is told to be, or to be of another encoding, has lines that are not those of the input.
+    let compressed = Compression::of(input) != Compression::Plain;
+    let straight = !compressed
+        && source.dialect().symbol.is_none()
+        && !input.contains(&0)
+        && !input.starts_with(b"\xff\xfe")
+        && !input.starts_with(b"\xfe\xff");
+    let source_end = source.dialect().line_end;
     let mut refusals = 0u64;
     let (mut before, mut good, mut copied) =
-        (1, Vec::new(), b"ts,symbol,open,high,low,close,volume,vwap,trades\n".to_vec());
+        (0, Vec::new(), b"ts,symbol,open,high,low,close,volume,vwap,trades\n".to_vec());
     loop {
         match source.next() {
             Ok(Some(line)) => {
                 assert!(line.number > before, "line {} after {before}", line.number);
-                assert!(!line.text.contains(&b'\n'));
+                assert!(!line.text.contains(&source_end));
                 before = line.number;
                 match line.result {
                     Ok(record) => {
-                        promised(&record, line.text);
-                        copy(&record, &mut copied);
-                        good.push(bits(&record));
+                        promised(&record, if straight { line.text } else { record.symbol });
+                        // What would need quotes within quotes.
+                        if !record.symbol.contains(&b'"') {
+                            copy(&record, &mut copied);
+                            good.push(bits(&record));
+                        }
                     }
                     Err(refusal) => refusals |= 1 << (refusal_number(refusal) % 64),
                 }
@@ -296,12 +323,10 @@ fn read_csv(path: &std::path::Path, input: &[u8]) -> u64 {
             }
         }
     }
-    let ends = input.iter().filter(|&&byte| byte == b'\n').count() as u64;
-    assert!(compressed || before <= ends + 1, "line {before} of {ends}");
+    let ends = input.iter().filter(|&&byte| byte == source_end).count() as u64;
+    assert!(!straight || before <= ends + 1, "line {before} of {ends}");
     // What was let in is let in again, if written otherwise.
-    let file = file();
-    std::fs::write(file.path(), &copied).unwrap();
-    let (mut source, mut again) = (CsvSource::open(file.path(), minute()).unwrap(), Vec::new());
+    let (mut source, mut again) = (opened(&copied).unwrap(), Vec::new());
     while let Some(line) = source.next().unwrap() {
         again.push(bits(&line.result.unwrap()));
     }
@@ -313,10 +338,9 @@ fn copy(record: &Record<'_>, out: &mut Vec<u8>) {
     let value =
         |name: &str| fields(record).into_iter().find(|(field, _)| *field == name).map_or_else(String::new, |(_, v)| v);
     let symbol = value("symbol");
-    // Commas need quotes, and quotes cannot be in a symbol that was read.
-    assert!(!symbol.contains('"') || !symbol.contains(','), "{symbol}");
+    // Commas need quotes.
     let symbol = if symbol.contains(',') { format!("\"{symbol}\"") } else { symbol };
-    out.extend(format!("{},{symbol}", value("timestamp")).bytes());
+    out.extend(format!("{}Z,{symbol}", value("timestamp")).bytes());
     for name in ["open", "high", "low", "close", "volume", "vwap", "trades"] {
         out.extend(format!(",{}", value(name)).bytes());
     }

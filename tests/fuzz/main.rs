@@ -13,6 +13,8 @@ mod feed;
 mod harness;
 mod mutate;
 mod outcome;
+mod payload;
+mod request;
 mod resp;
 mod settings;
 mod snapshots;
@@ -23,8 +25,18 @@ use std::{path::Path, time::Duration};
 #[global_allocator]
 static ALLOCATOR: harness::Counting = harness::Counting;
 
-const TARGETS: [Target; 7] =
-    [feed::ENTRY, feed::FRAME, resp::RESP, feed::CSV, settings::TOML, settings::DOCUMENTS, snapshots::SNAPSHOT];
+const TARGETS: [Target; 10] = [
+    feed::ENTRY,
+    payload::PAYLOAD,
+    feed::FRAME,
+    resp::RESP,
+    feed::CSV,
+    settings::TOML,
+    settings::DOCUMENTS,
+    settings::PICKLES,
+    snapshots::SNAPSHOT,
+    request::REQUEST,
+];
 
 /// Time of a target where nobody asks for more, ms.
 const SHORT_MS: u64 = 2_000;

@@ -4,7 +4,7 @@ use crate::{
     harness::Target,
     outcome::{Outcome, nothing},
 };
-use wagehood_engine::config::{Config, Faults, Layer, Loaded, RedisConfig};
+use wagehood_engine::config::{Config, Faults, Layer, Loaded, RedisConfig, WireForm, decode_document, encode_document};
 
 const MEMORY: (usize, usize) = (4 << 20, 4_096);
 
@@ -63,6 +63,14 @@ pub const DOCUMENTS: Target = Target {
         "strategies\n",
         "indicators\n",
         "system\n",
+        "timeframe_configs\n",
+        "strategy_matrix\n",
+        "\"strategy_overrides\":",
+        "\"enabled_strategies\":",
+        "\"supported_timeframes\":",
+        "\"trading_profile\":",
+        "\"swing_trading\"",
+        "\"timeframe\":",
         "JSON:",
         "RAW:",
         "GZIP:",
@@ -96,6 +104,90 @@ pub const DOCUMENTS: Target = Target {
     memory: MEMORY,
     made: Vec::new,
 };
+
+pub const PICKLES: Target = Target {
+    name: "pickles",
+    check: pickles,
+    mend: nothing,
+    words: &[
+        "RAW:",
+        "PICKLE:",
+        "GZIP:",
+        "\u{2}",
+        "\u{3}",
+        "\u{4}",
+        "(",
+        ".",
+        "0",
+        "1",
+        "G",
+        "J",
+        "K",
+        "M",
+        "N",
+        "X",
+        "a",
+        "e",
+        "h",
+        "j",
+        "]",
+        ")",
+        "}",
+        "q",
+        "r",
+        "s",
+        "u",
+        "t",
+        "c",
+        "R",
+        "b",
+        "Q",
+        "i",
+        "o",
+        "cos\nsystem\n",
+        "X\u{1}\0\0\0a",
+        "K\u{1}",
+        "h\0",
+        "q\0",
+        "]q\0",
+        "}(",
+        "](",
+        "ttt",
+    ],
+    memory: (1 << 20, 1_024),
+    made: made_pickles,
+};
+
+/// Pickles of every protocol, of which mutations are made.
+fn made_pickles() -> Vec<Vec<u8>> {
+    let value = serde_json::json!([{"symbol": "SPY", "priority": 1.5, "n": [null, true, false, -70_000, 70_000, 300, 1i64 << 40]}]);
+    let form = |protocol| WireForm::Pickle { prefix: "RAW:", packed: false, protocol };
+    let mut made: Vec<Vec<u8>> = (2..=5).map(|protocol| encode_document(form(protocol), &value).unwrap()).collect();
+    // As Python writes them: with frames, a memo, and what is recalled from it.
+    made.push(b"RAW:\x80\x05\x95\x1f\0\0\0\0\0\0\0]\x94(}\x94\x8c\x01a\x94\x85\x94h\x02\x86\x94h\x03\x8a\x01\x7fG?\xf0\0\0\0\0\0\0e.".to_vec());
+    made.push(b"RAW:\x80\x02]q\0(X\x01\0\0\0aq\x01h\x01}q\x02h\x01J\xff\xff\xff\xffs(K\x01K\x02te.".to_vec());
+    made
+}
+
+/// Whatever is read is data, and the same again when it is written and read.
+fn pickles(input: &[u8]) -> u64 {
+    let mut outcome = Outcome::default();
+    match decode_document(input) {
+        Ok((form, value)) => {
+            if let Ok(bytes) = encode_document(form, &value) {
+                assert!(decode_document(&bytes).unwrap() == (form, value.clone()), "{form:?}");
+            }
+            outcome.add(1).add(value.as_array().map_or(9, |list| list.len().min(4) as u64));
+        }
+        Err(error) => {
+            let problem = error.to_string();
+            assert!(!problem.contains('\n') && problem.len() < 400, "{problem}");
+            let kind: Vec<u8> = problem.bytes().filter(|byte| !byte.is_ascii_digit()).take(40).collect();
+            outcome.add(crc32fast::hash(&kind).into());
+        }
+    }
+    outcome.get()
+}
 
 fn toml(input: &[u8]) -> u64 {
     let layers = [Layer::File { name: "my.toml".to_owned(), bytes: input.to_vec() }];

@@ -1,8 +1,8 @@
 //! Correlation by scanning the list of all signals ever given.
 
 use wagehood_engine::{
-    config::Plan,
-    model::{Calendar, Side, Signal},
+    config::{MaxAge, Plan},
+    model::{Side, Signal},
 };
 
 /// What the definition says of one signal.
@@ -16,6 +16,7 @@ pub struct Expected {
     pub opposing: Vec<Signal>,
     pub below_minimum: bool,
     pub cooling_down: bool,
+    pub stale: bool,
 }
 
 /// All signals so far, in the order in which they were given.
@@ -42,25 +43,25 @@ impl Correlation {
             .filter(|s| {
                 // As many spans after its own, one by one.
                 let timeframe = plan.timeframes[s.timeframe.index()];
-                let own_end = timeframe.span(s.bar_ts, Calendar::Utc).end;
-                let ends = |end: i64, _| timeframe.span(end, Calendar::Utc).end;
+                let own_end = timeframe.utc_span(s.bar_ts).end;
+                let ends = |end: i64, _| timeframe.utc_span(end).end;
                 event_ts < (0..plan.active_bars).fold(own_end, ends)
             })
             .collect()
     }
 
     /// Takes the signals of one symbol whose bars end together.
-    pub fn on_group(&mut self, plan: &Plan, group: &[Signal]) -> Vec<Expected> {
+    pub fn on_group(&mut self, plan: &Plan, group: &[Signal], as_of: i64) -> Vec<Expected> {
         let mut group = group.to_vec();
         group.sort_by(|a, b| {
             let (ta, tb) = (plan.timeframes[a.timeframe.index()], plan.timeframes[b.timeframe.index()]);
             tb.interval_ms().cmp(&ta.interval_ms()).then(a.strategy.index().cmp(&b.strategy.index()))
         });
         self.given.extend(&group);
-        group.into_iter().map(|signal| self.judge(plan, signal)).collect()
+        group.into_iter().map(|signal| self.judge(plan, signal, as_of)).collect()
     }
 
-    fn judge(&mut self, plan: &Plan, signal: Signal) -> Expected {
+    fn judge(&mut self, plan: &Plan, signal: Signal, as_of: i64) -> Expected {
         let asset = &plan.assets[signal.symbol.index()];
         let weigh = |s: &Signal| asset.cells[s.timeframe.index()].weight * s.candidate.confidence;
         let others: Vec<Signal> = self
@@ -90,7 +91,15 @@ impl Correlation {
                 && s.candidate.side == signal.candidate.side
                 && signal.bar_index - s.bar_index <= rules.cooldown_bars
         });
-        if !below_minimum && !cooling_down {
+        let interval_ms = plan.timeframes[signal.timeframe.index()].interval_ms();
+        let late_ms = if as_of == i64::MIN { i64::MIN } else { as_of - signal.event_ts };
+        let stale = match plan.max_age[asset.cells[signal.timeframe.index()].style.index()] {
+            MaxAge::Auto => late_ms > 2 * interval_ms + 60_000,
+            MaxAge::Off => false,
+            MaxAge::Fixed(ms) => late_ms > ms,
+        };
+        let held_stale = stale && plan.hold_stale;
+        if !below_minimum && !cooling_down && !held_stale {
             self.published.push(signal);
         }
         Expected {
@@ -102,6 +111,7 @@ impl Correlation {
             opposing,
             below_minimum,
             cooling_down,
+            stale,
         }
     }
 }

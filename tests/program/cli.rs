@@ -62,7 +62,7 @@ fn reported(report: &str, name: &str) -> Option<u64> {
 
 #[test]
 fn help_names_every_argument() {
-    let cases: [(&[&str], &[&str]); 5] = [
+    let cases: [(&[&str], &[&str]); 6] = [
         (&["--help"], &["run", "replay", "config", "--version", "Exit codes:", "3  `replay` accepted no record"]),
         (
             &["run", "--help"],
@@ -100,10 +100,21 @@ fn help_names_every_argument() {
                 "--set",
                 "--quiet",
                 "gzip",
+                "--timezone",
+                "--stamp",
+                "--date-order",
+                "--symbol",
+                "--symbol-from-name",
+                "--columns",
+                "--decimal",
+                "--zero-volume",
+                "--strict",
+                "--redis-prefix",
                 "ts, symbol, open, high, low, close, volume",
                 "vwap",
             ],
         ),
+        (&["inspect", "--help"], &["FILE", "--base", "--timezone", "--columns"]),
         (&["config", "show", "--help"], &["--config", "--set"]),
         (&["config", "check", "--help"], &["--config", "--set"]),
     ];
@@ -140,7 +151,11 @@ fn input_that_cannot_be_replayed_is_named() {
     let (dir, bars) = with_bars(&lively_bars(10));
     let bars = bars.to_str().unwrap();
     let refused = |args: &[&str], words: &[&str]| {
-        let ended = run(engine(["replay", "--quiet"]).args(args)).refused(1, words);
+        let ended = run(engine(["replay", "--quiet"]).args(args));
+        // 4 is for what is wrong with the configuration, of which the command line is a part.
+        assert!(matches!(ended.code(), Some(1 | 4)), "{}", ended.told());
+        let code = ended.code().unwrap();
+        let ended = ended.refused(code, words);
         assert!(ended.stderr.starts_with("error: ") && ended.stdout.is_empty(), "{}", ended.told());
     };
     refused(&["--input", "not-there.csv"], &["not-there.csv", "No such file"]);
@@ -165,7 +180,8 @@ fn input_that_cannot_be_replayed_is_named() {
         let words: Vec<&str> = words.iter().copied().chain(["bars.csv"]).collect();
         refused(&["--input", path.to_str().unwrap()], &words);
     };
-    columns("ts,symbol,open,high,close\n", &["low, volume"]);
+    columns("ts,symbol,open,high,close\n", &["lacks the columns low", "--columns low="]);
+    columns("ts,open,high,low,close\n", &["--symbol BARS", "--symbol-from-name"]);
     columns("ts,symbol,open,high,low,close,volume,TIMESTAMP\n", &["two columns ts"]);
     columns("", &["ts, symbol, open, high, low, close, volume"]);
 }
@@ -311,8 +327,7 @@ fn refused_lines_are_named_and_counted() {
     let lines = [
         ("2024-01-01T00:00:00Z,A,1,1,1,1,1", ""),
         ("2024-01-01T00:01:00Z,A,1,1,1,1,1", ""),
-        ("2024-01-01T00:01:00Z,A,2,2,2,2,1", "duplicate"),
-        ("2024-01-01T00:00:00Z,A,1,1,1,1,1", "late"),
+        ("2024-01-01T00:01:00Z,A,2,2,2,2,1", "revision"),
         ("2024-01-01T00:02:00Z,A,1,x,1,1,1", "not_a_number"),
         ("2024-01-01T00:02:00Z,A,1,1,1,1", "missing_field"),
         ("2024-01-01T00:02:00Z,A,1,1,2,1,1", "high_low_bounds"),
@@ -333,7 +348,10 @@ fn refused_lines_are_named_and_counted() {
         assert_eq!(reported(&ended.stdout, &format!("record refused: {reason}")), Some(1), "{}", ended.told());
         refused += 1;
     }
-    assert_eq!(ended.stderr.matches("refused (").count(), refused, "{}", ended.told());
+    // One more in the line that says why most were.
+    assert_eq!(ended.stderr.matches("refused (").count(), refused + 1, "{}", ended.told());
+    let most = format!("warning: most records were refused, {refused} of {}", lines.len());
+    assert!(ended.stderr.contains(&most), "{}", ended.told());
     assert_eq!(reported(&ended.stdout, "records in"), Some(lines.len() as u64));
     assert_eq!(reported(&ended.stdout, "records accepted"), Some(3));
     assert_eq!(reported(&ended.stdout, "records refused"), Some(refused as u64));
@@ -373,8 +391,8 @@ fn all_faults_of_a_configuration_are_reported_at_once() {
     }
     let (_dir, bars) = with_bars(HEADER);
     run(engine(["replay", "--set", "mock.symbols=0", "--input"]).arg(&bars).arg("--config").arg(&file))
-        .refused(1, &words);
-    run(engine(["run", "--set", "mock.symbols=0", "--config"]).arg(&file)).refused(1, &words);
+        .refused(4, &words);
+    run(engine(["run", "--set", "mock.symbols=0", "--config"]).arg(&file)).refused(4, &words);
 }
 
 /// The printed configuration equals the one in use.
@@ -614,5 +632,9 @@ fn a_closed_pipe_ends_the_program_quietly() {
     first_line(&mut engine(["--help"])).good();
     let (_dir, path) = with_bars(&lively_bars(3_000));
     first_line(engine(["replay", "--input"]).arg(&path));
-    first_line(engine(["replay", "--quiet", "--signals", "-", "--input"]).arg(&path));
+    for quiet in [&["--quiet"][..], &[]] {
+        let ended = first_line(engine(["replay", "--signals", "-", "--input"]).arg(&path).args(quiet));
+        assert_eq!(ended.code(), Some(141), "{}", ended.told());
+        assert!(!ended.stderr.contains("error") && !ended.stderr.contains("records in"), "{}", ended.told());
+    }
 }

@@ -98,3 +98,30 @@ fn a_killed_bench_takes_its_children_with_it() {
         wait_until("the kernel ends its processes", || children.iter().all(|(pid, _)| !lives(*pid)));
     }
 }
+
+#[test]
+fn a_replay_from_a_silent_pipe_ends_at_the_first_signal_and_keeps_what_it_has_read() {
+    use std::io::Write as _;
+    let header = "ts,symbol,open,high,low,close,volume\n";
+    // Before the header, behind it, in the middle of a line.
+    for (text, code) in [("", 0), (header, 0), ("2024-01-01T00:00:00,A,1,1,1,1,1\n2024-01-01T00:0", 0)] {
+        let dir = tempfile::tempdir().unwrap();
+        let bars = dir.path().join("bars.csv");
+        let args = ["replay", "--input", "-", "--base", "1m", "--timeframes", "1m,2m", "--bars"];
+        let mut replay = engine(args).arg(&bars).stdin(std::process::Stdio::piped()).spawn().unwrap();
+        let mut pipe = replay.stdin.take().unwrap();
+        if !text.is_empty() && text != header {
+            pipe.write_all(header.as_bytes()).unwrap();
+        }
+        pipe.write_all(text.as_bytes()).unwrap();
+        pipe.flush().unwrap();
+        std::thread::sleep(Duration::from_millis(1_500));
+        send(&replay, Signal::TERM);
+        let ended = finish(replay, LIMIT, "a replay from a silent pipe");
+        assert_eq!(ended.code(), Some(code), "{}", ended.told());
+        assert!(ended.took < Duration::from_secs(8) && !ended.stderr.contains("refused"), "{}", ended.told());
+        if text.contains("2024") {
+            assert!(ended.stdout.contains("records accepted"), "{}", ended.told());
+        }
+    }
+}

@@ -2,10 +2,12 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr, missing_docs, unreachable_pub)]
 
 mod cli;
+mod files;
 mod host_tuning;
 mod interrupt;
 mod notify;
 #[path = "../outside/mod.rs"]
 mod outside;
+mod pairs;
 mod pictures;
 mod revision;

@@ -2,16 +2,14 @@
 
 use crate::{
     cases,
-    naive::aggregate::{Aggregation, Frame, Input},
+    naive::aggregate::{Aggregation, Frame},
     plan::plan,
     series::Rng,
+    stages::Stages,
 };
 use proptest::{prelude::*, test_runner::TestRunner};
 use std::cell::Cell;
-use wagehood_engine::{
-    aggregate::TimeBarAggregator,
-    model::{Bar, SymbolId, TimeframeId},
-};
+use wagehood_engine::model::{Bar, SymbolId, TimeframeId};
 
 const TIMEFRAMES: [&str; 11] = ["1s", "5s", "1m", "7m", "15m", "1h", "1d", "7d", "1w", "2w", "1M"];
 const MINUTE: usize = 2;
@@ -45,8 +43,8 @@ impl Market {
         self.symbols.iter().map(|&(_, bits)| (0..TIMEFRAMES.len()).map(|k| bits >> k & 1 == 1).collect()).collect()
     }
 
-    /// Ragged records: some symbols sleep, some lag behind, and a clock runs now and then.
-    fn inputs(&self) -> Vec<Input> {
+    /// Ragged records: some symbols sleep, some lag behind.
+    fn inputs(&self) -> Vec<Bar> {
         let mut rng = Rng(self.seed);
         let base_ms = |symbol: usize| frame(TIMEFRAMES[self.symbols[symbol].0]).interval_ms;
         let mut now = self.start;
@@ -61,10 +59,6 @@ impl Market {
                 31..=100 => 1_000,
                 _ => 0,
             };
-            if rng.chance(0.05) {
-                inputs.push(Input::Clock(now - rng.count(0, 3_000) as i64));
-                continue;
-            }
             let symbol = rng.count(0, self.symbols.len() - 1);
             let interval = base_ms(symbol);
             let lag = if rng.chance(0.2) { rng.between(0.0, 90_000.0) as i64 } else { 0 };
@@ -75,7 +69,7 @@ impl Market {
             last[symbol] = last[symbol].max(ts);
             let (a, b, c, d) = (rng.between(1.0, 9.0), rng.unit(), rng.unit(), rng.unit());
             let volume = if rng.chance(0.2) { 0.0 } else { rng.count(1, 1_000) as f64 };
-            inputs.push(Input::Record(Bar {
+            inputs.push(Bar {
                 ts,
                 open: a + b,
                 high: a + 1.0,
@@ -87,7 +81,7 @@ impl Market {
                 symbol: SymbolId(symbol as u16),
                 seq_delta: 0,
                 timeframe: TimeframeId::new(self.symbols[symbol].0),
-            }));
+            });
         }
         inputs
     }
@@ -118,28 +112,40 @@ fn same(got: &Bar, want: &Bar) -> bool {
     (got.vwap - want.vwap).abs() <= 1e-12 * want.vwap && Bar { vwap: want.vwap, ..*got } == *want
 }
 
+/// The records of the market, and last one of each symbol long after all.
+fn with_ends(market: &Market) -> Vec<Bar> {
+    let mut inputs = market.inputs();
+    let newest = inputs.iter().map(|bar| bar.ts).max().unwrap();
+    for (symbol, &(base, _)) in market.symbols.iter().enumerate() {
+        let ts = (newest + 400 * DAY_MS).div_euclid(7 * DAY_MS) * 7 * DAY_MS;
+        let (symbol, timeframe) = (SymbolId(symbol as u16), TimeframeId::new(base));
+        inputs.push(Bar { ts, symbol, timeframe, ..inputs[0] });
+    }
+    inputs
+}
+
 fn compare(market: &Market, early: &Cell<u64>) -> Result<(), TestCaseError> {
     let bits: Vec<u32> = market.symbols.iter().map(|s| s.1).collect();
     let mut plan = plan(&TIMEFRAMES, &bits);
     plan.allowed_lateness_ms = market.lateness_ms;
-    let mut aggregator = TimeBarAggregator::new(&plan);
-    let mut naive = Aggregation::new(TIMEFRAMES.map(frame).to_vec(), market.enabled(), market.lateness_ms);
+    let mut stages = Stages::new(&plan);
+    let rules = (market.lateness_ms, plan.stall_ms);
+    let mut naive = Aggregation::new(TIMEFRAMES.map(frame).to_vec(), market.enabled(), rules, 0);
     let cells = market.symbols.len() * TIMEFRAMES.len();
     let (mut taken, mut given) = (vec![0.0; cells], vec![0.0; cells]);
 
-    for (n, input) in market.inputs().iter().chain([&Input::Clock(i64::MAX / 4)]).enumerate() {
-        let mut closed = Vec::new();
-        match input {
-            Input::Record(record) if naive.refuses(record) => continue,
-            Input::Record(record) => aggregator.on_bar(record, &mut |bar| closed.push(bar)),
-            Input::Clock(ts) => aggregator.on_clock(*ts, &mut |bar| closed.push(bar)),
+    for (n, record) in with_ends(market).iter().enumerate() {
+        let got = stages.file(record);
+        if let Some(reason) = naive.refuses(record, None) {
+            prop_assert_eq!(got.err().map(|refusal| refusal.name()), Some(reason), "input {}: {:?}", n, record);
+            continue;
         }
-        let want = naive.on_input(input);
-        prop_assert_eq!(aggregator.event_ts(), naive.event_ts);
-        prop_assert_eq!(closed.len(), want.len(), "input {}: {:?} closes {:?}, not {:?}", n, input, closed, want);
+        let closed = got.map_err(|refusal| TestCaseError::fail(format!("input {n}: {refusal:?}")))?;
+        let want = naive.record(record, None);
+        prop_assert_eq!(closed.len(), want.len(), "input {}: {:?} closes {:?}, not {:?}", n, record, closed, want);
         for (got, group) in closed.iter().zip(&want) {
             let bar = group.bar();
-            prop_assert!(same(got, &bar), "input {n}: {input:?} closes {got:?}, not {bar:?}");
+            prop_assert!(same(got, &bar), "input {n}: {record:?} closes {got:?}, not {bar:?}");
             prop_assert!(got.low <= got.vwap && got.vwap <= got.high);
             given[group.symbol * TIMEFRAMES.len() + group.frame] += got.volume;
             for r in &group.records {
@@ -148,12 +154,11 @@ fn compare(market: &Market, early: &Cell<u64>) -> Result<(), TestCaseError> {
                 let end = naive.frames[group.frame].span(got.ts).1;
                 prop_assert!(got.ts <= r.ts && r.ts < end, "a record outside of its bar");
             }
-            if matches!(input, Input::Record(r) if r.symbol != got.symbol) {
+            if record.symbol != got.symbol {
                 early.set(early.get() + 1);
             }
         }
     }
-    prop_assert!(naive.open.is_empty());
     prop_assert_eq!(taken, given);
     Ok(())
 }
@@ -174,28 +179,23 @@ fn every_volume_comes_out_once_on_every_timeframe() {
             market.symbols.iter_mut().for_each(|s| s.1 = u32::MAX);
             let mut plan = plan(&TIMEFRAMES, &vec![u32::MAX; market.symbols.len()]);
             plan.allowed_lateness_ms = market.lateness_ms;
-            let mut aggregator = TimeBarAggregator::new(&plan);
-            let mut naive = Aggregation::new(TIMEFRAMES.map(frame).to_vec(), market.enabled(), market.lateness_ms);
+            let mut stages = Stages::new(&plan);
             let mut sums = vec![[0.0; TIMEFRAMES.len()]; market.symbols.len()];
             let mut trades = sums.clone();
             let mut inputs = vec![(0.0, 0.0); market.symbols.len()];
-            let mut count = |bar: Bar| {
-                sums[bar.symbol.index()][bar.timeframe.index()] += bar.volume;
-                trades[bar.symbol.index()][bar.timeframe.index()] += f64::from(bar.trades);
-            };
-            for input in market.inputs() {
-                match &input {
-                    Input::Record(record) if naive.refuses(record) => continue,
-                    Input::Record(record) => {
-                        inputs[record.symbol.index()].0 += record.volume;
-                        inputs[record.symbol.index()].1 += f64::from(record.trades);
-                        aggregator.on_bar(record, &mut count);
-                    }
-                    Input::Clock(ts) => aggregator.on_clock(*ts, &mut count),
+            let mut inputs_of = with_ends(&market);
+            // What is open after the last records has nothing but them in it.
+            let ends = inputs_of.len() - market.symbols.len();
+            inputs_of[ends..].iter_mut().for_each(|bar| (bar.volume, bar.trades) = (0.0, 0));
+            for record in &inputs_of {
+                let Ok(closed) = stages.file(record) else { continue };
+                inputs[record.symbol.index()].0 += record.volume;
+                inputs[record.symbol.index()].1 += f64::from(record.trades);
+                for bar in closed {
+                    sums[bar.symbol.index()][bar.timeframe.index()] += bar.volume;
+                    trades[bar.symbol.index()][bar.timeframe.index()] += f64::from(bar.trades);
                 }
-                naive.on_input(&input);
             }
-            aggregator.on_clock(i64::MAX / 4, &mut count);
             for (symbol, &(base, _)) in market.symbols.iter().enumerate() {
                 // 7m bars, like all here from one minute on, are made of either base; 1s and 5s of the shorter alone.
                 let from = if base == 0 { 0 } else { MINUTE };

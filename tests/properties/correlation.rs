@@ -9,11 +9,11 @@ use crate::{
 use proptest::{prelude::*, strategy::Strategy as _, test_runner::TestRunner};
 use std::cell::RefCell;
 use wagehood_engine::{
-    config::{Plan, StyleRules},
+    config::{MaxAge, Plan, StyleRules},
     correlate::{Correlator, HeldBack, Verdict, default_weight},
     model::{
-        Calendar, Candidate, Peer, Side, Signal, SignalKind, SourceId, Span, Strategy, SymbolId, Timeframe,
-        TimeframeId, TradingStyle, Weighed,
+        Candidate, Peer, Side, Signal, SignalKind, SourceId, Span, Strategy, SymbolId, Timeframe, TimeframeId,
+        TradingStyle, Weighed,
     },
 };
 
@@ -29,6 +29,7 @@ struct Market {
     cooldown_bars: u64,
     min_confidence: f64,
     default_weights: bool,
+    hold_stale: bool,
 }
 
 fn market() -> impl proptest::strategy::Strategy<Value = Market> {
@@ -40,26 +41,33 @@ fn market() -> impl proptest::strategy::Strategy<Value = Market> {
         prop_oneof![Just(0u64), 1..6u64],
         prop_oneof![Just(0.0), 0.2..0.8f64],
         any::<bool>(),
+        any::<bool>(),
     )
-        .prop_map(|(seed, groups, symbols, active_bars, cooldown_bars, min_confidence, default_weights)| Market {
-            seed,
-            groups,
-            // A symbol has at least one timeframe.
-            symbols: symbols.into_iter().map(|bits| bits | 2).collect(),
-            active_bars,
-            cooldown_bars,
-            min_confidence,
-            default_weights,
-        })
+        .prop_map(
+            |(seed, groups, symbols, active_bars, cooldown_bars, min_confidence, default_weights, hold_stale)| Market {
+                seed,
+                groups,
+                // A symbol has at least one timeframe.
+                symbols: symbols.into_iter().map(|bits| bits | 2).collect(),
+                active_bars,
+                cooldown_bars,
+                min_confidence,
+                default_weights,
+                hold_stale,
+            },
+        )
 }
 
 impl Market {
     fn plan(&self, rng: &mut Rng) -> Plan {
         let mut plan = plan(&TIMEFRAMES, &self.symbols);
         plan.active_bars = self.active_bars;
+        plan.hold_stale = self.hold_stale;
+        plan.max_age = [MaxAge::Auto, MaxAge::Fixed(50_000), MaxAge::Off];
         for (k, style) in plan.styles.iter_mut().enumerate() {
             *style = StyleRules {
                 min_composite_confidence: if k == 1 { 0.0 } else { self.min_confidence },
+                min_calibrated_confidence: 0.0,
                 cooldown_bars: self.cooldown_bars * k as u64,
                 budget_ms: 100,
             };
@@ -95,12 +103,12 @@ impl Market {
             if rng.chance(0.8) {
                 // Where bars end, and with them what is active.
                 let timeframe = plan.timeframes[rng.count(0, TIMEFRAMES.len() - 1)];
-                event_ts = timeframe.span(event_ts, Calendar::Utc).end;
+                event_ts = timeframe.utc_span(event_ts).end;
             }
             let symbol = rng.count(0, plan.assets.len() - 1);
             let mut group = Vec::new();
             for (k, timeframe) in plan.timeframes.iter().enumerate() {
-                let Span { start: bar_ts, end } = timeframe.span(event_ts - 1, Calendar::Utc);
+                let Span { label: bar_ts, end, .. } = timeframe.utc_span(event_ts - 1);
                 let new = end == event_ts && bar_ts > used[symbol][k];
                 if !new || !plan.assets[symbol].cells[k].enabled || rng.chance(0.3) {
                     continue;
@@ -185,10 +193,18 @@ fn check(plan: &Plan, weighed: &Weighed<'_>, held: Option<HeldBack>, want: &Expe
     prop_assert!(near(got.priority, want.priority));
     prop_assert!(same_peers(weighed.supporting, &want.supporting, weight), "{:?}, not {want:?}", weighed.supporting);
     prop_assert!(same_peers(weighed.opposing, &want.opposing, weight), "{:?}, not {want:?}", weighed.opposing);
+    prop_assert_eq!(weighed.stale, want.stale);
     match held {
-        None => prop_assert!(!want.below_minimum && !want.cooling_down, "published: {want:?}"),
+        None => {
+            let is_held = want.below_minimum || want.cooling_down || (want.stale && plan.hold_stale);
+            prop_assert!(!is_held, "published: {want:?}");
+        }
         Some(HeldBack::LowConfidence) => prop_assert!(want.below_minimum, "held back: {want:?}"),
+        Some(HeldBack::LowCalibrated | HeldBack::Unselected | HeldBack::Illiquid) => {
+            prop_assert!(false, "held back without a judge: {want:?}")
+        }
         Some(HeldBack::Cooldown) => prop_assert!(want.cooling_down, "held back: {want:?}"),
+        Some(HeldBack::Stale) => prop_assert!(want.stale && plan.hold_stale, "held back: {want:?}"),
     }
     Ok(())
 }
@@ -198,6 +214,8 @@ struct Tally {
     published: u64,
     low_confidence: u64,
     cooldown: u64,
+    stale: u64,
+    held_stale: u64,
     supported: u64,
     opposed: u64,
 }
@@ -208,7 +226,12 @@ fn compare(market: &Market, tally: &mut Tally) -> Result<(), TestCaseError> {
     let mut correlator = Correlator::new(&plan);
     let mut naive = Correlation::default();
     for mut group in market.groups(&plan, &mut rng) {
-        let want = naive.on_group(&plan, &group);
+        // A bar may be known before it ends, on a clock that is behind.
+        let late_ms = if rng.chance(0.5) { rng.count(0, 400_000) as i64 - 10_000 } else { 0 };
+        let ends = group.first().map_or(0, |signal| signal.event_ts);
+        let as_of = if rng.chance(0.1) { i64::MIN } else { ends + late_ms };
+        correlator.set_as_of(as_of);
+        let want = naive.on_group(&plan, &group, as_of);
         let mut place = 0;
         let mut outcome = Ok(());
         correlator.on_group(&mut group, |verdict| {
@@ -219,8 +242,13 @@ fn compare(market: &Market, tally: &mut Tally) -> Result<(), TestCaseError> {
             match held {
                 None => tally.published += 1,
                 Some(HeldBack::LowConfidence) => tally.low_confidence += 1,
+                Some(HeldBack::LowCalibrated | HeldBack::Unselected | HeldBack::Illiquid) => {
+                    panic!("held back without a judge")
+                }
                 Some(HeldBack::Cooldown) => tally.cooldown += 1,
+                Some(HeldBack::Stale) => tally.held_stale += 1,
             }
+            tally.stale += u64::from(weighed.stale);
             tally.supported += u64::from(!weighed.supporting.is_empty());
             tally.opposed += u64::from(!weighed.opposing.is_empty());
             if outcome.is_ok() {
@@ -242,7 +270,12 @@ fn composites_and_verdicts_are_those_of_the_definition() {
         .unwrap_or_else(|e| panic!("{e}"));
     let t = tally.into_inner();
     eprintln!("{t:?}");
-    assert!([t.published, t.low_confidence, t.cooldown, t.supported, t.opposed].into_iter().all(|n| n > 100), "{t:?}");
+    assert!(
+        [t.published, t.low_confidence, t.cooldown, t.stale, t.held_stale, t.supported, t.opposed]
+            .into_iter()
+            .all(|n| n > 100),
+        "{t:?}"
+    );
 }
 
 #[test]

@@ -9,6 +9,7 @@ use crate::{
 use proptest::{prelude::*, test_runner::TestRunner};
 use wagehood_engine::{
     aggregate::TimeBarAggregator,
+    config::{PriceMethod, StrategyParams},
     model::{Bar, Candidate, Strategy, SymbolId, TimeframeId},
     strategies::{Cell, CellLayout},
 };
@@ -66,9 +67,7 @@ fn scaling_all_prices_by_a_power_of_two_changes_no_signal() {
 #[allow(clippy::type_complexity)] // by symbol and timeframe: bars with their signals
 fn pipeline(recipe: &Recipe, symbols: usize, records: &[Bar]) -> Vec<Vec<Vec<(Bar, Vec<(Strategy, Candidate)>)>>> {
     const TIMEFRAMES: [&str; 3] = ["1m", "5m", "1h"];
-    let mut plan = plan(&TIMEFRAMES, &vec![u32::MAX; symbols]);
-    // Larger than any gap between the symbols: a bar closes by its own symbol's records or at the end.
-    plan.allowed_lateness_ms = 100 * 86_400_000;
+    let plan = plan(&TIMEFRAMES, &vec![u32::MAX; symbols]);
     let layout = CellLayout::new(recipe.strategy_params(), false);
     let cell = |k: usize| Cell::new(&layout, recipe.method, plan.timeframes[k].price_scale(), 0);
     let mut cells: Vec<Vec<Cell>> = (0..symbols).map(|_| (0..TIMEFRAMES.len()).map(cell).collect()).collect();
@@ -83,7 +82,7 @@ fn pipeline(recipe: &Recipe, symbols: usize, records: &[Bar]) -> Vec<Vec<Vec<(Ba
     for record in records {
         aggregator.on_bar(record, &mut on_closed);
     }
-    aggregator.on_clock(i64::MAX / 4, &mut on_closed);
+    (0..symbols).for_each(|symbol| aggregator.close(SymbolId(symbol as u16), 0b111, &mut on_closed));
     out
 }
 
@@ -114,4 +113,53 @@ fn symbols_do_not_see_each_other() {
             Ok(())
         })
         .unwrap_or_else(|e| panic!("{e}"));
+}
+
+/// What a signal says with the sides exchanged.
+fn mirrored(kind: &str) -> String {
+    let pairs = [("bullish", "bearish"), ("golden", "death"), ("uptrend_pullback", "downtrend_rally")];
+    let other = pairs.iter().find_map(|(one, other)| {
+        let forth = kind.contains(one).then(|| kind.replace(one, other));
+        forth.or_else(|| kind.contains(other).then(|| kind.replace(other, one)))
+    });
+    other.unwrap_or_else(|| panic!("{kind} has no opposite"))
+}
+
+/// Ratios are by the size of the price, so a market of prices −p gives the signals of p with the sides exchanged.
+#[test]
+fn below_zero_the_signals_are_the_mirror_image_of_those_above() {
+    let (signals, missed) = (std::cell::Cell::new(0), std::cell::Cell::new(0));
+    TestRunner::new(cases(40))
+        .run(&recipe(8), |recipe| {
+            let bars = recipe.bars();
+            let down: Vec<Bar> = bars
+                .iter()
+                .map(|b| Bar { open: -b.open, high: -b.low, low: -b.high, close: -b.close, vwap: -b.vwap, ..*b })
+                .collect();
+            let said = |bars: &[Bar]| -> Vec<(usize, Strategy, String, f64)> {
+                // The defaults are alike on both sides.
+                let layout = CellLayout::new(StrategyParams::default(), true);
+                let mut cell = Cell::new(&layout, PriceMethod::Ohlc, recipe.interval().price_scale(), 0);
+                let mut all = Vec::new();
+                for (index, bar) in bars.iter().enumerate() {
+                    cell.on_bar(&layout, bar, |strategy, found| {
+                        if strategy != Strategy::SrBreakout {
+                            all.push((index, strategy, found.kind.name().to_owned(), found.confidence));
+                        }
+                    });
+                }
+                all
+            };
+            let (above, below) = (said(&bars), said(&down));
+            // An index of 50 that rounding puts on one side or the other, and a price exactly on the middle band, may differ.
+            let same = |a: &(usize, Strategy, String, f64)| {
+                below.iter().any(|b| (a.0, a.1) == (b.0, b.1) && b.2 == mirrored(&a.2) && (a.3 - b.3).abs() < 1e-6)
+            };
+            missed.set(missed.get() + above.iter().filter(|a| !same(a)).count() + below.len().abs_diff(above.len()));
+            signals.set(signals.get() + above.len());
+            Ok(())
+        })
+        .unwrap_or_else(|e| panic!("{e}"));
+    assert!(signals.get() > 500, "only {} signals", signals.get());
+    assert!(50 * missed.get() <= signals.get(), "{} of {}", missed.get(), signals.get());
 }

@@ -8,11 +8,13 @@ mod naive;
 
 mod aggregation;
 mod cells;
+mod clock;
 mod correlation;
 mod lanes;
 mod laws;
 mod plan;
 mod series;
+mod stages;
 
 use proptest::test_runner::{Config, RngSeed};
 

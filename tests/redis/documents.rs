@@ -5,12 +5,13 @@ use super::{
     legacy::captures,
     series::{self, Bar, START_MS, entries},
     server::Server,
+    wire::raw,
 };
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
 const STREAM: &str = "market_data_stream";
-const TOML: &str = "[redis]\nconfig_from_redis = true\n[engine]\nclock_events = false\n\
+const TOML: &str = "[output]\ncompat = \"off\"\n[redis]\nconfig_from_redis = true\n[engine]\nclock_events = false\n\
     [[input.streams]]\nname = \"market_data_stream\"\ntimeframe = \"1m\"\n[timeframes]\nlist = [\"1m\"]\n";
 const PREFIX: &str = "wagehood:realtime_config:";
 
@@ -33,7 +34,11 @@ fn what_is_shown_and_examined_is_what_would_run() {
     let file = dir.path().join("my.toml");
     std::fs::write(
         &file,
-        format!("[input]\nfeed = \"redis\"\n[redis]\nurl = \"{}\"\n{}", server.tcp(), TOML.replace("[redis]\n", "")),
+        format!(
+            "[input]\nfeed = \"redis\"\n[redis]\nurl = \"{}\"\n{}",
+            server.tcp(),
+            TOML.replace("[output]\ncompat = \"off\"\n[redis]\n", "") + "[output]\ncompat = \"off\"\n"
+        ),
     )
     .unwrap();
     let ask = |args: &[&str]| {
@@ -125,13 +130,19 @@ fn the_documents_of_the_existing_system() {
         return;
     };
     let bars = series::bars(&["SPY", "QQQ", "IWM"], START_MS, 60_000, 200);
-    for system in ["single", "multi"] {
+    for (system, as_written) in [("single", true), ("multi", true), ("multi", false)] {
         let server = Server::start();
         let mut client = server.connect();
         for document in ["watchlist", "strategies", "indicators", "system"] {
             let path = dir.join(system).join(format!("key_wagehood__realtime_config__{document}.json"));
             let captured: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
-            client.set(&format!("{PREFIX}{document}"), &format!("JSON:{}", captured["decoded"]));
+            // The bytes as the system wrote them, or what they hold as text.
+            let key = format!("{PREFIX}{document}");
+            if as_written {
+                client.set_bytes(&key, &raw(&captured));
+            } else {
+                client.set(&key, &format!("JSON:{}", captured["decoded"]));
+            }
         }
         let last = client.add(STREAM, &entries(bars.iter().map(Bar::legacy)));
         let ended = run_up_to(TOML, &server.tcp(), &mut client, STREAM, &last);
@@ -143,20 +154,21 @@ fn the_documents_of_the_existing_system() {
 }
 
 #[test]
-fn pickle_and_nonsense_are_refused() {
+fn what_executes_and_nonsense_are_refused() {
     let server = Server::start();
     let mut client = server.connect();
     let key = format!("{PREFIX}watchlist");
     for (text, words) in [
-        ("RAW:\u{80}\u{5}]q", "pickle"),
-        ("GZIP:\u{1f}", "pickle"),
-        ("[]", "JSON:"),
+        ("RAW:\u{80}\u{5}]q", "a pickle"),
+        ("GZIP:\u{1f}", "not gzip"),
+        ("[]", "symbol"),
+        ("hello", "no known form"),
         ("JSON:[{", "not JSON"),
         ("JSON:[{\"symbol\": 5}]", "symbol"),
     ] {
         client.set(&key, text);
         let ended = Engine::run(TOML, &server.unix()).wait();
-        assert_eq!(ended.status.code(), Some(1), "{text:?}: {}", ended.stderr);
-        assert!(ended.stderr.contains(&key) && ended.stderr.contains(words), "{text:?}: {}", ended.stderr);
+        assert_eq!(ended.status.code(), Some(4), "{text:?}: {}", ended.stderr);
+        assert!(ended.stderr.contains(words), "{text:?}: {}", ended.stderr);
     }
 }

@@ -118,6 +118,11 @@ impl Engine {
         let _ = kill_process(Pid::from_child(&self.child), signal);
     }
 
+    /// Has it read its file again.
+    pub fn hang_up(&self) {
+        self.signal(Signal::HUP);
+    }
+
     /// Ends it as an operator does, and waits.
     #[track_caller]
     pub fn stop(self) -> Ended {
@@ -173,18 +178,20 @@ pub fn replayed(config: &str, csv: &Path, base: &str, timeframes: &str, args: &[
     fs::read_to_string(out).unwrap().lines().map(str::to_owned).collect()
 }
 
-/// A configuration of these streams, symbols and timeframes without the wall clock; `more` is appended.
+/// A configuration of these streams, symbols and timeframes, in which nothing is too old: the bars of the tests are of any
+/// year. `more` is appended.
 pub fn config(streams: &[(&str, &str)], symbols: &[&str], timeframes: &[&str], more: &str) -> String {
     let streams: String =
         streams.iter().map(|(name, tf)| format!("[[input.streams]]\nname = {name:?}\ntimeframe = {tf:?}\n")).collect();
     let symbols: String = symbols.iter().map(|symbol| format!("[[watchlist]]\nsymbol = {symbol:?}\n")).collect();
-    format!("{streams}{symbols}[timeframes]\nlist = {timeframes:?}\n{more}")
+    let ages = "[publish.max_age]\nday = \"off\"\nswing = \"off\"\nposition = \"off\"\n";
+    format!("{streams}{symbols}{ages}[timeframes]\nlist = {timeframes:?}\n{more}")
 }
 
 /// No clock: what is published depends on the entries alone.
 pub const NO_CLOCK: &str = "[engine]\nclock_events = false\n";
 
-/// A signal of the stream as the line of a file: exactly the same text.
+/// A signal of the stream as the line of a file, which does not say when it was published: exactly the same text.
 pub fn signal_line(entry: &Entry) -> String {
     let raw = [
         "price",
@@ -202,7 +209,8 @@ pub fn signal_line(entry: &Entry) -> String {
         let quote = if raw.contains(&&*name) { "" } else { "\"" };
         format!("\"{name}\":{quote}{text}{quote}")
     };
-    let fields: Vec<String> = entry.texts().into_iter().map(field).collect();
+    let said = entry.texts().into_iter().filter(|(name, _)| name != "published_ms");
+    let fields: Vec<String> = said.map(field).collect();
     format!("{{{}}}", fields.join(","))
 }
 

@@ -15,10 +15,10 @@ fn toml() -> String {
     config(&[(STREAM, "1m")], &["SPY"], &["1m", "5m"], &more)
 }
 
-/// Fails, with these words and without the password.
+/// Fails with this code and these words, and without the password.
 #[track_caller]
-fn fails(ended: &Ended, words: &[&str]) {
-    assert_eq!(ended.status.code(), Some(1), "{}", ended.stderr);
+fn fails(code: i32, ended: &Ended, words: &[&str]) {
+    assert_eq!(ended.status.code(), Some(code), "{}", ended.stderr);
     for word in words {
         assert!(ended.stderr.contains(word), "no {word:?} in: {}", ended.stderr);
     }
@@ -39,11 +39,11 @@ fn run(url: &str) -> Ended {
 #[test]
 fn a_server_that_is_not_there() {
     let ended = run(&format!("redis://:{PASSWORD}@127.0.0.1:1/2"));
-    fails(&ended, &["cannot connect to redis://:***@127.0.0.1:1/2", "refused"]);
+    fails(9, &ended, &["cannot connect to redis://:***@127.0.0.1:1/2", "refused"]);
     let ended = run(&format!("redis://joe:{PASSWORD}@127.0.0.1:1"));
-    fails(&ended, &["cannot connect to redis://joe:***@127.0.0.1:1/0"]);
+    fails(9, &ended, &["cannot connect to redis://joe:***@127.0.0.1:1/0"]);
     let ended = run(&format!("redis+unix:///nowhere/redis.sock?pass={PASSWORD}"));
-    fails(&ended, &["cannot connect to", "/nowhere/redis.sock", "No such file"]);
+    fails(9, &ended, &["cannot connect to", "/nowhere/redis.sock", "No such file"]);
 }
 
 #[test]
@@ -57,7 +57,7 @@ fn a_url_that_is_none() {
         ":PW@localhost:6379",
         "/run/redis.sock?pass=PW",
     ] {
-        fails(&run(&url.replace("PW", PASSWORD)), &["redis.url", "redis+unix:///path"]);
+        fails(4, &run(&url.replace("PW", PASSWORD)), &["redis.url", "redis+unix:///path"]);
     }
 }
 
@@ -65,8 +65,12 @@ fn a_url_that_is_none() {
 fn passwords_wrong_missing_and_right() {
     let server = Server::with_password("the-right-one");
     let port = server.port();
-    fails(&run(&format!("redis://:{PASSWORD}@127.0.0.1:{port}")), &["WRONGPASS", "check user and password", ":***@"]);
-    fails(&run(&format!("redis://127.0.0.1:{port}")), &["NOAUTH", "put it into the URL"]);
+    fails(
+        4,
+        &run(&format!("redis://:{PASSWORD}@127.0.0.1:{port}")),
+        &["WRONGPASS", "check user and password", ":***@"],
+    );
+    fails(4, &run(&format!("redis://127.0.0.1:{port}")), &["NOAUTH", "put it into the URL"]);
 
     let server = Server::with_password(PASSWORD);
     let mut client = server.connect();
@@ -97,7 +101,7 @@ fn an_account_that_may_not_write() {
     rule.split(' ').for_each(|part| _ = command.arg(part));
     command.exec(&mut client.0).unwrap();
     let ended = run(&format!("redis://viewer:{PASSWORD}@127.0.0.1:{}", server.port()));
-    fails(&ended, &["NOPERM", "ACL GETUSER", "viewer:***@"]);
+    fails(4, &ended, &["NOPERM", "ACL GETUSER", "viewer:***@"]);
     assert_eq!(client.position("main", STREAM), None, "nothing was written, and so nothing is done");
 }
 
@@ -110,16 +114,17 @@ fn keys_of_another_type_are_named() {
     for key in outputs.into_iter().chain([position, STREAM]) {
         client.delete_all_but(&[]);
         client.set(key, "a string");
-        fails(&run(&server.tcp()), &[key, "string", "another program uses this key"]);
+        fails(4, &run(&server.tcp()), &[key, "string", "another program uses this key"]);
     }
     client.delete_all_but(&[]);
     redis::cmd("HSET").arg(position).arg(STREAM).arg("yesterday").exec(&mut client.0).unwrap();
-    fails(&run(&server.unix()), &[position, "yesterday", STREAM]);
+    fails(1, &run(&server.unix()), &[position, "yesterday", STREAM]);
 
     let csv = tempfile::NamedTempFile::new().unwrap();
     series::write_csv(csv.path(), &series::bars(&["SPY"], START_MS, 60_000, 20));
     client.delete_all_but(&[]);
     client.set("signals", "a string");
-    let args = ["replay", "--input", csv.path().to_str().unwrap(), "--redis", &server.unix()].map(str::to_owned);
-    fails(&Engine::start(&toml(), &args.each_ref().map(String::as_str)).wait(), &["signals", "string"]);
+    let args = ["replay", "--input", csv.path().to_str().unwrap(), "--redis", &server.unix(), "--redis-prefix", ""]
+        .map(str::to_owned);
+    fails(4, &Engine::start(&toml(), &args.each_ref().map(String::as_str)).wait(), &["signals", "string"]);
 }

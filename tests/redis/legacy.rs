@@ -2,7 +2,7 @@
 
 use super::{
     engine::{Engine, NO_CLOCK, config, run_up_to},
-    output::Given,
+    output::{Given, lifetime},
     series::{self, Bar, START_MS, entries},
     server::{Client, Entry, Server},
 };
@@ -41,7 +41,7 @@ fn a_series_in_the_existing_form() {
 
 /// Bounded streams, expiring keys, whole transactions, and nothing that a careful operator would forbid.
 fn check_commands(commands: &[Vec<String>]) {
-    let at_start = ["CLIENT", "SELECT", "TYPE", "HGETALL", "INFO", "PING", "XRANGE", "INCR"];
+    let at_start = ["CLIENT", "SELECT", "TYPE", "HGET", "HGETALL", "INFO", "PING", "XRANGE", "XREVRANGE", "INCR"];
     let always =
         ["XREAD", "XINFO", "TIME", "WATCH", "UNWATCH", "GET", "MULTI", "XADD", "SET", "HSET", "PEXPIRE", "EXEC", "DEL"];
     let known = [&at_start[..], &always[..]].concat();
@@ -91,11 +91,12 @@ fn check_commands(commands: &[Vec<String>]) {
             "SET" => {
                 assert!(keys.insert(args[1]), "{} twice in a batch", args[1]);
                 let ttl = match args[1].split(':').nth(1) {
-                    Some("composite_signals") => "600",
-                    Some("market_data") => "60",
-                    _ => "300",
+                    Some("composite_signals") => lifetime(600, "1m"),
+                    Some("market_data") => lifetime(60, "1m"),
+                    Some("timeframe_indicators") => lifetime(300, args[1].rsplit('_').next().unwrap()),
+                    _ => lifetime(300, "1m"),
                 };
-                assert_eq!(args[3..], ["EX", ttl], "{}", args[1]);
+                assert_eq!(args[3..], ["EX", &ttl.to_string()], "{}", args[1]);
                 assert!(args[2].starts_with("JSON:{"));
             }
             _ => {}
@@ -113,7 +114,7 @@ pub fn captures() -> Option<PathBuf> {
 }
 
 /// The captured entries, with the ids they had.
-fn captured(path: &Path) -> Vec<Entry> {
+pub fn captured(path: &Path) -> Vec<Entry> {
     let lines = BufReader::new(GzDecoder::new(File::open(path).unwrap())).lines();
     let entry = |line: std::io::Result<String>| {
         let line: serde_json::Value = serde_json::from_str(&line.unwrap()).unwrap();
@@ -125,7 +126,7 @@ fn captured(path: &Path) -> Vec<Entry> {
 }
 
 /// A captured entry as a bar.
-fn bar(entry: &Entry) -> Bar {
+pub fn bar(entry: &Entry) -> Bar {
     let symbol = *SYMBOLS.iter().find(|symbol| **symbol == entry.text("symbol")).unwrap();
     let cents = |name| (entry.number(name) * 100.0).round() as i64;
     let [date, time] = [0, 11].map(|from| &entry.text("timestamp")[from..]);

@@ -5,15 +5,26 @@
 //! existing system are looked for in `wire` beside it.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr, missing_docs)]
 
+mod age;
+mod client;
 mod clock;
+mod compat;
+mod delays;
 mod delivery;
 mod documents;
 mod engine;
 mod equality;
 mod faults;
+mod history;
 mod legacy;
+mod migrate;
 mod output;
+mod performance;
 mod refusals;
+mod reload;
 mod replay;
 mod series;
 mod server;
+mod sessions;
+mod streams;
+mod wire;

@@ -19,7 +19,7 @@ pub struct Given<'a> {
     pub all_closed: bool,
 }
 
-const SIGNAL: [&str; 18] = [
+const SIGNAL: [&str; 19] = [
     "signal_id",
     "symbol",
     "timeframe",
@@ -38,6 +38,7 @@ const SIGNAL: [&str; 18] = [
     "supporting",
     "opposing",
     "factors",
+    "published_ms",
 ];
 const BAR: [&str; 13] = [
     "event_id",
@@ -283,6 +284,8 @@ impl<'a> Given<'a> {
         let complete = client.json(&format!("wagehood:calculations:{symbol}_complete"));
         let mut flat = complete.as_object().unwrap().clone();
         let (signals, timeframes) = (flat.remove("signals").unwrap(), flat.remove("timeframes").unwrap());
+        // Of every timeframe here, of its own there.
+        flat.remove("readiness").unwrap();
         assert_eq!(Value::from(flat), timeframes[self.timeframes[0].0]);
         assert_eq!(names(&signals).len(), 5);
         for signal in signals.as_object().unwrap().values() {
@@ -291,7 +294,9 @@ impl<'a> Given<'a> {
         let events = client.entries("calculation_events_stream");
         let event = events.iter().rfind(|entry| entry.text("symbol") == symbol).unwrap().json("results");
         for (timeframe, minutes, _) in self.timeframes {
-            let map = client.json(&format!("wagehood:timeframe_indicators:{symbol}_{timeframe}"));
+            let mut map = client.json(&format!("wagehood:timeframe_indicators:{symbol}_{timeframe}"));
+            let readiness = map.as_object_mut().unwrap().remove("readiness").unwrap();
+            assert_eq!(readiness, complete["readiness"][timeframe]);
             assert_eq!(map, timeframes[*timeframe]);
             let mut told = event["timeframe_results"][timeframe].as_object().unwrap().clone();
             told.remove("signal");
@@ -343,22 +348,32 @@ impl<'a> Given<'a> {
             wanted.insert(format!("market_data_{timeframe}"), -1);
         }
         for symbol in self.symbols {
-            wanted.insert(format!("wagehood:calculations:{symbol}_complete"), 300);
-            wanted.insert(format!("wagehood:composite_signals:{symbol}_composite_signal"), 600);
-            wanted.insert(format!("wagehood:market_data:latest_price_{symbol}"), 60);
+            let base = self.timeframes[0].0;
+            wanted.insert(format!("wagehood:calculations:{symbol}_complete"), lifetime(300, base));
+            wanted.insert(format!("wagehood:composite_signals:{symbol}_composite_signal"), lifetime(600, base));
+            wanted.insert(format!("wagehood:market_data:latest_price_{symbol}"), lifetime(60, base));
             for (timeframe, ..) in self.timeframes {
-                wanted.insert(format!("wagehood:timeframe_indicators:{symbol}_{timeframe}"), 300);
+                let lifetime = lifetime(300, timeframe);
+                wanted.insert(format!("wagehood:timeframe_indicators:{symbol}_{timeframe}"), lifetime);
             }
         }
-        // What the engine keeps for itself: how often its lease has changed, and, where there was any, its journal.
-        let own = ["wagehood:engine:lease:main:epoch", "wagehood:engine:journal:main"];
-        let found: Vec<String> = client.keys().into_iter().filter(|key| !own.contains(&key.as_str())).collect();
+        // What the engine keeps for itself: how often its lease has changed, whether it ever committed, and, where there was
+        // any, its journal.
+        let own =
+            ["lease:main:epoch", "lease:main:committed", "journal:main"].map(|key| format!("wagehood:engine:{key}"));
+        let found: Vec<String> = client.keys().into_iter().filter(|key| !own.contains(key)).collect();
         assert_same("keys", &found, &wanted.keys().cloned().collect::<Vec<_>>());
         for (key, ttl) in wanted {
             let found = client.ttl(&key);
             assert!(found <= ttl && found > ttl - 30, "{key} lives for {found} s");
         }
     }
+}
+
+/// How long a key lives, s: as configured, and in any case until bars of its timeframe have renewed it.
+pub fn lifetime(ttl_s: i64, timeframe: &str) -> i64 {
+    let interval_s = timeframe.parse::<wagehood_engine::model::Timeframe>().unwrap().interval_ms() / 1_000;
+    ttl_s.max(3 * interval_s + if interval_s >= 86_400 { 7 * 86_400 } else { 0 })
 }
 
 /// Names in the map of a timeframe's indicators.

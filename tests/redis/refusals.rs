@@ -72,7 +72,11 @@ fn wrong(bar: &Bar) -> Vec<(Refusal, Fields)> {
         (Duplicate, bar.flat()),
         (Duplicate, at(bar, 400)),
         (Duplicate, frame("1s", &[bar.frame_record()])),
-        (Future, at(bar, 1_000 + 60_001)),
+        (Revision, with(bar, "volume", "0.125")),
+        (Future, at(bar, 2_000 + 5_000 + 1_000)),
+        (OutsideSession, with(bar, "symbol", "NYSE")),
+        // Before the tables begin.
+        (NoCalendar, with(&Bar { symbol: "NYSE", ..bar.clone() }, "timestamp", "1985-01-02T15:00:00")),
         (BadText, with(bar, "symbol", "A A")),
         (BadText, with(bar, "symbol", "")),
         (BadText, and(bar, "metadata", "timeframe: 1s")),
@@ -149,10 +153,13 @@ fn every_bad_record_goes_to_the_dead_letters_and_takes_nothing_with_it() {
     let Mixed { entries, letters, .. } = mixed;
     let mut counts: BTreeMap<Refusal, usize> = BTreeMap::new();
     letters.iter().for_each(|(reason, ..)| *counts.entry(*reason).or_default() += 1);
-    // But for an entry that is too large to be received, which the tests of faults send.
-    assert_eq!(counts.len(), Refusal::COUNT - 1, "every reason has its turn");
+    // An entry that is too large to be received is sent by the tests of faults; the others are of files.
+    let elsewhere = [Refusal::NoSuchTime, Refusal::NoTrade, Refusal::Unfinished, Refusal::TooLarge, Refusal::InHistory];
+    assert_eq!(counts.len(), Refusal::COUNT - elsewhere.len(), "every reason has its turn");
 
-    let off = "[[watchlist]]\nsymbol = \"OFF\"\nenabled = false\n";
+    // Before the open of New York.
+    let off =
+        "[[watchlist]]\nsymbol = \"OFF\"\nenabled = false\n[[watchlist]]\nsymbol = \"NYSE\"\ncalendar = \"xnys\"\n";
     let toml = config(&[(STREAM, "1s")], &SYMBOLS, &TIMEFRAMES, &format!("{NO_CLOCK}{off}"));
     let dir = tempfile::tempdir().unwrap();
     let csv = dir.path().join("bars.csv");

@@ -22,6 +22,11 @@ pub fn readable(all: &[Fields]) -> Vec<String> {
     all.iter().map(|fields| fields.iter().map(pair).collect::<Vec<_>>().join(" ")).collect()
 }
 
+/// The server that is tested with: `WAGEHOOD_REDIS_SERVER` names another one, such as that of Valkey.
+fn program() -> std::ffi::OsString {
+    std::env::var_os("WAGEHOOD_REDIS_SERVER").unwrap_or_else(|| "redis-server".into())
+}
+
 /// An entry of a stream.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
@@ -85,7 +90,7 @@ impl Server {
         for _ in 0..5 {
             let dir = tempfile::tempdir().unwrap();
             let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-            let mut command = Command::new("redis-server");
+            let mut command = Command::new(program());
             command.args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]);
             command.arg("--unixsocket").arg(dir.path().join("redis.sock")).arg("--dir").arg(dir.path());
             if let Some(password) = &password {
@@ -243,9 +248,10 @@ impl Client {
         array(reply).into_iter().map(entry).collect()
     }
 
-    /// What the entries of a stream say, without their ids.
+    /// What the entries of a stream say, without their ids and the time at which they were written.
     pub fn contents(&mut self, stream: &str) -> Vec<Fields> {
-        self.entries(stream).into_iter().map(|entry| entry.fields).collect()
+        let said = |entry: Entry| entry.fields.into_iter().filter(|(name, _)| name != b"published_ms").collect();
+        self.entries(stream).into_iter().map(said).collect()
     }
 
     pub fn len(&mut self, stream: &str) -> usize {
@@ -289,6 +295,33 @@ impl Client {
     }
 
     pub fn set(&mut self, key: &str, value: &str) {
+        self.0.set::<_, _, ()>(key, value).unwrap();
+    }
+
+    /// The value of a key that holds a text; `None` where there is none, or it is of another type.
+    pub fn bytes(&mut self, key: &str) -> Option<Vec<u8>> {
+        self.0.get(key).unwrap_or(None)
+    }
+
+    /// A field of a hash.
+    pub fn position_field(&mut self, key: &str, field: &str) -> Option<String> {
+        self.0.hget(key, field).unwrap()
+    }
+
+    pub fn expire(&mut self, key: &str, seconds: i64) {
+        self.0.expire::<_, ()>(key, seconds).unwrap();
+    }
+
+    pub fn delete(&mut self, key: &str) {
+        self.0.del::<_, ()>(key).unwrap();
+    }
+
+    /// Whether some entry of a stream has a field that contains these words.
+    pub fn text(&mut self, stream: &str, words: &str) -> bool {
+        self.entries(stream).iter().any(|entry| entry.texts().iter().any(|(_, text)| text.contains(words)))
+    }
+
+    pub fn set_bytes(&mut self, key: &str, value: &[u8]) {
         self.0.set::<_, _, ()>(key, value).unwrap();
     }
 

@@ -13,12 +13,13 @@ const LONGEST: (usize, usize) = (500, 70);
 const LONGEST_OF_TESTS: (usize, usize) = (700, 120);
 
 /// By folder of `src`: which others it may use. What every stage may use stands in [`STAGES_USE`].
-const MAY_USE: [(&str, &[&str]); 16] = [
+const MAY_USE: [(&str, &[&str]); 20] = [
     ("text.rs", &[]),
     ("lanes", &[]),
     ("model", &["text"]),
+    ("calendar", &["model"]),
     // A strategy declares its parameters in its own file; addresses are read by whoever connects to them.
-    ("config", &["model", "redis_io", "strategies", "text"]),
+    ("config", &["calendar", "model", "redis_io", "strategies", "text"]),
     ("state", &["model", "text"]),
     ("telemetry", &["model", "text"]),
     ("runtime", &["telemetry"]),
@@ -29,6 +30,7 @@ const MAY_USE: [(&str, &[&str]); 16] = [
     // The conditions of a strategy read the rows of its indicators: one stage in two folders.
     ("strategies", &["lanes", "indicators"]),
     ("correlate", &[]),
+    ("judge", &[]),
     // It writes commands, and its own alone: with the encoder that the links send from.
     ("publish", &["redis_io"]),
     (
@@ -39,6 +41,7 @@ const MAY_USE: [(&str, &[&str]); 16] = [
             "correlate",
             "feed",
             "indicators",
+            "judge",
             "lanes",
             "model",
             "publish",
@@ -50,6 +53,8 @@ const MAY_USE: [(&str, &[&str]); 16] = [
             "text",
         ],
     ),
+    ("ingest", &["config", "engine", "feed", "model", "redis_io", "runtime", "text"]),
+    ("ops", &["config", "engine", "model", "publish", "redis_io", "runtime", "telemetry", "text"]),
     (
         "lab",
         &[
@@ -69,7 +74,7 @@ const MAY_USE: [(&str, &[&str]); 16] = [
         ],
     ),
 ];
-const STAGES: [&str; 6] = ["feed", "aggregate", "indicators", "strategies", "correlate", "publish"];
+const STAGES: [&str; 7] = ["feed", "aggregate", "indicators", "strategies", "correlate", "judge", "publish"];
 const STAGES_USE: [&str; 4] = ["model", "config", "state", "text"];
 
 /// What breaks the rule, and why it may: (file, folder, reason).
@@ -84,7 +89,7 @@ const EXCEPTIONS: [(&str, &str, &str); 7] = [
 ];
 
 /// Files that may hold `unsafe`.
-const UNSAFE: [&str; 10] = [
+const UNSAFE: [&str; 11] = [
     "src/indicators/prefetch.rs",
     "src/indicators/side_by_side.rs",
     "src/lab/bench/child.rs",
@@ -92,6 +97,7 @@ const UNSAFE: [&str; 10] = [
     "src/lanes/avx2.rs",
     "src/lanes/avx512.rs",
     "src/lanes/tests.rs",
+    "src/model/saved.rs",
     "src/strategies/cells.rs",
     "src/strategies/step.rs",
     "src/telemetry/thread_usage.rs",
@@ -136,6 +142,20 @@ fn a_folder_uses_only_what_is_below_it() {
     }
     faults.extend(unused.iter().map(|&k| format!("no longer an exception: {:?}", EXCEPTIONS[k])));
     complain("src/lib.rs says which folder sees which; move the code, or allow it by name with a reason:", &faults);
+}
+
+/// What stands at the top, beside files that begin with a dot, the lock file and licences.
+const TOP: [&str; 8] = ["Cargo.toml", "Makefile", "README.md", "benches", "config", "perf", "src", "tests"];
+
+#[test]
+fn the_top_holds_what_it_was_meant_to() {
+    let git = std::process::Command::new("git").args(["ls-files"]).current_dir(env!("CARGO_MANIFEST_DIR")).output();
+    // Without git, as from an archive, nobody adds files.
+    let Some(listed) = git.ok().filter(|git| git.status.success()) else { return };
+    let listed = String::from_utf8(listed.stdout).unwrap();
+    let top: BTreeSet<&str> = listed.lines().map(|path| path.split('/').next().unwrap()).collect();
+    let named = |name: &&str| !name.starts_with('.') && !name.starts_with("LICENSE") && *name != "Cargo.lock";
+    assert_eq!(top.into_iter().filter(named).collect::<Vec<_>>(), TOP);
 }
 
 #[test]
@@ -217,13 +237,53 @@ fn circles<'a>(arrows: &BTreeMap<&'a str, BTreeSet<&'a str>>) -> BTreeSet<Vec<&'
     arrows.keys().map(of).filter(|circle| circle.len() > 1).collect()
 }
 
+/// Names that several public types share, and why they may.
+const SHARED_NAMES: [(&str, &str); 3] = [
+    ("Clock", "the clock of a host, and the hands of one: a time of day"),
+    ("Entry", "one item of a stream: as the server sends it, and decoded"),
+    ("Origin", "where a value of the configuration comes from, and where a record does"),
+];
+
+#[test]
+fn public_types_have_names_of_their_own() {
+    const TYPES: [&str; 5] = ["struct", "enum", "trait", "type", "union"];
+    let mut declared: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for source in code() {
+        for near in tokens(&source.code).windows(3) {
+            if near[0] == "pub" && TYPES.contains(&near[1]) && near[2].starts_with(char::is_uppercase) {
+                declared.entry(near[2].to_owned()).or_default().push(source.path.clone());
+            }
+        }
+    }
+    assert!(declared.len() > 200, "the declarations are no longer read: {declared:?}");
+    let is_shared = |name: &str| declared.get(name).is_some_and(|files| files.len() > 1);
+    let excused = |name: &str| SHARED_NAMES.iter().any(|(shared, _)| *shared == name);
+    let mut faults: Vec<String> = declared
+        .iter()
+        .filter(|(name, _)| is_shared(name) && !excused(name))
+        .map(|(name, files)| format!("{name}: {}", files.join(", ")))
+        .collect();
+    faults.extend(SHARED_NAMES.iter().filter(|(name, _)| !is_shared(name)).map(|row| format!("no longer: {row:?}")));
+    complain("two public types of one name; give one of them another:", &faults);
+}
+
 #[test]
 fn no_public_item_is_dead() {
     let everywhere: Vec<Source> = ["src", "tests", "benches", "perf"].into_iter().flat_map(files).collect();
-    let mut uses: BTreeMap<&str, usize> = BTreeMap::new();
-    let stripped: Vec<String> = everywhere.iter().map(|source| source::strip(&source.text)).collect();
-    for token in stripped.iter().flat_map(|code| tokens(code)) {
-        *uses.entry(token).or_default() += 1;
+    // A test that stands beside an item, in its file or in one of its folder, and a `pub use` that hands it on do not use it.
+    let (mut uses, mut in_tests) = (BTreeMap::<&str, usize>::new(), BTreeMap::<&str, BTreeSet<&str>>::new());
+    for source in &everywhere {
+        let is_beside = source.path.starts_with("src/") && is_test(&source.path);
+        let (code, tests, of) = match source.path.rsplit_once('/').filter(|_| is_beside) {
+            Some((folder, _)) => ("", source.code.as_str(), folder),
+            None => (source.code.as_str(), source.tests.as_str(), source.path.as_str()),
+        };
+        for token in not_imported(&tokens(code)) {
+            *uses.entry(token).or_default() += 1;
+        }
+        for token in tokens(tests) {
+            in_tests.entry(token).or_default().insert(of);
+        }
     }
     let mut faults = Vec::new();
     for source in code() {
@@ -236,13 +296,26 @@ fn no_public_item_is_dead() {
             else {
                 continue;
             };
-            if uses.get(name).copied().unwrap_or(0) < 2 {
+            let elsewhere = in_tests.get(name).is_some_and(|of| of.iter().any(|of| !source.path.starts_with(of)));
+            if uses.get(name).copied().unwrap_or(0) < 2 && !elsewhere {
                 faults.push(format!("{}: {name}", source.path));
             }
         }
     }
     faults.dedup();
     complain("public, and used nowhere:", &faults);
+}
+
+/// The tokens outside `use` lines, and what these give another name.
+fn not_imported<'a>(tokens: &[&'a str]) -> Vec<&'a str> {
+    let (mut kept, mut importing) = (Vec::new(), false);
+    for (k, token) in tokens.iter().enumerate() {
+        importing = (importing || *token == "use") && *token != ";";
+        if !importing || tokens.get(k + 1) == Some(&"as") {
+            kept.push(*token);
+        }
+    }
+    kept
 }
 
 const KINDS: [&str; 8] = ["fn", "struct", "enum", "trait", "const", "type", "static", "union"];

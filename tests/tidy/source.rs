@@ -15,6 +15,8 @@ pub struct Source {
     pub text: String,
     /// Without comments, the contents of texts, and the test module at its end; line breaks stay.
     pub code: String,
+    /// The test module at its end, in the same form.
+    pub tests: String,
 }
 
 /// All Rust files below a folder, in the order of their paths.
@@ -25,10 +27,10 @@ pub fn files(folder: &str) -> Vec<Source> {
     paths.sort();
     let read = |path: PathBuf| {
         let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-        let code = strip(&text);
-        let end = code.find("#[cfg(test)]\nmod ").unwrap_or(code.len());
+        let mut code = strip(&text);
+        let tests = code.split_off(code.find("#[cfg(test)]\nmod tests {").unwrap_or(code.len()));
         let path = path.strip_prefix(root).unwrap().to_str().unwrap().to_owned();
-        Source { path, code: code[..end].to_owned(), text }
+        Source { path, code, tests, text }
     };
     paths.into_iter().map(read).collect()
 }

@@ -1,15 +1,16 @@
 //! The aggregator's agent: base bars in, closed bars out to the worker that owns their cell.
 
 use crate::{
-    aggregate::{Routes, TimeBarAggregator},
+    aggregate::{Closings, Drifts, Routes, TimeBarAggregator},
     config::Plan,
     engine::{BarOutlet, Memory, Of, Restored, Saver},
-    model::{Bar, BarMessage, Control, Head, SourceId, SymbolId, TimeframeId},
+    model::{Bar, BarMessage, Control, Directory, Head, SourceId, SymbolId, TimeframeId, Turn},
     runtime::{Agent, AgentError, Clock, Inlet, Now, Outlet, Work},
     state::{StateError, put},
     telemetry::{AggregatorCounters, Latency, Recorder, Stage},
 };
 use crossbeam_utils::CachePadded;
+use rustc_hash::FxHashMap;
 use std::sync::Arc;
 
 /// Drives the [`TimeBarAggregator`]. Allocates when a symbol appears for the first time, never blocks.
@@ -17,6 +18,9 @@ use std::sync::Arc;
 pub struct AggregatorAgent {
     plan: Arc<Plan>,
     aggregator: TimeBarAggregator,
+    /// Running sums of returns, where the calibrated confidence asks for them.
+    drifts: Option<Drifts>,
+    directory: Arc<Directory>,
     routes: Routes,
     /// By cell: the worker that owns it.
     owners: Vec<u8>,
@@ -32,6 +36,8 @@ pub struct AggregatorAgent {
     told: u64,
     batch: usize,
     ended: bool,
+    /// What closes behind the next bar, in its sequence.
+    behind_bar: Vec<(SymbolId, u32)>,
     memory: Arc<Memory>,
     saver: Option<Saver>,
 }
@@ -41,6 +47,8 @@ pub struct AggregatorAgent {
 pub struct AggregatorWiring {
     /// What is calculated.
     pub plan: Arc<Plan>,
+    /// Names of symbols.
+    pub directory: Arc<Directory>,
     /// Which worker owns which cell.
     pub routes: Routes,
     /// From the reader.
@@ -63,15 +71,20 @@ impl AggregatorAgent {
     /// An aggregator between the reader's ring and one ring per worker.
     #[must_use]
     pub fn new(wiring: AggregatorWiring) -> Self {
-        let AggregatorWiring { plan, routes, inlet, outlets, counters, recorder, clock, batch, memory } = wiring;
+        let AggregatorWiring { plan, directory, routes, inlet, outlets, counters, recorder, clock, batch, memory } =
+            wiring;
+        let calibration = &plan.calibration;
         let mut agent = Self {
             aggregator: TimeBarAggregator::new(&plan),
+            drifts: calibration.enabled.then(|| Drifts::new(plan.timeframes.len(), !calibration.market.is_empty())),
+            directory,
             owners: Vec::new(),
             branches: outlets.into_iter().map(BarOutlet::new).collect(),
             run: Head { seq: 0, arrival_ns: 0, source: SourceId::default() },
             seq: 0,
             told: 0,
             ended: false,
+            behind_bar: Vec::new(),
             plan,
             routes,
             inlet,
@@ -84,6 +97,7 @@ impl AggregatorAgent {
         };
         for symbol in 0..agent.plan.assets.len() {
             agent.add_owners(symbol);
+            agent.add_drift(symbol);
         }
         agent.memory.aggregator.set(agent.bytes() as u64);
         agent
@@ -97,6 +111,19 @@ impl AggregatorAgent {
     /// Takes its part of the state that the engine goes on from.
     pub fn restore(&mut self, restored: &Restored) {
         self.aggregator.restore(&restored.open_bars);
+        for (symbol, base, timeframes) in restored.admission.feeds(&self.plan) {
+            self.aggregator.set_feeds(symbol, base, timeframes);
+        }
+        if let (Some(drifts), Some(saved)) = (&mut self.drifts, &restored.drifts) {
+            let assets = self.plan.assets.iter().enumerate();
+            let symbols: FxHashMap<&str, usize> = assets.map(|(index, asset)| (&*asset.symbol, index)).collect();
+            let timeframes: Vec<String> = self.plan.timeframes.iter().map(ToString::to_string).collect();
+            drifts.restore(
+                saved,
+                |name| symbols.get(name).copied(),
+                |name| timeframes.iter().position(|timeframe| timeframe == name),
+            );
+        }
         // What came before has been told, in another life.
         (self.seq, self.told) = (restored.seq, restored.seq);
     }
@@ -110,6 +137,12 @@ impl AggregatorAgent {
                 put(out, &self.seq)?;
                 self.aggregator.save(keys.bar_columns(), |symbol| keys.symbol(symbol), out)
             })?;
+            if let Some(drifts) = &self.drifts {
+                saver.record(Of::Drifts, |keys, out| {
+                    let timeframes = keys.bar_columns().map(|column| column.timeframe);
+                    drifts.save(timeframes, |symbol| keys.symbol(symbol), out)
+                })?;
+            }
             saver.end();
         }
         self.pass_on(Control::Snapshot { number });
@@ -123,7 +156,15 @@ impl AggregatorAgent {
     }
 
     fn bytes(&self) -> usize {
-        self.aggregator.bytes() + self.owners.capacity()
+        self.aggregator.bytes() + self.owners.capacity() + self.drifts.as_ref().map_or(0, Drifts::bytes)
+    }
+
+    fn add_drift(&mut self, symbol: usize) {
+        if let Some(drifts) = &mut self.drifts {
+            let id = SymbolId(symbol as u16);
+            let name = self.plan.assets.get(symbol).map_or_else(|| self.directory.symbol(id), |asset| &asset.symbol);
+            drifts.add_symbol(self.plan.calibration.is_market(name));
+        }
     }
 
     fn add_owners(&mut self, symbol: usize) {
@@ -142,6 +183,7 @@ impl AggregatorAgent {
             let next = self.aggregator.symbols();
             self.aggregator.add_symbol(self.plan.asset(SymbolId(next as u16)));
             self.add_owners(next);
+            self.add_drift(next);
         }
         self.memory.aggregator.set(self.bytes() as u64);
     }
@@ -151,12 +193,11 @@ impl AggregatorAgent {
         match message {
             BarMessage::Control(Control::Head(head)) => self.run = head,
             BarMessage::Bar(bar) => self.on_bar(&bar),
-            BarMessage::Control(Control::Clock { event_ts }) => {
-                self.seq = self.run.seq;
-                let mut emit = emitter(&mut self.branches, &self.owners, &self.counters, &self.plan, &self.run);
-                self.aggregator.on_clock(event_ts, &mut emit);
+            BarMessage::Control(Control::Close { symbol, timeframes, turn }) => self.close(symbol, timeframes, turn),
+            BarMessage::Control(Control::Progress { .. } | Control::Drift(_)) => {}
+            BarMessage::Control(Control::Feeds { symbol, base, timeframes }) => {
+                self.aggregator.set_feeds(symbol, base, timeframes);
             }
-            BarMessage::Control(Control::Progress { .. }) => {}
             BarMessage::Control(control @ Control::Incomplete { .. }) => self.pass_on(control),
             BarMessage::Control(Control::Snapshot { number }) => self.snapshot(number)?,
             BarMessage::Control(Control::End) => self.end(),
@@ -172,8 +213,41 @@ impl AggregatorAgent {
         }
         self.seq = self.run.seq + bar.seq_offset();
         let head = Head { seq: self.seq, ..self.run };
-        let mut emit = emitter(&mut self.branches, &self.owners, &self.counters, &self.plan, &head);
-        self.aggregator.on_bar(bar, &mut emit);
+        let mut emit = Emitter {
+            branches: &mut self.branches,
+            owners: &self.owners,
+            counters: &self.counters,
+            columns: self.plan.timeframes.len(),
+            head: &head,
+            drifts: self.drifts.as_mut(),
+        };
+        self.aggregator.on_bar_followed(bar, &mut emit);
+        if !self.behind_bar.is_empty() {
+            for (symbol, timeframes) in self.behind_bar.drain(..) {
+                self.aggregator.close(symbol, timeframes, &mut |bar| emit.closed(bar));
+            }
+        }
+    }
+
+    /// Closes bars by the clock, in their turn. The sequence is over with the last of it: nobody is told of it before.
+    #[cold]
+    fn close(&mut self, symbol: SymbolId, timeframes: u32, turn: Turn) {
+        if turn == Turn::BehindBar {
+            self.behind_bar.push((symbol, timeframes));
+            return;
+        }
+        let mut emit = Emitter {
+            branches: &mut self.branches,
+            owners: &self.owners,
+            counters: &self.counters,
+            columns: self.plan.timeframes.len(),
+            head: &self.run,
+            drifts: self.drifts.as_mut(),
+        };
+        self.aggregator.close(symbol, timeframes, &mut |bar| emit.closed(bar));
+        if turn == Turn::Last {
+            self.seq = self.run.seq;
+        }
     }
 
     fn end(&mut self) {
@@ -192,21 +266,35 @@ impl AggregatorAgent {
     }
 }
 
-/// What the aggregator does with a closed bar: counts it and sends it to the worker that owns its cell.
-#[inline]
-fn emitter<'a>(
+/// What the aggregator does with a closed bar: counts it and sends it to the worker that owns its cell, behind the sums of
+/// returns where that worker cannot add them up alone.
+struct Emitter<'a> {
     branches: &'a mut [BarOutlet],
     owners: &'a [u8],
     counters: &'a AggregatorCounters,
-    plan: &'a Plan,
+    columns: usize,
     head: &'a Head,
-) -> impl FnMut(Bar) + 'a {
-    let columns = plan.timeframes.len();
-    move |bar| {
+    drifts: Option<&'a mut Drifts>,
+}
+
+impl Closings for Emitter<'_> {
+    #[inline]
+    fn base(&mut self, bar: &Bar, fed: u32) {
+        if let Some(drifts) = &mut self.drifts {
+            drifts.base(bar, fed);
+        }
+    }
+
+    #[inline]
+    fn closed(&mut self, bar: Bar) {
         let timeframe = bar.timeframe.index();
-        counters.closed[timeframe].bump();
-        let owner = owners[bar.symbol.index() * columns + timeframe];
-        branches[usize::from(owner)].bar(head, bar);
+        self.counters.closed[timeframe].bump();
+        let owner = self.owners[bar.symbol.index() * self.columns + timeframe];
+        let branch = &mut self.branches[usize::from(owner)];
+        if let Some(drift) = self.drifts.as_ref().and_then(|drifts| drifts.of(&bar)) {
+            branch.control(Control::Drift(drift));
+        }
+        branch.bar(self.head, bar);
     }
 }
 

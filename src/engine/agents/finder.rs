@@ -1,5 +1,6 @@
 //! The cells that messages are for, and their memory asked for before it is needed. Hot.
 
+use super::owner::Owner;
 use crate::{
     model::BarMessage,
     strategies::{CellLayout, Cells},
@@ -10,14 +11,20 @@ pub(super) struct Finder<'a> {
     pub index_of: &'a [u32],
     pub cells: &'a Cells,
     pub layouts: &'a [CellLayout],
+    /// Number of timeframes.
+    pub columns: usize,
+    /// By cell.
+    pub owners: &'a [Owner],
 }
 
 impl Finder<'_> {
     #[inline]
     fn cell(&self, message: &BarMessage) -> Option<(u32, &CellLayout)> {
         let BarMessage::Bar(bar) = message else { return None };
-        let place = bar.symbol.index() * self.layouts.len() + bar.timeframe.index();
-        self.index_of.get(place).map(|&number| (number, &self.layouts[bar.timeframe.index()]))
+        let number = *self.index_of.get(bar.symbol.index() * self.columns + bar.timeframe.index())?;
+        let usual = self.layouts.len() == self.columns;
+        let layout = if usual { bar.timeframe.index() } else { self.owners.get(number as usize)?.layout as usize };
+        Some((number, &self.layouts[layout]))
     }
 
     /// Asks for its memory.

@@ -6,12 +6,18 @@
 
 mod aggregator;
 mod finder;
+mod outcomes;
+mod owner;
 mod publisher;
 mod reader;
+mod rows_wanted;
 mod window;
 mod worker;
+mod worker_wiring;
 
 pub use aggregator::{AggregatorAgent, AggregatorWiring};
 pub use publisher::{BatchRules, PublisherAgent, PublisherWiring};
 pub use reader::{Barriers, ReaderAgent, ReaderWiring};
-pub use worker::{RowsWanted, WorkerAgent, WorkerWiring};
+pub use rows_wanted::RowsWanted;
+pub use worker::WorkerAgent;
+pub use worker_wiring::WorkerWiring;

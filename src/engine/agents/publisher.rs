@@ -1,8 +1,13 @@
 //! The publisher's agent: the workers' signals in, merged, correlated, filtered; batches out.
 
 mod batch;
+mod judging;
+mod parts;
+mod saving;
+mod wiring;
 
 pub use batch::BatchRules;
+pub use wiring::PublisherWiring;
 
 use crate::{
     config::Plan,
@@ -12,44 +17,18 @@ use crate::{
         notes::{Committing, LetterBytes, Mark, Note},
         output::{Group, Output, RedisOutput, Written},
     },
-    model::{Composites, IndicatorRow, Signal, Strategy, SymbolId, WorkerMessage},
-    publish::{Item, Merge},
+    model::{Composite, Composites, Judged, Signal, Strategy, SymbolId, WorkerMessage},
+    publish::Merge,
     runtime::{Agent, AgentError, Clock, Halt, Inlet, Interests, Now, Work},
-    state::{StateError, Sweep, put},
+    state::{StateError, put},
     telemetry::{FlushCause, Latency, PublisherCounters, Recorder, Stage},
 };
 use batch::{Asked, Awaiting, Batch};
 use crossbeam_utils::CachePadded;
+use judging::Judging;
+use parts::Parts;
+use saving::Saving;
 use std::sync::Arc;
-
-/// What the publisher is wired to.
-#[derive(Debug)]
-pub struct PublisherWiring {
-    /// What is calculated.
-    pub plan: Arc<Plan>,
-    /// Where results go.
-    pub output: Output,
-    /// From the workers, in their order.
-    pub inlets: Vec<Inlet<WorkerMessage>>,
-    /// From the reader, where the position of the input is kept.
-    pub notes: Option<Inlet<Note>>,
-    /// Bytes of the refused records on that ring.
-    pub letters: LetterBytes,
-    /// Its counters.
-    pub counters: Arc<CachePadded<PublisherCounters>>,
-    /// Its histograms.
-    pub recorder: Recorder,
-    /// For the time of an acknowledgement.
-    pub clock: Clock,
-    /// For what it holds.
-    pub memory: Arc<Memory>,
-    /// For whether a batch is on its way.
-    pub committing: Committing,
-    /// Raised when everything is written and closed.
-    pub done: Halt,
-    /// When a batch is written.
-    pub rules: BatchRules,
-}
 
 /// Symbols that are saved in a duty cycle: some 10 µs.
 const SYMBOLS_A_CYCLE: usize = 8;
@@ -72,8 +51,10 @@ pub struct PublisherAgent {
     batch: Batch,
     /// Since when a full batch waits for the one on its way.
     blocked: Blocked,
-    group_rows: Vec<IndicatorRow>,
-    group_signals: Vec<Signal>,
+    /// The group in hand.
+    parts: Parts,
+    /// What the signals are worth, where that is followed.
+    judging: Option<Judging>,
     composites: Composites,
     /// Symbols that the correlator and the output know.
     symbols: usize,
@@ -83,38 +64,11 @@ pub struct PublisherAgent {
     saving: Option<Saving>,
 }
 
-/// The publisher's share of snapshots.
-#[derive(Debug)]
-struct Saving {
-    saver: Saver,
-    /// Symbols that the one at work still wants.
-    sweep: Sweep,
-    /// Whether one is at work, and which flush must be acknowledged before it may be used.
-    awaits: Option<u64>,
-    /// Flushes so far, and those that have been acknowledged.
-    flushed: u64,
-    acknowledged: u64,
-}
-
-impl Saving {
-    fn is_on(&self) -> bool {
-        self.awaits.is_some()
-    }
-
-    /// Ends the share where everything is saved, and written that was published before the barrier.
-    fn end_if_done(&mut self) {
-        if self.awaits.is_some_and(|flush| self.acknowledged >= flush) && !self.sweep.is_on() {
-            self.awaits = None;
-            self.saver.end();
-        }
-    }
-}
-
 impl PublisherAgent {
     /// A publisher behind these workers.
     #[must_use]
     pub fn new(wiring: PublisherWiring) -> Self {
-        let PublisherWiring { plan, output, rules, .. } = wiring;
+        let PublisherWiring { plan, output, rules, ledger, .. } = wiring;
         let cells = plan.assets.len().max(16) * plan.timeframes.len();
         let group = plan.timeframes.len() * Strategy::COUNT * 2;
         let mut agent = Self {
@@ -129,8 +83,8 @@ impl PublisherAgent {
             messages: rules.messages,
             batch: Batch::new(rules, group),
             blocked: Blocked::default(),
-            group_rows: Vec::with_capacity(plan.timeframes.len() * 2),
-            group_signals: Vec::with_capacity(group),
+            parts: Parts::new(&plan),
+            judging: plan.performance.enabled.then(|| Judging::new(&plan, ledger)),
             composites: Composites::with_capacity(group.max(64)),
             symbols: 0,
             memory: wiring.memory,
@@ -141,7 +95,7 @@ impl PublisherAgent {
             plan,
         };
         if let Some(redis) = &mut agent.output.redis {
-            agent.plan.assets.iter().for_each(|asset| redis.latest.add_symbol(asset));
+            agent.plan.assets.iter().for_each(|_| redis.latest.add_symbol());
         }
         agent.symbols = agent.plan.assets.len();
         agent.tell_memory();
@@ -150,21 +104,25 @@ impl PublisherAgent {
 
     /// Saves its state where a snapshot's barrier comes by.
     pub fn snapshots(&mut self, saver: Saver) {
-        self.saving = Some(Saving { saver, sweep: Sweep::default(), awaits: None, flushed: 0, acknowledged: 0 });
+        self.saving = Some(Saving::new(saver));
     }
 
     /// Takes its part of the state that the engine goes on from.
-    pub fn restore(&mut self, restored: &Restored) {
+    pub fn restore(&mut self, restored: &mut Restored) {
         self.merge.resume(restored.publisher.seq);
-        if let Some(redis) = &mut self.output.redis {
-            redis.order = restored.publisher.order;
+        if let Some(judging) = &mut self.judging {
+            judging.restore(restored);
         }
         for (index, (signals, latest)) in restored.symbols.iter().enumerate() {
             let symbol = SymbolId(index as u16);
             self.correlator.restore(symbol, signals);
             if let Some(redis) = &mut self.output.redis {
-                redis.latest.restore(symbol, latest);
+                redis.latest.restore(symbol, latest, |signal| self.correlator.expires(signal));
             }
+        }
+        if let Some(redis) = &mut self.output.redis {
+            redis.order = restored.publisher.order;
+            redis.latest.restored(&restored.readiness, restored.is_history);
         }
     }
 
@@ -183,6 +141,9 @@ impl PublisherAgent {
             put(out, &seq)?;
             self.output.redis.as_ref().map_or(Ok(()), |redis| put(out, &redis.order))
         })?;
+        if let Some(judging) = &self.judging {
+            judging.begin_saving(saving)?;
+        }
         saving.sweep.start(self.symbols);
         saving.awaits = Some(saving.flushed + u64::from(unwritten));
         saving.end_if_done();
@@ -198,6 +159,14 @@ impl PublisherAgent {
             self.save_symbol(symbol)?;
             count += 1;
         }
+        while count < max
+            && let Some(saving) = &mut self.saving
+            && let Some(judging) = &self.judging
+            && let Some(key) = saving.accounts.take_next()
+        {
+            judging.save_key(key, saving)?;
+            count += 1;
+        }
         Ok(count)
     }
 
@@ -211,7 +180,7 @@ impl PublisherAgent {
     /// Saves a little of the snapshot at work where there is room, or all that is left at the end.
     #[inline]
     fn go_on_saving(&mut self, ended: bool) -> Result<usize, StateError> {
-        let Some(saving) = self.saving.as_mut().filter(|saving| saving.sweep.is_on()) else { return Ok(0) };
+        let Some(saving) = self.saving.as_mut().filter(|saving| saving.is_sweeping()) else { return Ok(0) };
         let room = saving.saver.flush();
         match (ended, room) {
             (true, _) => self.save(usize::MAX),
@@ -229,6 +198,9 @@ impl PublisherAgent {
             self.correlator.save(symbol, out)?;
             self.output.redis.as_ref().map_or(Ok(()), |redis| redis.latest.save(symbol, out))
         })?;
+        if let Some(judging) = &self.judging {
+            judging.save_symbol(symbol, saving)?;
+        }
         saving.end_if_done();
         Ok(())
     }
@@ -238,6 +210,7 @@ impl PublisherAgent {
         self.memory.correlator.set(self.correlator.bytes() as u64);
         let latest = self.output.redis.as_ref().map_or(0, |redis| redis.latest.bytes());
         self.memory.output.set(latest as u64);
+        self.memory.judge.set(self.judging.as_ref().map_or(0, Judging::bytes) as u64);
     }
 
     /// Makes room for the symbols that the reader has let in since the last.
@@ -246,8 +219,9 @@ impl PublisherAgent {
         while self.symbols <= symbol.index() {
             let asset = self.plan.asset(SymbolId(self.symbols as u16));
             self.correlator.add_symbol(asset);
+            self.judging.iter_mut().for_each(Judging::add_symbol);
             if let Some(redis) = &mut self.output.redis {
-                redis.latest.add_symbol(asset);
+                redis.latest.add_symbol();
             }
             self.symbols += 1;
         }
@@ -283,6 +257,7 @@ impl PublisherAgent {
             match notes.peek() {
                 Some(Note::Mark(mark)) if mark.seq <= complete => {
                     let mark = *mark;
+                    self.correlator.set_as_of(mark.as_of);
                     while self.next_group(mark.seq, mark.replayed, now)? {
                         count += 1;
                     }
@@ -339,30 +314,50 @@ impl PublisherAgent {
     /// Publishes the next group up to a sequence; false where there is none.
     #[inline]
     fn next_group(&mut self, limit: u64, replayed: bool, now: Now) -> Result<bool, StateError> {
-        self.group_rows.clear();
-        self.group_signals.clear();
-        let (rows, signals) = (&mut self.group_rows, &mut self.group_signals);
-        let Some(seq) = self.merge.next_group(limit, |item| match item {
-            Item::Row(row) => rows.push(row),
-            Item::Signal(signal) => signals.push(signal),
-        }) else {
-            return Ok(false);
+        self.parts.clear();
+        let parts = &mut self.parts;
+        let Some(seq) = self.merge.next_group(limit, |item| parts.take(item)) else { return Ok(false) };
+        let Some((symbol, event_ts)) = self.parts.head() else {
+            self.settle()?;
+            return Ok(true);
         };
-        let row = self.group_rows.first().map(|row| (row.bar.symbol, row.event_ts));
-        let signal = self.group_signals.first().map(|signal| (signal.symbol, signal.event_ts));
-        let Some((symbol, event_ts)) = row.or(signal) else { return Ok(true) };
         if symbol.index() >= self.symbols {
             self.add_symbols(symbol);
         }
         self.save_before_change(symbol)?;
         // The queues were emptied one after the other: which worker has which timeframe must not show.
-        self.group_rows.sort_unstable_by_key(|row| (std::cmp::Reverse(row.bar.timeframe), row.bar.ts));
+        self.parts.rows.sort_unstable_by_key(|row| (std::cmp::Reverse(row.bar.timeframe), row.bar.ts));
+        if let Some(judging) = &mut self.judging {
+            let saving = self.saving.as_mut();
+            judging.settle(&self.parts, saving, (!replayed).then_some((&mut self.output, &self.counters)))?;
+        }
         self.weigh(replayed, now);
-        let (rows, signals) = (&self.group_rows[..], &self.composites);
-        self.output.group(&Group { symbol, seq, event_ts, rows, signals, replayed });
-        self.batch.group_done(now);
+        self.settle()?;
+        if self.parts.is_published() {
+            let (rows, signals) = (&self.parts.rows[..], &self.composites);
+            let published_ms = now.wall_ms();
+            self.output.group(&Group { symbol, seq, event_ts, rows, signals, replayed, published_ms });
+            self.batch.group_done(now);
+        }
+        if let Some(judging) = self.judging.as_mut().filter(|_| !replayed) {
+            judging.publish(event_ts, &mut self.output);
+        }
         self.note_time(now);
         Ok(true)
+    }
+
+    /// Tells the correlator which cells can be relied on from this group on, and which cannot.
+    #[inline]
+    fn settle(&mut self) -> Result<(), StateError> {
+        for place in 0..self.parts.settling.len() {
+            let cell = self.parts.settling[place];
+            if cell.symbol.index() >= self.symbols {
+                self.add_symbols(cell.symbol);
+            }
+            self.save_before_change(cell.symbol)?;
+            self.correlator.settle(&cell);
+        }
+        Ok(())
     }
 
     /// Weighs the group's signals: those that are published become its composites.
@@ -370,14 +365,18 @@ impl PublisherAgent {
     fn weigh(&mut self, replayed: bool, now: Now) {
         self.composites.clear();
         let (composites, output, batch) = (&mut self.composites, &self.output, &mut self.batch);
-        let (counters, recorder) = (&self.counters, &mut self.recorder);
-        self.correlator.on_group(&mut self.group_signals, |verdict| match verdict {
+        let (counters, recorder, judging) = (&self.counters, &mut self.recorder, &mut self.judging);
+        let judge = |composite: &Composite, weights| {
+            judging.as_mut().map_or(Judged::NOTHING, |judging| judging.judge(composite, weights))
+        };
+        self.correlator.on_group_judged(&mut self.parts.signals, judge, |verdict| match verdict {
             Verdict::Publish(weighed) => {
                 composites.push(&weighed);
                 if !replayed {
                     let Signal { strategy, timeframe, arrival_ns, .. } = weighed.composite.signal;
                     counters.published[strategy.index()][timeframe.index()].bump();
-                    counters.alerts.add(u64::from(output.is_alert(weighed.composite)));
+                    counters.alerts.add(u64::from(output.is_alert(&weighed)));
+                    counters.stale.add(u64::from(weighed.stale));
                     recorder.since(Latency::Stage(Stage::Correlate), now.ns, arrival_ns);
                     batch.push(Awaiting { style: weighed.composite.style, arrival_ns });
                 }
@@ -406,6 +405,9 @@ impl PublisherAgent {
         self.counters.batches.bump();
         self.counters.flushes[cause as usize].bump();
         let (urgent, last) = (self.batch.send(now), cause == FlushCause::Halt);
+        if let Some(judging) = &mut self.judging {
+            judging.flush(now.ns, last, &mut self.output);
+        }
         if let Some(saving) = &mut self.saving {
             saving.flushed += 1;
         }
@@ -486,8 +488,11 @@ impl Agent for PublisherAgent {
 
     fn on_close(&mut self) -> Result<(), AgentError> {
         self.counters.bytes.set(self.output.written_bytes());
+        if let Some(judging) = self.judging.take() {
+            judging.close();
+        }
         let finished = self.output.finish();
         self.done.raise();
-        Ok(finished?)
+        finished
     }
 }

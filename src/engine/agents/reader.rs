@@ -1,7 +1,7 @@
 //! The reader's agent: a source's entries in, numbered base bars out to the aggregator.
 
 use crate::{
-    engine::{Blocked, Intake, Polled, Progress, Restored, Saver, Source},
+    engine::{Blocked, Intake, Polled, Restored, Saver, SnapshotProgress, Source},
     runtime::{Agent, AgentError, Clock, Halt, Interests, Now, Work},
     telemetry::{Latency, Recorder, Stage},
 };
@@ -15,8 +15,6 @@ pub struct ReaderAgent {
     drain: Halt,
     recorder: Recorder,
     clock: Clock,
-    /// Whether the wall clock may close bars.
-    clock_events: bool,
     batch: usize,
     ended: bool,
     /// Since when the agents behind take nothing.
@@ -37,7 +35,7 @@ pub struct ReaderWiring {
     pub recorder: Recorder,
     /// For the time at the end of a duty cycle.
     pub clock: Clock,
-    /// Whether the wall clock may close bars, where the source is live.
+    /// Whether the clock closes bars of streams.
     pub clock_events: bool,
     /// Entries taken in a duty cycle.
     pub batch: usize,
@@ -51,7 +49,7 @@ pub struct Barriers {
     /// Time between two, ns.
     pub interval_ns: u64,
     /// How far the writing has got.
-    pub progress: Progress,
+    pub progress: SnapshotProgress,
     /// The last one begun, and when the next is due, ns.
     number: u32,
     due_ns: Option<u64>,
@@ -60,7 +58,7 @@ pub struct Barriers {
 impl Barriers {
     /// A snapshot every `interval_ns`, the first one that long after the start.
     #[must_use]
-    pub fn new(saver: Saver, interval_ns: u64, progress: Progress) -> Self {
+    pub fn new(saver: Saver, interval_ns: u64, progress: SnapshotProgress) -> Self {
         Self { saver, interval_ns, progress, number: 0, due_ns: None }
     }
 
@@ -83,10 +81,12 @@ impl ReaderAgent {
     /// A reader wired to its source and its intake.
     #[must_use]
     pub fn new(wiring: ReaderWiring) -> Self {
-        let ReaderWiring { source, intake, drain, recorder, clock, clock_events, batch } = wiring;
-        let clock_events = clock_events && source.is_live();
+        let ReaderWiring { source, mut intake, drain, recorder, clock, clock_events, batch } = wiring;
+        if let Source::Redis(source) = &source {
+            intake.set_streams(source.rules(), clock_events, source.published_moment());
+        }
         let blocked = Blocked::default();
-        Self { source, intake, drain, recorder, clock, clock_events, batch, ended: false, blocked, barriers: None }
+        Self { source, intake, drain, recorder, clock, batch, ended: false, blocked, barriers: None }
     }
 
     /// Takes its part of the state that the engine goes on from.
@@ -131,12 +131,7 @@ impl Agent for ReaderAgent {
                     count += 1;
                     entries += 1;
                 }
-                Polled::Nothing { caught_up } => {
-                    if caught_up && self.clock_events && self.intake.clock(self.source.wall_ms(now), now.ns) {
-                        count += 1;
-                    }
-                    break;
-                }
+                Polled::Nothing => break,
                 Polled::End => self.end(now)?,
             }
             clear = self.intake.is_clear();

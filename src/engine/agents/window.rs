@@ -16,7 +16,7 @@ pub(super) const LONGEST: usize = 3 * WINDOW;
 /// The number of a cell that there is none of.
 const NONE: u32 = u32::MAX;
 
-/// Bars of one timeframe that wait for each other.
+/// Bars of cells of one layout that wait for each other.
 #[derive(Debug, Clone, Copy, Default)]
 struct Row {
     /// Numbers of the cells and of the messages.
@@ -36,8 +36,10 @@ pub(super) struct Window {
     /// Bit k of each: strategy k gave the candidate that lies below.
     fired: [u64; LONGEST],
     candidates: Box<[[Candidate; Strategy::COUNT]; LONGEST]>,
-    /// By timeframe.
+    /// By layout.
     rows: Vec<Row>,
+    /// The layouts that have bars in their rows; some may be there twice.
+    begun: Vec<u32>,
 }
 
 /// What a bar's strategies have found.
@@ -53,8 +55,8 @@ pub(super) struct Found<'a> {
 const _: () = assert!(Strategy::COUNT <= 64, "a bit of a word for every strategy");
 
 impl Window {
-    /// An empty window for so many timeframes. Allocates, and is the last to.
-    pub(super) fn new(timeframes: usize) -> Self {
+    /// An empty window for so many layouts. Allocates, and is the last to.
+    pub(super) fn new(layouts: usize) -> Self {
         Self {
             messages: Vec::with_capacity(LONGEST),
             cells: [NONE; LONGEST],
@@ -62,7 +64,8 @@ impl Window {
             sent: 0,
             fired: [0; LONGEST],
             candidates: Box::new([[Candidate::PROBE; Strategy::COUNT]; LONGEST]),
-            rows: vec![Row::default(); timeframes],
+            rows: vec![Row::default(); layouts],
+            begun: Vec::with_capacity(LONGEST),
         }
     }
 
@@ -105,44 +108,52 @@ impl Window {
     }
 
     /// Computes the bars that come next, up to the first whose cell has one among them already. `cell_of` gives the number
-    /// of a bar's cell.
+    /// of a bar's cell and its layout.
     #[inline]
-    pub(super) fn evaluate(&mut self, cells: &mut Cells, layouts: &[CellLayout], mut cell_of: impl FnMut(&Bar) -> u32) {
+    pub(super) fn evaluate(
+        &mut self,
+        cells: &mut Cells,
+        layouts: &[CellLayout],
+        mut cell_of: impl FnMut(&Bar) -> (u32, usize),
+    ) {
         let from = self.evaluated;
         while let Some(message) = self.messages.get(self.evaluated) {
             let k = self.evaluated;
             self.fired[k] = 0;
             match message {
                 BarMessage::Bar(bar) => {
-                    let cell = cell_of(bar);
+                    let (cell, layout) = cell_of(bar);
                     if self.cells[from..k].contains(&cell) {
                         break;
                     }
                     self.cells[k] = cell;
-                    let timeframe = bar.timeframe.index();
-                    let row = &self.rows[timeframe];
+                    let row = &self.rows[layout];
                     if row.count > 0 && !cells.go_together(row.cells[row.count - 1], cell) {
-                        self.compute(cells, layouts, timeframe);
+                        self.compute(cells, layouts, layout);
                     }
-                    let row = &mut self.rows[timeframe];
+                    let row = &mut self.rows[layout];
+                    if row.count == 0 {
+                        self.begun.push(layout as u32);
+                    }
                     (row.cells[row.count], row.messages[row.count]) = (cell, k as u8);
                     row.count += 1;
                     if row.count == Cells::LANES {
-                        self.compute(cells, layouts, timeframe);
+                        self.compute(cells, layouts, layout);
                     }
                 }
                 BarMessage::Control(_) => self.cells[k] = NONE,
             }
             self.evaluated += 1;
         }
-        for timeframe in 0..self.rows.len() {
-            self.compute(cells, layouts, timeframe);
+        for k in 0..self.begun.len() {
+            self.compute(cells, layouts, self.begun[k] as usize);
         }
+        self.begun.clear();
     }
 
     #[inline]
-    fn compute(&mut self, cells: &mut Cells, layouts: &[CellLayout], timeframe: usize) {
-        let row = &mut self.rows[timeframe];
+    fn compute(&mut self, cells: &mut Cells, layouts: &[CellLayout], layout: usize) {
+        let row = &mut self.rows[layout];
         let count = std::mem::take(&mut row.count);
         if count == 0 {
             return;
@@ -158,7 +169,7 @@ impl Window {
             *to = bar(k).unwrap_or(first);
         }
         let (fired, candidates) = (&mut self.fired, &mut self.candidates);
-        cells.on_bars(&layouts[timeframe], &bars[..count], |k, strategy, candidate| {
+        cells.on_bars(&layouts[layout], &bars[..count], |k, strategy, candidate| {
             let message = usize::from(row.messages[k]);
             fired[message] |= 1 << strategy.index();
             candidates[message][strategy.index()] = candidate;
@@ -188,7 +199,11 @@ fn is_barrier(message: &BarMessage) -> bool {
     match message {
         BarMessage::Bar(_) => false,
         BarMessage::Control(control) => match control {
-            Control::Head(_) | Control::Progress { .. } | Control::Clock { .. } => false,
+            Control::Head(_)
+            | Control::Progress { .. }
+            | Control::Close { .. }
+            | Control::Feeds { .. }
+            | Control::Drift(_) => false,
             Control::Incomplete { .. } | Control::Snapshot { .. } | Control::End => true,
         },
     }

@@ -2,65 +2,27 @@
 
 use super::{
     finder::Finder,
+    outcomes::{Closed, Fired, Following},
+    owner::{Owner, Rows, save_cell, settling_bars},
+    rows_wanted::RowsWanted,
     window::{Found, WINDOW, Window},
+    worker_wiring::WorkerWiring,
 };
 use crate::{
     aggregate::Routes,
     config::Plan,
-    engine::{Memory, Of, Restored, Saver},
+    engine::{Memory, Restored, Saver},
     model::{
         Bar, BarMessage, Candidate, Control, Directory, Head, IndicatorRow, Indicators, Signal, SourceId, Strategy,
         SymbolId, TimeframeId, WorkerMessage,
     },
     runtime::{Agent, AgentError, Clock, Inlet, Now, Outlet, Work},
-    state::{StateError, Sweep, put},
+    state::{StateError, Sweep},
     strategies::{Cell, CellLayout, Cells},
     telemetry::{Latency, Recorder, Stage, WorkerCounters},
 };
 use crossbeam_utils::CachePadded;
 use std::sync::Arc;
-
-/// Which closed bars the publisher wants to see, beside the signals.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct RowsWanted {
-    /// Every closed bar, with its published indicators.
-    pub all: bool,
-    /// Bars of the timeframes that are made here, without indicators.
-    pub aggregated: bool,
-    /// All bars of these cells, with their published indicators: names of symbol and timeframe.
-    pub cells: Vec<(String, TimeframeId)>,
-    /// Whether these bars have the indicators that the strategies read, with the periods of the configuration, instead of
-    /// the published ones.
-    pub as_read: bool,
-}
-
-impl RowsWanted {
-    /// Whether published indicators are to be computed at all.
-    #[must_use]
-    pub fn indicators(&self) -> bool {
-        self.all || !self.cells.is_empty()
-    }
-}
-
-/// What of a cell's bars goes to the publisher.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Rows {
-    None,
-    Bars,
-    Indicators,
-}
-
-/// What belongs to a cell beside its state.
-#[derive(Debug)]
-struct Owner {
-    rows: Rows,
-    /// Whether every bar gives a signal of the probe.
-    probe: bool,
-    /// Bars until what is missing from its history no longer matters.
-    unsettled: u32,
-    symbol: SymbolId,
-    timeframe: TimeframeId,
-}
 
 /// Cells that are saved in a duty cycle: some 10 µs, which no bar needs to wait longer for.
 const CELLS_A_CYCLE: usize = 4;
@@ -78,12 +40,17 @@ pub struct WorkerAgent {
     routes: Routes,
     wanted: RowsWanted,
     directory: Arc<Directory>,
+    /// First those of the timeframes, then those of cells with parameters of their own.
     layouts: Vec<CellLayout>,
+    /// Number of timeframes.
+    columns: usize,
     /// By symbol and timeframe: the cell, or [`FOREIGN`].
     index_of: Vec<u32>,
     cells: Cells,
     /// By cell.
     owners: Vec<Owner>,
+    /// What is followed beside the cells.
+    following: Following,
     window: Window,
     inlet: Inlet<BarMessage>,
     outlet: Outlet<WorkerMessage>,
@@ -101,49 +68,23 @@ pub struct WorkerAgent {
     sweep: Sweep,
 }
 
-/// What a worker is wired to.
-#[derive(Debug)]
-pub struct WorkerWiring {
-    /// Its number among the workers of the routes.
-    pub index: usize,
-    /// What is calculated.
-    pub plan: Arc<Plan>,
-    /// Which worker owns which cell.
-    pub routes: Routes,
-    /// Which closed bars the publisher wants to see.
-    pub wanted: RowsWanted,
-    /// Names of symbols and timeframes.
-    pub directory: Arc<Directory>,
-    /// From the aggregator.
-    pub inlet: Inlet<BarMessage>,
-    /// To the publisher.
-    pub outlet: Outlet<WorkerMessage>,
-    /// Its counters.
-    pub counters: Arc<CachePadded<WorkerCounters>>,
-    /// Its histogram.
-    pub recorder: Recorder,
-    /// For the time at the end of a duty cycle.
-    pub clock: Clock,
-    /// Messages taken in a duty cycle.
-    pub batch: usize,
-    /// For what it holds.
-    pub memory: Arc<Memory>,
-}
-
 impl WorkerAgent {
     /// A worker with the cells of the plan's symbols that are its own.
     #[must_use]
     pub fn new(wiring: WorkerWiring) -> Self {
         let WorkerWiring { index, plan, routes, wanted, directory, .. } = wiring;
-        let layouts = plan.params.iter().map(|p| CellLayout::new(p.clone(), wanted.indicators())).collect();
+        let layouts: Vec<CellLayout> =
+            plan.params.iter().map(|p| CellLayout::new(p.clone(), wanted.indicators())).collect();
         let mut agent = Self {
             name: format!("worker {index}"),
             index,
+            window: Window::new(layouts.len()),
             layouts,
+            columns: plan.timeframes.len(),
             index_of: Vec::with_capacity(plan.assets.len() * plan.timeframes.len()),
             cells: Cells::new(),
             owners: Vec::new(),
-            window: Window::new(plan.timeframes.len()),
+            following: Following::new(&plan),
             inlet: wiring.inlet,
             outlet: wiring.outlet,
             counters: wiring.counters,
@@ -170,7 +111,9 @@ impl WorkerAgent {
 
     fn tell_memory(&self) {
         if let Some(gauge) = self.memory.cells.get(self.index) {
-            gauge.set((self.cells.bytes() + self.index_of.capacity() * size_of::<u32>()) as u64);
+            gauge.set(
+                (self.cells.bytes() + self.following.bytes() + self.index_of.capacity() * size_of::<u32>()) as u64,
+            );
         }
     }
 
@@ -190,17 +133,21 @@ impl WorkerAgent {
                 wanted if wanted.aggregated => Rows::Bars,
                 _ => Rows::None,
             };
-            let cell = Cell::new(&self.layouts[index], spec.method, spec.price_scale, spec.buffer_size);
-            self.index_of.push(self.cells.add(index, &self.layouts[index], cell));
+            let layout = &self.layouts[spec.params];
+            let cell = Cell::new(layout, spec.method, spec.price_scale, spec.buffer_size);
+            self.index_of.push(self.cells.add(spec.params, layout, cell));
             let shortest = asset.cells.iter().position(|cell| cell.enabled) == Some(index);
             let probe = self.plan.probe && shortest;
-            self.owners.push(Owner { rows, probe, unsettled: 0, symbol: id, timeframe });
+            let layout = spec.params as u32;
+            self.following.add(self.plan.calibration.is_market(name));
+            self.owners.push(Owner { rows, probe, unsettled: 0, symbol: id, timeframe, layout, counted: [false; 2] });
+            self.counters.cells[index].bump();
         }
     }
 
     #[cold]
     fn add_symbols(&mut self, symbol: usize) {
-        let columns = self.plan.timeframes.len();
+        let columns = self.columns;
         while self.index_of.len() <= symbol * columns {
             self.add_symbol(self.index_of.len() / columns);
         }
@@ -215,12 +162,24 @@ impl WorkerAgent {
     /// Takes its cells out of the state that the engine goes on from. Cells that are not in it begin here: the history that
     /// their numbers should have been made of is missing.
     pub fn restore(&mut self, restored: &mut Restored) {
-        let columns = self.layouts.len();
-        for (owner, cell) in self.owners.iter_mut().zip(self.cells.iter_mut()) {
+        let columns = self.columns;
+        for (number, (owner, cell)) in self.owners.iter_mut().zip(self.cells.iter_mut()).enumerate() {
             let timeframe = owner.timeframe.index();
             match restored.cells.get_mut(owner.symbol.index() * columns + timeframe).and_then(Option::take) {
-                Some(state) => (owner.unsettled, *cell) = (state.unsettled, state.cell),
-                None => owner.unsettled = settling_bars(&self.layouts[timeframe]),
+                Some(state) => {
+                    self.following.restore(number, &state);
+                    (owner.unsettled, *cell) = (state.unsettled, state.cell);
+                }
+                None => owner.unsettled = settling_bars(&self.layouts[owner.layout as usize]),
+            }
+            let readiness = self.layouts[owner.layout as usize].readiness(cell.bars(), owner.unsettled > 0);
+            owner.count(&readiness, &self.counters);
+            if let Some(known) = restored.readiness.get_mut(owner.symbol.index() * columns + timeframe) {
+                *known = readiness;
+            }
+            if owner.unsettled > 0 {
+                // Before everything that comes.
+                self.outlet.send(WorkerMessage::Settling(owner.settling(restored.publisher.seq, i64::MIN)));
             }
         }
     }
@@ -246,7 +205,8 @@ impl WorkerAgent {
         while count < max
             && let Some(index) = self.sweep.take_next()
         {
-            save_cell(saver, &self.layouts, &self.owners[index], self.cells.with_state(index as u32))?;
+            let trail = self.following.of(index);
+            save_cell(saver, &self.layouts, &self.owners[index], self.cells.with_state(index as u32), trail)?;
             count += 1;
         }
         if !self.sweep.is_on() {
@@ -261,7 +221,8 @@ impl WorkerAgent {
         if self.sweep.needs(index)
             && let Some(saver) = &mut self.saver
         {
-            save_cell(saver, &self.layouts, &self.owners[index], self.cells.with_state(index as u32))?;
+            let trail = self.following.of(index);
+            save_cell(saver, &self.layouts, &self.owners[index], self.cells.with_state(index as u32), trail)?;
             if !self.sweep.is_on() {
                 saver.end();
             }
@@ -274,7 +235,7 @@ impl WorkerAgent {
     fn save_window(&mut self) -> Result<(), StateError> {
         for k in 0..self.window.messages().len() {
             if let BarMessage::Bar(bar) = &self.window.messages()[k] {
-                let place = bar.symbol.index() * self.layouts.len() + bar.timeframe.index();
+                let place = bar.symbol.index() * self.columns + bar.timeframe.index();
                 self.save_before_change(self.index_of[place] as usize)?;
             }
         }
@@ -283,13 +244,17 @@ impl WorkerAgent {
 
     /// Marks the cells that are made of this base.
     #[cold]
-    fn incomplete(&mut self, base: TimeframeId) -> Result<(), StateError> {
+    fn incomplete(&mut self, base: TimeframeId, seq: u64) -> Result<(), StateError> {
         let fed = self.plan.fed_by()[base.index()];
         for index in 0..self.owners.len() {
             let timeframe = self.owners[index].timeframe.index();
             if fed & 1 << timeframe != 0 {
                 self.save_before_change(index)?;
-                self.owners[index].unsettled = settling_bars(&self.layouts[timeframe]);
+                self.owners[index].unsettled = settling_bars(&self.layouts[self.owners[index].layout as usize]);
+                self.count(index as u32);
+                // Behind all bars of the record before.
+                let settling = self.owners[index].settling(seq, i64::MAX);
+                self.outlet.send(WorkerMessage::Settling(settling));
             }
         }
         Ok(())
@@ -302,7 +267,7 @@ impl WorkerAgent {
     /// come next, the cells are asked for before this window is computed, and what only they can tell after that.
     #[inline]
     fn refill(&mut self) -> Result<bool, StateError> {
-        let (index_of, cells, columns) = (&self.index_of, &self.cells, self.layouts.len());
+        let (index_of, cells, columns) = (&self.index_of, &self.cells, self.columns);
         let lane = |bar: &Bar| {
             let number = index_of.get(bar.symbol.index() * columns + bar.timeframe.index());
             cells.lane(number.copied().unwrap_or(FOREIGN))
@@ -315,7 +280,8 @@ impl WorkerAgent {
         if self.sweep.is_on() {
             self.save_window()?;
         }
-        let find = Finder { index_of: &self.index_of, cells: &self.cells, layouts: &self.layouts };
+        let Self { index_of, cells, layouts, columns, owners, .. } = self;
+        let find = Finder { index_of, cells, layouts, columns: *columns, owners };
         let messages = self.window.messages();
         if messages.len() > self.ahead.max(1) {
             let rest = &messages[self.ahead..];
@@ -325,7 +291,8 @@ impl WorkerAgent {
         // A longer window's rest is asked for when it is taken: the innermost cache has no room for more.
         self.ahead = self.inlet.ahead(WINDOW, |message| find.ask(message));
         self.evaluate();
-        let find = Finder { index_of: &self.index_of, cells: &self.cells, layouts: &self.layouts };
+        let Self { index_of, cells, layouts, columns, owners, .. } = self;
+        let find = Finder { index_of, cells, layouts, columns: *columns, owners };
         self.inlet.ahead(self.ahead, |message| find.ask_history(message));
         Ok(true)
     }
@@ -333,7 +300,7 @@ impl WorkerAgent {
     /// Adds the symbols that the window's bars are the first of.
     #[inline]
     fn add_missing(&mut self) {
-        let columns = self.layouts.len();
+        let columns = self.columns;
         let symbols = self.window.messages().iter().map(|message| match message {
             BarMessage::Bar(bar) => bar.symbol.index(),
             BarMessage::Control(_) => 0,
@@ -347,30 +314,49 @@ impl WorkerAgent {
     /// Computes the bars of the window that come next.
     #[inline]
     fn evaluate(&mut self) {
-        let (index_of, columns) = (&self.index_of, self.layouts.len());
-        let number = |bar: &Bar| index_of[bar.symbol.index() * columns + bar.timeframe.index()];
-        self.window.evaluate(&mut self.cells, &self.layouts, number);
+        let (index_of, columns, owners) = (&self.index_of, self.columns, &self.owners);
+        // A load less where no cell has parameters of its own.
+        let usual = self.layouts.len() == columns;
+        let cell_of = |bar: &Bar| {
+            let number = index_of[bar.symbol.index() * columns + bar.timeframe.index()];
+            let layout = if usual { bar.timeframe.index() } else { owners[number as usize].layout as usize };
+            (number, layout)
+        };
+        self.window.evaluate(&mut self.cells, &self.layouts, cell_of);
     }
 
     /// Sends what a bar of the window has caused.
     #[inline]
     fn send_bar(&mut self, bar: &Bar, place: usize) {
         self.counters.bars.bump();
-        let Found { cell: number, fired, candidates } = self.window.found(place);
-        let owner = &mut self.owners[number as usize];
-        let (rows, probe, settled) = (owner.rows, owner.probe, owner.unsettled == 0);
-        owner.unsettled = owner.unsettled.saturating_sub(1);
+        let number = self.window.found(place).cell;
+        let owner = &self.owners[number as usize];
+        let (rows, probe, settled, layout) = (owner.rows, owner.probe, owner.unsettled == 0, owner.layout as usize);
+        if !settled {
+            self.settle_bar(bar, number as usize);
+        }
+        if self.owners[number as usize].is_warming() {
+            self.count(number);
+        }
+        let Found { fired, candidates, .. } = self.window.found(place);
         let row = rows == Rows::Indicators || (rows == Rows::Bars && bar.is_built());
-        let Some(cell) = self.cells.get(number).filter(|_| row | probe | (fired != 0)) else { return };
+        let follows = self.following.wants(number as usize, fired);
+        let Some(cell) = self.cells.get(number).filter(|_| row | probe | follows | (fired != 0)) else { return };
         let seq = self.head.seq + bar.seq_offset();
-        let calendar = self.plan.asset(bar.symbol).calendar;
-        let event_ts = self.plan.timeframes[bar.timeframe.index()].end(bar.ts, calendar);
+        let calendar = &self.plan.asset(bar.symbol).calendar;
+        let timeframe = self.plan.timeframes[bar.timeframe.index()];
+        let event_ts = timeframe.end(bar.ts, calendar);
+        let fired = Fired { set: fired, candidates };
+        if follows {
+            let closed = Closed { bar, seq, event_ts, price: cell.price(), timeframe, calendar };
+            self.following.on_bar(number as usize, &closed, &fired, &mut self.outlet);
+        }
         if row {
             let indicators = match rows {
                 Rows::Indicators if self.wanted.as_read => {
-                    Indicators::in_columns(cell.reading(&self.layouts[bar.timeframe.index()]).values())
+                    Indicators::in_columns(cell.reading(&self.layouts[layout]).values())
                 }
-                Rows::Indicators => cell.published(&self.layouts[bar.timeframe.index()]),
+                Rows::Indicators => cell.published(&self.layouts[layout]),
                 _ => Indicators::NONE,
             };
             self.outlet.send(WorkerMessage::Row(IndicatorRow {
@@ -382,10 +368,11 @@ impl WorkerAgent {
                 previous_price: cell.previous_price(),
                 indicators,
                 settled,
+                readiness: self.layouts[layout]
+                    .readiness(cell.bars(), !settled && self.owners[number as usize].unsettled > 0),
             }));
         }
-        let found = Strategy::ALL.into_iter().zip(candidates).filter(|(k, _)| fired & 1 << k.index() != 0);
-        for (strategy, candidate) in found.chain(probe.then_some((Strategy::Probe, &Candidate::PROBE))) {
+        for (strategy, candidate) in fired.iter().chain(probe.then_some((Strategy::Probe, &Candidate::PROBE))) {
             self.counters.signals[strategy.index()][bar.timeframe.index()].bump();
             self.outlet.send(WorkerMessage::Signal(Signal {
                 seq,
@@ -404,25 +391,31 @@ impl WorkerAgent {
         }
     }
 
+    /// Counts a cell as what it is after a bar.
+    #[cold]
+    fn count(&mut self, number: u32) {
+        let owner = &mut self.owners[number as usize];
+        let Some(cell) = self.cells.get(number) else { return };
+        owner.count(&self.layouts[owner.layout as usize].readiness(cell.bars(), owner.unsettled > 0), &self.counters);
+    }
+
+    /// Counts a bar of a cell that something is missing from; says so when it was the last that mattered.
+    #[cold]
+    fn settle_bar(&mut self, bar: &Bar, index: usize) {
+        let owner = &mut self.owners[index];
+        owner.unsettled -= 1;
+        if owner.unsettled == 0 {
+            let calendar = &self.plan.asset(bar.symbol).calendar;
+            let end = self.plan.timeframes[bar.timeframe.index()].end(bar.ts, calendar);
+            let settling = owner.settling(self.head.seq + bar.seq_offset(), end);
+            self.outlet.send(WorkerMessage::Settling(settling));
+        }
+    }
+
     fn end(&mut self) {
         self.ended = true;
         self.outlet.send(WorkerMessage::End);
     }
-}
-
-/// Bars until what is missing from a cell's history no longer matters.
-fn settling_bars(layout: &CellLayout) -> u32 {
-    u32::try_from(layout.settling_bars()).unwrap_or(u32::MAX)
-}
-
-#[cold]
-fn save_cell(saver: &mut Saver, layouts: &[CellLayout], owner: &Owner, cell: Option<&Cell>) -> Result<(), StateError> {
-    let Some(cell) = cell else { return Ok(()) };
-    saver.record(Of::Cell(owner.symbol, owner.timeframe), |_, out| {
-        put(out, &owner.unsettled)?;
-        cell.write_state(&layouts[owner.timeframe.index()], out);
-        Ok(())
-    })
 }
 
 impl Agent for WorkerAgent {
@@ -454,8 +447,9 @@ impl Agent for WorkerAgent {
                 }
                 BarMessage::Control(Control::Head(head)) => self.head = head,
                 BarMessage::Control(Control::Progress { seq }) => self.outlet.send(WorkerMessage::Progress { seq }),
-                BarMessage::Control(Control::Clock { .. }) => {}
-                BarMessage::Control(Control::Incomplete { base }) => self.incomplete(base)?,
+                BarMessage::Control(Control::Drift(drift)) => self.following.drift = Some(drift),
+                BarMessage::Control(Control::Close { .. } | Control::Feeds { .. }) => {}
+                BarMessage::Control(Control::Incomplete { base, seq }) => self.incomplete(base, seq)?,
                 BarMessage::Control(Control::Snapshot { number }) => self.snapshot(number)?,
                 BarMessage::Control(Control::End) => self.end(),
             }

@@ -3,9 +3,11 @@
 use super::Group;
 use crate::{
     indicators::Reading,
+    judge::Settled,
     model::{Directory, IndicatorRow, Indicators, TimeframeId},
     publish::{
-        BAR_CSV_HEADER, FileError, FileSink, Labels, bar_csv, indicator_csv, indicator_csv_header, signal_json_line,
+        BAR_CSV_HEADER, FileError, FileSink, Labels, Switched, bar_csv, indicator_csv, indicator_csv_header,
+        outcome_json_line, signal_json_line, switch_json_line,
     },
 };
 use std::path::PathBuf;
@@ -22,8 +24,14 @@ pub struct FileOutputOptions {
     pub bars: Option<PathBuf>,
     /// Indicators of the bars of some cells, CSV.
     pub indicators: Option<PathBuf>,
+    /// What became of the signals, JSON lines.
+    pub outcomes: Option<PathBuf>,
+    /// Switches of the selection, JSON lines.
+    pub selection: Option<PathBuf>,
     /// These cells: names of the symbol and the timeframe.
     pub cells: Vec<(String, TimeframeId)>,
+    /// Whether the signals go behind what is in their file.
+    pub append: bool,
     /// Whether these are the indicators that the strategies read, not the published ones.
     pub as_read: bool,
 }
@@ -34,6 +42,8 @@ pub struct FileOutput {
     signals: Option<FileSink>,
     bars: Option<FileSink>,
     indicators: Option<FileSink>,
+    outcomes: Option<FileSink>,
+    selection: Option<FileSink>,
     cells: Vec<(String, TimeframeId)>,
     failed: Option<FileError>,
     finished_bytes: u64,
@@ -49,7 +59,7 @@ impl FileOutput {
     pub fn create(options: FileOutputOptions) -> Result<Self, FileError> {
         let open = |path: Option<PathBuf>, header: &str| -> Result<Option<FileSink>, FileError> {
             let Some(path) = path else { return Ok(None) };
-            let mut sink = FileSink::create(&path, FLUSH_BYTES)?;
+            let mut sink = FileSink::open(&path, FLUSH_BYTES, options.append)?;
             sink.lines().extend_from_slice(header.as_bytes());
             Ok(Some(sink))
         };
@@ -58,6 +68,8 @@ impl FileOutput {
             signals: open(options.signals, "")?,
             bars: open(options.bars, BAR_CSV_HEADER)?,
             indicators: open(options.indicators, &indicator_csv_header(names))?,
+            outcomes: open(options.outcomes, "")?,
+            selection: open(options.selection, "")?,
             cells: options.cells,
             failed: None,
             finished_bytes: 0,
@@ -76,6 +88,24 @@ impl FileOutput {
                 signal_json_line(file.lines(), &weighed, labels);
                 self.lines += 1;
             }
+        }
+    }
+
+    /// Takes what became of a signal.
+    #[inline]
+    pub fn outcome(&mut self, settled: &Settled, labels: Labels<'_>) {
+        if let Some(file) = &mut self.outcomes {
+            outcome_json_line(file.lines(), &settled.outcome, settled.composite, settled.calibrated, labels);
+            self.failed = self.failed.take().or(file.flush_if_full().err());
+            self.lines += 1;
+        }
+    }
+
+    /// Takes a switch of the selection.
+    pub fn switched(&mut self, switched: Switched<'_>, directory: &Directory) {
+        if let Some(file) = &mut self.selection {
+            switch_json_line(file.lines(), switched, directory);
+            self.lines += 1;
         }
     }
 
@@ -120,7 +150,10 @@ impl FileOutput {
             return Err(error);
         }
         self.lines = 0;
-        for file in [&mut self.signals, &mut self.bars, &mut self.indicators].into_iter().flatten() {
+        for file in [&mut self.signals, &mut self.bars, &mut self.indicators, &mut self.outcomes, &mut self.selection]
+            .into_iter()
+            .flatten()
+        {
             file.flush()?;
         }
         Ok(())
@@ -132,7 +165,11 @@ impl FileOutput {
     /// A file that cannot be written.
     pub fn finish(&mut self) -> Result<(), FileError> {
         self.flush()?;
-        for file in [self.signals.take(), self.bars.take(), self.indicators.take()].into_iter().flatten() {
+        for file in
+            [self.signals.take(), self.bars.take(), self.indicators.take(), self.outcomes.take(), self.selection.take()]
+                .into_iter()
+                .flatten()
+        {
             self.finished_bytes += file.finish()?;
         }
         Ok(())
@@ -141,7 +178,7 @@ impl FileOutput {
     /// Bytes written so far.
     #[must_use]
     pub fn written_bytes(&self) -> u64 {
-        let open = [&self.signals, &self.bars, &self.indicators].into_iter().flatten();
+        let open = [&self.signals, &self.bars, &self.indicators, &self.outcomes, &self.selection].into_iter().flatten();
         self.finished_bytes + open.map(FileSink::written_bytes).sum::<u64>()
     }
 }

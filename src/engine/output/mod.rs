@@ -1,19 +1,23 @@
 //! Where results go: files, a Redis server, or both.
 
+mod figures;
 mod files;
 mod journal;
 mod redis;
 mod sink;
+mod tap;
 
+pub use figures::FiguresOf;
 pub use files::{FileOutput, FileOutputOptions};
 pub use journal::load_journal;
-pub use redis::{CalculationEvents, ENTRIES, RedisLink, RedisOutput, RedisOutputOptions, RedisWiring};
+pub use redis::{CalculationEvents, Compatible, ENTRIES, RedisLink, RedisOutput, RedisOutputOptions, RedisWiring};
 pub use sink::{Arrived, Recovery, RedisSink, RedisSinkOptions, SinkError};
+pub use tap::{SeenSignal, Tap, Tapped, Watch, tap};
 
 use crate::{
-    model::{Composite, Composites, Directory, IndicatorRow, Strategy, SymbolId},
+    model::{Composites, Directory, IndicatorRow, Strategy, SymbolId, Weighed},
     publish::{FileError, Labels, Sources},
-    runtime::AgentError,
+    runtime::{AgentError, ReaderGone},
 };
 use std::sync::Arc;
 
@@ -41,6 +45,8 @@ pub struct Group<'a> {
     pub signals: &'a Composites,
     /// Whether it was published before the engine was started: it is only remembered.
     pub replayed: bool,
+    /// The time at which it is published, Unix ms.
+    pub published_ms: i64,
 }
 
 /// Where an output stands.
@@ -72,16 +78,36 @@ pub struct Output {
     pub files: FileOutput,
     /// The server, where there is one. It alone keeps the position of the input and the latest values.
     pub redis: Option<RedisOutput>,
-    /// Composite confidence from which on a signal is an alert as well.
-    pub alert_confidence: f64,
+    /// Who watches, if anybody does.
+    pub tap: Option<Tap>,
+    /// Which signals are alerts as well.
+    pub alerts: AlertRule,
+}
+
+/// Which signals are alerts as well.
+#[derive(Debug, Clone, Copy)]
+pub struct AlertRule {
+    /// The confidence from which on they are.
+    pub confidence: f64,
+    /// Whether that is the calibrated one, where it can be relied on, instead of the composite.
+    pub calibrated: bool,
+}
+
+impl AlertRule {
+    #[inline]
+    fn holds(&self, weighed: &Weighed<'_>) -> bool {
+        let relied_on = weighed.judged.relied_on().filter(|_| self.calibrated);
+        let confidence = relied_on.unwrap_or(weighed.composite.composite_confidence);
+        confidence >= self.confidence && weighed.composite.signal.strategy != Strategy::Probe && !weighed.stale
+    }
 }
 
 impl Output {
     /// Whether a published signal is an alert as well.
     #[inline]
     #[must_use]
-    pub fn is_alert(&self, composite: &Composite) -> bool {
-        is_alert(composite, self.alert_confidence)
+    pub fn is_alert(&self, weighed: &Weighed<'_>) -> bool {
+        self.alerts.holds(weighed)
     }
 
     /// Takes the results of a group.
@@ -91,8 +117,11 @@ impl Output {
         if !group.replayed {
             self.files.group(group, labels);
         }
+        if let Some(tap) = &mut self.tap {
+            tap.group(group);
+        }
         if let Some(redis) = &mut self.redis {
-            redis.group(group, self.alert_confidence, labels);
+            redis.group(group, self.alerts, labels);
         }
     }
 
@@ -112,7 +141,7 @@ impl Output {
     /// # Errors
     /// A file that cannot be written; a server that is gone or refuses.
     pub fn flush(&mut self, now_ns: u64, urgent: bool, last: bool) -> Result<Written, AgentError> {
-        self.files.flush()?;
+        self.files.flush().map_err(of_file)?;
         match &mut self.redis {
             Some(redis) => redis.flush(now_ns, urgent, last, &self.directory),
             None => Ok(Written::All),
@@ -135,11 +164,11 @@ impl Output {
     ///
     /// # Errors
     /// A file that cannot be written.
-    pub fn finish(&mut self) -> Result<(), FileError> {
+    pub fn finish(&mut self) -> Result<(), AgentError> {
         if let Some(redis) = &mut self.redis {
             redis.finish();
         }
-        self.files.finish()
+        self.files.finish().map_err(of_file)
     }
 
     /// Bytes written so far.
@@ -150,7 +179,8 @@ impl Output {
     }
 }
 
-#[inline]
-fn is_alert(composite: &Composite, alert_confidence: f64) -> bool {
-    composite.signal.strategy != Strategy::Probe && composite.composite_confidence >= alert_confidence
+/// A file that cannot be written is a failure, but for a pipe that its reader has closed.
+#[cold]
+fn of_file(error: FileError) -> AgentError {
+    if error.source.kind() == std::io::ErrorKind::BrokenPipe { ReaderGone.into() } else { error.into() }
 }

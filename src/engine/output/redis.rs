@@ -1,15 +1,21 @@
 //! Results into a Redis server: streams, keys of latest values and the position, one transaction a batch.
 
-use super::{Group, Recovery, RedisSink, Standing, Written, is_alert, journal::xadd_exception};
+use super::{AlertRule, Group, Recovery, RedisSink, Standing, Written, journal::xadd_exception};
 use crate::{
-    engine::notes::{DeadLetter, Mark},
-    feed::streams::{Gap, Order, StreamStart, Taken},
+    config::Compat,
+    engine::{
+        ServerTime,
+        notes::{Letter, Mark},
+    },
+    feed::streams::{Exception, Gap, Order, Place, StreamStart},
     model::{Directory, StreamId},
     publish::{
-        self, DeadLetterLimits, Labels, Latest, Notice, OutputNames, Severity, StreamSpec, SymbolResults, Vote,
-        set_calculations, set_composite_signal, set_latest_price, set_timeframe_indicators, xadd_bar,
-        xadd_calculation_event, xadd_dead_letter, xadd_notice, xadd_signal, xadd_signal_alert,
+        self, CompatView, DeadLetterLimits, Labels, Latest, LevelRules, Notice, OutputNames, Severity, StreamSpec,
+        SymbolConfig, SymbolResults, Vote, keep_indicators, set_calculations, set_composite_signal, set_latest_price,
+        set_symbol_latest, set_timeframe_indicators, xadd_bar, xadd_calculation_event, xadd_compat_event,
+        xadd_dead_letter, xadd_notice, xadd_signal, xadd_signal_alert,
     },
+    redis_io::Commands,
     runtime::{AgentError, Clock, Interests},
     telemetry::PublisherCounters,
 };
@@ -31,6 +37,10 @@ pub struct RedisOutputOptions {
     pub alerts: bool,
     /// Whether keys of latest values are written.
     pub latest_values: bool,
+    /// Which indicators latest values and events show, as bits in the order of the manual.
+    pub indicators: u8,
+    /// Which readers of the existing system keys and events are for.
+    pub compat: Compatible,
     /// Whether nothing is written at all: what is given is only remembered, for a snapshot.
     pub silent: bool,
     /// Least time between two writes of a symbol's latest values, ns.
@@ -39,14 +49,34 @@ pub struct RedisOutputOptions {
     pub inputs: Vec<String>,
     /// The hash that holds the position; `None` where the input has none to keep.
     pub position_key: Option<String>,
+    /// The key of its own that says that there is a position, should the hash be deleted.
+    pub committed_key: Option<String>,
     /// Bars for which a signal stays active.
     pub active_bars: i64,
     /// By input: what has been written already.
     pub position: Vec<StreamStart>,
-    /// Where it is written what was taken out of order.
+    /// Everything up to this moment, Unix ms, has been written already.
+    pub moment: i64,
+    /// Where it is written what a second reading cannot derive.
     pub journal: StreamSpec,
+    /// The server's time, which is committed with the position, where a reader tells it.
+    pub server_time: Option<Arc<ServerTime>>,
     /// Further fields of the position: what tells one configuration from another.
     pub stamp: Vec<(String, String)>,
+}
+
+/// The bits of all indicators.
+pub const ALL_INDICATORS: u8 = 0x7f;
+
+/// Which readers of the existing system are written for, and what they are told.
+#[derive(Debug, Clone)]
+pub struct Compatible {
+    /// Their version.
+    pub to: Compat,
+    /// Thresholds of the levels.
+    pub rules: LevelRules,
+    /// By symbol: its configuration, for events.
+    pub symbols: Vec<SymbolConfig>,
 }
 
 /// What stands before the name of a stream in the position's field for the number of its last entry.
@@ -96,6 +126,8 @@ pub struct RedisOutput {
     /// By input: the last entry whose effects have been given, and its number.
     position: Vec<(StreamId, u64)>,
     position_seq: u64,
+    /// The last moment of what has been given, Unix ms.
+    position_moment: i64,
     moved: bool,
     /// When the stamp is written again, ns.
     stamp_due_ns: u64,
@@ -113,10 +145,12 @@ impl RedisOutput {
     pub fn new(wiring: RedisWiring) -> Self {
         let RedisWiring { link: RedisLink { mut sink, recovery, options }, latest, clock, counters } = wiring;
         sink.recover(recovery, counters);
+        sink.name_losses_in(options.names.dead_letter.clone());
         Self {
             position: options.position.iter().map(|s| (s.published, s.published_entries.unwrap_or(0))).collect(),
             order: Order::default(),
             position_seq: 0,
+            position_moment: options.moment,
             moved: false,
             stamp_due_ns: 0,
             latest_due_ns: 0,
@@ -138,21 +172,27 @@ impl RedisOutput {
 
     /// Takes the results of a group: its bars, its signals, and the symbol's calculation event where it makes one.
     #[inline]
-    pub fn group(&mut self, group: &Group<'_>, alert_confidence: f64, labels: Labels<'_>) {
-        let Group { symbol, seq, event_ts, signals, replayed, .. } = *group;
+    pub fn group(&mut self, group: &Group<'_>, alerts: AlertRule, labels: Labels<'_>) {
+        let Group { symbol, seq, event_ts, signals, replayed, published_ms, .. } = *group;
         for row in group.rows {
-            self.latest.row(row);
+            if self.options.indicators == ALL_INDICATORS {
+                self.latest.row(row);
+            } else {
+                let mut row = *row;
+                keep_indicators(&mut row.indicators, self.options.indicators);
+                self.latest.row(&row);
+            }
             if self.options.bars && !replayed && row.bar.is_built() {
                 xadd_bar(self.sink.batch(), &mut self.options.names, &row.bar, labels.directory);
             }
         }
         for weighed in signals.iter() {
-            self.latest.signal(weighed.composite);
+            self.latest.signal(&weighed);
             if replayed {
                 continue;
             }
-            xadd_signal(self.sink.batch(), &mut self.options.names, &weighed, labels);
-            if self.options.alerts && is_alert(weighed.composite, alert_confidence) {
+            xadd_signal(self.sink.batch(), &mut self.options.names, &weighed, labels, published_ms);
+            if self.options.alerts && alerts.holds(&weighed) {
                 xadd_signal_alert(self.sink.batch(), &mut self.options.names, weighed.composite, labels);
             }
         }
@@ -165,16 +205,30 @@ impl RedisOutput {
         };
         if wanted && !replayed {
             let results = SymbolResults { symbol, seq, event_ts, rows: self.latest.rows(symbol), signals, vote };
-            xadd_calculation_event(self.sink.batch(), &mut self.options.names, &results, labels.directory);
+            let Compatible { to, rules, symbols } = &self.options.compat;
+            let config = symbols.get(symbol.index()).filter(|_| *to == Compat::Multi);
+            let (batch, names) = (self.sink.batch(), &mut self.options.names);
+            match to {
+                Compat::Off | Compat::Later => xadd_calculation_event(batch, names, &results, labels.directory),
+                Compat::Current | Compat::Multi => {
+                    let view = CompatView { rules: *rules, directory: labels.directory };
+                    xadd_compat_event(batch, names, &results, config, view);
+                }
+            }
         }
         if self.options.latest_values {
             self.latest.group_done(symbol, event_ts, vote);
         }
     }
 
+    /// The batch, for the figures of the signals.
+    pub(super) fn performance(&mut self) -> (&mut Commands, &mut OutputNames) {
+        (self.sink.batch(), &mut self.options.names)
+    }
+
     /// Takes a refused record.
-    pub fn dead_letter(&mut self, letter: &DeadLetter) {
-        let stream = self.options.inputs.get(usize::from(letter.source.input)).map_or("", String::as_str);
+    pub fn dead_letter(&mut self, letter: &Letter) {
+        let stream = self.options.inputs.get(letter.source.index()).map_or("", String::as_str);
         self.text.clear();
         letter.source.id.push(&mut self.text);
         let letter = publish::DeadLetter {
@@ -190,23 +244,27 @@ impl RedisOutput {
     #[inline]
     pub fn mark(&mut self, mark: &Mark) {
         self.position_seq = mark.seq;
+        // What is read again to rebuild state must not take it back: a start that is killed meanwhile would publish again.
+        self.position_moment = self.position_moment.max(mark.moment);
         let Mark { source, number, journaled, replayed, .. } = *mark;
-        let exception = match source.clock_ms() {
-            Some(event_ts) => Some((self.order.exception(), Taken::Clock(event_ts))),
-            None => self.order.entry(source).map(|place| (place, Taken::Entry(source))),
-        };
+        // A second reading makes a clock event at the same place.
+        let is_entry = source.clock_ms().is_none();
+        let place = if is_entry { self.order.entry(source) } else { None };
         if replayed {
             return;
         }
-        if let Some((place, what)) = exception
-            && !journaled
-            && self.options.position_key.is_some()
-        {
-            xadd_exception(self.sink.batch(), &self.options.journal, &place, &what, &self.options.inputs);
+        self.moved = true;
+        if !is_entry {
+            return;
         }
-        if let Some(position) = self.position.get_mut(usize::from(source.input)) {
+        let (offset_ms, stepped) = mark.offset;
+        if (place.is_some() || mark.behind || stepped) && !journaled && self.options.position_key.is_some() {
+            let (place, moment) = (place.unwrap_or(Place { source, behind: 0 }), mark.behind.then_some(mark.moment));
+            let exception = Exception { place, source, moment, offset_ms: stepped.then_some(offset_ms) };
+            xadd_exception(self.sink.batch(), &self.options.journal, &exception, &self.options.inputs);
+        }
+        if let Some(position) = self.position.get_mut(source.index()) {
             *position = (source.id, number);
-            self.moved = true;
         }
     }
 
@@ -225,9 +283,14 @@ impl RedisOutput {
         };
         xadd_dead_letter(self.sink.batch(), &mut self.options.names, &letter, &DeadLetterLimits::default());
         if self.options.alerts {
-            let message = format!(
-                "{entries} entries of {stream} between {after} and {before} were trimmed before they were read"
-            );
+            let message = match gap.entries {
+                Some(_) => {
+                    format!(
+                        "{entries} entries of {stream} between {after} and {before} were trimmed before they were read"
+                    )
+                }
+                None => format!("entries of {stream} between {after} and {before} may have been removed unread"),
+            };
             let at_ms = i64::try_from(gap.before.ms).unwrap_or(0);
             let notice = Notice { severity: Severity::Warning, component: "feed", message: &message, at_ms };
             xadd_notice(self.sink.batch(), &mut self.options.names, &notice);
@@ -280,15 +343,24 @@ impl RedisOutput {
             if !stamp.is_empty() {
                 self.stamp_due_ns = now_ns + STAMP_NS;
             }
-            let pairs = 2 * self.options.inputs.len() + 2 + stamp.len();
+            let time = self.options.server_time.as_ref();
+            let times = time.and_then(|time| Some((time.ms(now_ns)?, time.offset_ms(), self.clock.host_time())));
+            let pairs = 2 * self.options.inputs.len() + 3 + stamp.len() + times.map_or(0, |_| 4);
             self.text.clear();
             self.text.extend_from_slice(self.sink.next_name());
+            if let Some(key) = self.options.committed_key.as_ref().filter(|_| !stamp.is_empty()) {
+                self.sink.batch().command(3).arg("SET").arg(key).arg(&self.text);
+            }
             let mut command = self.sink.batch().command(2 + 2 * pairs);
             command.arg("HSET").arg(key).arg("batch").arg(&self.text);
             for (name, (id, number)) in self.options.inputs.iter().zip(&self.position) {
                 command.arg(name).arg_with(|out| id.push(out)).arg_pair(ENTRIES, name).uint(*number);
             }
-            command.arg("seq").uint(self.position_seq);
+            command.arg("seq").uint(self.position_seq).arg("moment").int(self.position_moment);
+            if let Some((server_ms, offset_ms, host)) = times {
+                command.arg("time_ms").int(server_ms).arg("offset_ms").int(offset_ms);
+                command.arg("host_ms").int(host.wall_ms).arg("uptime_ms").int(host.uptime_ms);
+            }
             for (name, value) in stamp {
                 command.arg(name).arg(value);
             }
@@ -342,9 +414,24 @@ impl RedisOutput {
     /// Appends the latest values of so many symbols that have something new.
     fn write_latest(&mut self, count: usize, directory: &Directory) {
         let (sink, names) = (&mut self.sink, &self.options.names);
-        self.latest.flush(count, |fresh| {
+        let Compatible { to, rules, symbols } = &self.options.compat;
+        let view = CompatView { rules: *rules, directory };
+        // An opinion lives on as long as the symbol has bars.
+        let again_ms = 1_000 * i64::try_from(names.composite_signals.ttl_s() / 3).unwrap_or(i64::MAX / 1_000);
+        self.latest.flush(count, again_ms, |fresh| {
             let values = &fresh.values;
             let commands = sink.batch();
+            match to {
+                Compat::Current => return view.set_current(commands, names, values),
+                Compat::Multi => {
+                    if let Some(config) = symbols.get(values.symbol.index()) {
+                        view.set_multi(commands, names, values, config, (fresh.new_rows, fresh.opinion.as_ref()));
+                    }
+                    return;
+                }
+                Compat::Later => set_symbol_latest(commands, names, values, directory),
+                Compat::Off => {}
+            }
             set_calculations(commands, names, values, directory);
             for (index, row) in values.rows.iter().enumerate() {
                 if let Some(row) = row.as_ref().filter(|_| fresh.new_rows & 1 << index != 0) {
@@ -352,7 +439,7 @@ impl RedisOutput {
                 }
             }
             if let Some((vote, event_ts)) = &fresh.vote {
-                set_composite_signal(commands, names, values.symbol, vote, *event_ts, directory);
+                set_composite_signal(commands, names, values, vote, *event_ts, directory);
             }
             if let Some(base) = values.base() {
                 set_latest_price(commands, names, &base.bar, directory);

@@ -7,6 +7,7 @@
 
 mod answers;
 mod error;
+mod losses;
 mod recovery;
 #[cfg(test)]
 mod tests;
@@ -16,7 +17,7 @@ pub use recovery::{Arrived, Recovery};
 
 use super::Written;
 use crate::{
-    publish::Lease,
+    publish::{Lease, StreamSpec},
     redis_io::{Commands, Link, LinkError},
     runtime::{AgentError, Interests},
     telemetry::PublisherCounters,
@@ -82,6 +83,8 @@ pub struct RedisSink {
     refused_ns: Option<u64>,
     written_bytes: u64,
     counters: Arc<CachePadded<PublisherCounters>>,
+    /// Where it is named what a batch was committed without.
+    dead_letter: Option<StreamSpec>,
 }
 
 impl RedisSink {
@@ -111,6 +114,7 @@ impl RedisSink {
             refused_ns: None,
             written_bytes: 0,
             counters: PublisherCounters::shared(),
+            dead_letter: None,
         };
         sink.begin();
         Ok(sink)
@@ -134,7 +138,7 @@ impl RedisSink {
     }
 
     /// Has a way back from here on, and counts here.
-    pub(super) fn recover(&mut self, recovery: Option<Recovery>, counters: Arc<CachePadded<PublisherCounters>>) {
+    pub fn recover(&mut self, recovery: Option<Recovery>, counters: Arc<CachePadded<PublisherCounters>>) {
         (self.recovery, self.counters) = (recovery, counters);
     }
 

@@ -4,7 +4,7 @@
 use crate::{
     config::{Asset, CellSpec, Plan},
     model::{Calendar, Directory, Strategy, SymbolId, TimeframeId},
-    state::{Column, Part, SavedTable, StateError},
+    state::{Column, RecordOf, SavedTable, StateError},
 };
 use std::{
     fmt::{self, Write},
@@ -24,6 +24,16 @@ pub enum Of {
     Symbol(SymbolId),
     /// The publisher.
     Publisher,
+    /// The bars behind the signals of a cell.
+    Trail(SymbolId, TimeframeId),
+    /// The running sums of returns.
+    Drifts,
+    /// How good the calibrated confidence is of late.
+    Quality,
+    /// What the signals of a symbol are worth.
+    Worth(SymbolId),
+    /// What the signals of a timeframe and a strategy or kind, by name, are worth.
+    Account(TimeframeId, &'static str),
 }
 
 /// Names and hashes by dense identity.
@@ -44,15 +54,22 @@ impl Keys {
     #[must_use]
     pub fn new(plan: &Arc<Plan>, publish: bool, directory: &Arc<Directory>) -> Self {
         let timeframes: Vec<String> = plan.timeframes.iter().map(ToString::to_string).collect();
-        let params = plan.params.iter().zip(&timeframes).map(|(params, timeframe)| {
+        let hash = |timeframe: &String, params: usize| {
             let mut hash = Hash::new();
-            hash.add(format_args!("{timeframe} {publish} {params:?}"));
+            let params = plan.params.get(params);
+            // `{:?}` of what is inside: of an option it would be another text.
+            if let Some(params) = params {
+                hash.add(format_args!("{timeframe} {publish} {params:?}"));
+            }
             hash
-        });
-        let params: Vec<Hash> = params.collect();
+        };
+        let usual: Vec<Hash> = timeframes.iter().enumerate().map(|(index, timeframe)| hash(timeframe, index)).collect();
         let of = |asset: &Asset| -> Vec<u64> {
-            let hash = |(spec, params): (&CellSpec, &Hash)| cell_hash(*params, asset.calendar, spec);
-            asset.cells.iter().zip(&params).map(hash).collect()
+            let cell = |((index, spec), timeframe): ((usize, &CellSpec), &String)| {
+                let params = if spec.params == index { usual[index] } else { hash(timeframe, spec.params) };
+                cell_hash(params, &asset.calendar, spec)
+            };
+            asset.cells.iter().enumerate().zip(&timeframes).map(cell).collect()
         };
         Self {
             cells: plan.assets.iter().flat_map(of).collect(),
@@ -127,24 +144,31 @@ impl Keys {
 
     /// The part and the hash of a record.
     #[must_use]
-    pub fn part(&self, of: Of) -> (Part<'_>, u64) {
+    pub fn part(&self, of: Of) -> (RecordOf<'_>, u64) {
         match of {
-            Of::Reader => (Part::Reader, 0),
-            Of::Aggregator => (Part::Aggregator, 0),
+            Of::Reader => (RecordOf::Reader, 0),
+            Of::Aggregator => (RecordOf::Aggregator, 0),
             Of::Cell(symbol, timeframe) => {
-                (Part::Cell(self.symbol(symbol), self.timeframe(timeframe)), self.hash(symbol, timeframe))
+                (RecordOf::Cell(self.symbol(symbol), self.timeframe(timeframe)), self.hash(symbol, timeframe))
             }
-            Of::Symbol(symbol) => (Part::Symbol(self.symbol(symbol)), 0),
-            Of::Publisher => (Part::Publisher, 0),
+            Of::Symbol(symbol) => (RecordOf::Symbol(self.symbol(symbol)), 0),
+            Of::Publisher => (RecordOf::Publisher, 0),
+            Of::Trail(symbol, timeframe) => {
+                (RecordOf::Trail(self.symbol(symbol), self.timeframe(timeframe)), self.hash(symbol, timeframe))
+            }
+            Of::Drifts => (RecordOf::Drifts, 0),
+            Of::Quality => (RecordOf::Quality, 0),
+            Of::Worth(symbol) => (RecordOf::Worth(self.symbol(symbol)), 0),
+            Of::Account(timeframe, name) => (RecordOf::Account(self.timeframe(timeframe), name), 0),
         }
     }
 }
 
 /// The hash of what a cell's numbers depend on; `params` is that of its timeframe.
-fn cell_hash(mut params: Hash, calendar: Calendar, spec: &CellSpec) -> u64 {
+fn cell_hash(mut params: Hash, calendar: &Calendar, spec: &CellSpec) -> u64 {
     // What else a cell has does not change its numbers: style and weight are for those behind it, and the length of its
     // history beyond what it looks back over is memory.
-    let CellSpec { enabled, method, price_scale, style: _, buffer_size: _, weight: _ } = spec;
+    let CellSpec { enabled, method, price_scale, style: _, buffer_size: _, weight: _, params: _ } = spec;
     if !enabled {
         return 0;
     }
@@ -230,6 +254,33 @@ mod tests {
             assert_eq!(hash_of(&before, "A", "1m"), hash_of(&after, "A", "1m"), "{change}");
             assert_ne!(hash_of(&before, "A", "5m"), hash_of(&after, "A", "5m"), "{change}");
         }
+    }
+
+    #[test]
+    fn a_cell_is_told_by_its_calendar_and_what_was_announced() {
+        let with = |calendar: &str, below: &str| {
+            keys(&format!(
+                "watchlist = [{{symbol = \"A\"{calendar}}}]\n[timeframes]\nlist = [\"1m\", \"1d\"]\n{below}{BASE}"
+            ))
+        };
+        let closed = "[calendars.xnys]\nextra_closures = [\"2027-01-08\"]\n";
+        let calendars = [
+            with("", ""),
+            with(", calendar = \"xnys\"", ""),
+            with(", calendar = \"xnys\"", closed),
+            with(", calendar = \"xnys\", session = \"extended\"", ""),
+            with(", calendar = \"xnys\", anchor = \"open\"", ""),
+            with(", calendar = \"xnys\", outside_session = \"intraday\"", ""),
+            with(", calendar = \"xtse\"", ""),
+        ];
+        for timeframe in ["1m", "1d"] {
+            let hashes: std::collections::BTreeSet<u64> =
+                calendars.iter().map(|keys| hash_of(keys, "A", timeframe)).collect();
+            assert_eq!(hashes.len(), calendars.len(), "{timeframe}");
+        }
+        // What concerns another calendar costs nothing.
+        let again = with(", calendar = \"xtse\"", closed);
+        assert_eq!(hash_of(&again, "A", "1d"), hash_of(&calendars[6], "A", "1d"));
     }
 
     #[test]

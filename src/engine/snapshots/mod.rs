@@ -15,14 +15,16 @@
 //! snapshot in memory there.
 
 mod keys;
+mod remote;
 mod restored;
 mod saver;
 mod writer;
 
 pub use keys::{Keys, Of};
+pub use remote::{Connect, RemoteStore};
 pub use restored::{CellState, Cold, PublisherState, Restored, Why};
 pub use saver::{Saver, SaverEnd, saver};
-pub use writer::{Progress, SnapshotWriter};
+pub use writer::{SnapshotProgress, SnapshotWriter};
 
 use crate::state::{Meta, Snapshot, Store};
 use std::sync::{Arc, OnceLock};
@@ -35,6 +37,8 @@ pub type InMemory = Arc<OnceLock<Snapshot>>;
 pub enum Target {
     /// Into a directory.
     Directory(Store),
+    /// Into the server.
+    Remote(RemoteStore),
     /// Nowhere: the first is kept for whoever started the engine.
     Memory(InMemory),
 }

@@ -1,22 +1,23 @@
 //! What a snapshot says to an engine of one plan: decoded once, tried before anything depends on it, and taken over by the
 //! agents. What it does not have is cold, and can be filled from another that was made of the streams' history.
 
-use super::{Keys, Of};
+use super::{super::letter_quota::SavedQuota, Keys, Of};
 use crate::{
-    aggregate::OpenBars,
+    aggregate::{OpenBars, SavedDrifts},
     config::StrategyParams,
     correlate::SymbolSignals,
     feed::{
         AdmissionState,
         streams::{Order, Place},
     },
-    model::{SymbolId, TimeframeId},
+    judge::{Book, CalibrationQuality, Liquidity, Pulse, SavedAccounts, SavedJudge, Trail},
+    model::{Readiness, SymbolId, TimeframeId},
     publish::SavedLatest,
-    state::{InputPosition, Part, ReaderState, Snapshot, StateError, take},
+    state::{InputPosition, ReaderState, RecordOf, Snapshot, StateError, take},
     strategies::{Cell, CellLayout},
 };
 use rustc_hash::FxHashMap;
-use std::fmt;
+use std::{cell::RefCell, fmt};
 
 /// The state of a cell.
 #[derive(Debug)]
@@ -25,7 +26,16 @@ pub struct CellState {
     pub unsettled: u32,
     /// The cell.
     pub cell: Cell,
+    /// The bars behind its signals; none where they were not followed.
+    pub trail: Trail,
+    /// Its volatility and moves, where they were followed.
+    pub pulse: Option<Pulse>,
+    /// Whether its bars came, where that was looked at.
+    pub liquidity: Option<Liquidity>,
 }
+
+/// What was followed of a cell.
+type SavedFollowed = (Trail, Option<Pulse>, Option<Liquidity>);
 
 /// Where the publisher stood.
 #[derive(Debug, Clone, Copy)]
@@ -73,22 +83,38 @@ pub struct Cold {
 pub struct Restored {
     /// Where the inputs had been read to.
     pub inputs: Vec<InputPosition>,
+    /// Symbols that it knew and the plan does not, in the order in which they came.
+    pub others: Vec<String>,
+    /// How many dead letters it had written.
+    pub letters: SavedQuota,
     /// What the reader knew.
     pub admission: AdmissionState,
     /// Sequence of the last record that the aggregator had taken.
     pub seq: u64,
     /// The open bars.
     pub open_bars: OpenBars,
+    /// The running sums of returns, where there were any.
+    pub drifts: Option<SavedDrifts>,
     /// By symbol and timeframe; `None` for a cell that is cold, or not calculated.
     pub cells: Vec<Option<CellState>>,
     /// By symbol: active signals and latest values.
     pub symbols: Vec<(SymbolSignals, SavedLatest)>,
+    /// By symbol: what its signals are worth.
+    pub worths: Vec<SavedJudge>,
+    /// By key: what the signals of a timeframe and a strategy or kind are worth.
+    pub accounts: Vec<(usize, SavedAccounts)>,
+    /// How good the calibrated confidence was of late.
+    pub quality: CalibrationQuality,
     /// Where the publisher stood.
     pub publisher: PublisherState,
     /// The cells that are cold, in the order of symbols and timeframes.
     pub cold: Vec<Cold>,
     /// Timeframes of the plan.
     columns: usize,
+    /// Whether it is of history alone.
+    pub is_history: bool,
+    /// By symbol and timeframe: how far the cells have come; filled in by the workers, which take them.
+    pub readiness: Vec<Readiness>,
 }
 
 impl Restored {
@@ -98,22 +124,32 @@ impl Restored {
     /// Bytes that no engine of this version has written.
     pub fn of(keys: &Keys, snapshot: &Snapshot) -> Result<Self, StateError> {
         let decoder = Decoder::new(keys, snapshot);
-        let (inputs, admission) = decoder.reader()?;
+        let ReaderRecord { inputs, mut admission, letters, others } = decoder.reader()?;
+        admission.settle_added(keys.plan());
         let (seq, open_bars) = decoder.aggregator()?;
         let mut restored = Self {
             inputs,
+            others,
+            letters,
             admission,
             seq,
             open_bars,
+            drifts: decoder.drifts()?,
             cells: Vec::new(),
             symbols: Vec::new(),
+            worths: Vec::new(),
+            accounts: decoder.accounts()?,
+            quality: decoder.quality()?,
             publisher: decoder.publisher()?,
             cold: Vec::new(),
             columns: keys.plan().timeframes.len(),
+            is_history: false,
+            readiness: Vec::new(),
         };
         for (index, asset) in keys.plan().assets.iter().enumerate() {
             let symbol = SymbolId(index as u16);
             restored.symbols.push(decoder.symbol(symbol)?);
+            restored.worths.push(decoder.worth(symbol)?);
             for (timeframe, spec) in asset.cells.iter().enumerate() {
                 if !spec.enabled {
                     restored.cells.push(None);
@@ -128,7 +164,18 @@ impl Restored {
                 restored.cells.push(cell.ok());
             }
         }
+        restored.readiness = vec![Readiness::default(); restored.cells.len()];
         Ok(restored)
+    }
+
+    /// Makes it the beginning of another input: what it was made of is history.
+    #[must_use]
+    pub fn of_history(mut self) -> Self {
+        self.is_history = true;
+        self.inputs.clear();
+        self.admission.end_history();
+        self.publisher.order = Order::default();
+        self
     }
 
     /// Takes what is cold from a snapshot that was made of the streams' history up to the same place. Returns how many of
@@ -138,7 +185,7 @@ impl Restored {
     /// As for [`of`](Self::of).
     pub fn fill(&mut self, keys: &Keys, history: &Snapshot) -> Result<usize, StateError> {
         let decoder = Decoder::new(keys, history);
-        self.admission.fill(&decoder.reader()?.1);
+        self.admission.fill(&decoder.reader()?.admission);
         self.open_bars.fill(&decoder.aggregator()?.1);
         let (mut incomplete, mut filled) = (0, None);
         for cold in std::mem::take(&mut self.cold) {
@@ -148,6 +195,7 @@ impl Restored {
                 let (signals, latest) = decoder.symbol(cold.symbol)?;
                 self.symbols[symbol].0.fill(&signals);
                 self.symbols[symbol].1.fill(&latest);
+                self.worths[symbol].fill(decoder.worth(cold.symbol)?);
             }
             let own = &mut self.cells[symbol * self.columns + cold.timeframe.index()];
             if own.is_none() {
@@ -159,6 +207,33 @@ impl Restored {
             }
         }
         Ok(incomplete)
+    }
+
+    /// How many cells miss some of the history that they were made of.
+    #[must_use]
+    pub fn incomplete(&self) -> usize {
+        self.cells.iter().flatten().filter(|cell| cell.unsettled > 0).count()
+    }
+
+    /// Makes all cells of symbols cold of which there was no record: history may have some.
+    pub fn chill(&mut self) {
+        for symbol in 0..self.symbols.len() {
+            if self.admission.has_record(symbol) {
+                continue;
+            }
+            let row = symbol * self.columns;
+            for (index, cell) in self.cells[row..row + self.columns].iter_mut().enumerate() {
+                if cell.take().is_some() {
+                    let (symbol, timeframe) = (SymbolId(symbol as u16), TimeframeId::new(index));
+                    self.cold.push(Cold { symbol, timeframe, why: Why::New });
+                }
+            }
+            self.admission.forget(symbol);
+            self.open_bars.forget(row..row + self.columns);
+            self.symbols[symbol] = Default::default();
+        }
+        self.cold.sort_by_key(|cold| (cold.symbol, cold.timeframe));
+        self.cold.dedup();
     }
 
     /// Whether everything of a cell but the cell itself is there.
@@ -184,6 +259,14 @@ impl Restored {
     }
 }
 
+/// What the reader has saved.
+struct ReaderRecord {
+    inputs: Vec<InputPosition>,
+    admission: AdmissionState,
+    letters: SavedQuota,
+    others: Vec<String>,
+}
+
 /// Reads the records of a snapshot for one plan.
 struct Decoder<'a> {
     keys: &'a Keys,
@@ -204,26 +287,37 @@ impl<'a> Decoder<'a> {
         }
     }
 
-    fn reader(&self) -> Result<(Vec<InputPosition>, AdmissionState), StateError> {
-        let mut bytes = self.snapshot.whole(Part::Reader)?;
-        let ReaderState { inputs } = take(&mut bytes)?;
-        let find = |name: &str| self.names.get(name).copied();
-        let admission = AdmissionState::read(&mut bytes, self.keys.plan().assets.len(), find)?;
+    fn reader(&self) -> Result<ReaderRecord, StateError> {
+        let record = self.snapshot.whole(RecordOf::Reader)?;
+        let (version, mut bytes) = (record.version, record.bytes);
+        let ReaderState { inputs } = ReaderState::read(version, &mut bytes)?;
+        let others = RefCell::new(Vec::<String>::new());
+        let find = |name: &str| {
+            let own = self.names.get(name).copied();
+            // The tracks of a symbol follow each other.
+            if own.is_none() && others.borrow().last().is_none_or(|last| last != name) {
+                others.borrow_mut().push(name.to_owned());
+            }
+            own
+        };
+        let admission = AdmissionState::read(version, &mut bytes, self.keys.plan(), find)?;
+        let letters = if bytes.is_empty() { SavedQuota::default() } else { take(&mut bytes)? };
         ends(bytes, "the reader")?;
-        Ok((inputs, admission))
+        Ok(ReaderRecord { inputs, admission, letters, others: others.into_inner() })
     }
 
     fn aggregator(&self) -> Result<(u64, OpenBars), StateError> {
-        let mut bytes = self.snapshot.whole(Part::Aggregator)?;
+        let record = self.snapshot.whole(RecordOf::Aggregator)?;
+        let (version, mut bytes) = (record.version, record.bytes);
         let seq = take(&mut bytes)?;
         let find = |name: &str| self.names.get(name).copied();
-        let open_bars = OpenBars::read(&mut bytes, self.keys.bar_columns(), self.keys.plan(), find)?;
+        let open_bars = OpenBars::read(version, &mut bytes, self.keys.bar_columns(), self.keys.plan(), find)?;
         ends(bytes, "the aggregator")?;
         Ok((seq, open_bars))
     }
 
     fn publisher(&self) -> Result<PublisherState, StateError> {
-        let mut bytes = self.snapshot.whole(Part::Publisher)?;
+        let mut bytes = self.snapshot.whole(RecordOf::Publisher)?.bytes;
         let seq = take(&mut bytes)?;
         let order = if bytes.is_empty() { Order::default() } else { take(&mut bytes)? };
         ends(bytes, "the publisher")?;
@@ -233,13 +327,13 @@ impl<'a> Decoder<'a> {
     /// The active signals and latest values of a symbol; of none where the snapshot has none that this version can read.
     fn symbol(&self, symbol: SymbolId) -> Result<(SymbolSignals, SavedLatest), StateError> {
         let (part, _) = self.keys.part(Of::Symbol(symbol));
-        let Some(record) = self.snapshot.record(part).filter(|record| record.version == part.version()) else {
+        let Some(record) = self.snapshot.record(part).filter(|record| record.is_readable(part)) else {
             return Ok(Default::default());
         };
         let mut bytes = record.bytes;
         let table = self.keys.read_table(symbol, &mut bytes)?;
-        let signals = SymbolSignals::read(&mut bytes, &table)?;
-        let latest = SavedLatest::read(&mut bytes, &table)?;
+        let signals = SymbolSignals::read(record.version, &mut bytes, &table)?;
+        let latest = SavedLatest::read(record.version, &mut bytes, &table)?;
         ends(bytes, "a symbol")?;
         Ok((signals, latest))
     }
@@ -248,19 +342,85 @@ impl<'a> Decoder<'a> {
     fn cell(&self, symbol: SymbolId, timeframe: TimeframeId) -> Result<Result<CellState, Why>, StateError> {
         let (part, hash) = self.keys.part(Of::Cell(symbol, timeframe));
         let Some(record) = self.snapshot.record(part) else { return Ok(Err(Why::New)) };
-        if record.version != part.version() {
+        if !record.is_readable(part) {
             return Ok(Err(Why::Version));
         }
         if record.hash != hash {
             return Ok(Err(Why::Changed));
         }
         let spec = &self.keys.plan().asset(symbol).cells[timeframe.index()];
-        let layout = &self.layouts[timeframe.index()];
+        let layout = &self.layouts[spec.params];
         let mut bytes = record.bytes;
         let unsettled = take(&mut bytes)?;
         let mut cell = Cell::new(layout, spec.method, spec.price_scale, spec.buffer_size);
         cell.read_state(layout, bytes)?;
-        Ok(Ok(CellState { unsettled, cell }))
+        let (trail, pulse, liquidity) = self.trail(symbol, timeframe)?;
+        Ok(Ok(CellState { unsettled, cell, trail, pulse, liquidity }))
+    }
+
+    /// The bars behind the signals of a cell; none where the snapshot has none of such a cell.
+    fn trail(&self, symbol: SymbolId, timeframe: TimeframeId) -> Result<SavedFollowed, StateError> {
+        let (part, hash) = self.keys.part(Of::Trail(symbol, timeframe));
+        let record = self.snapshot.record(part).filter(|record| record.is_readable(part) && record.hash == hash);
+        let Some((version, mut bytes)) = record.map(|record| (record.version, record.bytes)) else {
+            return Ok((Trail::EMPTY, None, None));
+        };
+        let trail = Trail::read(&mut bytes)?;
+        // In version 1 there is nothing behind it, in version 2 there may be a pulse.
+        let (pulse, liquidity) = if version < 3 { (!bytes.is_empty(), false) } else { take(&mut bytes)? };
+        let pulse = pulse.then(|| Pulse::read(&mut bytes)).transpose()?;
+        let liquidity = liquidity.then(|| Liquidity::read(&mut bytes)).transpose()?;
+        ends(bytes, "a trail")?;
+        Ok((trail, pulse, liquidity))
+    }
+
+    /// The running sums of returns; none where the snapshot has none.
+    fn drifts(&self) -> Result<Option<SavedDrifts>, StateError> {
+        let part = RecordOf::Drifts;
+        let record = self.snapshot.record(part).filter(|record| record.is_readable(part));
+        let Some(mut bytes) = record.map(|record| record.bytes) else { return Ok(None) };
+        let drifts = SavedDrifts::read(&mut bytes)?;
+        ends(bytes, "the running sums of returns")?;
+        Ok(Some(drifts))
+    }
+
+    /// What the signals of a symbol are worth; nothing is known where the snapshot does not say.
+    fn worth(&self, symbol: SymbolId) -> Result<SavedJudge, StateError> {
+        let (part, _) = self.keys.part(Of::Worth(symbol));
+        let Some(record) = self.snapshot.record(part).filter(|record| record.is_readable(part)) else {
+            return Ok(SavedJudge::default());
+        };
+        let mut bytes = record.bytes;
+        let table = self.keys.read_table(symbol, &mut bytes)?;
+        let worth = SavedJudge::read(record.version, &mut bytes, &table)?;
+        ends(bytes, "what a symbol's signals are worth")?;
+        Ok(worth)
+    }
+
+    /// How good the calibrated confidence was of late; nothing where the snapshot does not say.
+    fn quality(&self) -> Result<CalibrationQuality, StateError> {
+        let part = RecordOf::Quality;
+        let record = self.snapshot.record(part).filter(|record| record.is_readable(part));
+        let Some(mut bytes) = record.map(|record| record.bytes) else { return Ok(CalibrationQuality::default()) };
+        let quality = CalibrationQuality::read(&mut bytes)?;
+        ends(bytes, "the quality of the calibrated confidence")?;
+        Ok(quality)
+    }
+
+    /// What the signals of timeframes with strategies and kinds are worth.
+    fn accounts(&self) -> Result<Vec<(usize, SavedAccounts)>, StateError> {
+        let mut accounts = Vec::new();
+        for (part, record) in self.snapshot.records() {
+            let RecordOf::Account(timeframe, name) = part else { continue };
+            let frames = (0..self.layouts.len()).map(TimeframeId::new);
+            let timeframe = frames.into_iter().find(|&id| self.keys.timeframe(id) == timeframe);
+            let key = timeframe.and_then(|timeframe| Book::key(timeframe, name));
+            let Some(key) = key.filter(|_| record.is_readable(part)) else { continue };
+            let mut bytes = record.bytes;
+            accounts.push((key, SavedAccounts::read(&mut bytes)?));
+            ends(bytes, "an account")?;
+        }
+        Ok(accounts)
     }
 }
 

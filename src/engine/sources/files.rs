@@ -1,15 +1,19 @@
-//! Files of recorded bars, merged by time. Blocks for the file system.
+//! Files of recorded bars, merged by time. Blocks for the file system, but not for a pipe.
 
 use super::Polled;
 use crate::{
     engine::{Intake, Origin},
-    feed::{MergedSource, Record},
-    model::SourceId,
-    runtime::{AgentError, Now},
+    feed::{Line, MergedLine, MergedSource, OutOfOrder, Record, Refusal},
+    model::{SourceId, time::Iso8601},
+    runtime::{AgentError, Interests, Now},
 };
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering},
+use rustix::fd::{AsFd, OwnedFd};
+use std::{
+    io,
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 /// How fast recorded time passes.
@@ -44,6 +48,49 @@ pub struct FilesSource {
     interval_ms: i64,
     /// By file: the last line that was taken before this start.
     taken: Vec<u64>,
+    /// Readable when a pipe among the files has more.
+    bells: Vec<Arc<OwnedFd>>,
+    /// Whether a pipe had nothing when it was asked last.
+    waits: bool,
+    /// Whether a refused line is an error.
+    strict: bool,
+    /// Told where a file went back in time that was taken to be in order.
+    disorder: Disorder,
+    /// Whether its records only warm the cells.
+    is_history: bool,
+}
+
+/// Where a file went back in time, for whoever starts over then.
+#[derive(Debug, Clone, Default)]
+pub struct Disorder(Arc<OnceLock<OutOfOrder>>);
+
+impl Disorder {
+    /// The place, if there was one.
+    #[must_use]
+    pub fn found(&self) -> Option<OutOfOrder> {
+        self.0.get().copied()
+    }
+
+    #[cold]
+    fn note(&self, error: &io::Error) {
+        if let Some(found) = error.get_ref().and_then(|error| error.downcast_ref::<OutOfOrder>()) {
+            let _ = self.0.set(*found);
+        }
+    }
+}
+
+/// A line was refused where all were to be good.
+#[derive(Debug, thiserror::Error)]
+#[error("line {line} was refused ({}): {text}", reason.name())]
+pub struct StrictError {
+    /// Index of the file.
+    pub input: usize,
+    /// Number of the line.
+    pub line: u64,
+    /// Why it was refused.
+    pub reason: Refusal,
+    /// Its beginning.
+    pub text: String,
 }
 
 /// Lines between two updates of the progress.
@@ -54,8 +101,49 @@ impl FilesSource {
     #[must_use]
     pub fn new(lines: MergedSource, pace: Pace, interval_ms: i64) -> Self {
         let progress = Arc::new(AtomicU64::new(0));
-        let taken = Vec::new();
-        Self { lines, pace, anchor: None, due_ns: None, progress, bytes: 0, countdown: 0, interval_ms, taken }
+        Self {
+            lines,
+            pace,
+            anchor: None,
+            due_ns: None,
+            progress,
+            bytes: 0,
+            countdown: 0,
+            interval_ms,
+            taken: Vec::new(),
+            bells: Vec::new(),
+            waits: false,
+            strict: false,
+            disorder: Disorder::default(),
+            is_history: false,
+        }
+    }
+
+    /// Waits for the pipes among the files with these descriptors.
+    #[must_use]
+    pub fn with_bells(mut self, bells: Vec<Arc<OwnedFd>>) -> Self {
+        self.bells = bells;
+        self
+    }
+
+    /// Makes its records warm the cells alone: nothing of them is published.
+    #[must_use]
+    pub fn as_history(mut self) -> Self {
+        self.is_history = true;
+        self
+    }
+
+    /// Makes a refused line an error.
+    #[must_use]
+    pub fn strict(mut self, strict: bool) -> Self {
+        self.strict = strict;
+        self
+    }
+
+    /// Where a file goes back in time, once it has.
+    #[must_use]
+    pub fn disorder(&self) -> Disorder {
+        self.disorder.clone()
     }
 
     /// Continues after these lines, by file.
@@ -88,10 +176,22 @@ impl FilesSource {
         if let Some(due_ns) = self.due_ns
             && now.ns < due_ns
         {
-            return Ok(Polled::Nothing { caught_up: false });
+            return Ok(Polled::Nothing);
         }
         let held = self.due_ns.take().is_some();
-        let next = if held { self.lines.current() } else { self.lines.next()? };
+        let next = if held { Ok(self.lines.current()) } else { self.lines.next() };
+        self.waits = false;
+        let next = match next {
+            Ok(next) => next,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                self.waits = true;
+                return Ok(Polled::Nothing);
+            }
+            Err(error) => {
+                self.disorder.note(&error);
+                return Err(error.into());
+            }
+        };
         let Some(merged) = next else {
             self.tell_progress(intake);
             return Ok(Polled::End);
@@ -105,13 +205,27 @@ impl FilesSource {
             let due_ns = due(&mut self.anchor, record, self.interval_ms, factor, now);
             if due_ns > now.ns {
                 self.due_ns = Some(due_ns);
-                return Ok(Polled::Nothing { caught_up: false });
+                return Ok(Polled::Nothing);
             }
         }
-        let source = SourceId::line(merged.input as u8, merged.line.number);
-        let origin =
-            Origin { source, number: 0, journaled: false, entry_ms: None, arrival_ns: now.ns, replayed: false };
-        let raw = || vec![(b"line".as_slice().into(), merged.line.text.into())];
+        if let (true, Err(reason)) = (self.strict, merged.line.result)
+            && reason != Refusal::NoTrade
+        {
+            return Err(refused(&merged, reason).into());
+        }
+        // State is kept of few inputs, and of history all are one.
+        let input = if self.is_history { 0 } else { merged.input as u32 };
+        let source = SourceId::line(input, merged.line.number);
+        let origin = Origin {
+            source,
+            number: 0,
+            journaled: false,
+            wall_ms: None,
+            offset: (0, false),
+            arrival_ns: if self.is_history { 0 } else { now.ns },
+            replayed: self.is_history,
+        };
+        let raw = || vec![(b"line".as_slice().into(), shown(&merged.line))];
         intake.record(merged.line.result, &origin, raw);
         intake.entry_done(&origin);
         Ok(Polled::Entry)
@@ -128,8 +242,34 @@ impl FilesSource {
     /// When the line that waits is due, ns.
     #[must_use]
     pub fn deadline_ns(&self) -> Option<u64> {
-        Some(self.due_ns.unwrap_or(0))
+        if self.waits { None } else { Some(self.due_ns.unwrap_or(0)) }
     }
+
+    /// Adds the descriptors of the pipes, where they are waited for.
+    pub fn interests<'a>(&'a self, set: &mut Interests<'a>) {
+        if self.waits {
+            self.bells.iter().for_each(|bell| set.readable(bell.as_fd()));
+        }
+    }
+}
+
+/// A line as it was written, or, of one that has been sorted, what it said.
+#[cold]
+fn shown(line: &Line<'_>) -> Box<[u8]> {
+    match line.result {
+        Ok(record) if line.text.is_empty() => {
+            let Record { ts, open, high, low, close, volume, .. } = record;
+            let symbol = String::from_utf8_lossy(record.symbol);
+            format!("{},{symbol},{open},{high},{low},{close},{volume}", Iso8601(ts)).into_bytes().into()
+        }
+        _ => line.text.into(),
+    }
+}
+
+#[cold]
+fn refused(merged: &MergedLine<'_>, reason: Refusal) -> StrictError {
+    let text = &merged.line.text[..merged.line.text.len().min(200)];
+    StrictError { input: merged.input, line: merged.line.number, reason, text: text.escape_ascii().to_string() }
 }
 
 /// When a record is due, ns: its bar ends at its recorded time, sped up.

@@ -35,8 +35,15 @@ impl MarketSource {
             if let Some(record) = self.market.next_history() {
                 self.given += 1;
                 let source = SourceId::line(0, self.given);
-                let origin =
-                    Origin { source, number: 0, journaled: false, entry_ms: None, arrival_ns: 0, replayed: true };
+                let origin = Origin {
+                    source,
+                    number: 0,
+                    journaled: false,
+                    wall_ms: None,
+                    offset: (0, false),
+                    arrival_ns: 0,
+                    replayed: true,
+                };
                 intake.record(Ok(record), &origin, Vec::new);
                 intake.entry_done(&origin);
                 return Polled::Entry;
@@ -47,12 +54,19 @@ impl MarketSource {
         let Some(record) = self.market.due(wall_ms) else {
             let wait_ms = (self.market.next_due_ms() - wall_ms).max(0).unsigned_abs();
             self.next_ns = Some(now.ns + wait_ms.max(1) * 1_000_000);
-            return Polled::Nothing { caught_up: true };
+            return Polled::Nothing;
         };
         self.given += 1;
         let source = SourceId::line(0, self.given);
-        let origin =
-            Origin { source, number: 0, journaled: false, entry_ms: None, arrival_ns: now.ns, replayed: false };
+        let origin = Origin {
+            source,
+            number: 0,
+            journaled: false,
+            wall_ms: None,
+            offset: (0, false),
+            arrival_ns: now.ns,
+            replayed: false,
+        };
         intake.record(Ok(record), &origin, Vec::new);
         intake.entry_done(&origin);
         Polled::Entry

@@ -2,11 +2,14 @@
 
 mod files;
 mod market;
+mod open;
+mod pipe;
 mod redis;
 mod take;
 
-pub use files::{FilesSource, Pace};
+pub use files::{Disorder, FilesSource, Pace};
 pub use market::MarketSource;
+pub use open::{InputFile, OpenedFile};
 pub use redis::{RedisSource, RedisSourceError, RedisSourceOptions};
 
 use super::Intake;
@@ -19,13 +22,10 @@ use crate::{
 /// What a poll gave.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Polled {
-    /// The intake has taken an entry.
+    /// The intake has taken an entry, or a clock event.
     Entry,
     /// Nothing now.
-    Nothing {
-        /// Whether everything written so far has been taken, so that the wall clock may close bars.
-        caught_up: bool,
-    },
+    Nothing,
     /// The input has ended.
     End,
 }
@@ -65,35 +65,24 @@ impl Source {
 
     /// Adds the file descriptors that the source waits for.
     pub fn interests<'a>(&'a self, set: &mut Interests<'a>) {
-        if let Self::Redis(source) = self {
-            source.interests(set);
+        match self {
+            Self::Files(source) => source.interests(set),
+            Self::Market(_) => {}
+            Self::Redis(source) => source.interests(set),
         }
-    }
-
-    /// The time that closes quiet bars, Unix ms.
-    #[inline]
-    #[must_use]
-    pub fn wall_ms(&self, now: Now) -> i64 {
-        if let Self::Redis(source) = self { source.wall_ms(now) } else { now.wall_ms() }
     }
 
     /// The positions of the inputs of these names.
     #[must_use]
     pub fn positions(&self, inputs: &[String]) -> Vec<InputPosition> {
         let of = |(index, name): (usize, &String)| {
-            let (id, number) = match self {
-                Self::Files(source) => (StreamId { ms: source.taken(index), seq: 0 }, 0),
-                Self::Market(_) => (StreamId::default(), 0),
+            let (id, number, offset_ms) = match self {
+                Self::Files(source) => (StreamId { ms: source.taken(index), seq: 0 }, 0, 0),
+                Self::Market(_) => (StreamId::default(), 0, 0),
                 Self::Redis(source) => source.position(index),
             };
-            InputPosition { name: name.clone(), id, number }
+            InputPosition { name: name.clone(), id, number, offset_ms }
         };
         inputs.iter().enumerate().map(of).collect()
-    }
-
-    /// Whether the wall clock may close bars: not in a replay, whose time is that of its records.
-    #[must_use]
-    pub fn is_live(&self) -> bool {
-        !matches!(self, Self::Files(_))
     }
 }

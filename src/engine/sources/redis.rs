@@ -5,9 +5,14 @@
 //! Entries that must wait are not buffered; the next read asks for them again. Never blocks; allocates for refused entries,
 //! for replies larger than any before, and after errors.
 
+mod amount;
 mod notices;
+mod options;
+mod time;
 mod trouble;
+mod watch;
 
+pub use options::RedisSourceOptions;
 pub use trouble::RedisSourceError;
 
 use super::{
@@ -15,55 +20,34 @@ use super::{
     take::{Taking, refuse_skipped, take_entry},
 };
 use crate::{
-    engine::{Committing, Dial, Intake},
-    feed::streams::{CutReply, Exception, FeedClock, Lanes, Next, Stream, StreamStart},
-    model::{StreamId, Timeframe},
+    config::StreamRule,
+    engine::{Committing, Dial, Intake, ServerTime},
+    feed::{
+        EntryForm,
+        streams::{FeedClock, Gap, Lanes, Next, Stream},
+    },
+    model::StreamId,
     redis_io::{Command, Link, ServerErrorKind, StreamInfo, XreadCursor, encode_xread},
     runtime::{AgentError, Interests, Now},
     telemetry::StreamCounters,
 };
+use amount::{Amount, look_pause_ns};
 use crossbeam_utils::CachePadded;
 use std::{os::fd::AsFd, sync::Arc};
-use trouble::{Trouble, time_us};
+use time::AtHand;
+use trouble::Trouble;
+use watch::{Changed, Watch};
 
 /// Time between two measurements of the backlog, ns.
 const LOOK_NS: u64 = 1_000_000_000;
 /// The same after a measurement without an answer, ns.
 const BLIND_NS: u64 = 60_000_000_000;
-/// How late the reply to a read may be before the input no longer counts as caught up, ns.
-const LATE_NS: u64 = 500_000_000;
-/// From this size of a reply on fewer entries are asked for, bytes: it is written by the server, copied by the socket and
-/// read here, and all three are several times faster while it stays in the cache of a core.
-const REPLY_BYTES: usize = 512 << 10;
 /// From this size of a reply on the next is asked for before the entries are taken, bytes. Below, they are through by the
 /// time a request is sent.
 const AHEAD_BYTES: usize = 16 << 10;
 /// Longest wait of a request for the publisher's batch, ns: as long as a server takes for a small one. Bars that come
 /// meanwhile are read together.
 const WAY_NS: u64 = 300_000;
-
-/// What to read.
-#[derive(Debug)]
-pub struct RedisSourceOptions {
-    /// The streams with the timeframe of their bars, in the configuration's order.
-    pub streams: Vec<(String, Timeframe)>,
-    /// By stream: where it stands.
-    pub starts: Vec<StreamStart>,
-    /// What was taken out of order up to there.
-    pub journal: Vec<Exception>,
-    /// Entries per stream and read.
-    pub count: u64,
-    /// How long the server may hold a read open, ms.
-    pub block_ms: u64,
-    /// Longest time without an answer before the connection counts as lost, ms; well above `block_ms`.
-    pub timeout_ms: u64,
-    /// Longest entry that is taken, bytes.
-    pub entry_bytes_max: usize,
-    /// Whether the reading ends behind the last entry whose effects have been published.
-    pub ends: bool,
-    /// The way back to the server.
-    pub dial: Dial<Link>,
-}
 
 /// The answer that is waited for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -91,13 +75,27 @@ pub struct RedisSource {
     dial: Dial<Link>,
     streams: Vec<Stream>,
     /// By stream.
+    forms: Vec<EntryForm>,
+    /// By stream.
+    watches: Vec<Watch>,
+    /// By stream.
     counters: Vec<Arc<CachePadded<StreamCounters>>>,
     lanes: Lanes,
     clock: FeedClock,
-    /// The server's time as of the last request, Unix µs.
+    rules: Vec<StreamRule>,
+    /// Whether everything written before the last read had been taken by then.
+    fresh: bool,
+    /// What is known of the entry to be taken next.
+    at_hand: Option<AtHand>,
+    server_time: Arc<ServerTime>,
+    max_future_ms: i64,
+    published_moment: i64,
+    /// The server's time as of the last request, Unix µs, and when it came, ns.
     server_us: u64,
-    count: u64,
-    count_max: u64,
+    server_ns: u64,
+    /// The clock closes nothing before this moment, Unix ms.
+    next_look: Option<i64>,
+    amount: Amount,
     block_ms: u64,
     timeout_ms: u64,
     entry_bytes_max: usize,
@@ -123,23 +121,34 @@ impl RedisSource {
     pub fn new(link: Link, options: RedisSourceOptions) -> Self {
         let lanes = Lanes::new(options.starts.iter().map(|start| start.published).collect(), &options.journal);
         let counters = options.streams.iter().map(|_| StreamCounters::shared()).collect();
-        let streams = options.streams.into_iter().zip(options.starts);
+        let watches = options.streams.iter().map(|_| Watch::default()).collect();
+        let of = |((name, form), start): ((String, &EntryForm), _)| Stream::new(name, form.base(), start);
+        let streams = options.streams.into_iter().zip(&options.forms).zip(options.starts).map(of).collect();
         Self {
             link,
             dial: options.dial,
             lanes,
-            streams: streams.map(|((name, timeframe), start)| Stream::new(name, timeframe, start)).collect(),
+            streams,
+            forms: options.forms,
+            watches,
             counters,
-            clock: FeedClock::default(),
+            clock: FeedClock::new(options.offset_ms),
+            at_hand: None,
+            fresh: false,
+            server_time: options.server_time,
+            max_future_ms: options.max_future_ms,
+            rules: options.rules,
+            published_moment: options.moment,
             server_us: 0,
-            count: options.count,
-            count_max: options.count,
+            server_ns: 0,
+            next_look: None,
+            amount: Amount::new(options.count),
             block_ms: options.block_ms,
             timeout_ms: options.timeout_ms.max(options.block_ms + 1_000),
             entry_bytes_max: options.entry_bytes_max,
             ends: options.ends,
             state: State::Ready { at_ns: 0 },
-            look_ns: 0,
+            look_ns: if options.watched { 0 } else { u64::MAX },
             looking: false,
             caught_up: false,
             ahead_ns: None,
@@ -149,9 +158,10 @@ impl RedisSource {
         }
     }
 
-    /// The last entry taken of a stream, and its number, 0 where that is not known.
-    pub(super) fn position(&self, input: usize) -> (StreamId, u64) {
-        self.streams.get(input).map_or_else(Default::default, |stream| (stream.last, stream.number()))
+    /// The last entry taken of a stream, its number, 0 where that is not known, and how far its ids are ahead of the time, ms.
+    pub(super) fn position(&self, input: usize) -> (StreamId, u64, i64) {
+        let of = |stream: &Stream| (stream.last, stream.number(), stream.ids.offset_ms);
+        self.streams.get(input).map_or_else(Default::default, of)
     }
 
     /// Sends the next request after the publisher's batch, for a while: both wait on the same thread, and a server that
@@ -179,11 +189,16 @@ impl RedisSource {
         names.zip(self.counters.iter().map(Arc::clone))
     }
 
-    /// The time that closes quiet bars, Unix ms.
-    #[inline]
+    /// By stream: how its records are taken.
     #[must_use]
-    pub fn wall_ms(&self, now: Now) -> i64 {
-        self.clock.ms(now.ns).unwrap_or(i64::MIN)
+    pub fn rules(&self) -> &[StreamRule] {
+        &self.rules
+    }
+
+    /// Everything up to this moment, Unix ms, was published before the start.
+    #[must_use]
+    pub fn published_moment(&self) -> i64 {
+        self.published_moment
     }
 
     /// Hands the next entry to the intake.
@@ -194,18 +209,14 @@ impl RedisSource {
         if !self.dial.is_up() {
             match self.dial.poll(now.ns)? {
                 Some(link) => self.link = link,
-                None => return Ok(Polled::Nothing { caught_up: false }),
+                None => return Ok(Polled::Nothing),
             }
         }
         match self.advance(now, intake) {
-            Ok(polled) => {
-                let late = matches!(self.state, State::Asked { at_ns, .. }
-                    if now.ns > at_ns + self.block_ms * 1_000_000 + LATE_NS);
-                Ok(if late { Polled::Nothing { caught_up: false } } else { polled })
-            }
+            Ok(polled) => Ok(polled),
             Err(trouble) => {
                 self.trouble(trouble, now)?;
-                Ok(Polled::Nothing { caught_up: false })
+                Ok(Polled::Nothing)
             }
         }
     }
@@ -215,7 +226,7 @@ impl RedisSource {
         loop {
             match self.state {
                 State::Ready { at_ns } if now.ns < self.ask_ns(at_ns) => {
-                    return Ok(Polled::Nothing { caught_up: self.caught_up });
+                    return Ok(Polled::Nothing);
                 }
                 State::Ready { .. } => {
                     self.ask(now, None);
@@ -223,16 +234,17 @@ impl RedisSource {
                 }
                 State::Asked { at_ns, next } => {
                     if !self.receive(now, at_ns, next, intake)? {
-                        return Ok(Polled::Nothing { caught_up: self.caught_up });
+                        return Ok(Polled::Nothing);
                     }
                 }
                 State::Reply { len, arrival_ns } => {
                     if self.ends && self.is_over(len) {
-                        return Ok(Polled::End);
+                        let closed = intake.close_next(self.published_moment, 0);
+                        return Ok(if closed { Polled::Entry } else { Polled::End });
                     }
                     // What has been taken goes on its way before the next request is sent, which costs as much again.
                     let taken = self.take(len, arrival_ns, now, intake)?;
-                    return Ok(if taken { Polled::Entry } else { Polled::Nothing { caught_up: self.caught_up } });
+                    return Ok(if taken { Polled::Entry } else { Polled::Nothing });
                 }
             }
         }
@@ -240,6 +252,8 @@ impl RedisSource {
 
     /// Sends the next request, of what is behind the last entry taken, or behind `last` of a lone stream.
     fn ask(&mut self, now: Now, last: Option<StreamId>) {
+        let block_ms = Some(self.block_ms).filter(|&ms| ms > 0 && self.held.is_none());
+        let block_ms = block_ms.and_then(|ms| self.wait_ms(now, ms));
         let out = self.link.outbox();
         Command::new(out, 1).arg("TIME");
         self.looking = now.ns >= self.look_ns;
@@ -247,11 +261,11 @@ impl RedisSource {
             for stream in &self.streams {
                 Command::new(out, 3).arg("XINFO").arg("STREAM").arg(&stream.name);
             }
-            self.look_ns = now.ns + LOOK_NS;
+            // The answers say when the next look is.
+            self.look_ns = now.ns;
         }
-        let block_ms = Some(self.block_ms).filter(|&ms| ms > 0 && self.held.is_none() && self.lanes.is_live());
         let streams = self.streams.iter().map(|stream| (stream.name.as_bytes(), last.unwrap_or(stream.read_from())));
-        encode_xread(out, self.count, block_ms, streams);
+        encode_xread(out, self.amount.count(), block_ms, streams);
     }
 
     /// Sends the next request while the entries of this reply are still to be taken, so that the server is at work
@@ -259,7 +273,7 @@ impl RedisSource {
     #[inline]
     fn ask_ahead(&mut self, now: Now) -> Result<(), Trouble> {
         let [stream] = &self.streams[..] else { return Ok(()) };
-        if self.lanes.head(0).is_none() || stream.skip.is_some() || !self.lanes.is_live() {
+        if self.lanes.head(0).is_none() || stream.skip.is_some() {
             return Ok(());
         }
         let last = XreadCursor::before_entry(self.link.last_entry()).peek_id(self.link.received())?;
@@ -283,8 +297,8 @@ impl RedisSource {
             return Ok(bytes > 0);
         };
         let next = match next {
-            Await::Time => self.on_time(len, now)?,
-            Await::Info(index) => self.on_info(index, len, intake)?,
+            Await::Time => self.on_time(len, at_ns, now)?,
+            Await::Info(index) => self.on_info(index, len, now, intake)?,
             Await::Read => {
                 self.on_read(len, now)?;
                 return Ok(true);
@@ -295,29 +309,26 @@ impl RedisSource {
         Ok(true)
     }
 
-    /// Takes the answer to `TIME`; says which is next.
-    #[inline]
-    fn on_time(&mut self, len: usize, now: Now) -> Result<Await, Trouble> {
-        let us = time_us(&self.link.received()[..len])?;
-        self.server_us = us;
-        if let Some(by_us) = self.clock.observe(i64::try_from(us).unwrap_or(i64::MAX), now.ns) {
-            notices::stepped(&self.dial, by_us);
-        }
-        Ok(if self.looking { Await::Info(0) } else { Await::Read })
-    }
-
     /// Takes the answer to `XINFO STREAM` of one stream; says which is next.
-    fn on_info(&mut self, index: usize, len: usize, intake: &mut Intake) -> Result<Await, Trouble> {
+    fn on_info(&mut self, index: usize, len: usize, now: Now, intake: &mut Intake) -> Result<Await, Trouble> {
         let reply = &self.link.received()[..len];
         let info = StreamInfo::parse(reply)?;
+        self.look_ns = self.look_ns.max(now.ns + look_pause_ns(len, info.as_ref()));
         if let Some(text) = reply.strip_prefix(b"-").filter(|text| !text.starts_with(b"ERR no such key")) {
             return Err(Trouble::Refused(String::from_utf8_lossy(text.trim_ascii_end()).into_owned()));
         }
         let (stream, counters) = (&mut self.streams[index], &self.counters[index]);
+        if let Some(changed) = self.watches[index].look(&stream.name, stream.last, info.as_ref())? {
+            notices::changed(&self.dial, &stream.name, changed);
+            if let Some(info) = info.filter(|_| changed == Changed::MadeAgain) {
+                intake.gap(&Gap { input: index as u8, after: stream.last, before: info.first, entries: None });
+            }
+        }
         let loss = info.and_then(|info| stream.look(index as u8, &info, self.server_us / 1_000));
         counters.lag_entries.set(stream.lag_entries);
         counters.lag_ms.set(stream.lag_ms);
         counters.trimmed.set(stream.trimmed);
+        counters.delay_ms.set(u64::try_from(intake.delay_ms(index)).unwrap_or(0));
         if let Some(loss) = loss {
             notices::incomplete(&self.dial, &stream.name, intake.incomplete(stream.timeframe));
             // What is lost behind the end is told by whoever reads on from there.
@@ -338,11 +349,11 @@ impl RedisSource {
         let seen = self.held.map_or_else(StreamId::default, |(newest, _)| newest);
         let time = (self.server_us / 1_000, seen);
         let reply = &self.link.received()[..len];
-        let entries = match self.lanes.begin(reply, self.count, time, find, skipped)? {
+        let entries = match self.lanes.begin(reply, self.amount.count(), time, find, skipped)? {
             Ok(entries) => entries,
             Err(text) => return Err(Trouble::Refused(String::from_utf8_lossy(text).into_owned())),
         };
-        self.adapt(len, entries);
+        self.amount.answered(len, entries, now.ns);
         self.dial.succeeded();
         if len >= AHEAD_BYTES {
             self.ask_ahead(now)?;
@@ -350,16 +361,6 @@ impl RedisSource {
         self.way_until_ns = now.ns + WAY_NS;
         self.state = State::Reply { len, arrival_ns: now.ns };
         Ok(())
-    }
-
-    /// Asks for fewer entries where they are large, and for more again where they are not.
-    #[inline]
-    fn adapt(&mut self, len: usize, entries: u64) {
-        if len > REPLY_BYTES {
-            self.count = (self.count / 2).max(1);
-        } else if self.count < self.count_max && len < REPLY_BYTES / 4 && entries > 0 {
-            self.count = (self.count * 2).min(self.count_max);
-        }
     }
 
     /// Whether everything published has been taken.
@@ -373,35 +374,47 @@ impl RedisSource {
     fn take(&mut self, len: usize, arrival_ns: u64, now: Now, intake: &mut Intake) -> Result<bool, Trouble> {
         match self.lanes.next() {
             Next::Entry(index) => {
+                let mut at_hand = self.at_hand(index, now);
+                if at_hand.unsure {
+                    at_hand = self.weigh(at_hand, len, now, intake)?;
+                }
+                if intake.close_next(at_hand.until_ms, arrival_ns) {
+                    return Ok(true);
+                }
+                self.at_hand = None;
                 let reply = &self.link.received()[..len];
                 let stream = &mut self.streams[index];
+                let AtHand { journaled, wall_ms, offset, .. } = at_hand;
                 let skipped = self.lanes.head(index).filter(|_| stream.skip.is_some());
-                let (entry, journaled) = self.lanes.take(index, skipped.is_some(), reply)?;
+                let entry = self.lanes.take(index, skipped.is_some(), reply)?;
                 let id = entry.as_ref().map(|entry| entry.id).or(skipped).unwrap_or_default();
-                let taken = Taking { number: stream.take(id), journaled };
+                let taken = Taking { number: stream.take(id), journaled, wall_ms, offset };
                 self.counters[index].entries.bump();
                 let arrival_ns = self.held.filter(|(held, _)| id <= *held).map_or(arrival_ns, |(_, ns)| ns);
                 let fields = match entry {
                     Some(entry) => {
-                        Some(take_entry(&entry, index as u8, taken, stream, arrival_ns, self.entry_bytes_max, intake)?)
+                        let read = (&*stream, &mut self.forms[index]);
+                        Some(take_entry(&entry, index as u32, taken, read, arrival_ns, self.entry_bytes_max, intake)?)
                     }
                     None => {
-                        refuse_skipped(id, index as u8, taken, stream, arrival_ns, intake);
+                        refuse_skipped(id, index as u32, taken, stream, arrival_ns, intake);
                         None
                     }
                 };
                 self.lanes.passed(index, fields, journaled, reply)?;
                 Ok(true)
             }
-            Next::Clock(event_ts, place) => {
-                self.lanes.took_clock();
-                let published = self.streams.get(usize::from(place.source.input)).map(|stream| stream.published);
-                intake.clock_event(event_ts, 0, published.is_some_and(|id| place.source.id <= id), true);
-                Ok(true)
-            }
             next => {
+                // What is held may have been written long ago, where its id is ahead of the server's time.
+                if next == Next::Empty {
+                    self.fresh = self.lanes.is_read_up();
+                    if self.fresh && !self.ends && intake.close_next(self.read_up_to(), now.ns) {
+                        return Ok(true);
+                    }
+                }
+                self.next_look = intake.next_look();
                 let held = (0..self.streams.len()).any(|index| self.lanes.head(index).is_some());
-                self.caught_up = next == Next::Empty && self.lanes.is_live() && now.ns > 0 && len <= EMPTY_REPLY;
+                self.caught_up = next == Next::Empty && len <= EMPTY_REPLY;
                 // The next millisecond of the server's clock lets them pass.
                 let wait_ns = (1_050 - self.server_us % 1_000) * 1_000;
                 let wait = next == Next::Held || (self.block_ms == 0 && self.caught_up);
@@ -428,7 +441,9 @@ impl RedisSource {
     fn trouble(&mut self, trouble: Trouble, now: Now) -> Result<(), AgentError> {
         let reason = match trouble {
             Trouble::Lost(reason) => reason,
+            Trouble::Final(error) => return Err(error.into()),
             Trouble::TooLarge => self.too_large(now),
+            Trouble::HungUp(reason) => self.hung_up(reason, now),
             Trouble::Refused(text) => {
                 let kind = ServerErrorKind::of(text.as_bytes());
                 if !kind.is_transient() {
@@ -450,27 +465,6 @@ impl RedisSource {
         }
         self.dial.lost(now.ns, &reason);
         Ok(())
-    }
-
-    /// A reply does not fit: asks for fewer entries from now on, or passes over the one that is too large by itself.
-    /// Its id comes before its contents.
-    fn too_large(&mut self, now: Now) -> String {
-        if let State::Asked { next: Await::Info(index), .. } = self.state {
-            // The first or the last entry is too large; the reading will come to it.
-            self.look_ns = now.ns + BLIND_NS;
-            return format!("the answer to XINFO STREAM {} is too large", self.streams[index].name);
-        }
-        let find = |name: &[u8]| self.streams.iter().position(|stream| stream.name.as_bytes() == name);
-        let CutReply { complete, entry, first, bytes } = CutReply::new(self.link.received(), find);
-        let alone = bytes > self.entry_bytes_max || complete == 0 || self.count == 1;
-        // What came before it in its stream would be passed over with it.
-        if let Some((index, id)) = entry.filter(|_| alone && first) {
-            let stream = &mut self.streams[index];
-            stream.skip = Some(id);
-            return format!("entry {id} of {} is too large to be received and will be refused", stream.name);
-        }
-        self.count = (self.count / 2).min(complete.max(1)).max(1);
-        format!("{} entries at a time are too many to be received, {} from now on", self.count * 2, self.count)
     }
 
     /// Time by which the source wants to be polled, ns.

@@ -2,7 +2,7 @@
 
 use crate::{
     engine::{Intake, Origin, RawFields},
-    feed::{self, Refusal, decode_entry, streams::Stream},
+    feed::{self, EntryForm, Refusal, streams::Stream},
     model::{SourceId, StreamId},
     publish::DeadLetterLimits,
     redis_io::{Entry, FieldIter, ProtocolError},
@@ -13,24 +13,30 @@ use crate::{
 pub(super) struct Taking {
     /// Its number among all entries ever added to its stream; 0 if unknown.
     pub number: u64,
-    /// Whether the journal has its place.
+    /// Whether the journal has what it is to have of it.
     pub journaled: bool,
+    /// Its wall, Unix ms.
+    pub wall_ms: i64,
+    /// How far the id is ahead of it, ms, and whether that is to be journalled.
+    pub offset: (i64, bool),
 }
 
 /// Decodes an entry and hands its records to the intake; gives back its fields, all of them read.
 #[inline]
 pub(super) fn take_entry<'a>(
     entry: &Entry<'a>,
-    input: u8,
+    input: u32,
     taking: Taking,
-    stream: &Stream,
+    (stream, form): (&Stream, &mut EntryForm),
     arrival_ns: u64,
     bytes_max: usize,
     intake: &mut Intake,
 ) -> Result<FieldIter<'a>, ProtocolError> {
     let origin = origin(entry.id, input, taking, stream, arrival_ns);
+    intake.begin(&origin);
     let mut fields = entry.fields.clone();
-    let decoded = decode_entry(&mut fields, stream.timeframe);
+    #[allow(clippy::map_identity, reason = "it lets the fields live no longer than the form is borrowed")]
+    let decoded = form.fields.decode(fields.by_ref().map(|(name, value)| (name, value)));
     fields.by_ref().for_each(drop);
     if fields.len() > 0 {
         return Err(ProtocolError::Shape);
@@ -42,10 +48,10 @@ pub(super) fn take_entry<'a>(
             Ok(feed::Entry::Bar(record)) => intake.record(Ok(record), &origin, || kept(entry)),
             Ok(feed::Entry::Frame(frame)) => {
                 for record in frame.records() {
-                    let decoded = feed::validate(&record).map(|()| record);
-                    intake.record(decoded, &origin, || describe(&record));
+                    intake.record(form.frames.take(record), &origin, || describe(&record));
                 }
             }
+            Ok(feed::Entry::Heartbeat(heartbeat)) => intake.heartbeat(&heartbeat, &origin, || kept(entry)),
             Err(reason) => intake.record(Err::<feed::Record<'_>, Refusal>(reason), &origin, || kept(entry)),
         }
     }
@@ -53,29 +59,44 @@ pub(super) fn take_entry<'a>(
     Ok(fields)
 }
 
+/// When the last of an entry's records begins, Unix ms; `None` where that cannot be said.
+#[cold]
+pub(super) fn latest_begin(entry: &Entry<'_>, form: &EntryForm, intake: &Intake) -> Option<i64> {
+    // What a form remembers of the records that it has read is not to change.
+    let EntryForm { mut fields, mut frames } = form.clone();
+    match fields.decode(entry.fields.clone()).ok()? {
+        feed::Entry::Bar(record) => intake.begin_of(&record),
+        feed::Entry::Frame(frame) => {
+            let begin = |record| frames.take(record).ok().and_then(|record| intake.begin_of(&record));
+            frame.records().filter_map(begin).max()
+        }
+        feed::Entry::Heartbeat(_) => None,
+    }
+}
+
 /// Refuses an entry that could not be received.
 #[cold]
 pub(super) fn refuse_skipped(
     id: StreamId,
-    input: u8,
+    input: u32,
     taking: Taking,
     stream: &Stream,
     arrival_ns: u64,
     intake: &mut Intake,
 ) {
     let origin = origin(id, input, taking, stream, arrival_ns);
+    intake.begin(&origin);
     intake.record(Err::<feed::Record<'_>, Refusal>(Refusal::TooLarge), &origin, Vec::new);
     intake.entry_done(&origin);
 }
 
 #[inline]
-fn origin(id: StreamId, input: u8, taking: Taking, stream: &Stream, arrival_ns: u64) -> Origin {
+fn origin(id: StreamId, input: u32, taking: Taking, stream: &Stream, arrival_ns: u64) -> Origin {
     let source = SourceId { id, input };
     let replayed = id <= stream.published;
-    let entry_ms = i64::try_from(id.ms).unwrap_or(i64::MAX);
     let arrival_ns = if replayed { 0 } else { arrival_ns };
-    let Taking { number, journaled } = taking;
-    Origin { source, number, journaled, entry_ms: Some(entry_ms), arrival_ns, replayed }
+    let Taking { number, journaled, wall_ms, offset } = taking;
+    Origin { source, number, journaled, wall_ms: Some(wall_ms), offset, arrival_ns, replayed }
 }
 
 /// What is kept of a refused entry: a byte and a field more than is written, so that it shows that something was cut.

@@ -3,7 +3,7 @@
 //! Allocates only at the start.
 
 use crate::{
-    feed::streams::{Exception, Place, Taken},
+    feed::streams::{Exception, Place},
     model::{SourceId, StreamId},
     redis_io::{Entry, FieldIter, ProtocolError, XreadCursor, XreadItem},
 };
@@ -29,8 +29,6 @@ struct Lane {
 pub(crate) enum Next {
     /// The next entry of this lane.
     Entry(usize),
-    /// A clock event of this event time, Unix ms, at this place.
-    Clock(i64, Place),
     /// Something that must wait until the server's time has passed it.
     Held,
     /// The reply has been taken to its end.
@@ -50,15 +48,15 @@ pub(crate) struct Lanes {
     limit: Option<StreamId>,
     /// Whether a stream may have published entries after the reply.
     more_published: bool,
-    /// For a single stream that may have more entries after the reply: the last entry taken.
-    lone: Option<StreamId>,
+    /// Whether a single stream may have more entries after the reply.
+    more: bool,
     /// The server's time at a moment before the read, Unix ms: the reply holds everything older.
     server_ms: u64,
     /// The newest entry seen before that time was asked for; and the newest in the reply.
     seen: StreamId,
     newest: StreamId,
-    clocks: VecDeque<(Place, i64)>,
-    late: Vec<VecDeque<(StreamId, Place)>>,
+    /// By stream: what the journal says of its entries.
+    journal: Vec<VecDeque<Exception>>,
 }
 
 impl Lanes {
@@ -71,29 +69,18 @@ impl Lanes {
             limit_published: None,
             limit: None,
             more_published: false,
-            lone: None,
+            more: false,
             server_ms: 0,
             seen: StreamId::default(),
             newest: StreamId::default(),
-            clocks: VecDeque::new(),
-            late: vec![VecDeque::new(); streams],
+            journal: vec![VecDeque::new(); streams],
         };
         for exception in journal {
-            match exception.what {
-                Taken::Clock(event_ts) => lanes.clocks.push_back((exception.place, event_ts)),
-                Taken::Entry(source) => {
-                    if let Some(late) = lanes.late.get_mut(usize::from(source.input)) {
-                        late.push_back((source.id, exception.place));
-                    }
-                }
+            if let Some(of_stream) = lanes.journal.get_mut(exception.source.index()) {
+                of_stream.push_back(*exception);
             }
         }
         lanes
-    }
-
-    /// Whether no clock event of the journal is left.
-    pub fn is_live(&self) -> bool {
-        self.clocks.is_empty()
     }
 
     /// Begins a reply that was read with at most `count` entries per stream. `server_ms` is the server's time, asked
@@ -109,7 +96,7 @@ impl Lanes {
     ) -> Result<Result<u64, &'a [u8]>, ProtocolError> {
         (self.server_ms, self.seen) = (server_ms, seen);
         self.lanes.fill(Lane::default());
-        self.lone = None;
+        self.more = false;
         self.newest = StreamId::default();
         let (mut cursor, mut current, mut entries) = (XreadCursor::default(), None, 0);
         while let Some(item) = cursor.next(reply)? {
@@ -120,10 +107,10 @@ impl Lanes {
                     if let Some(lane) = current.and_then(|index| self.lanes.get_mut(index)) {
                         lane.cursor = cursor;
                         lane.left = cursor.entries_left();
-                        if self.late.len() == 1 {
+                        if self.journal.len() == 1 {
                             // A single stream needs no look ahead.
                             entries = lane.left as u64;
-                            self.lone = (entries >= count).then_some(StreamId::default());
+                            self.more = entries >= count;
                             break;
                         }
                     }
@@ -140,7 +127,7 @@ impl Lanes {
         }
         for (index, lane) in self.lanes.iter_mut().enumerate() {
             lane.head = skipped(index).or(lane.head);
-            if self.late.len() == 1 && lane.head.is_none() && lane.left > 0 {
+            if self.journal.len() == 1 && lane.head.is_none() && lane.left > 0 {
                 lane.head = peek(lane, reply)?;
             }
         }
@@ -176,9 +163,9 @@ impl Lanes {
     /// The place of an entry at the head of a lane.
     #[inline]
     fn place(&self, lane: usize, id: StreamId) -> Place {
-        match self.late[lane].front() {
-            Some(&(late, place)) if late == id => place,
-            _ => Place { source: SourceId { id, input: lane as u8 }, behind: 0 },
+        match self.journal[lane].front() {
+            Some(exception) if exception.source.id == id => exception.place,
+            _ => Place { source: SourceId { id, input: lane as u32 }, behind: 0 },
         }
     }
 
@@ -195,18 +182,6 @@ impl Lanes {
             }
         }
         let lone = self.lanes.len() == 1;
-        // A clock event of the journal comes next if its place is before that of every head.
-        if let Some(&(place, event_ts)) = self.clocks.front() {
-            let new = self
-                .published
-                .get(usize::from(place.source.input))
-                .is_none_or(|&published| place.source.id > published);
-            if best.is_none_or(|(least_new, least, _)| (new, place) < (least_new, least)) {
-                let read = best.is_some() || self.lone.is_none_or(|last| place.source.id <= last);
-                let may = if lone { read } else { self.may_take(new, place) };
-                return if may { Next::Clock(event_ts, place) } else { Next::Held };
-            }
-        }
         match best {
             Some((new, place, index)) if lone || self.may_take(new, place) => Next::Entry(index),
             Some(_) => Next::Held,
@@ -219,7 +194,6 @@ impl Lanes {
         let published = |input: usize| self.published.get(input).copied();
         match self.next() {
             Next::Entry(index) => self.lanes[index].head > published(index),
-            Next::Clock(_, place) => Some(place.source.id) > published(place.source.input.into()),
             Next::Held | Next::Empty => false,
         }
     }
@@ -236,27 +210,43 @@ impl Lanes {
         seen && (past || !new)
     }
 
-    /// Removes the clock event that was next.
-    pub fn took_clock(&mut self) {
-        self.clocks.pop_front();
+    /// What the journal says of the entry at the head of a lane.
+    #[inline]
+    pub fn journaled(&self, index: usize) -> Option<Exception> {
+        self.journal[index].front().filter(|exception| Some(exception.source.id) == self.lanes[index].head).copied()
+    }
+
+    /// Whether everything has been taken that the server had when it was asked for its time: the reply holds all of it, and
+    /// nothing in it waits but what is newer.
+    pub fn is_read_up(&self) -> bool {
+        !self.more && self.lanes.iter().all(|lane| lane.cut.is_none())
+    }
+
+    /// The entry at the head of a lane, which is not taken.
+    ///
+    /// # Errors
+    /// [`ProtocolError`] if none follows.
+    #[cold]
+    pub fn look<'a>(&self, index: usize, reply: &'a [u8]) -> Result<Entry<'a>, ProtocolError> {
+        let mut cursor = self.lanes[index].cursor;
+        cursor.open(reply)
     }
 
     /// Takes the entry at the head of a lane; call [`Lanes::passed`] after it. Returns the entry, or `None` if it was
-    /// skipped, and whether the journal holds its place.
+    /// skipped.
     #[inline]
     pub fn take<'a>(
         &mut self,
         index: usize,
         skipped: bool,
         reply: &'a [u8],
-    ) -> Result<(Option<Entry<'a>>, bool), ProtocolError> {
+    ) -> Result<Option<Entry<'a>>, ProtocolError> {
         let lane = &mut self.lanes[index];
-        let journaled = lane.head.is_some() && self.late[index].front().map(|(id, _)| *id) == lane.head;
         if skipped {
-            return Ok((None, journaled));
+            return Ok(None);
         }
         lane.left = lane.left.checked_sub(1).ok_or(ProtocolError::Shape)?;
-        Ok((Some(lane.cursor.open(reply)?), journaled))
+        Ok(Some(lane.cursor.open(reply)?))
     }
 
     /// Continues after the entry that was taken, whose fields have been read this far.
@@ -272,13 +262,9 @@ impl Lanes {
         if let Some(fields) = fields {
             lane.cursor.pass(reply, fields)?;
         }
-        let head = lane.head;
         lane.head = if lane.left > 0 { peek(lane, reply)? } else { None };
-        if let (Some(lone), Some(head)) = (&mut self.lone, head) {
-            *lone = head;
-        }
         if journaled {
-            self.late[index].pop_front();
+            self.journal[index].pop_front();
             self.find_limit();
         }
         Ok(())
@@ -335,10 +321,9 @@ mod tests {
             let find = |name: &[u8]| std::str::from_utf8(name).ok()?.parse().ok();
             lanes.begin(&reply, count, (asked_ms, StreamId::default()), find, |_| None).unwrap().unwrap();
             while let Next::Entry(index) = lanes.next() {
-                let (entry, journaled) = lanes.take(index, false, &reply).unwrap();
-                let entry = entry.unwrap();
+                let entry = lanes.take(index, false, &reply).unwrap().unwrap();
                 last[index] = entry.id;
-                lanes.passed(index, Some(entry.fields), journaled, &reply).unwrap();
+                lanes.passed(index, Some(entry.fields), false, &reply).unwrap();
                 taken.push((index, last[index]));
             }
             if taken.len() == streams.iter().map(Vec::len).sum::<usize>() {

@@ -7,8 +7,8 @@ mod order;
 mod stream;
 
 pub(crate) use cut::CutReply;
-pub(crate) use feed_clock::FeedClock;
+pub(crate) use feed_clock::{FeedClock, Reading};
 pub(crate) use lanes::{Lanes, Next};
-pub use order::{Exception, Order, Place, Taken};
+pub use order::{Exception, Order, Place};
 pub(crate) use stream::Stream;
 pub use stream::{Gap, StreamStart};

@@ -1,15 +1,14 @@
 //! The order in which the entries of several streams are taken: by entry id, ties by the order of the streams.
 //!
-//! A second reading can repeat the order from the streams alone, with two exceptions. A clock event comes from the
-//! engine itself. An entry whose id is smaller than one taken before (the server's clock had stepped back, or its
-//! writer makes up ids) was taken out of order. Both get a place right after the entry taken before them; the journal
-//! records that place in the transaction that holds their effects.
+//! A second reading can repeat the order from the streams alone, with an exception. An entry whose id is smaller than one
+//! taken before (the server's clock had stepped back, or its writer makes up ids) was taken out of order. It gets a place
+//! right after the entry taken before it; the journal records that place in the transaction that holds its effects.
 
 use crate::model::SourceId;
-use bincode::{Decode, Encode};
+use wincode::{SchemaRead, SchemaWrite};
 
 /// A place in the order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Encode, Decode)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, SchemaWrite, SchemaRead)]
 pub struct Place {
     /// The entry, or the entry before.
     pub source: SourceId,
@@ -18,7 +17,7 @@ pub struct Place {
 }
 
 /// The last place taken.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Encode, Decode)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, SchemaWrite, SchemaRead)]
 pub struct Order {
     newest: Place,
 }
@@ -41,29 +40,24 @@ impl Order {
         self.newest
     }
 
-    /// Takes something that has no place of its own.
-    pub fn exception(&mut self) -> Place {
+    /// Takes something out of order.
+    fn exception(&mut self) -> Place {
         self.newest.behind += 1;
         self.newest
     }
 }
 
-/// One exception of the journal.
+/// One entry of the journal: what a second reading cannot derive of an entry of a stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Exception {
-    /// Its place.
+    /// The place of the entry, its own unless it was taken out of the order of ids.
     pub place: Place,
-    /// What was taken.
-    pub what: Taken,
-}
-
-/// What was taken out of order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Taken {
-    /// A clock event of this event time, Unix ms.
-    Clock(i64),
-    /// An entry.
-    Entry(SourceId),
+    /// The entry.
+    pub source: SourceId,
+    /// The moment at which it was taken, Unix ms, where the clock had closed bars up to there before.
+    pub moment: Option<i64>,
+    /// How far the ids of its stream are ahead of the time from this entry on, ms, where that changes.
+    pub offset_ms: Option<i64>,
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! One input stream: its position, its backlog, and its lost entries. Pure.
 
+use super::feed_clock::IdClock;
 use crate::{
     model::{StreamId, Timeframe},
     redis_io::StreamInfo,
@@ -16,6 +17,10 @@ pub struct StreamStart {
     pub start: StreamId,
     /// Number of that entry among all ever added, if known.
     pub start_number: Option<u64>,
+    /// How far the ids there are ahead of the time, ms.
+    pub offset_ms: i64,
+    /// How far the server's clock has stepped ahead since then, somewhere among the entries that were not read, ms.
+    pub step_ms: i64,
 }
 
 /// Entries that the server removed before they were read.
@@ -46,12 +51,16 @@ pub(crate) struct Stream {
     /// The last entry taken.
     pub last: StreamId,
     pub published: StreamId,
+    /// What its ids say of the time.
+    pub ids: IdClock,
     /// An entry after `last` that is too large to be received; it is refused at its turn.
     pub skip: Option<StreamId>,
     published_entries: Option<u64>,
     /// Number of the last entry taken among all ever added; 0 if unknown.
     index: Option<u64>,
     looked: bool,
+    /// Up to which entry a server that does not count was last taken to have trimmed unread ones.
+    guessed: StreamId,
     /// The entry that the state at the start includes.
     restored: StreamId,
     /// Backlog: entries after the last one taken, at the last check; 0 if unknown.
@@ -65,15 +74,18 @@ pub(crate) struct Stream {
 
 impl Stream {
     pub fn new(name: String, timeframe: Timeframe, start: StreamStart) -> Self {
+        let last_ms = (start.start != StreamId::default()).then_some(start.start.ms.cast_signed());
         Self {
             name,
             timeframe,
+            ids: IdClock::new(last_ms, start.offset_ms, start.step_ms),
             last: start.start,
             published: start.published,
             skip: None,
             published_entries: start.published_entries,
             index: start.start_number,
             looked: false,
+            guessed: StreamId::default(),
             restored: start.start,
             lag_entries: 0,
             lag_ms: 0,
@@ -105,7 +117,7 @@ impl Stream {
     pub fn look(&mut self, input: u8, info: &StreamInfo, server_ms: u64) -> Option<Loss> {
         let Some(added) = info.added else {
             self.lag_ms = self.age_ms(info, server_ms);
-            return None;
+            return self.guess(input, info);
         };
         let removed = added.saturating_sub(info.length);
         let hole = !self.looked && self.has_hole(info, removed);
@@ -129,6 +141,22 @@ impl Stream {
             self.trimmed += gap.entries.unwrap_or(1);
         }
         (hole || gap.is_some()).then_some(Loss { gap })
+    }
+
+    /// What may be missing, where the server does not count the entries: as long as it still has the last one read it has
+    /// trimmed none behind it; where it has not, and has newer ones, it may have.
+    fn guess(&mut self, input: u8, info: &StreamInfo) -> Option<Loss> {
+        let restored = self.restored != StreamId::default() && self.published != StreamId::default();
+        let hole = !self.looked && restored && info.first > self.restored && info.last > self.restored;
+        self.looked = true;
+        let read = self.last.max(self.published);
+        let unread = read != StreamId::default() && read >= self.guessed && info.last > read && info.first > read;
+        if unread {
+            self.guessed = info.first;
+            self.trimmed += 1;
+        }
+        let gap = unread.then_some(Gap { input, after: read, before: info.first, entries: None });
+        (hole || unread).then_some(Loss { gap })
     }
 
     /// Whether entries are gone that the state at the start should include: the stream's first entries, or those after
@@ -182,8 +210,7 @@ mod tests {
     }
 
     fn stream(published: u64, entries: Option<u64>) -> Stream {
-        let start =
-            StreamStart { published: id(published), published_entries: entries, start: id(0), start_number: None };
+        let start = StreamStart { published: id(published), published_entries: entries, ..StreamStart::default() };
         Stream::new("s".to_owned(), "1s".parse().unwrap(), start)
     }
 
@@ -211,6 +238,7 @@ mod tests {
                 published_entries: Some(published),
                 start: id(at),
                 start_number: number,
+                ..StreamStart::default()
             };
             Stream::new("s".to_owned(), "1s".parse().unwrap(), start)
         };
@@ -229,6 +257,24 @@ mod tests {
         let gap = gap_of(restored(40, Some(40), 45).look(0, &trimmed, 99));
         assert_eq!((gap.after, gap.before, gap.entries), (id(45), id(50), Some(4)));
         assert_eq!(restored(99, Some(99), 99).look(0, &info(0, 99, 0, 99), 99), None, "all read, all trimmed");
+    }
+
+    #[test]
+    fn a_server_that_does_not_count_is_taken_to_have_trimmed_what_it_may_have() {
+        let uncounted = |first, last, length| StreamInfo { added: None, ..info(first, last, length, 0) };
+        assert_eq!(stream(0, None).look(0, &uncounted(50, 99, 50), 99), None, "never read");
+        assert_eq!(stream(50, None).look(0, &uncounted(50, 99, 50), 99), None, "the last one read is still there");
+        assert_eq!(stream(99, None).look(0, &uncounted(100, 99, 0), 99), None, "all read");
+        let mut stream = stream(40, None);
+        let gap = gap_of(stream.look(0, &uncounted(50, 99, 50), 99));
+        assert_eq!((gap.after, gap.before, gap.entries), (id(40), id(50), None));
+        assert_eq!(stream.look(0, &uncounted(60, 99, 40), 99), None, "it is said once");
+        (50..=70).for_each(|ms| {
+            stream.take(id(ms));
+        });
+        assert_eq!(stream.look(0, &uncounted(65, 99, 35), 99), None);
+        assert_eq!(gap_of(stream.look(0, &uncounted(72, 99, 28), 99)).after, id(70));
+        assert_eq!(stream.trimmed, 2);
     }
 
     fn gap_of(loss: Option<Loss>) -> Gap {

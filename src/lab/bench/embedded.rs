@@ -16,7 +16,7 @@ use crate::{
     engine::{Engine, FileOutputOptions, MarketSource, Outputs, RowsWanted, Setup, Source, Topology},
     feed::{MockConfig, MockMarket},
     model::{Directory, TradingStyle},
-    publish::{Source as Input, Sources},
+    publish::{InputKind as Input, Sources},
     runtime::{Clock, available_cores},
     telemetry::{HistogramSet, Latency},
 };
@@ -59,6 +59,7 @@ fn setup(spec: &EngineSpec, shape: Shape, config: &Config, clock: &Clock) -> Res
         outputs: Outputs {
             files: FileOutputOptions { signals: Some("/dev/null".into()), ..Default::default() },
             redis: None,
+            tap: None,
         },
         rows: RowsWanted { all: true, ..RowsWanted::default() },
         marks: true,
@@ -98,7 +99,7 @@ pub fn embedded(spec: &EngineSpec, options: &LatencyOptions, mut layers: Vec<Lay
             engine.request();
             // Threads hand their histograms over in their next duty cycle, or when they wake up.
             std::thread::sleep(Duration::from_millis(20));
-            engine.collect(&mut recent);
+            engine.collect(|interval| recent.add(interval));
             for style in TradingStyle::ALL.into_iter().filter(|_| keep) {
                 let Some(histogram) = recent.histogram(Latency::Style(style)) else { continue };
                 let track = &mut styles[style.index()];

@@ -21,7 +21,7 @@ const TOGETHER_MAX: usize = 1_024;
 
 /// What the generator shares with the thread that watches it.
 #[derive(Debug, Default)]
-pub struct Progress {
+pub struct GeneratorProgress {
     /// Number of bars sent.
     pub sent: AtomicUsize,
     /// Set this to stop the generator early.
@@ -54,7 +54,7 @@ pub struct Generator<'a> {
     /// The clock of all latencies.
     pub clock: &'a Clock,
     /// State shared with the watching thread.
-    pub progress: &'a Progress,
+    pub progress: &'a GeneratorProgress,
     /// Core that the thread is pinned to; `None` if it is not pinned.
     pub core: Option<usize>,
 }

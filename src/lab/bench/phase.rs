@@ -3,7 +3,7 @@
 use super::{
     bars::{Bars, Form},
     beside::{Beside, CoreHiccups},
-    generator::{Generator, Progress, Sent},
+    generator::{Generator, GeneratorProgress, Sent},
     host::Scheduling,
     replies,
     schedule::Schedule,
@@ -11,7 +11,7 @@ use super::{
     subscriber::{Ledger, Reads, Seen, Subscriber},
 };
 use crate::{
-    model::{Calendar, Timeframe, TradingStyle},
+    model::{Timeframe, TradingStyle},
     runtime::Clock,
 };
 use anyhow::{Context, Result, bail};
@@ -72,7 +72,7 @@ impl Load {
         let rounds: usize = schedules.iter().map(|schedule| schedule.rounds() + HELLO_ROUNDS).sum();
         // Bars in the past, so that none is ahead of the clock at any rate.
         let now_ms = clock.now().wall_ms();
-        let first_ms = base.span(now_ms - (rounds as i64 + 2) * base.interval_ms(), Calendar::Utc).start;
+        let first_ms = base.utc_span(now_ms - (rounds as i64 + 2) * base.interval_ms()).start;
         let symbols = schedules.first().map_or(0, Schedule::symbols);
         Ok(Self { bars: Bars::new(symbols, base, first_ms, form)?, first_ms })
     }
@@ -138,7 +138,7 @@ impl Phase<'_> {
         let mut subscriber = Subscriber::new(link, self.output, self.reads, self.base, self.clock, self.styles);
         self.say_hello(bars, &mut subscriber, &mut ledger, &mut seen, &mut healthy)?;
 
-        let progress = Progress::default();
+        let progress = GeneratorProgress::default();
         let start_ns = self.clock.ns() + LEAD_NS;
         let measured_from_ns = start_ns + self.schedule.measured_from_ns();
         let start_unix_ns = self.clock.wall_ns(measured_from_ns);

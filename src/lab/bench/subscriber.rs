@@ -191,6 +191,7 @@ fn bars(fields: FieldIter<'_>, base: Timeframe, mut each: impl FnMut(&Record<'_>
     match decode_entry(fields, base) {
         Ok(Entry::Bar(record)) => each(&record),
         Ok(Entry::Frame(frame)) => frame.records().try_for_each(|record| each(&record)),
+        Ok(Entry::Heartbeat(_)) => Ok(()),
         Err(reason) => bail!("the echo wrote a bar that cannot be read: {}", reason.name()),
     }
 }

@@ -3,7 +3,7 @@
 use super::{
     activity::Activity,
     cpu_plan::CpuPlan,
-    item::{Check, Item, Section, Verdict},
+    item::{Check, Finding, Judgement, Section},
 };
 use crate::lab::{Cpus, Sysfs};
 use std::collections::BTreeMap;
@@ -13,7 +13,7 @@ const CPU: &str = "/sys/devices/system/cpu";
 const EXIT_US_MAX: i64 = 10;
 
 /// The items about cores.
-pub(super) fn items(sys: &Sysfs, plan: &CpuPlan, before: &Activity, after: &Activity) -> Vec<Item> {
+pub(super) fn items(sys: &Sysfs, plan: &CpuPlan, before: &Activity, after: &Activity) -> Vec<Finding> {
     vec![
         exist(sys, plan),
         allowed(plan),
@@ -30,7 +30,7 @@ fn check(name: &str, wanted: impl Into<String>) -> Check {
     Check::new(Section::Cores, name, wanted)
 }
 
-fn exist(sys: &Sysfs, plan: &CpuPlan) -> Item {
+fn exist(sys: &Sysfs, plan: &CpuPlan) -> Finding {
     let check = check("exist", "every core of engine.cores online")
         .why("a thread whose core does not exist runs on any core")
         .fix("correct [engine.cores]; `lscpu -e` lists the cores");
@@ -41,9 +41,9 @@ fn exist(sys: &Sysfs, plan: &CpuPlan) -> Item {
     if absent.is_empty() {
         let current =
             if plan.all_pinned() { plan.used_text() } else { format!("{}; online: {online}", plan.used_text()) };
-        return check.is(Verdict::Pass, current);
+        return check.is(Judgement::Pass, current);
     }
-    check.is(Verdict::Fail, format!("{absent} not online (online: {online})"))
+    check.is(Judgement::Fail, format!("{absent} not online (online: {online})"))
 }
 
 /// The pinned cores, with that of the telemetry.
@@ -53,7 +53,7 @@ fn configured(plan: &CpuPlan) -> Cpus {
     cores
 }
 
-fn allowed(plan: &CpuPlan) -> Item {
+fn allowed(plan: &CpuPlan) -> Finding {
     let check = check("allowed", "every core of engine.cores in the affinity mask")
         .why("the system refuses to pin a thread to a core outside its process's mask")
         .fix("widen the mask: CPUAffinity= of the unit, --cpuset-cpus of the container, taskset, the cpuset of the cgroup");
@@ -62,12 +62,12 @@ fn allowed(plan: &CpuPlan) -> Item {
     };
     let refused = configured(plan).without(allowed);
     if refused.is_empty() {
-        return check.is(Verdict::Pass, format!("mask: {allowed}"));
+        return check.is(Judgement::Pass, format!("mask: {allowed}"));
     }
-    check.is(Verdict::Fail, format!("{refused} outside the mask {allowed}"))
+    check.is(Judgement::Fail, format!("{refused} outside the mask {allowed}"))
 }
 
-fn shared(plan: &CpuPlan) -> Item {
+fn shared(plan: &CpuPlan) -> Finding {
     let check = check("shared", "a core for each thread")
         .why("threads that share a core wait milliseconds for their time slices, or without end if one of them spins")
         .fix(if plan.threads.len() == 1 {
@@ -76,7 +76,7 @@ fn shared(plan: &CpuPlan) -> Item {
             "engine.pin = true and a core of its own for each of engine.cores; or engine.threading = \"shared\""
         });
     // Threads that spin never give the core to each other.
-    let bad = if plan.busy_spin { Verdict::Fail } else { Verdict::Warn };
+    let bad = if plan.busy_spin { Judgement::Fail } else { Judgement::Warn };
     let mut by_core: BTreeMap<usize, Vec<&str>> = BTreeMap::new();
     for (name, core) in &plan.threads {
         if let Some(core) = core {
@@ -94,18 +94,18 @@ fn shared(plan: &CpuPlan) -> Item {
     let count = plan.threads.len();
     let threads = format!("{count} thread{}", if count == 1 { "" } else { "s" });
     if plan.all_pinned() {
-        return check.is(Verdict::Pass, format!("{threads}, each on its own"));
+        return check.is(Judgement::Pass, format!("{threads}, each on its own"));
     }
     match &plan.allowed {
         None => check.unknown(format!("{threads}, on an unknown number of cores")),
         Some(allowed) if count > allowed.len() => {
             check.is(bad, format!("{threads} unpinned on {} cores", allowed.len()))
         }
-        Some(_) => check.is(Verdict::Warn, format!("{threads} not pinned to any core")),
+        Some(_) => check.is(Judgement::Warn, format!("{threads} not pinned to any core")),
     }
 }
 
-fn siblings(sys: &Sysfs, plan: &CpuPlan) -> Item {
+fn siblings(sys: &Sysfs, plan: &CpuPlan) -> Finding {
     let check = check("SMT siblings", "none online beside a used core")
         .why("two hyper-threads share one core's caches and units: each halves and disturbs the other")
         .fix("pin to one of each pair and switch the other off: echo 0 > /sys/devices/system/cpu/cpuN/online");
@@ -123,27 +123,27 @@ fn siblings(sys: &Sysfs, plan: &CpuPlan) -> Item {
         beside = beside.or(&others);
     }
     if !twins.is_empty() {
-        return check.is(Verdict::Warn, format!("agents on both threads of one core: {twins}"));
+        return check.is(Judgement::Warn, format!("agents on both threads of one core: {twins}"));
     }
     if !beside.is_empty() {
-        return check.is(Verdict::Warn, format!("{beside} beside {}", plan.used));
+        return check.is(Judgement::Warn, format!("{beside} beside {}", plan.used));
     }
     nothing_unread(check, plan, &unread, "thread_siblings_list", || "none".to_owned())
 }
 
 /// Passes if there are cores, and all of them could be read.
-fn nothing_unread(check: Check, plan: &CpuPlan, unread: &Cpus, file: &str, good: impl Fn() -> String) -> Item {
+fn nothing_unread(check: Check, plan: &CpuPlan, unread: &Cpus, file: &str, good: impl Fn() -> String) -> Finding {
     if plan.used.is_empty() {
         return check.unknown("it is not known which cores are used");
     }
     if unread.is_empty() {
-        check.is(Verdict::Pass, good())
+        check.is(Judgement::Pass, good())
     } else {
         check.unknown(format!("cannot read {file} of {unread}"))
     }
 }
 
-fn quota(sys: &Sysfs, plan: &CpuPlan) -> Item {
+fn quota(sys: &Sysfs, plan: &CpuPlan) -> Finding {
     let check = check("cgroup quota", "none")
         .why("when the quota of a period is used up, the whole process stops until the period ends, up to 100 ms")
         .fix("CPUQuota= (empty) in the unit; no --cpus and no CPU limit for the container, a cpuset instead");
@@ -176,11 +176,11 @@ fn quota(sys: &Sysfs, plan: &CpuPlan) -> Item {
     match tightest {
         Some((cores, group)) => {
             let threads = plan.threads.len();
-            let verdict = if plan.busy_spin && cores < threads as f64 { Verdict::Fail } else { Verdict::Warn };
+            let verdict = if plan.busy_spin && cores < threads as f64 { Judgement::Fail } else { Judgement::Warn };
             let group = if group.is_empty() { "/" } else { &group };
             check.is(verdict, format!("{cores:.2} cores for {threads} threads, in {group}"))
         }
-        None if read_any => check.is(Verdict::Pass, "none"),
+        None if read_any => check.is(Judgement::Pass, "none"),
         None => check.unknown("no CPU controller of this process's cgroups can be read"),
     }
 }
@@ -211,7 +211,7 @@ fn limit_of(sys: &Sysfs, dir: &str, v1: bool) -> Option<Option<f64>> {
     Some((quota > 0 && period > 0).then(|| quota as f64 / period as f64))
 }
 
-fn governor(sys: &Sysfs, plan: &CpuPlan) -> Item {
+fn governor(sys: &Sysfs, plan: &CpuPlan) -> Finding {
     let check = check("governor", "performance")
         .why("other governors raise the clock only after the load has started, and lower it between two bars")
         .fix("perf/host/tune.sh apply, or cpupower frequency-set -g performance");
@@ -228,7 +228,7 @@ fn governor(sys: &Sysfs, plan: &CpuPlan) -> Item {
         .map(|(governor, cores)| format!("{governor} on {cores}"))
         .collect();
     if !others.is_empty() {
-        return check.is(Verdict::Warn, others.join(", "));
+        return check.is(Judgement::Warn, others.join(", "));
     }
     if by_name.is_empty() && !plan.used.is_empty() {
         return check.unknown("no cpufreq here: firmware or hypervisor set the clock");
@@ -236,12 +236,12 @@ fn governor(sys: &Sysfs, plan: &CpuPlan) -> Item {
     nothing_unread(check, plan, &unread, "scaling_governor", || "performance".to_owned())
 }
 
-fn c_states(sys: &Sysfs, plan: &CpuPlan) -> Item {
+fn c_states(sys: &Sysfs, plan: &CpuPlan) -> Finding {
     let check = check("C-states", format!("none that takes over {EXIT_US_MAX} µs to leave"))
         .why("a core that sleeps deeply wakes up late: the first bar after a pause pays")
         .fix("perf/host/tune.sh apply switches the deep ones off; idle = \"busy-spin\" never sleeps at all");
     if plan.busy_spin && plan.all_pinned() {
-        return check.is(Verdict::Pass, "of no account: the agents spin and never sleep");
+        return check.is(Judgement::Pass, "of no account: the agents spin and never sleep");
     }
     let (mut deepest, mut unread): (Option<(i64, String, usize)>, _) = (None, Cpus::default());
     for core in plan.used.iter() {
@@ -264,7 +264,7 @@ fn c_states(sys: &Sysfs, plan: &CpuPlan) -> Item {
     let driver = sys.read(&format!("{CPU}/cpuidle/current_driver")).unwrap_or_else(|| "unknown".to_owned());
     match deepest {
         Some((latency, name, core)) if latency > EXIT_US_MAX => {
-            check.is(Verdict::Warn, format!("{name} takes {latency} µs to leave, core {core} (driver {driver})"))
+            check.is(Judgement::Warn, format!("{name} takes {latency} µs to leave, core {core} (driver {driver})"))
         }
         // A guest cannot see what the hypervisor does with a halted core.
         _ if driver == "haltpoll" => {
@@ -277,7 +277,7 @@ fn c_states(sys: &Sysfs, plan: &CpuPlan) -> Item {
     }
 }
 
-fn steal(plan: &CpuPlan, before: &Activity, after: &Activity) -> Item {
+fn steal(plan: &CpuPlan, before: &Activity, after: &Activity) -> Finding {
     let check = check("steal", "≤ 0.1 %")
         .why("time in which the hypervisor ran another guest on this core")
         .fix("a host with dedicated cores: another instance type, or vCPUs pinned by the hypervisor");
@@ -286,9 +286,9 @@ fn steal(plan: &CpuPlan, before: &Activity, after: &Activity) -> Item {
         None => check.unknown("cannot read the used cores in /proc/stat"),
         Some((part, fresh)) => {
             let verdict = match part {
-                _ if part <= 0.001 => Verdict::Pass,
-                _ if part <= 0.05 => Verdict::Warn,
-                _ => Verdict::Fail,
+                _ if part <= 0.001 => Judgement::Pass,
+                _ if part <= 0.05 => Judgement::Warn,
+                _ => Judgement::Fail,
             };
             check.is(verdict, format!("{:.2} % {}", part * 100.0, if fresh { "during the test" } else { "since boot" }))
         }

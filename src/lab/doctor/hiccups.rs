@@ -2,7 +2,7 @@
 
 use super::{
     cpu_plan::CpuPlan,
-    item::{Check, Item, Section, Verdict},
+    item::{Check, Finding, Judgement, Section},
 };
 use crate::{
     lab::{Cpus, HiccupError, HiccupMeter, HiccupMode, Hiccups},
@@ -62,7 +62,7 @@ const fn bounds(mode: HiccupMode) -> (u64, u64) {
 }
 
 /// The items about hiccups.
-pub(super) fn items(plan: &CpuPlan, tests: &[HiccupTest]) -> Vec<Item> {
+pub(super) fn items(plan: &CpuPlan, tests: &[HiccupTest]) -> Vec<Finding> {
     if tests.is_empty() {
         let check = Check::new(Section::Hiccups, "hiccups", "measured").fix("see the cores above");
         return vec![check.unknown("no core could be tested")];
@@ -70,7 +70,7 @@ pub(super) fn items(plan: &CpuPlan, tests: &[HiccupTest]) -> Vec<Item> {
     tests.iter().map(|test| item(plan, test)).collect()
 }
 
-fn item(plan: &CpuPlan, HiccupTest { core, mode, result }: &HiccupTest) -> Item {
+fn item(plan: &CpuPlan, HiccupTest { core, mode, result }: &HiccupTest) -> Finding {
     let (name, why) = match mode {
         HiccupMode::Spin => {
             ("spinning", "what the host takes from a thread that only wants to run, no engine can give back")
@@ -96,9 +96,9 @@ fn item(plan: &CpuPlan, HiccupTest { core, mode, result }: &HiccupTest) -> Item 
             let (p99_ns, p999_ns) = (hiccups.quantile_ns(0.99), hiccups.quantile_ns(0.999));
             let verdict = match hiccups.max_ns {
                 // One such stall uses up the budget of a signal.
-                max if max >= plan.budget_ns => Verdict::Fail,
-                max if max > max_ns || p999_ns > tail_ns => Verdict::Warn,
-                _ => Verdict::Pass,
+                max if max >= plan.budget_ns => Judgement::Fail,
+                max if max > max_ns || p999_ns > tail_ns => Judgement::Warn,
+                _ => Judgement::Pass,
             };
             let numbers = [p99_ns, p999_ns, hiccups.max_ns].map(human_ns);
             let others = hiccups.waited_ns.map_or(0, |ns| ns * 100 / hiccups.elapsed_ns.max(1));

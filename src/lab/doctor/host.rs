@@ -6,7 +6,7 @@ use super::{
     cpu_plan::CpuPlan,
     hiccups::{self, HiccupTest},
     isolation,
-    item::Item,
+    item::Finding,
     memory,
     redis::RedisProbe,
     redis_items, scheduler, state_dir, time,
@@ -34,14 +34,14 @@ pub struct Probes {
 
 /// A host and the threads that are to run on it.
 #[derive(Debug)]
-pub struct Host<'a> {
+pub struct ExaminedHost<'a> {
     /// The host's system files.
     pub sys: &'a Sysfs,
     /// The threads.
     pub plan: &'a CpuPlan,
 }
 
-impl Host<'_> {
+impl ExaminedHost<'_> {
     /// Cores that this process may use; `None` if that cannot be read.
     #[must_use]
     pub fn allowed(sys: &Sysfs) -> Option<crate::lab::Cpus> {
@@ -50,7 +50,7 @@ impl Host<'_> {
 
     /// Every item, section by section.
     #[must_use]
-    pub fn examine(&self, probes: &Probes) -> Vec<Item> {
+    pub fn examine(&self, probes: &Probes) -> Vec<Finding> {
         let Self { sys, plan } = *self;
         let mut items = time::items(sys, &probes.clock);
         items.extend(cores::items(sys, plan, &probes.before, &probes.after));

@@ -3,12 +3,12 @@
 use super::{
     activity::Activity,
     cpu_plan::CpuPlan,
-    item::{Check, Item, Section, Verdict},
+    item::{Check, Finding, Judgement, Section},
 };
 use crate::lab::{Cpus, Sysfs};
 
 /// The item about interrupts.
-pub(super) fn item(sys: &Sysfs, plan: &CpuPlan, before: &Activity, after: &Activity) -> Item {
+pub(super) fn item(sys: &Sysfs, plan: &CpuPlan, before: &Activity, after: &Activity) -> Finding {
     let check = Check::new(Section::Isolation, "IRQs", "none on the used cores")
         .why("a device that interrupts takes the core for microseconds, and the network's softirqs for longer")
         .fix("perf/host/tune.sh apply moves them; with irqbalance: IRQBALANCE_BANNED_CPULIST and restart it");
@@ -47,8 +47,8 @@ pub(super) fn item(sys: &Sysfs, plan: &CpuPlan, before: &Activity, after: &Activ
     let most = if busiest.0 > 0 { format!(", most from {}", busiest.1) } else { String::new() };
     let current = format!("{may} of {all} go there; {fresh} came during the test{most}");
     match (may, fresh, unread) {
-        (0, 0, 0) => check.is(Verdict::Pass, current),
+        (0, 0, 0) => check.is(Judgement::Pass, current),
         (0, 0, _) => check.unknown(format!("the masks of {unread} of {all} cannot be read; none came during the test")),
-        _ => check.is(Verdict::Warn, current),
+        _ => check.is(Judgement::Warn, current),
     }
 }

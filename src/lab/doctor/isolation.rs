@@ -4,7 +4,7 @@ use super::{
     activity::Activity,
     cpu_plan::CpuPlan,
     irqs,
-    item::{Check, Item, Section, Verdict},
+    item::{Check, Finding, Judgement, Section},
 };
 use crate::lab::{Cpus, Sysfs};
 
@@ -12,7 +12,7 @@ use crate::lab::{Cpus, Sysfs};
 const PF_KTHREAD: u64 = 0x0020_0000;
 
 /// The items about isolation.
-pub(super) fn items(sys: &Sysfs, plan: &CpuPlan, before: &Activity, after: &Activity) -> Vec<Item> {
+pub(super) fn items(sys: &Sysfs, plan: &CpuPlan, before: &Activity, after: &Activity) -> Vec<Finding> {
     let advice = |parameter: &str| {
         if plan.all_pinned() {
             format!("kernel parameter {parameter}={} (needs a restart); see perf/host/README.md", plan.used)
@@ -43,7 +43,7 @@ fn wanted(plan: &CpuPlan) -> String {
 }
 
 /// Compares a set of cores with the set that it should cover.
-fn covers(check: Check, plan: &CpuPlan, found: Result<Cpus, String>) -> Item {
+fn covers(check: Check, plan: &CpuPlan, found: Result<Cpus, String>) -> Finding {
     match found {
         Err(reason) => check.unknown(reason),
         Ok(found) if plan.all_pinned() => {
@@ -53,9 +53,9 @@ fn covers(check: Check, plan: &CpuPlan, found: Result<Cpus, String>) -> Item {
             } else {
                 format!("{found}; not {missing}")
             };
-            check.holds(missing.is_empty(), Verdict::Warn, current)
+            check.holds(missing.is_empty(), Judgement::Warn, current)
         }
-        Ok(found) => check.is(Verdict::Warn, format!("{found}; no thread is kept on a core")),
+        Ok(found) => check.is(Judgement::Warn, format!("{found}; no thread is kept on a core")),
     }
 }
 
@@ -101,7 +101,7 @@ fn parameter<'a>(line: &'a str, name: &str) -> Option<&'a str> {
     values.filter_map(|rest| if rest.is_empty() { Some("") } else { rest.strip_prefix('=') }).next_back()
 }
 
-fn kernel_threads(sys: &Sysfs, plan: &CpuPlan) -> Item {
+fn kernel_threads(sys: &Sysfs, plan: &CpuPlan) -> Finding {
     let check = Check::new(Section::Isolation, "kernel threads", "only those bound to their core")
         .why("a kernel thread that may run on any core may preempt the engine")
         .fix("perf/host/tune.sh apply moves the workers (kworker/u); isolcpus= keeps the others away from the start");
@@ -140,7 +140,7 @@ fn kernel_threads(sys: &Sysfs, plan: &CpuPlan) -> Item {
         None => format!("{bound} bound"),
         Some(first) => format!("{movable} may come (such as {first}), {bound} bound"),
     };
-    check.holds(movable == 0, Verdict::Warn, current)
+    check.holds(movable == 0, Judgement::Warn, current)
 }
 
 /// Name and flags of a process; the name, in parentheses, may contain anything.

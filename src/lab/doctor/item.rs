@@ -2,9 +2,9 @@
 
 use std::fmt;
 
-/// Verdict on one thing.
+/// The judgement on one thing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Verdict {
+pub enum Judgement {
     /// It is as it should be.
     Pass,
     /// It could not be read, or does not apply here.
@@ -15,7 +15,7 @@ pub enum Verdict {
     Fail,
 }
 
-impl Verdict {
+impl Judgement {
     /// The printed word.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -66,13 +66,13 @@ impl fmt::Display for Section {
 
 /// A finding about one thing.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Item {
+pub struct Finding {
     /// Section.
     pub section: Section,
     /// Name of the thing examined.
     pub name: String,
-    /// Verdict.
-    pub verdict: Verdict,
+    /// The judgement.
+    pub verdict: Judgement,
     /// The state found.
     pub current: String,
     /// The state wanted.
@@ -112,9 +112,9 @@ impl Check {
     }
 
     /// The item with this verdict.
-    pub fn is(self, verdict: Verdict, current: impl Into<String>) -> Item {
-        let fix = if verdict == Verdict::Pass { String::new() } else { self.fix };
-        Item {
+    pub fn is(self, verdict: Judgement, current: impl Into<String>) -> Finding {
+        let fix = if verdict == Judgement::Pass { String::new() } else { self.fix };
+        Finding {
             section: self.section,
             name: self.name,
             verdict,
@@ -126,12 +126,12 @@ impl Check {
     }
 
     /// The item: passed if the condition holds, else with the other verdict.
-    pub fn holds(self, good: bool, otherwise: Verdict, current: impl Into<String>) -> Item {
-        self.is(if good { Verdict::Pass } else { otherwise }, current)
+    pub fn holds(self, good: bool, otherwise: Judgement, current: impl Into<String>) -> Finding {
+        self.is(if good { Judgement::Pass } else { otherwise }, current)
     }
 
     /// The item as unknown, with the reason.
-    pub fn unknown(self, reason: impl Into<String>) -> Item {
-        self.is(Verdict::Unknown, reason)
+    pub fn unknown(self, reason: impl Into<String>) -> Finding {
+        self.is(Judgement::Unknown, reason)
     }
 }

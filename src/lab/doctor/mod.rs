@@ -1,6 +1,6 @@
 //! Examines a host for a given configuration. Changes nothing and needs no rights.
 //!
-//! Each section is a function from its inputs to [`Item`]s. What cannot be read is [`Verdict::Unknown`] and never
+//! Each section is a function from its inputs to [`Finding`]s. What cannot be read is [`Judgement::Unknown`] and never
 //! passes. The system is read through a [`Sysfs`](super::Sysfs), so that tests can try every rule on made-up machines.
 
 mod activity;
@@ -13,6 +13,7 @@ mod isolation;
 mod item;
 mod memory;
 mod redis;
+mod redis_clocks;
 mod redis_items;
 mod redis_streams;
 #[cfg(test)]
@@ -29,9 +30,10 @@ mod timex;
 pub use activity::Activity;
 pub use cpu_plan::CpuPlan;
 pub use hiccups::HiccupTest;
-pub use host::{Host, Probes};
-pub use item::{Item, Section, Verdict};
+pub use host::{ExaminedHost, Probes};
+pub use item::{Finding, Judgement, Section};
 pub use redis::{RedisProbe, RedisQuestions, RoundTrip};
+pub use redis_clocks::{NewestEntry, ServerClocks};
 pub use redis_streams::{StreamProbe, StreamState};
 pub use render::{Style, render, to_json};
 pub use state_dir::state_directory;

@@ -1,7 +1,8 @@
 //! Queries a Redis server for the doctor. Only reads; blocks.
 
-use super::redis_streams::StreamProbe;
+use super::{redis_clocks::ServerClocks, redis_streams::StreamProbe};
 use crate::{
+    feed::EntryForm,
     redis_io::{Address, Link, LinkError, LinkOptions, Tls},
     runtime::Clock,
 };
@@ -18,8 +19,8 @@ pub struct RedisQuestions {
     pub address: Address,
     /// Key of the hash that holds the engine's positions.
     pub position_key: String,
-    /// The input streams.
-    pub streams: Vec<String>,
+    /// The input streams, with the forms of their entries.
+    pub streams: Vec<(String, EntryForm)>,
     /// Longest wait for a connection.
     pub connect_timeout: Duration,
     /// Longest wait for a reply.
@@ -63,6 +64,8 @@ pub struct RedisProbe {
     pub socket: RoundTrip,
     /// The round trip over TCP.
     pub tcp: RoundTrip,
+    /// Its clock, and the newest entries; `None` if it was refused.
+    pub clocks: Option<ServerClocks>,
     /// The input streams.
     pub streams: Vec<StreamProbe>,
     /// Largest reply that the engine accepts, bytes.
@@ -81,6 +84,7 @@ impl RedisProbe {
             settings: None,
             socket: RoundTrip::Unknown("no connection".to_owned()),
             tcp: RoundTrip::Unknown("no connection".to_owned()),
+            clocks: None,
             streams: Vec::new(),
             reply_bytes_max: questions.reply_bytes_max,
         };
@@ -121,8 +125,13 @@ impl RedisProbe {
             }
             _ => (own, probe.elsewhere(false, "").map_or_else(|none| none, over)),
         };
-        probe.streams =
-            questions.streams.iter().map(|name| StreamProbe::ask(&mut link, name, &questions.position_key)).collect();
+        probe.streams = questions
+            .streams
+            .iter()
+            .map(|(name, _)| StreamProbe::ask(&mut link, name, &questions.position_key))
+            .collect();
+        let streams = questions.streams.iter().map(|(name, form)| (name.as_str(), form.clone()));
+        probe.clocks = ServerClocks::ask(&mut link, streams, || clock.now().wall_ms()).ok();
         probe
     }
 

@@ -2,7 +2,7 @@
 
 use super::{
     cpu_plan::CpuPlan,
-    item::{Check, Item, Section, Verdict},
+    item::{Check, Finding, Judgement, Section},
     redis::{RedisProbe, RoundTrip},
 };
 use crate::telemetry::{human_bytes, human_ns};
@@ -14,7 +14,7 @@ const SOCKET_NS_MAX: u64 = 200_000;
 const TCP_NS_MAX: u64 = 300_000;
 
 /// The items about the server.
-pub(super) fn items(probe: Option<&RedisProbe>, plan: &CpuPlan) -> Vec<Item> {
+pub(super) fn items(probe: Option<&RedisProbe>, plan: &CpuPlan) -> Vec<Finding> {
     let Some(probe) = probe else {
         let check = check("server", "examined")
             .fix("doctor --redis URL examines one; so does a configuration with input.feed = \"redis\"");
@@ -22,10 +22,10 @@ pub(super) fn items(probe: Option<&RedisProbe>, plan: &CpuPlan) -> Vec<Item> {
     };
     let server = check("server", "answers").why("bars come from it and signals go to it");
     if let Some(failure) = &probe.failure {
-        return vec![server.fix("start it, or correct redis.url").is(Verdict::Fail, failure.clone())];
+        return vec![server.fix("start it, or correct redis.url").is(Judgement::Fail, failure.clone())];
     }
     let mut items = vec![
-        server.is(Verdict::Pass, probe.address.clone()),
+        server.is(Judgement::Pass, probe.address.clone()),
         version(probe),
         trip("round trip, socket", &probe.socket, SOCKET_NS_MAX),
         trip("round trip, TCP", &probe.tcp, TCP_NS_MAX),
@@ -34,6 +34,7 @@ pub(super) fn items(probe: Option<&RedisProbe>, plan: &CpuPlan) -> Vec<Item> {
         fork(probe, plan),
         buffers(probe),
     ];
+    items.extend(probe.clocks.iter().flat_map(super::redis_clocks::ServerClocks::items));
     items.extend(probe.streams.iter().map(super::redis_streams::StreamProbe::item));
     items
 }
@@ -42,19 +43,19 @@ fn check(name: &str, wanted: impl Into<String>) -> Check {
     Check::new(Section::Redis, name, wanted)
 }
 
-fn version(probe: &RedisProbe) -> Item {
+fn version(probe: &RedisProbe) -> Finding {
     let check = check("version", format!("≥ {}.{}", VERSION_MIN.0, VERSION_MIN.1))
         .why("older servers lack commands that the engine uses on streams")
         .fix("install a newer server");
     let Some(text) = probe.figure("redis_version") else { return check.unknown("INFO is refused or has no version") };
     let mut numbers = text.split('.').map(str::parse::<u32>);
     match (numbers.next(), numbers.next()) {
-        (Some(Ok(major)), Some(Ok(minor))) => check.holds((major, minor) >= VERSION_MIN, Verdict::Fail, text),
+        (Some(Ok(major)), Some(Ok(minor))) => check.holds((major, minor) >= VERSION_MIN, Judgement::Fail, text),
         _ => check.unknown(format!("{text:?} is not understood")),
     }
 }
 
-fn trip(name: &str, trip: &RoundTrip, p99_ns_max: u64) -> Item {
+fn trip(name: &str, trip: &RoundTrip, p99_ns_max: u64) -> Finding {
     let check =
         check(name, format!("p99 ≤ {}", human_ns(p99_ns_max))).why("each bar and each signal takes this path once");
     match trip {
@@ -62,7 +63,7 @@ fn trip(name: &str, trip: &RoundTrip, p99_ns_max: u64) -> Item {
             .fix("give the server a core of its own, not one of the agents'; on one machine use its unix socket")
             .holds(
                 *p99_ns <= p99_ns_max,
-                Verdict::Warn,
+                Judgement::Warn,
                 format!("p50 {}, p99 {}, {address}", human_ns(*p50_ns), human_ns(*p99_ns)),
             ),
         RoundTrip::Off => check
@@ -72,7 +73,7 @@ fn trip(name: &str, trip: &RoundTrip, p99_ns_max: u64) -> Item {
     }
 }
 
-fn eviction(probe: &RedisProbe) -> Item {
+fn eviction(probe: &RedisProbe) -> Finding {
     let check = check("maxmemory-policy", "noeviction")
         .why("a full server evicts whole keys: a stream would disappear with all its unread entries")
         .fix("CONFIG SET maxmemory-policy noeviction, and in redis.conf");
@@ -91,20 +92,20 @@ fn eviction(probe: &RedisProbe) -> Item {
     // The volatile policies evict keys that have a lifetime, so a stream with one is at risk.
     let lifetimes: Vec<Option<bool>> = probe.streams.iter().map(|stream| stream.expires).collect();
     match policy.as_str() {
-        "noeviction" => check.is(Verdict::Pass, current),
-        text if !text.starts_with("volatile-") => check.is(Verdict::Fail, current),
+        "noeviction" => check.is(Judgement::Pass, current),
+        text if !text.starts_with("volatile-") => check.is(Judgement::Fail, current),
         _ if lifetimes.contains(&Some(true)) => {
-            check.is(Verdict::Fail, format!("{current}, and an input stream has a lifetime"))
+            check.is(Judgement::Fail, format!("{current}, and an input stream has a lifetime"))
         }
         _ if lifetimes.contains(&None) => check.unknown(format!("{current}; the streams' lifetimes are not known")),
-        _ => check.is(Verdict::Pass, format!("{current}; the streams have no lifetime")),
+        _ => check.is(Judgement::Pass, format!("{current}; the streams have no lifetime")),
     }
 }
 
-fn persistence(probe: &RedisProbe) -> Item {
-    let check = check("persistence", "appendonly yes, appendfsync everysec")
+fn persistence(probe: &RedisProbe) -> Finding {
+    let check = check("persistence", "appendonly yes, appendfsync always")
         .why("it decides what a crash loses, and whether every write waits for the disk")
-        .fix("CONFIG SET appendonly yes, CONFIG SET appendfsync everysec, CONFIG REWRITE");
+        .fix("CONFIG SET appendonly yes, CONFIG SET appendfsync always, CONFIG REWRITE; where the disk is too slow for that, everysec, and up to a second of input and output is lost with the host");
     let (Some(append), Some(sync), Some(save)) =
         (probe.setting("appendonly"), probe.setting("appendfsync"), probe.setting("save"))
     else {
@@ -116,16 +117,17 @@ fn persistence(probe: &RedisProbe) -> Item {
     let current =
         if append == "yes" { format!("appendonly, {sync}; {forks}") } else { format!("no appendonly; {forks}") };
     match (append, sync) {
-        _ if broken => check.is(Verdict::Fail, format!("{current}; the last write to the disk failed")),
-        ("yes", "everysec") => check.is(Verdict::Pass, current),
-        ("yes", "always") => check.is(Verdict::Warn, format!("{current}: every write waits for the disk")),
-        ("yes", _) => check.is(Verdict::Warn, format!("{current}: the system decides what a crash loses")),
-        _ if save.is_empty() => check.is(Verdict::Warn, format!("{current}: a restart loses everything")),
-        _ => check.is(Verdict::Warn, format!("{current}: a crash loses all since the last")),
+        _ if broken => check.is(Judgement::Fail, format!("{current}; the last write to the disk failed")),
+        ("yes", "always") => check.is(Judgement::Pass, format!("{current}; every write waits for the disk")),
+        ("yes", "everysec") => check
+            .is(Judgement::Warn, format!("{current}: a crash of the host loses up to a second of input and output")),
+        ("yes", _) => check.is(Judgement::Warn, format!("{current}: the system decides what a crash loses")),
+        _ if save.is_empty() => check.is(Judgement::Warn, format!("{current}: a restart loses everything")),
+        _ => check.is(Judgement::Warn, format!("{current}: a crash loses all since the last")),
     }
 }
 
-fn fork(probe: &RedisProbe, plan: &CpuPlan) -> Item {
+fn fork(probe: &RedisProbe, plan: &CpuPlan) -> Finding {
     let check = check("last fork", "≤ 10 ms")
         .why("the server answers no client while it copies its page tables for a snapshot or a rewrite")
         .fix("a smaller data set (MAXLEN), no snapshots by `save`, huge pages off, a host without nested paging");
@@ -134,13 +136,13 @@ fn fork(probe: &RedisProbe, plan: &CpuPlan) -> Item {
     };
     let ns = us * 1_000;
     match us {
-        0 => check.is(Verdict::Pass, "never forked"),
-        _ if ns >= plan.budget_ns => check.is(Verdict::Fail, human_ns(ns)),
-        _ => check.holds(ns <= 10_000_000, Verdict::Warn, human_ns(ns)),
+        0 => check.is(Judgement::Pass, "never forked"),
+        _ if ns >= plan.budget_ns => check.is(Judgement::Fail, human_ns(ns)),
+        _ => check.holds(ns <= 10_000_000, Judgement::Warn, human_ns(ns)),
     }
 }
 
-fn buffers(probe: &RedisProbe) -> Item {
+fn buffers(probe: &RedisProbe) -> Finding {
     let wanted = probe.reply_bytes_max as u64;
     let check = check("output buffers", format!("normal: 0, or ≥ {}", human_bytes(wanted)))
         .why("the server disconnects a reader whose replies exceed the limit, in the middle of a burst")
@@ -162,5 +164,5 @@ fn buffers(probe: &RedisProbe) -> Item {
         (0, 0) => "normal: no limit".to_owned(),
         _ => format!("normal: hard {}, soft {} for {seconds} s", name(hard), name(soft)),
     };
-    check.holds(enough(hard) && enough(soft), Verdict::Warn, current)
+    check.holds(enough(hard) && enough(soft), Judgement::Warn, current)
 }

@@ -1,8 +1,8 @@
 //! Compares the input streams with the position that the engine has saved.
 
-use super::item::{Check, Item, Section, Verdict};
+use super::item::{Check, Finding, Judgement, Section};
 use crate::model::StreamId;
-use crate::redis_io::{Link, LinkError, ServerErrorKind, StreamInfo};
+use crate::redis_io::{Another, Link, LinkError, Remembered, ServerErrorKind, StreamInfo};
 use redis::{Cmd, Value};
 
 /// Number of entries fetched at once, and maximum counted.
@@ -43,6 +43,10 @@ pub enum StreamState {
         position: Result<Option<StreamId>, String>,
         /// Number of entries after the position, and whether counting stopped at the maximum.
         lag: (u64, bool),
+        /// Whether the server counts the entries ever added.
+        counted: bool,
+        /// What shows that the stream is another one than the engine has read, if anything does.
+        another: Option<Another>,
     },
 }
 
@@ -74,46 +78,76 @@ impl StreamProbe {
             _ => (info.length, false),
         };
         let first = (info.length > 0).then_some(info.first);
-        Ok(StreamState::Present { length: info.length, first, last: info.last, position, lag })
+        let another = match position {
+            Ok(Some(position)) => another(link, name, position_key, position, &info)?,
+            _ => None,
+        };
+        let counted = info.added.is_some();
+        Ok(StreamState::Present { length: info.length, first, last: info.last, position, lag, counted, another })
     }
 
     /// The item of this stream.
-    pub(super) fn item(&self) -> Item {
+    pub(super) fn item(&self) -> Finding {
         let check = Check::new(Section::Redis, &format!("stream {}", self.name), format!("≤ {LAG_MAX} entries behind"));
         match &self.state {
             StreamState::Unknown(reason) => check.unknown(reason.clone()),
             StreamState::WrongType => check
                 .why("the engine reads entries from this key")
                 .fix("another program uses this key: correct [[input.streams]]")
-                .is(Verdict::Fail, "another type of value"),
+                .is(Judgement::Fail, "another type of value"),
             StreamState::Absent => check
                 .why("the engine reads nothing until a program writes to this stream")
                 .fix("correct [[input.streams]], or start the feed")
-                .is(Verdict::Warn, "not there"),
-            StreamState::Present { length, first, last, position, lag } => {
-                present(check, *length, *first, *last, position, *lag)
+                .is(Judgement::Warn, "not there"),
+            StreamState::Present { another: Some(another), .. } => check
+                .why("the engine does not start: entries would be waited for in vain, or be lost or published twice")
+                .fix("if it is as it should be: run --accept-loss, or run --from ID, once")
+                .is(Judgement::Fail, format!("it {another}")),
+            StreamState::Present { counted: false, .. } => check
+                .why(
+                    "this server does not count the entries of a stream: of what is trimmed unread some is not noticed",
+                )
+                .fix("Redis 7.0 or later")
+                .is(Judgement::Fail, "entries ever added: not told"),
+            StreamState::Present { length, first, position, lag, .. } => {
+                present(check, *length, *first, position, *lag)
             }
         }
     }
+}
+
+/// What shows that a stream is another one than the engine has read.
+fn another(
+    link: &mut Link,
+    name: &str,
+    position_key: &str,
+    position: StreamId,
+    info: &StreamInfo,
+) -> Result<Option<Another>, LinkError> {
+    let mut field = |field: String| link.ask::<Option<String>>(&Cmd::hget(position_key, field));
+    let entries = field(format!("entries:{name}"))?.and_then(|text| text.parse().ok()).filter(|n| *n > 0);
+    let first = field(format!("first:{name}"))?.and_then(|text| StreamId::parse(text.as_bytes()));
+    let at = position.to_string();
+    let holds = !link.ask::<Vec<(StreamId, Value)>>(&Cmd::xrange(name, &at, &at))?.is_empty();
+    Ok(Remembered { position, entries, first }.compare(Some(info), holds))
 }
 
 fn present(
     check: Check,
     length: u64,
     first: Option<StreamId>,
-    last: StreamId,
     position: &Result<Option<StreamId>, String>,
     (lag, more): (u64, bool),
-) -> Item {
+) -> Finding {
     let position = match position {
         Err(text) => {
             let check =
                 check.why("the engine does not start from it").fix("delete the field, and the engine starts anew");
-            return check.is(Verdict::Fail, format!("the saved position is {text:?}, which is no entry id"));
+            return check.is(Judgement::Fail, format!("the saved position is {text:?}, which is no entry id"));
         }
         Ok(None) => {
             let check = check.why("a first start reads from input.start; all of it is history");
-            return check.is(Verdict::Pass, format!("{length} entries, no position saved yet"));
+            return check.is(Judgement::Pass, format!("{length} entries, no position saved yet"));
         }
         Ok(Some(position)) => *position,
     };
@@ -122,23 +156,17 @@ fn present(
         id.push(&mut out);
         String::from_utf8_lossy(&out).into_owned()
     };
-    if position > last {
-        let check = check
-            .why("the engine waits for entries after its position: it would read nothing")
-            .fix("the stream was deleted or the server lost data: delete the field of the position");
-        return check.is(Verdict::Fail, format!("position {} is after the last entry {}", text(position), text(last)));
-    }
     // It is unknown whether entries were between the two: the last entry trimmed may be the position itself.
     if let Some(first) = first.filter(|first| *first > position) {
         let check = check
             .why("entries between the two were trimmed before the engine read them")
             .fix("raise the feed's MAXLEN, or stop the engine for less time");
-        return check.is(Verdict::Warn, format!("begins at {}, after position {}", text(first), text(position)));
+        return check.is(Judgement::Warn, format!("begins at {}, after position {}", text(first), text(position)));
     }
     let check =
         check.why("entries that wait here are late already").fix("check that the engine runs, and that it keeps up");
     let current = format!("{}{lag} behind of {length}", if more { "over " } else { "" });
-    check.holds(lag <= LAG_MAX, Verdict::Warn, current)
+    check.holds(lag <= LAG_MAX, Judgement::Warn, current)
 }
 
 /// Number of entries after a position, and whether counting stopped at the maximum.

@@ -1,6 +1,6 @@
 //! Runs the doctor against Redis servers of the test's own.
 
-use super::{CpuPlan, Item, RedisProbe, RedisQuestions, RoundTrip, StreamState, Verdict, redis_items::items};
+use super::{CpuPlan, Finding, Judgement, RedisProbe, RedisQuestions, RoundTrip, StreamState, redis_items::items};
 use crate::{
     config::Config,
     redis_io::{Link, testing::Server},
@@ -14,7 +14,7 @@ fn questions(server: &Server) -> RedisQuestions {
     RedisQuestions {
         address: server.url("").parse().unwrap(),
         position_key: "position".to_owned(),
-        streams: vec!["bars".to_owned()],
+        streams: vec![("bars".to_owned(), crate::feed::EntryForm::new("1m".parse().unwrap()))],
         connect_timeout: SECOND,
         timeout: SECOND,
         reply_bytes_max: 64 << 20,
@@ -27,13 +27,13 @@ fn say(link: &mut Link, line: &str) {
     link.ask::<()>(words.next().map(redis::cmd).unwrap().arg(words.collect::<Vec<_>>())).unwrap();
 }
 
-fn examine(questions: &RedisQuestions) -> Vec<Item> {
+fn examine(questions: &RedisQuestions) -> Vec<Finding> {
     let probe = RedisProbe::ask(questions, &Clock::new());
     items(Some(&probe), &CpuPlan::new(&Config::default(), None))
 }
 
 #[track_caller]
-fn expect(items: &[Item], name: &str, verdict: Verdict, words: &str) {
+fn expect(items: &[Finding], name: &str, verdict: Judgement, words: &str) {
     let item = items.iter().find(|item| item.name == name).unwrap();
     assert!(item.verdict == verdict && item.current.contains(words), "{item:?}");
 }
@@ -52,13 +52,13 @@ fn a_server_is_asked_over_both_sockets_and_left_as_it_was() {
     assert!(matches!(&probe.tcp, RoundTrip::Measured { address, .. } if address.contains(&port.to_string())));
     assert!(matches!(&probe.streams[0].state, StreamState::Present { length: 5, lag: (3, false), .. }), "{probe:?}");
     let found = items(Some(&probe), &CpuPlan::new(&Config::default(), None));
-    expect(&found, "server", Verdict::Pass, "redis.sock");
-    expect(&found, "version", Verdict::Pass, "");
-    expect(&found, "maxmemory-policy", Verdict::Pass, "noeviction");
-    expect(&found, "persistence", Verdict::Warn, "a restart loses everything");
-    expect(&found, "last fork", Verdict::Pass, "never");
-    expect(&found, "output buffers", Verdict::Pass, "no limit");
-    expect(&found, "stream bars", Verdict::Pass, "3 behind of 5");
+    expect(&found, "server", Judgement::Pass, "redis.sock");
+    expect(&found, "version", Judgement::Pass, "");
+    expect(&found, "maxmemory-policy", Judgement::Pass, "noeviction");
+    expect(&found, "persistence", Judgement::Warn, "a restart loses everything");
+    expect(&found, "last fork", Judgement::Pass, "never");
+    expect(&found, "output buffers", Judgement::Pass, "no limit");
+    expect(&found, "stream bars", Judgement::Pass, "3 behind of 5");
     assert_eq!(link.ask::<u64>(&redis::cmd("DBSIZE")).unwrap(), 2);
     // Over TCP, the doctor finds the Unix domain socket by asking the server.
     let by_tcp = RedisQuestions { address: format!("redis://127.0.0.1:{port}").parse().unwrap(), ..questions(&server) };
@@ -72,10 +72,10 @@ fn settings_that_lose_streams_fail() {
         Server::start(&["--maxmemory-policy", "allkeys-lru", "--appendonly", "yes", "--appendfsync", "always"]);
     let mut link = server.link();
     let found = examine(&questions(&server));
-    expect(&found, "maxmemory-policy", Verdict::Fail, "allkeys-lru, no maxmemory yet");
-    expect(&found, "persistence", Verdict::Warn, "every write waits");
-    expect(&found, "stream bars", Verdict::Warn, "not there");
-    expect(&found, "round trip, TCP", Verdict::Unknown, "does not listen");
+    expect(&found, "maxmemory-policy", Judgement::Fail, "allkeys-lru, no maxmemory yet");
+    expect(&found, "persistence", Judgement::Pass, "every write waits");
+    expect(&found, "stream bars", Judgement::Warn, "not there");
+    expect(&found, "round trip, TCP", Judgement::Unknown, "does not listen");
 
     say(&mut link, "CONFIG SET maxmemory-policy volatile-lru");
     say(&mut link, "CONFIG SET appendfsync everysec");
@@ -84,12 +84,12 @@ fn settings_that_lose_streams_fail() {
     link.ask::<()>(redis::cmd("CONFIG").arg(&limits)).unwrap();
     say(&mut link, "XADD bars 7-1 f v");
     let found = examine(&questions(&server));
-    expect(&found, "maxmemory-policy", Verdict::Pass, "the streams have no lifetime");
-    expect(&found, "persistence", Verdict::Pass, "appendonly, everysec");
-    expect(&found, "output buffers", Verdict::Warn, "hard 1.00 MiB, soft 1.00 MiB for 5 s");
-    expect(&found, "stream bars", Verdict::Pass, "1 entries, no position saved yet");
+    expect(&found, "maxmemory-policy", Judgement::Pass, "the streams have no lifetime");
+    expect(&found, "persistence", Judgement::Warn, "appendonly, everysec");
+    expect(&found, "output buffers", Judgement::Warn, "hard 1.00 MiB, soft 1.00 MiB for 5 s");
+    expect(&found, "stream bars", Judgement::Pass, "1 entries, no position saved yet");
     say(&mut link, "EXPIRE bars 1000");
-    expect(&examine(&questions(&server)), "maxmemory-policy", Verdict::Fail, "lifetime");
+    expect(&examine(&questions(&server)), "maxmemory-policy", Judgement::Fail, "lifetime");
 }
 
 #[test]
@@ -97,10 +97,14 @@ fn positions_that_cannot_be_right_are_found() {
     let server = Server::start(&[]);
     let mut link = server.link();
     for (setup, verdict, words) in [
-        ("XADD bars 7-1 f v|HSET position bars 9-0", Verdict::Fail, "position 9-0 is after the last entry 7-1"),
-        ("HSET position bars 5-0", Verdict::Warn, "begins at 7-1, after position 5-0"),
-        ("HSET position bars soon", Verdict::Fail, "\"soon\", which is no entry id"),
-        ("DEL bars|SET bars text", Verdict::Fail, "another type of value"),
+        (
+            "XADD bars 7-1 f v|HSET position bars 9-0",
+            Judgement::Fail,
+            "it had been read up to 9-0, but its newest entry ever is 7-1",
+        ),
+        ("HSET position bars 5-0", Judgement::Warn, "begins at 7-1, after position 5-0"),
+        ("HSET position bars soon", Judgement::Fail, "\"soon\", which is no entry id"),
+        ("DEL bars|SET bars text", Judgement::Fail, "another type of value"),
     ] {
         setup.split('|').for_each(|line| say(&mut link, line));
         expect(&examine(&questions(&server)), "stream bars", verdict, words);
@@ -110,7 +114,7 @@ fn positions_that_cannot_be_right_are_found() {
         say(&mut link, &format!("XADD bars 7-{} f v", seq + 1));
     }
     say(&mut link, "HSET position bars 7-300");
-    expect(&examine(&questions(&server)), "stream bars", Verdict::Warn, "2200 behind of 2500");
+    expect(&examine(&questions(&server)), "stream bars", Judgement::Warn, "2200 behind of 2500");
 }
 
 #[test]
@@ -120,12 +124,12 @@ fn what_an_account_may_not_ask_is_unknown_and_an_absent_server_fails() {
     let poor = RedisQuestions { address: server.url("?user=poor&pass=pw").parse().unwrap(), ..questions(&server) };
     let found = examine(&poor);
     for name in ["version", "maxmemory-policy", "persistence", "last fork", "output buffers", "round trip, TCP"] {
-        expect(&found, name, Verdict::Unknown, "");
+        expect(&found, name, Judgement::Unknown, "");
     }
     expect(&found, "round trip, socket", found[2].verdict, "p50");
     let gone = questions(&server);
     server.kill();
     let found = examine(&gone);
     assert_eq!(found.len(), 1);
-    expect(&found, "server", Verdict::Fail, "cannot connect");
+    expect(&found, "server", Judgement::Fail, "cannot connect");
 }

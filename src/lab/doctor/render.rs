@@ -1,6 +1,6 @@
 //! Renders the findings, for people and for programs.
 
-use super::item::{Item, Section, Verdict};
+use super::item::{Finding, Judgement, Section};
 use serde_json::{Value, json};
 use std::io::{self, Write};
 
@@ -34,12 +34,12 @@ impl Style {
         if self.colour { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
     }
 
-    fn verdict(self, verdict: Verdict) -> String {
+    fn verdict(self, verdict: Judgement) -> String {
         let code = match verdict {
-            Verdict::Pass => "32",
-            Verdict::Unknown => "36",
-            Verdict::Warn => "33",
-            Verdict::Fail => "1;31",
+            Judgement::Pass => "32",
+            Judgement::Unknown => "36",
+            Judgement::Warn => "33",
+            Judgement::Fail => "1;31",
         };
         self.paint(code, &format!("{:<VERDICT$}", verdict.name()))
     }
@@ -51,7 +51,7 @@ impl Style {
 ///
 /// # Errors
 /// The writer fails.
-pub fn render(items: &[Item], style: Style, out: &mut impl Write) -> io::Result<()> {
+pub fn render(items: &[Finding], style: Style, out: &mut impl Write) -> io::Result<()> {
     let mut section: Option<Section> = None;
     for item in items {
         if section != Some(item.section) {
@@ -62,16 +62,16 @@ pub fn render(items: &[Item], style: Style, out: &mut impl Write) -> io::Result<
         one(item, style, out)?;
     }
     let count = |verdict| items.iter().filter(|item| item.verdict == verdict).count();
-    let counts = [Verdict::Fail, Verdict::Warn, Verdict::Unknown, Verdict::Pass]
+    let counts = [Judgement::Fail, Judgement::Warn, Judgement::Unknown, Judgement::Pass]
         .map(|verdict| format!("{} {}", count(verdict), verdict.name()));
     writeln!(out, "\n{}", counts.join(", "))
 }
 
-fn one(item: &Item, style: Style, out: &mut impl Write) -> io::Result<()> {
+fn one(item: &Finding, style: Style, out: &mut impl Write) -> io::Result<()> {
     write!(out, "  {} {:<NAME$} ", style.verdict(item.verdict), item.name)?;
     // A name longer than its column shifts its own text, but not the lines below.
     let used = item.name.chars().count().saturating_sub(NAME);
-    let passes = item.verdict == Verdict::Pass;
+    let passes = item.verdict == Judgement::Pass;
     let text = if passes { item.current.clone() } else { format!("{} → {}", item.current, item.wanted) };
     paragraph(&text, TEXT + used, TEXT, style, None, out)?;
     if passes {
@@ -135,8 +135,8 @@ fn words(text: &str) -> Vec<String> {
 
 /// The items as an array of objects.
 #[must_use]
-pub fn to_json(items: &[Item]) -> Value {
-    let object = |item: &Item| {
+pub fn to_json(items: &[Finding]) -> Value {
+    let object = |item: &Finding| {
         json!({
             "section": item.section.to_string(),
             "item": item.name,

@@ -2,7 +2,7 @@
 
 use super::{
     cpu_plan::CpuPlan,
-    item::{Check, Item, Section, Verdict},
+    item::{Check, Finding, Judgement, Section},
     rights::{capable, limit},
 };
 use crate::lab::{Sysfs, sched_policy::SchedPolicy};
@@ -11,25 +11,25 @@ use crate::lab::{Sysfs, sched_policy::SchedPolicy};
 const CAP_SYS_NICE: u32 = 23;
 
 /// The items about the scheduler.
-pub(super) fn items(sys: &Sysfs, plan: &CpuPlan) -> Vec<Item> {
+pub(super) fn items(sys: &Sysfs, plan: &CpuPlan) -> Vec<Finding> {
     vec![real_time_limit(sys), throttling(sys, plan), policy(sys)]
 }
 
-fn real_time_limit(sys: &Sysfs) -> Item {
+fn real_time_limit(sys: &Sysfs) -> Finding {
     let check = Check::new(Section::Scheduler, "RT limit", "≥ 1, or unlimited")
         .why("threads with real-time priority do not wait for other programs on their core")
         .fix("LimitRTPRIO=50 in the unit, or `* - rtprio 50` in /etc/security/limits.conf");
     if capable(sys, CAP_SYS_NICE) {
-        return check.is(Verdict::Pass, "any priority: this process has CAP_SYS_NICE");
+        return check.is(Judgement::Pass, "any priority: this process has CAP_SYS_NICE");
     }
     match limit(sys, "Max realtime priority") {
         None => check.unknown("cannot read /proc/self/limits"),
-        Some(None) => check.is(Verdict::Pass, "unlimited"),
-        Some(Some(limit)) => check.holds(limit > 0, Verdict::Warn, limit.to_string()),
+        Some(None) => check.is(Judgement::Pass, "unlimited"),
+        Some(Some(limit)) => check.holds(limit > 0, Judgement::Warn, limit.to_string()),
     }
 }
 
-fn throttling(sys: &Sysfs, plan: &CpuPlan) -> Item {
+fn throttling(sys: &Sysfs, plan: &CpuPlan) -> Finding {
     let path = "/proc/sys/kernel/sched_rt_runtime_us";
     let check = Check::new(Section::Scheduler, "RT throttling", "-1 (off) where threads spin at real-time priority")
         .why("a real-time thread that never sleeps is stopped for the rest of each second, 50 ms by default")
@@ -38,22 +38,22 @@ fn throttling(sys: &Sysfs, plan: &CpuPlan) -> Item {
         return check.unknown(format!("cannot read {path}"));
     };
     if runtime < 0 {
-        return check.is(Verdict::Pass, "off");
+        return check.is(Judgement::Pass, "off");
     }
     let current = format!("{runtime} of each {} µs", period.map_or("?".to_owned(), |period| period.to_string()));
     if plan.busy_spin {
-        check.is(Verdict::Warn, current)
+        check.is(Judgement::Warn, current)
     } else {
-        check.is(Verdict::Pass, format!("{current}; no thread spins"))
+        check.is(Judgement::Pass, format!("{current}; no thread spins"))
     }
 }
 
-fn policy(sys: &Sysfs) -> Item {
+fn policy(sys: &Sysfs) -> Finding {
     let check = Check::new(Section::Scheduler, "policy", "other, fifo or rr; nice ≤ 0")
         .why("batch, idle and nice threads wait for all other threads")
         .fix("start the engine without nice, chrt -b and chrt -i; CPUSchedulingPolicy= and Nice= of the unit");
     match sys.read("/proc/self/stat").and_then(|stat| SchedPolicy::parse(&stat)) {
-        Some(policy) => check.holds(policy.is_prompt(), Verdict::Warn, policy.to_string()),
+        Some(policy) => check.holds(policy.is_prompt(), Judgement::Warn, policy.to_string()),
         None => check.unknown("cannot read /proc/self/stat"),
     }
 }

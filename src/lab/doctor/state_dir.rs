@@ -1,6 +1,6 @@
 //! The state directory: whether it is writable, how long a sync takes, how much space is free.
 
-use super::item::{Check, Item, Section, Verdict};
+use super::item::{Check, Finding, Judgement, Section};
 use crate::telemetry::{human_bytes, human_ns};
 use rustix::fs::{Access, Mode, OFlags, access, open, statvfs};
 use std::{
@@ -21,7 +21,7 @@ const SYNC_NS_MAX: u128 = 20_000_000;
 ///
 /// The sync is tried on an unnamed file, which disappears when it is closed.
 #[must_use]
-pub fn state_directory(dir: Option<&Path>) -> Vec<Item> {
+pub fn state_directory(dir: Option<&Path>) -> Vec<Finding> {
     let check = |name: &str, wanted: String| Check::new(Section::State, name, wanted);
     let Some(dir) = dir else {
         let check =
@@ -36,14 +36,14 @@ pub fn state_directory(dir: Option<&Path>) -> Vec<Item> {
         .why("the engine keeps its state there")
         .fix(format!("give {} to the engine's user: chown USER {0}", dir.display()));
     let writable = match access(dir, Access::WRITE_OK | Access::EXEC_OK) {
-        Ok(()) => writable.is(Verdict::Pass, place),
-        Err(error) => writable.is(Verdict::Fail, format!("{place}: {}", io::Error::from(error))),
+        Ok(()) => writable.is(Judgement::Pass, place),
+        Err(error) => writable.is(Judgement::Fail, format!("{place}: {}", io::Error::from(error))),
     };
     let sync = check("sync", "≤ 20 ms".to_owned())
         .why("a snapshot is safe only once the disk has it")
         .fix("a local NVMe device; not a network file system");
     let sync = match slowest_sync(dir) {
-        Ok(ns) => sync.holds(ns <= SYNC_NS_MAX, Verdict::Warn, human_ns(u64::try_from(ns).unwrap_or(u64::MAX))),
+        Ok(ns) => sync.holds(ns <= SYNC_NS_MAX, Judgement::Warn, human_ns(u64::try_from(ns).unwrap_or(u64::MAX))),
         Err(error) => sync.unknown(format!("cannot be tried: {error}")),
     };
     let space = check("space", format!("≥ {}", human_bytes(SPACE_MIN)))
@@ -52,7 +52,7 @@ pub fn state_directory(dir: Option<&Path>) -> Vec<Item> {
     let space = match statvfs(dir) {
         Ok(fs) => {
             let bytes = fs.f_bavail.saturating_mul(fs.f_frsize);
-            space.holds(bytes >= SPACE_MIN, Verdict::Warn, human_bytes(bytes))
+            space.holds(bytes >= SPACE_MIN, Judgement::Warn, human_bytes(bytes))
         }
         Err(error) => space.unknown(format!("cannot be read: {}", io::Error::from(error))),
     };
@@ -81,17 +81,17 @@ mod tests {
         let items = state_directory(Some(dir.path()));
         let names: Vec<&str> = items.iter().map(|item| item.name.as_str()).collect();
         assert_eq!(names, ["writable", "sync", "space"]);
-        assert_eq!(items[0].verdict, Verdict::Pass, "{items:?}");
+        assert_eq!(items[0].verdict, Judgement::Pass, "{items:?}");
         assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
 
         let absent = state_directory(Some(&dir.path().join("absent/deep")));
-        assert_eq!(absent[0].verdict, Verdict::Pass, "{absent:?}");
+        assert_eq!(absent[0].verdict, Judgement::Pass, "{absent:?}");
         assert!(absent[0].current.ends_with("to be made"), "{absent:?}");
         assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
         // A place where nobody may write, whichever user runs the test.
-        let verdicts: Vec<Verdict> =
+        let verdicts: Vec<Judgement> =
             state_directory(Some(Path::new("/proc"))).iter().map(|item| item.verdict).collect();
-        assert_eq!(verdicts[..2], [Verdict::Pass, Verdict::Unknown]);
-        assert_eq!(state_directory(None)[0].verdict, Verdict::Unknown);
+        assert_eq!(verdicts[..2], [Judgement::Pass, Judgement::Unknown]);
+        assert_eq!(state_directory(None)[0].verdict, Judgement::Unknown);
     }
 }

@@ -1,6 +1,8 @@
 //! Made-up machines: tuned, untuned, and a container that shows nothing.
 
-use super::{Activity, ClockProbe, CpuPlan, Host, Item, KernelClock, Probes, Style, Verdict, render, to_json};
+use super::{
+    Activity, ClockProbe, CpuPlan, ExaminedHost, Finding, Judgement, KernelClock, Probes, Style, render, to_json,
+};
 use crate::{
     config::{Config, Layer},
     lab::Sysfs,
@@ -28,10 +30,10 @@ impl Machine {
         Sysfs::at(self.0.path())
     }
 
-    fn examine(&self, config: &Config, probes: &Probes) -> Vec<Item> {
+    fn examine(&self, config: &Config, probes: &Probes) -> Vec<Finding> {
         let sys = self.sys();
-        let plan = CpuPlan::new(config, Host::allowed(&sys));
-        Host { sys: &sys, plan: &plan }.examine(probes)
+        let plan = CpuPlan::new(config, ExaminedHost::allowed(&sys));
+        ExaminedHost { sys: &sys, plan: &plan }.examine(probes)
     }
 
     fn probes(&self) -> Probes {
@@ -46,12 +48,12 @@ fn low_latency() -> Config {
     Config::load_offline(&[Layer::File { name: "low-latency.toml".to_owned(), bytes }]).unwrap().config
 }
 
-fn find<'a>(items: &'a [Item], name: &str) -> &'a Item {
+fn find<'a>(items: &'a [Finding], name: &str) -> &'a Finding {
     items.iter().find(|item| item.name == name).unwrap_or_else(|| panic!("no item {name}"))
 }
 
 #[track_caller]
-fn expect(items: &[Item], name: &str, verdict: Verdict, current: &str) {
+fn expect(items: &[Finding], name: &str, verdict: Judgement, current: &str) {
     let item = find(items, name);
     assert_eq!((item.verdict, item.current.as_str()), (verdict, current), "{name}");
 }
@@ -115,14 +117,14 @@ fn probed(machine: &Machine) -> Probes {
 fn a_tuned_machine_passes_in_everything_that_files_tell() {
     let machine = tuned();
     let items = machine.examine(&low_latency(), &probed(&machine));
-    let others: Vec<&Item> = items.iter().filter(|item| item.verdict != Verdict::Pass).collect();
+    let others: Vec<&Finding> = items.iter().filter(|item| item.verdict != Judgement::Pass).collect();
     let names: Vec<&str> = others.iter().map(|item| item.name.as_str()).collect();
     assert_eq!(names, ["hiccups", "server", "state directory"], "{others:#?}");
-    assert!(others.iter().all(|item| item.verdict == Verdict::Unknown), "what was not measured is unknown");
-    expect(&items, "exist", Verdict::Pass, "pinned: 2-6");
-    expect(&items, "kernel threads", Verdict::Pass, "5 bound");
-    expect(&items, "steal", Verdict::Pass, "0.02 % since boot");
-    assert!(items.iter().all(|item| item.verdict != Verdict::Pass || item.fix.is_empty()));
+    assert!(others.iter().all(|item| item.verdict == Judgement::Unknown), "what was not measured is unknown");
+    expect(&items, "exist", Judgement::Pass, "pinned: 2-6");
+    expect(&items, "kernel threads", Judgement::Pass, "5 bound");
+    expect(&items, "steal", Judgement::Pass, "0.02 % since boot");
+    assert!(items.iter().all(|item| item.verdict != Judgement::Pass || item.fix.is_empty()));
 }
 
 #[test]
@@ -161,7 +163,7 @@ fn each_thing_that_is_wrong_is_found() {
     probes.clock.read_ns = Some(900.0);
     probes.clock.kernel = Some(KernelClock { synchronised: false, max_error_us: 16_000_000, estimated_error_us: 0 });
     let items = machine.examine(&low_latency(), &probes);
-    let (warn, fail) = (Verdict::Warn, Verdict::Fail);
+    let (warn, fail) = (Judgement::Warn, Judgement::Fail);
     expect(&items, "clock source", fail, "hpet");
     expect(&items, "clock read", fail, "900 ns, system clock 30 ns");
     expect(&items, "synchronised", warn, "no");
@@ -185,7 +187,7 @@ fn each_thing_that_is_wrong_is_found() {
     assert!(
         items
             .iter()
-            .all(|item| item.verdict == Verdict::Pass || item.verdict == Verdict::Unknown || !item.fix.is_empty())
+            .all(|item| item.verdict == Judgement::Pass || item.verdict == Judgement::Unknown || !item.fix.is_empty())
     );
 }
 
@@ -197,7 +199,7 @@ fn nothing_passes_that_cannot_be_read() {
         for item in &items {
             // These items depend on the configuration alone.
             let told = ["shared", "C-states"].contains(&item.name.as_str()) && config.engine.pin;
-            assert!(item.verdict == Verdict::Unknown || told, "{item:?}");
+            assert!(item.verdict == Judgement::Unknown || told, "{item:?}");
         }
     }
 }
@@ -215,12 +217,17 @@ fn an_ordinary_container_is_told_what_is_not_to_be_seen_from_inside() {
         ("/sys/devices/system/cpu/online", "0-3"),
     ]);
     let items = machine.examine(&Config::default(), &machine.probes());
-    expect(&items, "cgroup quota", Verdict::Warn, "2.00 cores for 1 threads, in /");
-    expect(&items, "kernel threads", Verdict::Unknown, "no kernel thread of 0-3 is to be seen from here: a container");
-    expect(&items, "IRQs", Verdict::Unknown, "the masks of 1 of 1 cannot be read; none came during the test");
-    expect(&items, "shared", Verdict::Warn, "1 thread not pinned to any core");
-    assert_eq!(find(&items, "C-states").verdict, Verdict::Unknown);
-    assert_eq!(find(&items, "nohz_full").verdict, Verdict::Unknown, "without the command line nothing is known");
+    expect(&items, "cgroup quota", Judgement::Warn, "2.00 cores for 1 threads, in /");
+    expect(
+        &items,
+        "kernel threads",
+        Judgement::Unknown,
+        "no kernel thread of 0-3 is to be seen from here: a container",
+    );
+    expect(&items, "IRQs", Judgement::Unknown, "the masks of 1 of 1 cannot be read; none came during the test");
+    expect(&items, "shared", Judgement::Warn, "1 thread not pinned to any core");
+    assert_eq!(find(&items, "C-states").verdict, Judgement::Unknown);
+    assert_eq!(find(&items, "nohz_full").verdict, Judgement::Unknown, "without the command line nothing is known");
 }
 
 #[test]
@@ -231,14 +238,14 @@ fn threads_on_one_core_fail_where_they_spin_and_deep_sleep_is_found() {
     let mut config = low_latency();
     config.engine.cores.workers = vec![4, 4];
     let items = machine.examine(&config, &machine.probes());
-    expect(&items, "shared", Verdict::Fail, "core 4: worker 0, worker 1");
+    expect(&items, "shared", Judgement::Fail, "core 4: worker 0, worker 1");
     config.engine.idle = crate::config::Idle::Backoff;
     let items = machine.examine(&config, &machine.probes());
-    expect(&items, "shared", Verdict::Warn, "core 4: worker 0, worker 1");
-    expect(&items, "C-states", Verdict::Warn, "C6 takes 133 µs to leave, core 4 (driver intel_idle)");
+    expect(&items, "shared", Judgement::Warn, "core 4: worker 0, worker 1");
+    expect(&items, "C-states", Judgement::Warn, "C6 takes 133 µs to leave, core 4 (driver intel_idle)");
     machine.put("/sys/devices/system/cpu/cpu4/cpuidle/state3/disable", "1");
     let items = machine.examine(&config, &machine.probes());
-    assert_eq!(find(&items, "C-states").verdict, Verdict::Unknown, "the other cores say nothing");
+    assert_eq!(find(&items, "C-states").verdict, Judgement::Unknown, "the other cores say nothing");
 }
 
 #[test]
@@ -248,10 +255,10 @@ fn the_older_groups_are_followed_too() {
     machine.put("/sys/fs/cgroup/cpu/a/cpu.cfs_quota_us", "50000");
     machine.put("/sys/fs/cgroup/cpu/a/cpu.cfs_period_us", "100000");
     let items = machine.examine(&low_latency(), &machine.probes());
-    expect(&items, "cgroup quota", Verdict::Fail, "0.50 cores for 5 threads, in /a");
+    expect(&items, "cgroup quota", Judgement::Fail, "0.50 cores for 5 threads, in /a");
     machine.put("/sys/fs/cgroup/cpu/a/cpu.cfs_quota_us", "-1");
     let items = machine.examine(&low_latency(), &machine.probes());
-    expect(&items, "cgroup quota", Verdict::Pass, "none");
+    expect(&items, "cgroup quota", Judgement::Pass, "none");
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Clocks: the cost of a reading, and whether the time is right.
 
 use super::{
-    item::{Check, Item, Section, Verdict},
+    item::{Check, Finding, Judgement, Section},
     timex::KernelClock,
 };
 use crate::{lab::Sysfs, runtime::Clock, telemetry::human_ns};
@@ -46,11 +46,11 @@ impl ClockProbe {
 }
 
 /// The items about time.
-pub(super) fn items(sys: &Sysfs, probe: &ClockProbe) -> Vec<Item> {
+pub(super) fn items(sys: &Sysfs, probe: &ClockProbe) -> Vec<Finding> {
     vec![source(sys), cost(probe), synchronised(sys, probe)]
 }
 
-fn source(sys: &Sysfs) -> Item {
+fn source(sys: &Sysfs) -> Finding {
     let base = "/sys/devices/system/clocksource/clocksource0";
     let available = sys.read(&format!("{base}/available_clocksource")).unwrap_or_default();
     let fix = if available.split(' ').any(|source| source == "tsc") {
@@ -67,16 +67,16 @@ fn source(sys: &Sysfs) -> Item {
         None => check.unknown(format!("cannot read {base}/current_clocksource")),
         Some(source) => {
             let verdict = match source.as_str() {
-                "tsc" | "arch_sys_counter" => Verdict::Pass,
-                "hpet" | "acpi_pm" | "jiffies" | "refined-jiffies" => Verdict::Fail,
-                _ => Verdict::Warn,
+                "tsc" | "arch_sys_counter" => Judgement::Pass,
+                "hpet" | "acpi_pm" | "jiffies" | "refined-jiffies" => Judgement::Fail,
+                _ => Judgement::Warn,
             };
             check.is(verdict, source)
         }
     }
 }
 
-fn cost(probe: &ClockProbe) -> Item {
+fn cost(probe: &ClockProbe) -> Finding {
     let check = Check::new(Section::Time, "clock read", "≤ 50 ns")
         .why("an agent reads the clock once or twice in each duty cycle")
         .fix("get the clock source right first; a virtual machine needs an invariant TSC passed through");
@@ -85,14 +85,14 @@ fn cost(probe: &ClockProbe) -> Item {
     };
     let worst = ns.max(system_ns);
     let verdict = match worst {
-        _ if worst <= 50.0 => Verdict::Pass,
-        _ if worst <= 500.0 => Verdict::Warn,
-        _ => Verdict::Fail,
+        _ if worst <= 50.0 => Judgement::Pass,
+        _ if worst <= 500.0 => Judgement::Warn,
+        _ => Judgement::Fail,
     };
     check.is(verdict, format!("{ns:.0} ns, system clock {system_ns:.0} ns"))
 }
 
-fn synchronised(sys: &Sysfs, probe: &ClockProbe) -> Item {
+fn synchronised(sys: &Sysfs, probe: &ClockProbe) -> Finding {
     let check = Check::new(Section::Time, "synchronised", "yes, within 10 ms")
         .why("records are late or too far in the future by this clock, and it closes bars of quiet symbols")
         .fix("systemctl enable --now chronyd (or systemd-timesyncd), then see `chronyc tracking`");
@@ -101,15 +101,15 @@ fn synchronised(sys: &Sysfs, probe: &ClockProbe) -> Item {
             let ns = |us: i64| human_ns(u64::try_from(us).unwrap_or(0) * 1_000);
             let current = format!("yes, off by {} at most, {} likely", ns(max_error_us), ns(estimated_error_us));
             // The maximum error grows between polls and includes the path to the server's own source: use the estimate.
-            check.holds(estimated_error_us <= 10_000, Verdict::Warn, current)
+            check.holds(estimated_error_us <= 10_000, Judgement::Warn, current)
         }
         Some(KernelClock { synchronised: false, .. }) => {
             let found = ["/run/chrony", "/run/chronyd.pid", "/run/ntpd.pid", "/run/systemd/timesync"];
             let daemon = found.into_iter().find(|path| sys.exists(path));
-            check.is(Verdict::Warn, daemon.map_or("no".to_owned(), |path| format!("no, although there is {path}")))
+            check.is(Judgement::Warn, daemon.map_or("no".to_owned(), |path| format!("no, although there is {path}")))
         }
         None if sys.exists("/run/systemd/timesync/synchronized") => {
-            check.is(Verdict::Pass, "yes, says systemd-timesyncd")
+            check.is(Judgement::Pass, "yes, says systemd-timesyncd")
         }
         None => check.unknown("the kernel does not say"),
     }

@@ -1,6 +1,6 @@
 //! Axes, grid and legend, which the pictures share.
 
-use super::svg::{Anchor, Svg};
+use super::svg::{Svg, TextAnchor};
 use crate::telemetry::human_ns;
 
 pub const WIDTH: f64 = 960.0;
@@ -58,7 +58,7 @@ pub fn tick(ns: u64) -> String {
 }
 
 /// A candidate place for a label: a pixel, and the anchor of the text there.
-pub type Anchorage = (f64, f64, Anchor);
+pub type Anchorage = (f64, f64, TextAnchor);
 
 /// A picture with a latency axis at its left.
 pub struct Plot {
@@ -86,7 +86,7 @@ impl Plot {
                 }
             }
             svg.line("grid", LEFT, y.at(decade), RIGHT, y.at(decade));
-            svg.text("tick", LEFT - 10.0, y.at(decade) + 4.0, Anchor::End, &tick(decade));
+            svg.text("tick", LEFT - 10.0, y.at(decade) + 4.0, TextAnchor::End, &tick(decade));
         }
         svg.line("axis", LEFT, BOTTOM, RIGHT, BOTTOM);
         Self { svg, y, legend_x: LEFT, drawn: Vec::new(), labels: Vec::new() }
@@ -102,7 +102,7 @@ impl Plot {
         let x = Self::x(share);
         self.svg.line("grid", x, TOP, x, BOTTOM);
         self.svg.line("axis", x, BOTTOM, x, BOTTOM + 5.0);
-        self.svg.text("tick", x, BOTTOM + 21.0, Anchor::Middle, text);
+        self.svg.text("tick", x, BOTTOM + 21.0, TextAnchor::Middle, text);
     }
 
     /// Vertical lines at shares of the width, with labels beside them: at the top, or all at the bottom if curves are in
@@ -110,11 +110,11 @@ impl Plot {
     pub fn marks(&mut self, marks: &[(f64, String)]) {
         let at = |y: f64| marks.iter().map(move |(share, text)| (Self::x(*share) + 5.0, y, text));
         let rows = [TOP + 12.0, BOTTOM - 8.0];
-        let met = |y: f64| at(y).map(|(x, y, text)| self.met(label_box(x, y, Anchor::Start, text))).sum::<usize>();
+        let met = |y: f64| at(y).map(|(x, y, text)| self.met(label_box(x, y, TextAnchor::Start, text))).sum::<usize>();
         let y = if met(rows[0]) <= met(rows[1]) { rows[0] } else { rows[1] };
         for (x, y, text) in at(y) {
             self.svg.line("dash s3", x - 5.0, TOP, x - 5.0, BOTTOM);
-            self.svg.text("tick halo", x, y, Anchor::Start, text);
+            self.svg.text("tick halo", x, y, TextAnchor::Start, text);
         }
     }
 
@@ -156,14 +156,14 @@ impl Plot {
 
     /// The label of the axis.
     pub fn x_title(&mut self, text: &str) {
-        self.svg.text("sub", (LEFT + RIGHT) / 2.0, BOTTOM + 46.0, Anchor::Middle, text);
+        self.svg.text("sub", (LEFT + RIGHT) / 2.0, BOTTOM + 46.0, TextAnchor::Middle, text);
     }
 
     /// A legend entry for a line, solid or dashed.
     pub fn legend(&mut self, class: &str, text: &str) {
         let x = self.legend_x;
         self.svg.line(class, x, 82.0, x + 22.0, 82.0);
-        self.svg.text("", x + 29.0, 86.5, Anchor::Start, text);
+        self.svg.text("", x + 29.0, 86.5, TextAnchor::Start, text);
         self.legend_x = x + 29.0 + 7.3 * text.chars().count() as f64 + 20.0;
     }
 
@@ -180,26 +180,26 @@ impl Plot {
 }
 
 /// The box of a small text at a pixel: left, top, right, bottom.
-fn label_box(x: f64, y: f64, anchor: Anchor, text: &str) -> [f64; 4] {
+fn label_box(x: f64, y: f64, anchor: TextAnchor, text: &str) -> [f64; 4] {
     let width = 7.2 * text.chars().count() as f64;
     let left = match anchor {
-        Anchor::Start => x,
-        Anchor::Middle => x - width / 2.0,
-        Anchor::End => x - width,
+        TextAnchor::Start => x,
+        TextAnchor::Middle => x - width / 2.0,
+        TextAnchor::End => x - width,
     };
     [left - 1.0, y - 11.0, left + width, y + 4.0]
 }
 
 /// Title and subtitle.
 pub fn heading(svg: &mut Svg, title: &str, subtitle: &str) {
-    svg.text("title", 24.0, 34.0, Anchor::Start, title);
-    svg.text("sub", 24.0, 56.0, Anchor::Start, subtitle);
+    svg.text("title", 24.0, 34.0, TextAnchor::Start, title);
+    svg.text("sub", 24.0, 56.0, TextAnchor::Start, subtitle);
 }
 
 /// Percentiles of a row on a horizontal axis: a bar from the median to p99, dots at p50, p99 and p99.9.
 pub fn range_row(svg: &mut Svg, axis: &LogAxis, y: f64, colour: u8, name: &str, at: [u64; 4]) {
     let [p50, p99, p999, max] = at;
-    svg.text("label", 214.0, y + 4.5, Anchor::End, name);
+    svg.text("label", 214.0, y + 4.5, TextAnchor::End, name);
     svg.rect(&format!("band f{colour}"), axis.at(p50), y - 8.0, (axis.at(p99) - axis.at(p50)).max(1.0), 16.0);
     svg.line(&format!("line thin s{colour}"), axis.at(p99), y, axis.at(max), y);
     svg.line(&format!("line s{colour}"), axis.at(p50), y - 8.0, axis.at(p50), y + 8.0);
@@ -207,5 +207,5 @@ pub fn range_row(svg: &mut Svg, axis: &LogAxis, y: f64, colour: u8, name: &str, 
     svg.dot(&format!("f{colour}"), axis.at(p999), y, 3.0);
     svg.line(&format!("line thin s{colour}"), axis.at(max), y - 5.0, axis.at(max), y + 5.0);
     let figures = format!("{} · {} · {}", human_ns(p50), human_ns(p99), human_ns(max));
-    svg.text("tick", WIDTH - 20.0, y + 4.5, Anchor::End, &figures);
+    svg.text("tick", WIDTH - 20.0, y + 4.5, TextAnchor::End, &figures);
 }

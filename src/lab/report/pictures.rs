@@ -4,7 +4,7 @@ use super::{
     chart::{Anchorage, LogAxis, Plot, WIDTH, heading, range_row, tick},
     distribution::{Distribution, Interval, Series},
     run::{Run, StepInfo},
-    svg::{Anchor, Svg},
+    svg::{Svg, TextAnchor},
 };
 use crate::telemetry::{human_count, human_ns};
 use anyhow::{Context, Result};
@@ -228,14 +228,19 @@ fn budget_lines(plot: &mut Plot, budgets: &[(usize, &str, f64, u64)], x: impl Fn
 /// Places for the label of a horizontal line: above it from the left, then below it.
 fn along(left: f64, y: f64) -> Vec<Anchorage> {
     let rows = [y - 5.0, y + 15.0].into_iter();
-    rows.flat_map(|y| (0..100).map(move |step| (left + 8.0 * f64::from(step), y, Anchor::Start))).collect()
+    rows.flat_map(|y| (0..100).map(move |step| (left + 8.0 * f64::from(step), y, TextAnchor::Start))).collect()
 }
 
 /// Places for the label of a mark: above it, since a curve within budget runs below; then below it, then further off.
 fn around(at: f64, y: f64) -> Vec<Anchorage> {
     let rows = [y - 8.0, y + 18.0, y - 24.0, y + 34.0].into_iter();
-    let beside =
-        [(0.0, Anchor::Middle), (0.0, Anchor::End), (0.0, Anchor::Start), (-30.0, Anchor::End), (30.0, Anchor::Start)];
+    let beside = [
+        (0.0, TextAnchor::Middle),
+        (0.0, TextAnchor::End),
+        (0.0, TextAnchor::Start),
+        (-30.0, TextAnchor::End),
+        (30.0, TextAnchor::Start),
+    ];
     rows.flat_map(|y| beside.map(|(off, anchor)| (at + off, y, anchor))).collect()
 }
 
@@ -309,16 +314,16 @@ fn stages(run: &Run) -> Result<Option<Svg>> {
     let mut svg = Svg::new(WIDTH, bottom + 58.0);
     heading(&mut svg, "Where the time goes", &about(run));
     let axis = LogAxis::new(rows.iter().flat_map(|row| [row.2.at(0.5), row.2.max_ns()]), 230.0, WIDTH - 236.0);
-    svg.text("tick", WIDTH - 20.0, 82.0, Anchor::End, "p50 · p99 · max");
+    svg.text("tick", WIDTH - 20.0, 82.0, TextAnchor::End, "p50 · p99 · max");
     for decade in axis.decades() {
         svg.line("grid", axis.at(decade), 92.0, axis.at(decade), bottom);
-        svg.text("tick", axis.at(decade), bottom + 18.0, Anchor::Middle, &tick(decade));
+        svg.text("tick", axis.at(decade), bottom + 18.0, TextAnchor::Middle, &tick(decade));
     }
     for (index, (name, colour, distribution)) in rows.iter().enumerate() {
         let at = [0.5, 0.99, 0.999, 1.0].map(|quantile| distribution.at(quantile));
         range_row(&mut svg, &axis, 110.0 + 30.0 * index as f64, *colour, name, at);
     }
     let key = "bar: p50 to p99 · dots: p99, p99.9 · whisker: longest. Arrival: the bytes are in the engine";
-    svg.text("sub", 230.0, bottom + 42.0, Anchor::Start, key);
+    svg.text("sub", 230.0, bottom + 42.0, TextAnchor::Start, key);
     Ok(Some(svg))
 }

@@ -4,7 +4,7 @@ use super::{
     chart::{WIDTH, heading},
     html::{END, begin, push_host},
     pictures::{Picture, Theme},
-    svg::{Anchor, Svg, escape},
+    svg::{Svg, TextAnchor, escape},
     throughput::{HEADS, ThroughputRun, compare_rates, upshot},
 };
 use crate::lab::bench::{FIGURE_HEADS, thousands};
@@ -42,12 +42,12 @@ pub fn rates(runs: &[ThroughputRun], theme: Theme) -> Picture {
     for (index, run) in runs.iter().enumerate().filter(|_| runs.len() > 1) {
         let y = TOP + 20.0 * index as f64;
         svg.rect(&format!("f{}", index % 6), LEFT, y, 14.0, 12.0);
-        svg.text("", LEFT + 22.0, y + 11.0, Anchor::Start, &run.title);
+        svg.text("", LEFT + 22.0, y + 11.0, TextAnchor::Start, &run.title);
     }
     let mut y = TOP + named;
     for (name, bars) in stretches {
         let middle = y + BAR * bars.len() as f64 / 2.0;
-        svg.text("label", LEFT - 12.0, middle + 1.5, Anchor::End, name);
+        svg.text("label", LEFT - 12.0, middle + 1.5, TextAnchor::End, name);
         for (run, rate, ns) in bars {
             // For a single run, the bare loop is the reference.
             let colour = match runs.len() {
@@ -58,14 +58,14 @@ pub fn rates(runs: &[ThroughputRun], theme: Theme) -> Picture {
             let width = (RIGHT - LEFT) * rate / max;
             svg.rect(&format!("f{colour}"), LEFT, y, width.max(1.0), BAR - 6.0);
             let text = format!("{} bars/s · {ns:.0} ns a bar", thousands(rate));
-            svg.text("tick", LEFT + width + 8.0, y + 12.5, Anchor::Start, &text);
+            svg.text("tick", LEFT + width + 8.0, y + 12.5, TextAnchor::Start, &text);
             y += BAR;
         }
         y += GAP;
     }
     svg.line("axis", LEFT, TOP + named - 6.0, LEFT, y - GAP + 2.0);
     let key = "ns a bar: processor time of the engine or of the bare loop";
-    svg.text("sub", LEFT, y + 18.0, Anchor::Start, key);
+    svg.text("sub", LEFT, y + 18.0, TextAnchor::Start, key);
     Picture { name: "rates", svg: svg.finish(theme == Theme::File) }
 }
 

@@ -2,9 +2,9 @@
 
 use std::fmt::Write as _;
 
-/// Anchor of a text.
+/// Where a text is anchored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Anchor {
+pub enum TextAnchor {
     /// Its start.
     Start,
     /// Its middle.
@@ -13,7 +13,7 @@ pub enum Anchor {
     End,
 }
 
-impl Anchor {
+impl TextAnchor {
     const fn name(self) -> &'static str {
         match self {
             Self::Start => "start",
@@ -79,7 +79,7 @@ impl Svg {
     }
 
     /// A text.
-    pub fn text(&mut self, class: &str, x: f64, y: f64, anchor: Anchor, text: &str) {
+    pub fn text(&mut self, class: &str, x: f64, y: f64, anchor: TextAnchor, text: &str) {
         let anchor = anchor.name();
         let _ = write!(self.body, r#"<text class="{class}" x="{x:.1}" y="{y:.1}" text-anchor="{anchor}">"#);
         self.body.push_str(&escape(text));

@@ -1,6 +1,6 @@
 //! What the server answers to one batch, command by command. Pure.
 
-use super::SinkError;
+use super::{SinkError, losses::Failure};
 use crate::{
     publish::Lease,
     redis_io::{Limits, ServerErrorKind, Token, token},
@@ -20,12 +20,14 @@ pub(super) struct Answers {
     refused: Option<(u32, ServerErrorKind, String)>,
     /// What the `EXEC` of a guarded batch has come to, while the answers behind it are on their way.
     outcome: Option<Result<(), SinkError>>,
+    /// The commands that failed within a committed batch.
+    pub failures: Vec<Failure>,
 }
 
 impl Answers {
     /// Of no batch.
     pub fn new() -> Self {
-        Self { armed: true, exec_at: 0, taken: 0, refused: None, outcome: None }
+        Self { armed: true, exec_at: 0, taken: 0, refused: None, outcome: None, failures: Vec::new() }
     }
 
     /// Expects the answers to a batch whose `EXEC` is this command.
@@ -37,6 +39,7 @@ impl Answers {
     /// Expects the answers to the same batch from the first on.
     pub fn restart(&mut self) {
         (self.taken, self.refused, self.outcome) = (0, None, None);
+        self.failures.clear();
     }
 
     /// Takes the next answer, of the server at this address, to a batch under this lease; true where the batch is
@@ -61,10 +64,15 @@ impl Answers {
             };
         }
         let outcome = match element {
-            Token::Array(results) if results + 1 == self.exec_at as usize => match first_error(reply, next) {
-                None => Ok(()),
-                Some((command, failed, text)) => Err(SinkError::partly(address, command, failed, text)),
-            },
+            Token::Array(results) if results + 1 == self.exec_at as usize => {
+                self.failures = failures(reply, next);
+                match self.failures.first() {
+                    None => Ok(()),
+                    Some((command, text)) => {
+                        Err(SinkError::partly(address, *command, self.failures.len() as u32, text.as_bytes()))
+                    }
+                }
+            }
             Token::Nil if lease.is_some() => Err(SinkError::Fenced { address: address.to_owned() }),
             Token::Error(text) => {
                 let first = self.refused.take();
@@ -99,18 +107,18 @@ fn words(text: &[u8]) -> String {
     String::from_utf8_lossy(text).into_owned()
 }
 
-/// The first error among the results that begin at `pos`: its index, the number of errors, and its text.
+/// The errors among the results that begin at `pos`: which commands failed, and the server's words. Allocates where there is
+/// one.
 ///
 /// The results of the commands that are published are single elements.
-fn first_error(reply: &[u8], mut pos: usize) -> Option<(u32, u32, &[u8])> {
-    let (mut index, mut failed, mut first) = (0, 0, None);
+fn failures(reply: &[u8], mut pos: usize) -> Vec<Failure> {
+    let (mut index, mut failures) = (0, Vec::new());
     while let Ok(Some((element, next))) = token(reply, pos, &Limits::NONE) {
         if let Token::Error(text) = element {
-            first.get_or_insert((index, text));
-            failed += 1;
+            failures.push((index, words(text)));
         }
         index += 1;
         pos = next;
     }
-    first.map(|(index, text)| (index, failed, text))
+    failures
 }

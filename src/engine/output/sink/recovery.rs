@@ -78,6 +78,9 @@ impl RedisSink {
 
     #[cold]
     fn failed(&mut self, error: SinkError, now_ns: u64) -> Result<Written, AgentError> {
+        if matches!(error, SinkError::Partly { .. }) {
+            self.name_losses();
+        }
         let Some(recovery) = self.recovery.as_mut().filter(|_| error.is_transient()) else {
             return Err(error.into());
         };
@@ -131,10 +134,13 @@ impl RedisSink {
         let Some(recovery) = &mut self.recovery else { return Ok(()) };
         let found = arrived.batch;
         let held = self.flight == Flight::Held;
+        let had_one = recovery.batch.as_ref().is_some_and(|batch| !batch.is_empty());
         if held && found.as_ref().is_some_and(|found| *found == self.name) {
             recovery.dial.incidents().note("publisher: the batch under way had been committed".to_owned());
             self.flight = Flight::None;
             self.committed(now_ns);
+        } else if found.is_none() && had_one {
+            return Err(LeaseError::Vanished { key: recovery.position_key.clone() }.into());
         } else if found.is_none() || found == recovery.batch {
             if held {
                 self.resend(now_ns);

@@ -1,6 +1,6 @@
 //! What can go wrong with a connection to the input streams, and what its answers say. Cold.
 
-use crate::redis_io::{ProtocolError, ServerErrorKind, words};
+use crate::redis_io::{Another, ProtocolError, ServerErrorKind, words};
 use std::io;
 
 /// Why a source of streams cannot go on.
@@ -16,6 +16,17 @@ pub enum RedisSourceError {
         /// Its words.
         text: String,
     },
+    /// A stream was made again with lower ids.
+    #[error(
+        "{stream} {another}: it was deleted and made again, or the server has lost data. Its entries would be waited for in \
+         vain; the next start offers ways to go on"
+    )]
+    Another {
+        /// Its name.
+        stream: String,
+        /// What shows it.
+        another: Another,
+    },
 }
 
 /// What has gone wrong with a connection.
@@ -23,15 +34,30 @@ pub enum RedisSourceError {
 pub(super) enum Trouble {
     /// It is lost, for this reason.
     Lost(String),
+    /// The server has closed it.
+    HungUp(String),
     /// A reply is larger than can be received.
     TooLarge,
     /// The server says no.
     Refused(String),
+    /// It is of no use to go on.
+    Final(RedisSourceError),
 }
 
 impl From<io::Error> for Trouble {
     fn from(error: io::Error) -> Self {
-        if error.kind() == io::ErrorKind::InvalidData { Self::TooLarge } else { Self::Lost(words(&error)) }
+        use io::ErrorKind::{BrokenPipe, ConnectionReset, InvalidData, UnexpectedEof};
+        match error.kind() {
+            InvalidData => Self::TooLarge,
+            UnexpectedEof | ConnectionReset | BrokenPipe => Self::HungUp(words(&error)),
+            _ => Self::Lost(words(&error)),
+        }
+    }
+}
+
+impl From<RedisSourceError> for Trouble {
+    fn from(error: RedisSourceError) -> Self {
+        Self::Final(error)
     }
 }
 

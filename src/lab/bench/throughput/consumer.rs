@@ -46,7 +46,7 @@ pub trait Consumer {
 }
 
 /// The engine.
-pub struct Engine<'a> {
+pub struct EngineConsumer<'a> {
     child: Guarded,
     link: Link,
     dir: &'a TempDir,
@@ -55,7 +55,7 @@ pub struct Engine<'a> {
     signals: String,
 }
 
-impl<'a> Engine<'a> {
+impl<'a> EngineConsumer<'a> {
     /// Starts an engine.
     ///
     /// # Errors
@@ -94,7 +94,7 @@ impl<'a> Engine<'a> {
     }
 }
 
-impl Consumer for Engine<'_> {
+impl Consumer for EngineConsumer<'_> {
     fn done(&mut self) -> Result<u64> {
         if let Some(status) = self.child.ended() {
             bail!("the engine has ended: {status}: {}", self.log());

@@ -2,9 +2,9 @@
 
 use super::{
     ThroughputOptions,
-    consumer::{Bare, Consumer, Engine},
+    consumer::{Bare, Consumer, EngineConsumer},
     cpu,
-    producer::{Flow, Pace, Producer},
+    producer::{Flow, Producer, ProducerPace},
     tape::Tape,
 };
 use crate::{
@@ -149,7 +149,7 @@ impl Bench<'_> {
     pub fn bare_flow(&self) -> Result<Stretch> {
         let tape = self.preload(PRELUDE)?;
         let mut bare = Bare::start(self.server, &self.spec.input(), self.read_count)?;
-        self.flow(&mut bare, tape, Pace::Ahead(self.ahead()), self.length_of_turn())
+        self.flow(&mut bare, tape, ProducerPace::Ahead(self.ahead()), self.length_of_turn())
     }
 
     /// The same for the engine.
@@ -158,7 +158,7 @@ impl Bench<'_> {
     /// The server or the engine is gone.
     pub fn engine_flow(&self) -> Result<Stretch> {
         let (tape, dir) = (self.preload(PRELUDE)?, TempDir::new()?);
-        self.flow(&mut self.engine(&dir)?, tape, Pace::Ahead(self.ahead()), self.length_of_turn())
+        self.flow(&mut self.engine(&dir)?, tape, ProducerPace::Ahead(self.ahead()), self.length_of_turn())
     }
 
     /// The highest tried rate below `bars_per_s` that the engine holds behind an open producer; or the last attempt, if
@@ -173,7 +173,8 @@ impl Bench<'_> {
         for _ in 0..ATTEMPTS {
             note(&format!("steady, {:.0} bars/s", rate * bars));
             let (tape, dir) = (self.preload(PRELUDE)?, TempDir::new()?);
-            let stretch = self.flow(&mut self.engine(&dir)?, tape, Pace::Open(rate), self.options.duration / 2)?;
+            let stretch =
+                self.flow(&mut self.engine(&dir)?, tape, ProducerPace::Open(rate), self.options.duration / 2)?;
             let figure = together(&[stretch]);
             last = Some(figure);
             if figure.held {
@@ -198,8 +199,8 @@ impl Bench<'_> {
         (entries_per_s * AHEAD_S) as u64
     }
 
-    fn engine<'d>(&self, dir: &'d TempDir) -> Result<Engine<'d>> {
-        Engine::start(&self.options.exe, self.spec, self.settings, self.server, dir)
+    fn engine<'d>(&self, dir: &'d TempDir) -> Result<EngineConsumer<'d>> {
+        EngineConsumer::start(&self.options.exe, self.spec, self.settings, self.server, dir)
     }
 
     /// A server that holds only `entries` entries of the input stream, and the tape that continues after them.
@@ -287,7 +288,13 @@ impl Bench<'_> {
     }
 
     /// Skip the preloaded entries: they come first, and are not measured.
-    fn flow(&self, consumer: &mut dyn Consumer, mut tape: Tape, pace: Pace, length: Duration) -> Result<Stretch> {
+    fn flow(
+        &self,
+        consumer: &mut dyn Consumer,
+        mut tape: Tape,
+        pace: ProducerPace,
+        length: Duration,
+    ) -> Result<Stretch> {
         let input = self.spec.input();
         let mut producer = Producer::new(self.server.connect("producer")?, &input);
         let begin = Instant::now();
@@ -308,7 +315,7 @@ impl Bench<'_> {
                 Err(_) => bail!("the producer panicked"),
             };
             let mut stretch = watched?;
-            if let Pace::Open(rate) = pace {
+            if let ProducerPace::Open(rate) = pace {
                 stretch.figure.held &= (behind as f64) < rate * BACKLOG_S;
             }
             consumer.end()?;
@@ -321,7 +328,7 @@ impl Bench<'_> {
         &self,
         consumer: &mut dyn Consumer,
         flow: &Flow,
-        pace: Pace,
+        pace: ProducerPace,
         length: Duration,
         ended: impl Fn() -> bool,
     ) -> Result<Stretch> {
@@ -366,7 +373,7 @@ impl Bench<'_> {
             let bars = (done - from_done) as f64 * self.bars_of_entry() as f64;
             figure.signals_per_bar = consumer.signals()?.saturating_sub(*from_signals) as f64 / bars.max(1.0);
             figure.backlog = [mean(&backlogs, 0.33..0.67), mean(&backlogs, 0.67..f64::INFINITY)];
-            if let Pace::Open(rate) = pace {
+            if let ProducerPace::Open(rate) = pace {
                 let [middle, last] = figure.backlog;
                 let kept = figure.entries_per_s > 0.97 * rate;
                 figure.held = kept && last < rate * BACKLOG_S && last < middle + rate * 0.1;

@@ -15,9 +15,9 @@ const OWED_MAX: u64 = 4_096;
 /// Time between two checks of the schedule.
 const PAUSE: Duration = Duration::from_micros(500);
 
-/// Pace at which entries are sent.
+/// The pace at which entries are sent.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Pace {
+pub enum ProducerPace {
     /// Open: this many entries per second, whatever the consumer does.
     Open(f64),
     /// Closed: as fast as the server takes them, but at most this many entries ahead of the consumer.
@@ -67,14 +67,14 @@ impl<'a> Producer<'a> {
     ///
     /// # Errors
     /// The server is gone or refuses a command.
-    pub fn run(&mut self, tape: &mut Tape, pace: Pace, flow: &Flow) -> Result<u64> {
+    pub fn run(&mut self, tape: &mut Tape, pace: ProducerPace, flow: &Flow) -> Result<u64> {
         flow.thread.store(rustix::thread::gettid().as_raw_nonzero().get().unsigned_abs().into(), Ordering::Release);
         let (start, mut pushed) = (Instant::now(), 0_u64);
         let mut due = 0;
         while !flow.stop.load(Ordering::Relaxed) {
             due = match pace {
-                Pace::Open(rate) => (start.elapsed().as_secs_f64() * rate) as u64,
-                Pace::Ahead(entries) => flow.done.load(Ordering::Relaxed) + entries,
+                ProducerPace::Open(rate) => (start.elapsed().as_secs_f64() * rate) as u64,
+                ProducerPace::Ahead(entries) => flow.done.load(Ordering::Relaxed) + entries,
             };
             if pushed >= due {
                 self.send()?;

@@ -3,7 +3,7 @@
 use crate::{
     feed::{FrameRecord, MAX_FRAME_RECORDS, Record, encode_frame},
     lab::bench::bars::{Form, market, push_legacy},
-    model::{Calendar, Timeframe},
+    model::Timeframe,
     redis_io::Command,
 };
 use anyhow::{Context, Result, ensure};
@@ -39,7 +39,7 @@ impl Tape {
     pub fn new(symbols: usize, base: Timeframe, first_ms: i64, form: Form, frame: usize, maxlen: u64) -> Result<Self> {
         ensure!(symbols > 0, "at least one symbol is needed");
         ensure!((1..=MAX_FRAME_RECORDS).contains(&frame), "a frame holds 1 to {MAX_FRAME_RECORDS} bars, not {frame}");
-        let first_ms = base.span(first_ms, Calendar::Utc).start;
+        let first_ms = base.utc_span(first_ms).start;
         let mut market = market(symbols, base, first_ms)?;
         let rounds = (RECORDS / symbols).clamp(16, 8_192);
         let mut records = Vec::with_capacity(rounds * symbols);

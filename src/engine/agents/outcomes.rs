@@ -1,0 +1,158 @@
+//! What a bar makes known of the signals before it, and what is told of those on it, on its way to the publisher. Hot.
+
+use crate::{
+    config::Plan,
+    engine::CellState,
+    judge::{Liquidities, Liquidity, Pulse, Pulses, Trail, Trails},
+    model::{Bar, Calendar, Candidate, Drift, LiquiditySwitch, Strategy, Surroundings, Timeframe, WorkerMessage},
+    runtime::Outlet,
+    state::{StateError, put},
+};
+
+/// What fired on a bar.
+pub(super) struct Fired<'a> {
+    /// Bit k: strategy k gave candidate k.
+    pub set: u64,
+    pub candidates: &'a [Candidate; Strategy::COUNT],
+}
+
+impl Fired<'_> {
+    /// By strategy: what it found.
+    #[inline]
+    pub fn iter(&self) -> impl Iterator<Item = (Strategy, &Candidate)> {
+        Strategy::ALL.into_iter().zip(self.candidates).filter(|(k, _)| self.set & 1 << k.index() != 0)
+    }
+}
+
+/// A closed bar of a cell.
+pub(super) struct Closed<'a> {
+    pub bar: &'a Bar,
+    /// Its sequence and its end.
+    pub seq: u64,
+    pub event_ts: i64,
+    /// The price series at it.
+    pub price: f64,
+    /// Its timeframe, and the calendar of its symbol.
+    pub timeframe: Timeframe,
+    pub calendar: &'a Calendar,
+}
+
+/// What is saved of a cell that is followed.
+pub(super) struct Followed<'a> {
+    trail: &'a Trail,
+    pulse: Option<&'a Pulse>,
+    liquidity: Option<&'a Liquidity>,
+}
+
+impl Followed<'_> {
+    /// Appends the state.
+    pub fn save(&self, out: &mut Vec<u8>) -> Result<(), StateError> {
+        self.trail.save(out)?;
+        put(out, &(self.pulse.is_some(), self.liquidity.is_some()))?;
+        self.pulse.map_or(Ok(()), |pulse| pulse.save(out))?;
+        self.liquidity.map_or(Ok(()), |liquidity| liquidity.save(out))
+    }
+}
+
+/// What follows the cells of a worker, by their numbers.
+#[derive(Debug)]
+pub(super) struct Following {
+    /// The bars behind the signals, where outcomes are followed.
+    trails: Option<Trails>,
+    /// Volatility and moves, where something is told of them.
+    pulses: Option<Pulses>,
+    /// Whether bars come, where that is looked at.
+    liquidities: Option<Liquidities>,
+    /// Whether the publisher is told of what surrounds a signal.
+    calibrates: bool,
+    /// The sums that came for the next bar.
+    pub drift: Option<Drift>,
+}
+
+impl Following {
+    pub fn new(plan: &Plan) -> Self {
+        let calibrates = plan.calibration.enabled;
+        Self {
+            trails: plan.performance.enabled.then(Trails::default),
+            pulses: (calibrates || plan.selection.is_on()).then(Pulses::default),
+            liquidities: plan.selection.is_on().then(Liquidities::default),
+            calibrates,
+            drift: None,
+        }
+    }
+
+    /// Adds the next cell, of a symbol that is of the market or not. Allocates.
+    pub fn add(&mut self, in_market: bool) {
+        self.trails.iter_mut().for_each(Trails::add);
+        self.pulses.iter_mut().for_each(|pulses| pulses.add(in_market));
+        self.liquidities.iter_mut().for_each(Liquidities::add);
+    }
+
+    /// Bytes held.
+    pub fn bytes(&self) -> usize {
+        self.trails.as_ref().map_or(0, Trails::bytes)
+            + self.pulses.as_ref().map_or(0, Pulses::bytes)
+            + self.liquidities.as_ref().map_or(0, Liquidities::bytes)
+    }
+
+    /// Goes on from the saved state of a cell.
+    pub fn restore(&mut self, number: usize, state: &CellState) {
+        self.trails.iter_mut().for_each(|trails| trails.restore(number, state.trail));
+        if let (Some(pulses), Some(pulse)) = (&mut self.pulses, state.pulse) {
+            pulses.restore(number, pulse);
+        }
+        if let (Some(liquidities), Some(liquidity)) = (&mut self.liquidities, state.liquidity) {
+            liquidities.restore(number, liquidity);
+        }
+    }
+
+    /// The state of a cell, where it is followed.
+    pub fn of(&self, number: usize) -> Option<Followed<'_>> {
+        Some(Followed {
+            trail: self.trails.as_ref()?.get(number)?,
+            pulse: self.pulses.as_ref().and_then(|pulses| pulses.get(number)),
+            liquidity: self.liquidities.as_ref().and_then(|liquidities| liquidities.get(number)),
+        })
+    }
+
+    /// Whether a bar of a cell has to be seen on which something has fired or not.
+    #[inline]
+    pub fn wants(&self, number: usize, fired: u64) -> bool {
+        let waits = || self.trails.as_ref().is_some_and(|trails| fired != 0 || trails.waits(number));
+        self.pulses.is_some() || waits()
+    }
+
+    /// Follows a bar of a cell, and sends what it makes known and what surrounds it.
+    #[inline]
+    pub fn on_bar(
+        &mut self,
+        number: usize,
+        closed: &Closed<'_>,
+        fired: &Fired<'_>,
+        outlet: &mut Outlet<WorkerMessage>,
+    ) {
+        let Closed { bar, seq, event_ts, price, .. } = *closed;
+        let Bar { symbol, timeframe, .. } = *bar;
+        let drift = self.drift.take();
+        if let Some(liquidities) = &mut self.liquidities {
+            let start = closed.timeframe.labelled(bar.ts, closed.calendar).start;
+            let missing = |end, start| closed.timeframe.between(end, start, closed.calendar);
+            if let Some((liquid, share)) = liquidities.on_bar(number, (start, event_ts), missing) {
+                let switch = LiquiditySwitch { seq, event_ts, symbol, timeframe, liquid, share };
+                outlet.send(WorkerMessage::Liquidity(switch));
+            }
+        }
+        let mut sigma = f64::NAN;
+        if let Some(pulses) = &mut self.pulses {
+            sigma = pulses.on_bar(number, bar, drift);
+            if self.calibrates && fired.set != 0 {
+                let values = pulses.surroundings(number);
+                outlet.send(WorkerMessage::Surroundings(Surroundings { seq, event_ts, symbol, timeframe, values }));
+            }
+        }
+        let Some(trails) = self.trails.as_mut().filter(|trails| fired.set != 0 || trails.waits(number)) else { return };
+        trails.on_bar(number, bar, (seq, event_ts), (price, sigma), fired.iter(), |outcome| {
+            outlet.send(WorkerMessage::Outcome(outcome));
+        });
+    }
+}

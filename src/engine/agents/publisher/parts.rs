@@ -1,0 +1,76 @@
+//! What a group consists of, sorted by what it is. Allocates when made.
+
+use crate::{
+    config::Plan,
+    model::{
+        HORIZONS, IndicatorRow, LiquiditySwitch, Settling, Signal, SignalOutcome, Strategy, Surroundings, SymbolId,
+    },
+    publish::Item,
+};
+
+/// The parts of the group in hand.
+#[derive(Debug)]
+pub(super) struct Parts {
+    pub rows: Vec<IndicatorRow>,
+    pub signals: Vec<Signal>,
+    pub settling: Vec<Settling>,
+    pub outcomes: Vec<SignalOutcome>,
+    pub around: Vec<Surroundings>,
+    pub liquidity: Vec<LiquiditySwitch>,
+}
+
+impl Parts {
+    /// None, with room for those of a group of this plan.
+    pub fn new(plan: &Plan) -> Self {
+        let timeframes = plan.timeframes.len();
+        let signals = timeframes * Strategy::COUNT * 2;
+        Self {
+            rows: Vec::with_capacity(timeframes * 2),
+            signals: Vec::with_capacity(signals),
+            settling: Vec::with_capacity(timeframes),
+            around: Vec::with_capacity(timeframes * 2),
+            liquidity: Vec::with_capacity(timeframes),
+            outcomes: Vec::with_capacity(if plan.performance.enabled { signals * HORIZONS.len() } else { 0 }),
+        }
+    }
+
+    /// Forgets the group before.
+    #[inline]
+    pub fn clear(&mut self) {
+        self.rows.clear();
+        self.signals.clear();
+        self.settling.clear();
+        self.outcomes.clear();
+        self.around.clear();
+        self.liquidity.clear();
+    }
+
+    /// Takes one.
+    #[inline]
+    pub fn take(&mut self, item: Item) {
+        match item {
+            Item::Row(row) => self.rows.push(row),
+            Item::Signal(signal) => self.signals.push(signal),
+            Item::Settling(cell) => self.settling.push(cell),
+            Item::Outcome(outcome) => self.outcomes.push(outcome),
+            Item::Surroundings(around) => self.around.push(around),
+            Item::Liquidity(switch) => self.liquidity.push(switch),
+        }
+    }
+
+    /// Whose group it is, and the end of its bars; `None` where it says only how reliable cells are.
+    #[inline]
+    pub fn head(&self) -> Option<(SymbolId, i64)> {
+        let row = self.rows.first().map(|row| (row.bar.symbol, row.event_ts));
+        let signal = self.signals.first().map(|signal| (signal.symbol, signal.event_ts));
+        let outcome = self.outcomes.first().map(|outcome| (outcome.symbol, outcome.event_ts));
+        let liquidity = self.liquidity.first().map(|switch| (switch.symbol, switch.event_ts));
+        row.or(signal).or(outcome).or(liquidity)
+    }
+
+    /// Whether there is anything that is published.
+    #[inline]
+    pub fn is_published(&self) -> bool {
+        !self.rows.is_empty() || !self.signals.is_empty()
+    }
+}

@@ -1,0 +1,40 @@
+"""Client of wagehood-engine, for Python.
+
+Two things, each in modules of their own, over a Redis client of redis-py:
+
+- ``ConfigManager``: the engine's watchlist, strategies and settings, by the method names of the existing system;
+- ``get_latest_results`` and ``Signals``: what the engine says, newest values and every signal in turn.
+"""
+
+from .config_manager import (
+    AssetConfig,
+    ConfigError,
+    ConfigManager,
+    IndicatorConfig,
+    StrategyConfig,
+    StrategyTimeframeMatrix,
+    SymbolStrategyConfig,
+    SystemConfig,
+    TimeframeConfig,
+    TradingProfile,
+)
+from .results import Results, get_latest_results
+from .signals import Signal, Signals, signals
+
+__all__ = [
+    "AssetConfig",
+    "ConfigError",
+    "ConfigManager",
+    "IndicatorConfig",
+    "Results",
+    "Signal",
+    "Signals",
+    "StrategyConfig",
+    "StrategyTimeframeMatrix",
+    "SymbolStrategyConfig",
+    "SystemConfig",
+    "TimeframeConfig",
+    "TradingProfile",
+    "get_latest_results",
+    "signals",
+]
