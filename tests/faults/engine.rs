@@ -4,6 +4,7 @@ use std::{
     fs::File,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
+    time::{Duration, Instant},
 };
 
 pub struct Engine {
@@ -129,6 +130,16 @@ impl Engine {
     /// What it has said so far, over all its lives.
     pub fn said(&self) -> String {
         std::fs::read_to_string(self.log("err")).unwrap_or_default()
+    }
+
+    /// Waits until it has said this, in any of its lives.
+    #[track_caller]
+    pub fn says(&self, words: &str) {
+        let deadline = Instant::now() + Duration::from_secs(60);
+        while !self.said().contains(words) {
+            assert!(Instant::now() < deadline, "no {words:?} in {}", self.said());
+            std::thread::sleep(Duration::from_millis(20));
+        }
     }
 
     /// The reports of its lives.

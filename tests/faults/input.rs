@@ -6,7 +6,6 @@ use crate::{
     feed::{START_MS, STREAMS, Walk, symbols, write},
     outcome::{caught_up, entries},
     server::Server,
-    writers::wait_for,
 };
 use redis::Commands;
 use std::{collections::BTreeMap, time::Duration};
@@ -40,7 +39,7 @@ fn what_was_trimmed_is_named() {
     );
     let alerts = entries(&mut link, "alerts:gap");
     assert!(alerts.iter().any(|alert| alert["type"] == "warning" && alert["message"].contains("750 entries")));
-    wait_for(LONG, || engine.said().contains("lost: 750 entries of in_1s"));
+    engine.says("lost: 750 entries of in_1s");
     // Not again after another start.
     engine.kill();
     write(&mut link, &mut walk, 10);

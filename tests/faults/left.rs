@@ -80,14 +80,32 @@ impl Left {
         assert!(before.0 == self.signals());
     }
 
-    /// Starts it with these arguments, waits until all is read, and stops it.
+    /// Starts it with these arguments, and waits until it reads: only then has it compared its streams and hears a signal.
+    /// The lease says less, and may be that of a start that was refused.
     #[track_caller]
-    fn goes_on(&mut self, args: &[&str]) {
-        // Only then does it hear a signal; the lease may be that of a start that was refused.
+    fn begins(&mut self, args: &[&str]) {
         let begun = |engine: &Engine| engine.said().matches(" symbols from in_1s").count();
         let before = begun(&self.engine);
         self.engine.start_with(args);
         wait_for(LONG, || begun(&self.engine) > before || !self.engine.is_running());
+    }
+
+    /// Waits until it has looked at each of its streams once more.
+    fn looks(&mut self) {
+        let mut looked = || {
+            let stats: String = redis::cmd("INFO").arg("commandstats").query(&mut self.link).unwrap();
+            let calls = stats.split("cmdstat_xinfo|stream:calls=").nth(1).and_then(|rest| rest.split(',').next());
+            calls.map_or(0, |calls| calls.parse::<usize>().unwrap())
+        };
+        // The first of them may have been sent before.
+        let enough = looked() + STREAMS.len() + 1;
+        wait_for(LONG, || looked() >= enough);
+    }
+
+    /// Starts it with these arguments, waits until all is read, and stops it.
+    #[track_caller]
+    fn goes_on(&mut self, args: &[&str]) {
+        self.begins(args);
         let there = caught_up(&mut self.link, "left", &STREAMS, LONG);
         assert!(there && self.engine.is_running(), "{}", self.engine.said());
         self.engine.stop();
@@ -178,36 +196,30 @@ fn a_server_that_was_emptied_is_told_from_a_first_start() {
 fn a_running_engine_does_not_go_on_over_what_was_emptied_or_made_again() {
     // All of it: the position has gone with the rest.
     let mut left = Left::new();
-    left.engine.start();
-    wait_for(LONG, || left.link.exists(LEASE).unwrap());
-    wait_for(LONG, || left.engine.said().contains("resuming from the committed position"));
-    std::thread::sleep(Duration::from_millis(500));
+    left.begins(&[]);
     let _: () = redis::cmd("FLUSHALL").query(&mut left.link).unwrap();
     wait_for(LONG, || !left.engine.is_running());
     let said = left.engine.said();
     assert!(left.engine.code == Some(5) && said.contains("has vanished"), "{:?} {said}", left.engine.code);
     // Only the stream, with lower ids: it would be deaf.
     let mut left = Left::new();
-    left.engine.start();
-    wait_for(LONG, || left.link.exists(LEASE).unwrap());
+    left.begins(&[]);
     let _: () = left.link.del(STREAMS[0]).unwrap();
-    wait_for(LONG, || left.engine.said().contains("in_1s is not there any more"));
+    left.engine.says("in_1s is not there any more");
     write(&mut left.link, &mut left.walk, 0..10);
     wait_for(LONG, || !left.engine.is_running());
     let said = left.engine.said();
     assert!(left.engine.code == Some(5) && said.contains("its newest entry ever is"), "{said}");
     // With newer ones it is told, and read on.
     let mut left = Left::new();
-    left.engine.start();
-    wait_for(LONG, || left.engine.said().contains("resuming from the committed position"));
-    // It looks at the streams once a second.
+    left.begins(&[]);
     write(&mut left.link, &mut left.walk, 14_000..14_100);
     assert!(caught_up(&mut left.link, "left", &STREAMS, LONG), "{}", left.engine.said());
-    std::thread::sleep(Duration::from_millis(3_000));
+    left.looks();
     let _: () = left.link.del(STREAMS[0]).unwrap();
     write(&mut left.link, &mut left.walk, 20_000..20_500);
     assert!(caught_up(&mut left.link, "left", &STREAMS, LONG), "{}", left.engine.said());
-    wait_for(LONG, || left.engine.said().contains("in_1s was deleted and made again"));
+    left.engine.says("in_1s was deleted and made again");
     wait_for(LONG, || entries(&mut left.link, "dead:left").iter().any(|letter| letter["reason"] == "trimmed"));
     left.engine.stop();
     assert_eq!(left.engine.code, Some(0));

@@ -39,15 +39,15 @@ fn a_server_that_refuses_for_a_while_gets_everything_once() {
     // Out of memory: what was queued is refused as a whole.
     write(&mut link, &mut walk, 2_000);
     ask(&mut link, &["CONFIG", "SET", "maxmemory", "1"]);
-    wait_for(LONG, || engine.said().contains("the batch is kept and sent again"));
+    engine.says("the batch is kept and sent again");
     std::thread::sleep(Duration::from_secs(1));
     ask(&mut link, &["CONFIG", "SET", "maxmemory", "0"]);
-    wait_for(LONG, || engine.said().contains("the server takes batches again"));
+    engine.says("the server takes batches again");
     assert!(caught_up(&mut link, "no", &STREAMS, LONG), "{}", engine.said());
     // Demoted to a replica of nobody that answers, and promoted again.
     write(&mut link, &mut walk, 2_000);
     ask(&mut link, &["REPLICAOF", "127.0.0.1", "1"]);
-    wait_for(LONG, || engine.said().contains("READONLY"));
+    engine.says("READONLY");
     std::thread::sleep(Duration::from_secs(1));
     ask(&mut link, &["REPLICAOF", "NO", "ONE"]);
     assert!(caught_up(&mut link, "no", &STREAMS, LONG), "{}", engine.said());

@@ -234,7 +234,7 @@ fn take_over(state: &str) {
     let own = text("pair").replace("[state]\n", &format!("[state]\n{state}\n"));
     let mut standby = Engine::new(there.path(), "pair", &own, &["--standby"]);
     standby.start();
-    wait_for(LONG, || standby.said().contains("its state is warm up to"));
+    standby.says("its state is warm up to");
     assert!(!standby.said().contains("cannot be kept warm"), "{}", standby.said());
     // What it has read is gone, and more comes; the holder dies in the middle.
     let _: usize = redis::cmd("XTRIM").arg(STREAMS[0]).arg("MAXLEN").arg(100).query(&mut link).unwrap();

@@ -140,7 +140,7 @@ fn a_wrong_address_is_told_in_time_and_a_stop_is_heard() {
     assert_eq!(said.lines().count(), 2, "{said}");
     let mut patient = Engine::new(dir.path(), "patient", &text.replace("start_wait_s = 1", "start_wait_s = 1000"), &[]);
     patient.start();
-    wait_for(LONG, || patient.said().contains("waiting for Redis"));
+    patient.says("waiting for Redis");
     patient.signal("TERM");
     let began = Instant::now();
     wait_for(LONG, || !patient.is_running());

@@ -341,7 +341,7 @@ fn a_server_that_is_hours_off_the_records_is_told_and_costs_nothing() {
     let mut market = Market::new(&server, -18_000_000);
     let engine = started(&server, dir.path(), &mut market);
     let words = "Redis is 5 h 00 min behind the records of in_1s";
-    wait_for(LONG, || engine.said().contains("refused (future)"));
+    engine.says("refused (future)");
     assert!(engine.said().contains(words), "{}", engine.said());
     assert_eq!(market.link.xlen::<_, usize>("signals:tried").unwrap(), 0);
 }

@@ -101,7 +101,7 @@ fn the_least_account_is_enough_over_tls_and_survives_the_server() {
     assert!(caught_up(&mut link, "tls", &[INPUT], LONG), "{}", engine.said());
     // The server dies and comes back with its account.
     secure.server.kill();
-    wait_for(LONG, || engine.said().contains("publisher disconnected"));
+    engine.says("publisher disconnected");
     secure.server.restart();
     let mut link = secure.server.connection();
     // Not saved with the data: until somebody brings it back the password is wrong, which nothing but that can change.

@@ -154,7 +154,8 @@ fn a_stall_counts_for_every_bar_that_it_delayed() {
     let dir = tempfile::tempdir().unwrap();
     let outcome = run(&LatencyOptions { stall: Some(Duration::from_millis(200)), ..options(dir.path()) });
     let day = &outcome.run.signals[0].total;
-    assert!(day.at(0.999) > 150 * MS, "p99.9 is {} ns", day.at(0.999));
+    // Every third of the 50 bars a second is of this style: up to 60 ms of the stall pass before the first of them is due.
+    assert!(day.at(0.999) > 135 * MS, "p99.9 is {} ns", day.at(0.999));
     // The stall lasts a tenth of the time: a generator that waits for answers would have counted one bar.
     assert!(day.at(0.95) > 50 * MS, "p95 is {} ns", day.at(0.95));
     assert_eq!(outcome.run.info.as_ref().unwrap().lost, 0);

@@ -48,8 +48,8 @@ impl EngineSpec {
         names
     }
 
-    /// The configuration file. It differs from the defaults in the probe, the wall clock (off: the bars are in the
-    /// past) and the names.
+    /// The configuration file. It differs from the defaults in the probe, the wall clock and the ages of signals (off: the
+    /// bars are in the past), and the names.
     pub fn toml(&self) -> String {
         let (prefix, base) = (&self.prefix, self.base);
         let list: Vec<String> = self.timeframes.iter().map(|timeframe| format!("\"{timeframe}\"")).collect();
@@ -62,6 +62,7 @@ impl EngineSpec {
              market_data_prefix = \"{prefix}bars_\"\ncalculation_events = \"{prefix}events\"\n\
              alerts = \"{prefix}alerts\"\ndead_letter = \"{prefix}dead\"\n\
              [output.keys]\nprefix = \"{prefix}wagehood:\"\n\
+             [publish.max_age]\nday = \"off\"\nswing = \"off\"\nposition = \"off\"\n\
              [limits]\nmax_symbols = {}\n",
             list.join(", "),
             self.symbols.max(1),
