@@ -1,7 +1,8 @@
 //! The time of the input: the server's clock as first read, continued by this machine's monotonic clock.
 //!
-//! Later readings of the server's clock adjust only the rate, by at most 500 ppm. A step of it, even of an hour, moves
-//! nothing: how far the server is ahead from then on is its *offset*, which is taken off the ids of the entries as well.
+//! A reading says only between which bounds the clock is, and the first may have waited long: those that follow narrow them.
+//! Otherwise later readings adjust only the rate, by at most 500 ppm. A step of the server's clock, even of an hour, moves
+//! nothing: how far it is ahead from then on is its *offset*, which is taken off the ids of the entries as well.
 
 /// A difference from which on a clock has stepped rather than drifted, ms.
 pub(crate) const STEP_MS: i64 = 2_000;
@@ -11,16 +12,27 @@ const SLEW: i64 = 2_000;
 /// The time of the input.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct FeedClock {
-    /// Time minus monotonic time, µs; and the time of the last reading, monotonic µs.
-    anchor: Option<(i64, i64)>,
+    /// What the readings have said; `None` before the first.
+    known: Option<Known>,
     /// How far the server's clock is ahead of the time, µs.
     offset_us: i64,
+}
+
+/// Where the time is, as differences to the monotonic time, µs.
+#[derive(Debug, Clone, Copy)]
+struct Known {
+    /// The time as it is told.
+    anchor_us: i64,
+    /// The least and the most that it can be.
+    bounds_us: (i64, i64),
+    /// The last reading, in monotonic time, µs.
+    seen_us: i64,
 }
 
 impl FeedClock {
     /// A clock of a server that is so far ahead of the time, ms.
     pub fn new(offset_ms: i64) -> Self {
-        Self { anchor: None, offset_us: offset_ms.saturating_mul(1_000) }
+        Self { known: None, offset_us: offset_ms.saturating_mul(1_000) }
     }
 
     /// Takes a reading of the server's clock, Unix µs, that was made between two monotonic times, ns: when it was asked for,
@@ -31,22 +43,34 @@ impl FeedClock {
     pub fn observe(&mut self, server_us: i64, asked_ns: u64, now_ns: u64) -> Option<i64> {
         let us = |ns: u64| i64::try_from(ns / 1_000).unwrap_or(i64::MAX);
         let (asked_us, now_us) = (us(asked_ns.min(now_ns)), us(now_ns));
-        let reading_us = server_us.saturating_sub(self.offset_us).saturating_sub(now_us);
-        let Some((anchor_us, seen_us)) = self.anchor else {
-            self.anchor = Some((reading_us, now_us));
+        let time_us = server_us.saturating_sub(self.offset_us);
+        let read_us = (time_us.saturating_sub(now_us), time_us.saturating_sub(asked_us));
+        let Some(known) = &mut self.known else {
+            self.known = Some(Known { anchor_us: read_us.0, bounds_us: read_us, seen_us: now_us });
             return None;
         };
-        // The least that the reading says; nothing where the clock is within its bounds.
-        let least_us = reading_us.saturating_sub(anchor_us);
-        let apart_us = if least_us > 0 { least_us } else { (least_us + (now_us - asked_us)).min(0) };
+        let (low_us, high_us) = known.bounds_us;
+        // The least by which it has stepped; nothing where both can be true.
+        let apart_us = beyond(read_us, (low_us, high_us));
         if apart_us.abs() > STEP_MS * 1_000 {
             self.offset_us = self.offset_us.saturating_add(apart_us);
-            self.anchor = Some((anchor_us, now_us));
+            let time_us = if apart_us > 0 { high_us } else { low_us };
+            let anchor_us = known.anchor_us.max(time_us);
+            *known = Known { anchor_us, bounds_us: (time_us, time_us), seen_us: now_us };
             return Some(apart_us / 1_000);
         }
-        let bound_us = now_us.saturating_sub(seen_us) / SLEW;
-        if bound_us > 0 {
-            self.anchor = Some((anchor_us + apart_us.clamp(-bound_us, bound_us), now_us));
+        let drift_us = now_us.saturating_sub(known.seen_us) / SLEW;
+        let both_us = (read_us.0.max(low_us - drift_us), read_us.1.min(high_us + drift_us));
+        if both_us.0 <= both_us.1 {
+            (known.bounds_us, known.anchor_us) = (both_us, known.anchor_us.max(both_us.0));
+        }
+        if drift_us > 0 {
+            known.anchor_us += beyond(read_us, (known.anchor_us, known.anchor_us)).clamp(-drift_us, drift_us);
+            known.seen_us = now_us;
+        }
+        if both_us.0 > both_us.1 {
+            // A small step, which the time follows slowly.
+            known.bounds_us = (known.anchor_us, known.anchor_us);
         }
         None
     }
@@ -55,9 +79,14 @@ impl FeedClock {
     #[inline]
     pub fn reading(&self, now_ns: u64) -> Reading {
         let now_us = i64::try_from(now_ns / 1_000).unwrap_or(i64::MAX);
-        let time_us = self.anchor.map_or(i64::MAX, |(anchor_us, _)| anchor_us.saturating_add(now_us));
+        let time_us = self.known.map_or(i64::MAX, |known| known.anchor_us.saturating_add(now_us));
         Reading { time_ms: time_us.div_euclid(1_000), offset_ms: self.offset_us / 1_000 }
     }
+}
+
+/// How far a range is above another, or below it (then negative); 0 where they meet.
+fn beyond((low, high): (i64, i64), (other_low, other_high): (i64, i64)) -> i64 {
+    if low > other_high { low.saturating_sub(other_high) } else { high.saturating_sub(other_low).min(0) }
 }
 
 /// A time, and how far the server's clock is ahead of it.
@@ -201,7 +230,29 @@ mod tests {
         assert_eq!(clock.observe(t0 + 6_000_500, 6 * S, 6 * S + 1_000_000), None);
         assert_eq!(clock.reading(7 * S).time_ms, t0 / 1_000 + 7_000);
         // What is out of all bounds is one, by as much as is certain.
-        assert_eq!(clock.observe(t0 + 1_000_000, 7 * S, 12 * S), Some(-6_000));
+        assert_eq!(clock.observe(t0 + 1_000_000, 7 * S, 12 * S), Some(-5_999));
+    }
+
+    #[test]
+    fn what_the_first_answer_left_open_is_no_part_of_a_step() {
+        let t0 = 1_700_000_000_000_000i64;
+        let us = |ns: u64| (ns / 1_000) as i64;
+        // It is made when it is asked for, when it comes, or between, and comes after 0.9 s; the next comes at once.
+        for made_ns in [0, S / 3, 9 * S / 10] {
+            let mut clock = FeedClock::default();
+            assert_eq!(clock.observe(t0 + us(made_ns), 0, 9 * S / 10), None);
+            assert_eq!(clock.observe(t0 + 2_000_000, 2 * S, 2 * S), None);
+            assert_eq!(clock.reading(2 * S).time_ms, t0 / 1_000 + 2_000);
+            assert_eq!(clock.observe(t0 + 23_000_000, 3 * S, 3 * S), Some(20_000));
+            assert_eq!(clock.observe(t0 + 4_000_000, 4 * S, 4 * S), Some(-20_000));
+            assert_eq!(clock.reading(5 * S).time_ms, t0 / 1_000 + 5_000);
+        }
+        // A small step moves the time by its rate alone, and is remembered where another follows.
+        let mut clock = FeedClock::default();
+        assert_eq!(clock.observe(t0, 0, 0), None);
+        assert_eq!(clock.observe(t0 + 2_500_000, S, S), None);
+        assert_eq!(clock.reading(S).time_ms, t0 / 1_000 + 1_000);
+        assert_eq!(clock.observe(t0 + 5_000_000, 2 * S, 2 * S), Some(2_999));
     }
 
     /// Reads an id a second, written then; `server` is how far the server's clock is ahead in that second. Ids never go back.
