@@ -3,7 +3,7 @@
 use super::{args::PerformanceArgs, redis::Server, session::layers};
 use crate::{
     config::{Config, Layer, Loaded, Override, Plan},
-    judge::{Account, Book, Judge},
+    judge::{Account, Judge},
     model::{Directory, HORIZONS, Strategy, SymbolId, TimeframeId},
     publish::push_figures,
     telemetry::{Table, exact_count},
@@ -68,11 +68,11 @@ fn wanted(args: &PerformanceArgs, config: &Config) -> Result<Vec<(String, Strate
         None => known,
     };
     let strategies: Vec<Strategy> = match &args.strategy {
-        Some(name) => Strategy::named(name).into_iter().collect(),
-        None => Strategy::ALL.into(),
+        Some(name) => plan.roster.named(name).into_iter().collect(),
+        None => plan.roster.iter().collect(),
     };
     if strategies.is_empty() {
-        let names: Vec<&str> = Strategy::ALL.iter().map(|strategy| strategy.name()).collect();
+        let names: Vec<&str> = plan.roster.iter().map(Strategy::name).collect();
         bail!("--strategy: write one of {}", names.join(", "));
     }
     Ok(frames.iter().flat_map(|frame| strategies.iter().map(|strategy| (frame.clone(), *strategy))).collect())
@@ -123,7 +123,7 @@ pub fn append_lanes(path: &Path, judge: &Judge, plan: &Plan, directory: &Directo
     let mut text = String::new();
     for symbol in (0..judge.book().symbols()).map(|index| SymbolId(index as u16)) {
         for timeframe in (0..plan.timeframes.len()).map(TimeframeId::new) {
-            for strategy in Strategy::ALL {
+            for strategy in plan.roster.iter() {
                 let Some(lane) = judge.lane(symbol, timeframe, strategy).filter(|lane| lane.k > 0) else { continue };
                 let line = json!({
                     "what": "lane at the end",
@@ -189,12 +189,12 @@ fn performance_json(judge: &Judge, plan: &Plan, directory: &Directory) -> Vec<u8
         }
     };
     for key in 0..book.keys() {
-        let (timeframe, name) = Book::name(key);
+        let (timeframe, name) = book.names().name(key);
         add(&format!("{}/{name}", directory.timeframe_name(timeframe)), book.accounts(key));
     }
     for symbol in (0..book.symbols()).map(|index| SymbolId(index as u16)) {
         for timeframe in (0..plan.timeframes.len()).map(TimeframeId::new) {
-            for strategy in Strategy::ALL {
+            for strategy in plan.roster.iter() {
                 let Some(accounts) = book.lane_accounts(symbol, timeframe, strategy) else { continue };
                 let (symbol, timeframe) = (directory.symbol(symbol), directory.timeframe_name(timeframe));
                 add(&format!("{symbol}/{timeframe}/{}", strategy.name()), accounts);

@@ -383,7 +383,7 @@ impl<'a> Server<'a> {
         let key = self.position_key();
         check_outputs(&mut link, &names, directory, &key)?;
         if self.config.performance.enabled {
-            check_performance(&mut link, &names, directory)?;
+            check_performance(&mut link, &names, directory, &self.config.strategies.roster())?;
         }
         let limits = self.limits();
         let output = &self.config.output;

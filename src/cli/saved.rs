@@ -199,7 +199,7 @@ impl Look<'_> {
             writeln!(out, "{cell}")?;
         }
         for (index, (signals, _)) in restored.symbols.iter().enumerate() {
-            for (timeframe, strategy, entry) in signals.newest() {
+            for (timeframe, strategy, entry) in signals.newest(&plan.roster) {
                 let signal = json!({
                     "record": "signal",
                     "symbol": self.keys.symbol(SymbolId(index as u16)),

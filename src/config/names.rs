@@ -140,8 +140,10 @@ fn performance(config: &Config) -> Vec<Name> {
         config.output.keys.performance_key(&timeframe.to_string(), strategy.name())
     };
     let path = ["output", "keys", "performance"];
+    let roster = config.strategies.roster();
     let of = |timeframe: Timeframe| {
-        Strategy::ALL.map(|strategy| name(&path, key(&timeframe, strategy), format!("the figures of {timeframe}")))
+        let all = roster.iter().map(|strategy| key(&timeframe, strategy)).collect::<Vec<_>>();
+        all.into_iter().map(move |key| name(&path, key, format!("the figures of {timeframe}")))
     };
     frames.flat_map(of).collect()
 }

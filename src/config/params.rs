@@ -8,7 +8,7 @@ use super::{
     timeframes::each_timeframe,
 };
 use crate::{
-    model::Timeframe,
+    model::{Roster, Timeframe},
     strategies::{Number, ParamVisitor, Pick, StrategyParams, TABLES, Whole},
 };
 use std::collections::BTreeMap;
@@ -25,6 +25,12 @@ pub struct StrategiesConfig {
 }
 
 impl StrategiesConfig {
+    /// All strategies, by their places in tables.
+    #[must_use]
+    pub fn roster(&self) -> Roster {
+        Roster::default()
+    }
+
     /// The parameters of a timeframe.
     #[must_use]
     pub fn of(&self, timeframe: Timeframe) -> StrategyParams {

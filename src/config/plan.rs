@@ -1,7 +1,9 @@
 //! The configuration in the form that the stages use: dense tables by symbol and timeframe.
 
 use super::{CalibrationRules, MaxAge, PerformanceRules, Prices, SelectionRules, StrategyParams};
-use crate::model::{AssetType, Calendar, MAX_TIMEFRAMES, PriceMethod, SymbolId, Timeframe, TimeframeId, TradingStyle};
+use crate::model::{
+    AssetType, Calendar, MAX_TIMEFRAMES, PriceMethod, Roster, SymbolId, Timeframe, TimeframeId, TradingStyle,
+};
 
 /// One symbol on one timeframe.
 #[derive(Debug, Clone, PartialEq)]
@@ -61,6 +63,8 @@ pub struct Plan {
     pub timeframes: Vec<Timeframe>,
     /// Parameters of the strategies: first those of each timeframe, then those of cells that have others.
     pub params: Vec<StrategyParams>,
+    /// The strategies, by their places in tables.
+    pub roster: Roster,
     /// The watchlist, enabled symbols only; a [`SymbolId`] indexes it.
     pub assets: Vec<Asset>,
     /// Settings of a symbol that is not on the watchlist, if [`Plan::open_watchlist`] admits it.

@@ -208,6 +208,7 @@ impl Config {
             bases: bases.iter().filter_map(place).map(TimeframeId::new).collect(),
             excluded: Vec::new(),
             params: self.params(&timeframes),
+            roster: self.strategies.roster(),
             timeframes,
             assets,
             default_asset,

@@ -7,7 +7,7 @@ use super::{
 use crate::{
     config::{Asset, Plan, StyleRules},
     model::{
-        Calendar, Composite, HeldBack, Judged, Settling, Signal, Strategy, SymbolId, Timeframe, TimeframeId,
+        Calendar, Composite, HeldBack, Judged, Roster, Settling, Signal, Strategy, SymbolId, Timeframe, TimeframeId,
         TradingStyle, Weighed,
     },
     state::{SavedTable, StateError, is_sound_time, put, take},
@@ -32,12 +32,12 @@ struct SymbolState {
 }
 
 /// What is remembered of one symbol and timeframe.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 struct SignalsRow {
     /// Until when what it says is doubtful, Unix ms.
     doubt: i64,
     /// By strategy: the newest signal, and the bars of the last published ones by side.
-    strategies: [(Option<EntryState>, [u64; 2]); Strategy::COUNT],
+    strategies: Vec<(Option<EntryState>, [u64; 2])>,
 }
 
 /// What a [`Correlator`] remembers of one symbol, by the timeframes of a plan.
@@ -52,7 +52,7 @@ impl SymbolSignals {
     ///
     /// # Errors
     /// The bytes do not decode to this state.
-    pub fn read(version: u8, bytes: &mut &[u8], table: &SavedTable) -> Result<Self, StateError> {
+    pub fn read(version: u8, bytes: &mut &[u8], table: &SavedTable, roster: &Roster) -> Result<Self, StateError> {
         let active: Vec<Option<EntryState>> = take(bytes)?;
         // Version 2 knew nothing of doubts.
         let doubts: Vec<i64> = if version < 3 { vec![i64::MIN; table.width()] } else { take(bytes)? };
@@ -65,17 +65,17 @@ impl SymbolSignals {
         let row = |column: usize| -> SignalsRow {
             let place = |strategy: usize| table.place(column, strategy);
             let of = |strategy| place(strategy).map_or((None, [0; 2]), |place| (active[place], last[place]));
-            SignalsRow { doubt: doubts[column], strategies: std::array::from_fn(of) }
+            SignalsRow { doubt: doubts[column], strategies: (0..roster.count()).map(of).collect() }
         };
         Ok(Self { rows: table.columns().map(|column| column.map(row)).collect() })
     }
 
     /// The newest signal by timeframe and strategy, where there is one, be it active or not.
-    pub fn newest(&self) -> impl Iterator<Item = (TimeframeId, Strategy, &EntryState)> {
+    pub fn newest<'a>(&'a self, roster: &'a Roster) -> impl Iterator<Item = (TimeframeId, Strategy, &'a EntryState)> {
         let rows =
             self.rows.iter().enumerate().filter_map(|(index, row)| Some((TimeframeId::new(index), row.as_ref()?)));
-        rows.flat_map(|(timeframe, row)| {
-            let entries = Strategy::ALL.into_iter().zip(&row.strategies);
+        rows.flat_map(move |(timeframe, row)| {
+            let entries = roster.iter().zip(&row.strategies);
             entries.filter_map(move |(strategy, (entry, _))| Some((timeframe, strategy, entry.as_ref()?)))
         })
     }
@@ -90,7 +90,9 @@ impl SymbolSignals {
     pub fn fill(&mut self, other: &Self) {
         self.rows.resize(self.rows.len().max(other.rows.len()), None);
         for (own, other) in self.rows.iter_mut().zip(&other.rows) {
-            *own = own.or(*other);
+            if own.is_none() {
+                own.clone_from(other);
+            }
         }
     }
 }
@@ -124,6 +126,7 @@ pub struct Correlator {
     /// The time that ages count from, Unix ms; `i64::MIN` where signals have none.
     as_of: i64,
     symbols: Vec<SymbolState>,
+    roster: Roster,
     peers: Peers,
 }
 
@@ -139,7 +142,8 @@ impl Correlator {
             hold_stale: plan.hold_stale,
             as_of: i64::MIN,
             symbols: Vec::with_capacity(plan.assets.len()),
-            peers: Peers::new(),
+            roster: plan.roster,
+            peers: Peers::new(plan.timeframes.len(), &plan.roster),
         };
         for asset in &plan.assets {
             correlator.add_symbol(asset);
@@ -151,8 +155,8 @@ impl Correlator {
     pub fn add_symbol(&mut self, asset: &Asset) {
         let enabled = asset.cells.iter().filter(|cell| cell.enabled).count() as u32;
         self.symbols.push(SymbolState {
-            active: ActiveSignals::new(self.expiry.timeframes.len()),
-            cooldowns: Cooldowns::new(self.expiry.timeframes.len()),
+            active: ActiveSignals::new(self.expiry.timeframes.len(), &self.roster),
+            cooldowns: Cooldowns::new(self.expiry.timeframes.len(), &self.roster),
             asset: asset.clone(),
             enabled,
         });
@@ -185,7 +189,7 @@ impl Correlator {
             let Some(SignalsRow { doubt, strategies: row }) = row else { continue };
             state.active.doubt(TimeframeId::new(index), *doubt);
             let (timeframe, calendar) = (self.expiry.timeframes[index], &state.asset.calendar);
-            for (strategy, &(active, last)) in Strategy::ALL.into_iter().zip(row) {
+            for (strategy, &(active, last)) in self.roster.iter().zip(row) {
                 let end = |entry: &EntryState| timeframe.end(entry.bar_ts, calendar);
                 let newest = active.map(|entry| (entry, self.expiry.of(index, end(&entry), calendar)));
                 state.active.restore(TimeframeId::new(index), strategy, newest);

@@ -2,7 +2,7 @@
 
 use crate::{
     config::StyleRules,
-    model::{HeldBack, Judged, Side, Signal, Strategy},
+    model::{HeldBack, Judged, Roster, Side, Signal, Strategy},
 };
 
 /// The bars of one symbol's last published signals.
@@ -10,12 +10,15 @@ use crate::{
 pub(super) struct Cooldowns {
     /// By timeframe, strategy and side: number of the bar, plus one; 0 for none.
     last: Box<[u64]>,
+    /// Number of strategies.
+    strategies: usize,
 }
 
 impl Cooldowns {
     /// Nothing published yet. Allocates.
-    pub(super) fn new(timeframes: usize) -> Self {
-        Self { last: vec![0; timeframes * Strategy::COUNT * 2].into_boxed_slice() }
+    pub(super) fn new(timeframes: usize, roster: &Roster) -> Self {
+        let strategies = roster.count();
+        Self { last: vec![0; timeframes * strategies * 2].into_boxed_slice(), strategies }
     }
 
     /// By timeframe and strategy, then by side: number of the bar, plus one; 0 for none.
@@ -25,7 +28,7 @@ impl Cooldowns {
 
     /// Restores the last published signals of a timeframe and strategy, by side.
     pub(super) fn restore(&mut self, timeframe: usize, strategy: Strategy, last: [u64; 2]) {
-        let slot = (timeframe * Strategy::COUNT + strategy.index()) * 2;
+        let slot = (timeframe * self.strategies + strategy.index()) * 2;
         self.last[slot..slot + 2].copy_from_slice(&last);
     }
 
@@ -55,7 +58,7 @@ impl Cooldowns {
             return Err(reason);
         }
         let side = usize::from(signal.candidate.side == Side::Sell);
-        let slot = (signal.timeframe.index() * Strategy::COUNT + signal.strategy.index()) * 2 + side;
+        let slot = (signal.timeframe.index() * self.strategies + signal.strategy.index()) * 2 + side;
         let last = self.last[slot];
         // Bars are numbered from 0 and `last` is one more: the bars last … last + cooldown − 1 are held back.
         if last != 0 && signal.bar_index < last + rules.cooldown_bars {
@@ -79,7 +82,7 @@ mod tests {
             cooldown_bars: 100,
             budget_ms: 1,
         };
-        let mut cooldowns = Cooldowns::new(1);
+        let mut cooldowns = Cooldowns::new(1, &Roster::default());
         let signal = |strategy| Signal {
             seq: 1,
             event_ts: 0,

@@ -1,6 +1,6 @@
 //! The active signals of one symbol.
 
-use crate::model::{Candidate, Completeness, MAX_TIMEFRAMES, Peer, Side, Signal, SignalKind, Strategy, TimeframeId};
+use crate::model::{Candidate, Completeness, Peer, Roster, Side, Signal, SignalKind, Strategy, TimeframeId};
 use wincode::{SchemaRead, SchemaWrite};
 
 /// The newest signal of one timeframe and strategy.
@@ -39,7 +39,9 @@ pub struct EntryState {
 #[derive(Debug, Clone)]
 pub(super) struct ActiveSignals {
     /// By timeframe and strategy.
-    newest: Box<[[Newest; Strategy::COUNT]]>,
+    newest: Box<[Newest]>,
+    /// Number of strategies.
+    strategies: usize,
     /// Timeframes that have had a signal at all, as a bit set.
     used: u32,
     /// Timeframes of which something was missing since the start, as a bit set.
@@ -47,9 +49,6 @@ pub(super) struct ActiveSignals {
     /// By timeframe: what it says, or does not say, is doubtful for groups whose bars end before this moment, Unix ms.
     doubts: Box<[i64]>,
 }
-
-/// Most peers a signal can have.
-const MAX_PEERS: usize = (MAX_TIMEFRAMES - 1) * Strategy::COUNT;
 
 /// The peers on one side, strongest first; equal ones in the order they were found.
 #[derive(Debug, Clone)]
@@ -60,9 +59,9 @@ pub(super) struct Voters {
 }
 
 impl Voters {
-    /// Empty, with room for all.
-    fn new() -> Self {
-        Self { weights: Vec::with_capacity(MAX_PEERS), peers: Vec::with_capacity(MAX_PEERS) }
+    /// Empty, with room for so many.
+    fn new(most: usize) -> Self {
+        Self { weights: Vec::with_capacity(most), peers: Vec::with_capacity(most) }
     }
 
     fn clear(&mut self) {
@@ -106,17 +105,19 @@ pub(super) struct Peers {
 }
 
 impl Peers {
-    /// Empty, with room for all peers.
-    pub(super) fn new() -> Self {
-        Self { supporting: Voters::new(), opposing: Voters::new() }
+    /// Empty, with room for all peers that a signal can have.
+    pub(super) fn new(timeframes: usize, roster: &Roster) -> Self {
+        let most = timeframes.saturating_sub(1) * roster.count();
+        Self { supporting: Voters::new(most), opposing: Voters::new(most) }
     }
 }
 
 impl ActiveSignals {
     /// No signals yet. Allocates.
-    pub(super) fn new(timeframes: usize) -> Self {
-        let newest = vec![[Newest::NONE; Strategy::COUNT]; timeframes].into_boxed_slice();
-        Self { newest, used: 0, doubted: 0, doubts: vec![i64::MIN; timeframes].into_boxed_slice() }
+    pub(super) fn new(timeframes: usize, roster: &Roster) -> Self {
+        let strategies = roster.count();
+        let newest = vec![Newest::NONE; timeframes * strategies].into_boxed_slice();
+        Self { newest, strategies, used: 0, doubted: 0, doubts: vec![i64::MIN; timeframes].into_boxed_slice() }
     }
 
     /// By timeframe: until when what it says is doubtful, Unix ms.
@@ -157,7 +158,7 @@ impl ActiveSignals {
 
     /// The state by timeframe and strategy.
     pub(super) fn state(&self) -> impl ExactSizeIterator<Item = Option<EntryState>> {
-        self.newest.as_flattened().iter().map(|Newest { peer, side, expires }| {
+        self.newest.iter().map(|Newest { peer, side, expires }| {
             let Peer { kind, confidence, bar_ts, .. } = *peer;
             (*expires != i64::MIN).then_some(EntryState { kind, side: *side, confidence, bar_ts })
         })
@@ -167,8 +168,9 @@ impl ActiveSignals {
     pub(super) fn restore(&mut self, timeframe: TimeframeId, strategy: Strategy, newest: Option<(EntryState, i64)>) {
         let index = timeframe.index();
         self.used |= u32::from(newest.is_some()) << index;
-        self.newest[index][strategy.index()] = match newest {
+        self.newest[index * self.strategies + strategy.index()] = match newest {
             Some((EntryState { kind, side, confidence, bar_ts }, expires)) => {
+                let kind = kind.saved_with(strategy);
                 Newest { peer: Peer { timeframe, strategy, kind, confidence, bar_ts }, side, expires }
             }
             None => Newest::NONE,
@@ -192,13 +194,15 @@ impl ActiveSignals {
         };
         let index = signal.timeframe.index();
         self.used |= 1 << index;
-        self.newest[index][signal.strategy.index()] = Newest { peer, side: signal.candidate.side, expires };
+        self.newest[index * self.strategies + signal.strategy.index()] =
+            Newest { peer, side: signal.candidate.side, expires };
     }
 
     /// The moment, Unix ms, from which a signal is no longer active; `i64::MIN` if it was never entered.
     #[inline]
     pub(super) fn expires(&self, signal: &Signal) -> i64 {
-        self.newest[signal.timeframe.index()].get(signal.strategy.index()).map_or(i64::MIN, |newest| newest.expires)
+        let row = &self.newest[signal.timeframe.index() * self.strategies..][..self.strategies];
+        row.get(signal.strategy.index()).map_or(i64::MIN, |newest| newest.expires)
     }
 
     /// Collects the active signals on other timeframes than the signal's own: longest timeframe first, strategies in
@@ -210,7 +214,7 @@ impl ActiveSignals {
         let mut rest = self.used & !(1 << own);
         while let Some(index) = rest.checked_ilog2() {
             rest &= !(1 << index);
-            for newest in &self.newest[index as usize] {
+            for newest in &self.newest[index as usize * self.strategies..][..self.strategies] {
                 if signal.event_ts >= newest.expires {
                     continue;
                 }

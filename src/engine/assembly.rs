@@ -176,7 +176,7 @@ impl Assembly {
         counters: &Arc<crossbeam_utils::CachePadded<PublisherCounters>>,
     ) -> Result<Output, StartError> {
         let redis = outputs.redis.map(|link| {
-            let latest = Latest::new(self.plan.timeframes.len());
+            let latest = Latest::new(self.plan.timeframes.len(), &self.plan.roster);
             if let Some(recovery) = &link.recovery {
                 self.counters.links.push((recovery.dial.who().to_owned(), recovery.dial.counters()));
             }

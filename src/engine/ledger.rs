@@ -3,7 +3,7 @@
 use crate::{
     config::Plan,
     judge::Judge,
-    model::{HORIZONS, SignalFigures, Strategy, TimeframeId},
+    model::{HORIZONS, Roster, SignalFigures, Strategy, TimeframeId},
     telemetry::{Counter, OutcomeSummary, PerformanceRow},
 };
 use std::sync::OnceLock;
@@ -19,6 +19,7 @@ struct Shown {
 #[derive(Debug)]
 pub struct PerformanceLedger {
     timeframes: Vec<String>,
+    roster: Roster,
     /// By timeframe and strategy.
     shown: Vec<[Shown; HORIZONS.len()]>,
     judge: OnceLock<Judge>,
@@ -28,9 +29,10 @@ impl PerformanceLedger {
     /// A ledger of a plan in which nothing is written.
     #[must_use]
     pub fn new(plan: &Plan) -> Self {
-        let rows = if plan.performance.enabled { plan.timeframes.len() * Strategy::COUNT } else { 0 };
+        let rows = if plan.performance.enabled { plan.timeframes.len() * plan.roster.count() } else { 0 };
         Self {
             timeframes: plan.timeframes.iter().map(ToString::to_string).collect(),
+            roster: plan.roster,
             shown: (0..rows).map(|_| Default::default()).collect(),
             judge: OnceLock::new(),
         }
@@ -38,7 +40,7 @@ impl PerformanceLedger {
 
     /// Writes the figures of a timeframe and strategy at a horizon.
     pub fn write(&self, timeframe: TimeframeId, strategy: Strategy, horizon: usize, figures: &SignalFigures) {
-        let Some(row) = self.shown.get(timeframe.index() * Strategy::COUNT + strategy.index()) else { return };
+        let Some(row) = self.shown.get(timeframe.index() * self.roster.count() + strategy.index()) else { return };
         let said = figures.calibrated.or(figures.composite);
         let skill = said.and_then(|score| score.skill).unwrap_or(f64::NAN);
         let [low, high] = figures.wilson;
@@ -70,8 +72,8 @@ impl PerformanceLedger {
             OutcomeSummary { n: shown.n.get(), win_rate, wilson: [low, high], net_mean_bps, mean_se_bps, skill }
         };
         let rows = self.shown.iter().enumerate().map(|(index, row)| PerformanceRow {
-            timeframe: self.timeframes[index / Strategy::COUNT].clone(),
-            strategy: Strategy::ALL[index % Strategy::COUNT].name(),
+            timeframe: self.timeframes[index / self.roster.count()].clone(),
+            strategy: self.roster.at(index % self.roster.count()).name(),
             horizons: row.each_ref().map(summary),
         });
         rows.filter(|row| row.horizons.iter().any(|summary| summary.n > 0)).collect()

@@ -272,6 +272,7 @@ impl Engine {
             latencies: Latency::ALL.into_iter().map(row).collect(),
             counters,
             timeframes: self.plan.timeframes.iter().map(ToString::to_string).collect(),
+            roster: self.plan.roster,
             performance: self.ledger.rows(),
             memory,
             process: ProcessUsage::read(),

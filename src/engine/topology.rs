@@ -10,15 +10,15 @@ use super::Note;
 use crate::{
     config::{Config, CoresConfig, EngineConfig, Idle, Plan, Threading, Threads},
     feed::MAX_FRAME_RECORDS,
-    model::{BarMessage, HORIZONS, Strategy, WorkerMessage},
+    model::{BarMessage, HORIZONS, WorkerMessage},
     runtime::IdleStrategy,
 };
 use std::fmt;
 
 /// Messages one entry can cause in the reader: a frame of bars, and heads.
 const ENTRY_MESSAGES: usize = 2 * MAX_FRAME_RECORDS + 8;
-/// Messages one bar can cause in a worker.
-const BAR_MESSAGES: usize = 16 + Strategy::COUNT * HORIZONS.len();
+/// Messages one bar can cause in a worker, beside the outcomes of every strategy.
+const BAR_MESSAGES: usize = 16;
 /// Symbols that a replay without a watchlist makes room for in the spills before it starts.
 const EXPECTED_SYMBOLS: usize = 1_024;
 
@@ -182,6 +182,7 @@ impl Topology {
         let symbols = if plan.open_watchlist { EXPECTED_SYMBOLS } else { plan.assets.len() };
         // A clock event can close every open bar, each behind a head of its own.
         let close_all = 2 * symbols * plan.timeframes.len() + 16;
+        let of_bar = BAR_MESSAGES + plan.roster.count() * HORIZONS.len();
         let mut rings = Vec::new();
         let mut row = |from, to, payload, spill| {
             rings.push(RingSpec { from, to, payload, capacity: self.ring_size, spill });
@@ -190,7 +191,7 @@ impl Topology {
         row(Reader, Aggregator, Bars, ENTRY_MESSAGES);
         for index in 0..self.workers {
             row(Aggregator, Worker(index), Bars, close_all);
-            row(Worker(index), Publisher, Results, BAR_MESSAGES);
+            row(Worker(index), Publisher, Results, of_bar);
         }
         if marks {
             row(Reader, Publisher, Notes, ENTRY_MESSAGES);

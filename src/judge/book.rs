@@ -2,12 +2,51 @@
 
 use super::account::{Account, Entry, decay};
 use crate::{
-    model::{HORIZONS, LONGEST_HORIZON, LaneCounts, SignalKind, SignalOutcome, Strategy, SymbolId, TimeframeId},
+    model::{HORIZONS, LONGEST_HORIZON, LaneCounts, Roster, SignalOutcome, Strategy, SymbolId, TimeframeId},
     state::{SavedTable, StateError, put, take},
 };
 
-/// Strategies and kinds, which have an account on each timeframe.
-const NAMES: usize = Strategy::COUNT + SignalKind::COUNT;
+/// The keys of accounts: by timeframe, first the strategies, then the kinds.
+#[derive(Debug, Clone, Copy)]
+pub struct BookKeys(Roster);
+
+impl BookKeys {
+    /// Those of these strategies.
+    #[must_use]
+    pub const fn new(roster: &Roster) -> Self {
+        Self(*roster)
+    }
+
+    /// Names of a timeframe.
+    #[inline]
+    fn names(&self) -> usize {
+        self.0.count() + self.0.kind_count()
+    }
+
+    /// The keys that an outcome changes: of its strategy and of its kind.
+    #[inline]
+    #[must_use]
+    pub fn of(&self, outcome: &SignalOutcome) -> [usize; 2] {
+        let row = outcome.timeframe.index() * self.names();
+        [row + outcome.strategy.index(), row + self.0.count() + outcome.kind.index()]
+    }
+
+    /// Timeframe and name of a key.
+    #[must_use]
+    pub fn name(&self, key: usize) -> (TimeframeId, &'static str) {
+        let (timeframe, name) = (TimeframeId::new(key / self.names()), key % self.names());
+        let kind = |place| self.0.kinds().nth(place).map_or("", |kind| kind.name());
+        (timeframe, name.checked_sub(self.0.count()).map_or_else(|| self.0.at(name).name(), kind))
+    }
+
+    /// The key of a timeframe and the name of a strategy or kind.
+    #[must_use]
+    pub fn key(&self, timeframe: TimeframeId, name: &str) -> Option<usize> {
+        let strategy = self.0.named(name).map(Strategy::index);
+        let kind = || self.0.kind_named(name).map(|kind| self.0.count() + kind.index());
+        Some(timeframe.index() * self.names() + strategy.or_else(kind)?)
+    }
+}
 
 /// Adds an outcome to what is kept of a lane; `None` of one that is void.
 fn count(counts: &mut LaneCounts, entry: Option<&Entry>, drawn: bool) {
@@ -36,7 +75,7 @@ impl SavedLanes {
     ///
     /// # Errors
     /// The bytes do not decode to lanes.
-    pub(super) fn read(bytes: &mut &[u8], table: &SavedTable) -> Result<Self, StateError> {
+    pub(super) fn read(bytes: &mut &[u8], table: &SavedTable, roster: &Roster) -> Result<Self, StateError> {
         let mut saved = Vec::with_capacity(table.len());
         for _ in 0..table.len() {
             let counts: Of<LaneCounts> = take(bytes)?;
@@ -46,7 +85,7 @@ impl SavedLanes {
         }
         let mut lanes = Vec::new();
         for column in table.columns() {
-            for strategy in 0..Strategy::COUNT {
+            for strategy in 0..roster.count() {
                 let place = column.and_then(|column| table.place(column, strategy));
                 lanes.push(place.and_then(|place| saved[place].take()));
             }
@@ -91,6 +130,9 @@ const fn new_accounts() -> Of<Account> {
 #[derive(Debug)]
 pub struct Book {
     timeframes: usize,
+    names: BookKeys,
+    /// Number of strategies.
+    strategies: usize,
     /// By timeframe, then strategies and kinds.
     keys: Vec<Of<Account>>,
     /// By symbol, timeframe and strategy.
@@ -102,14 +144,16 @@ pub struct Book {
 
 impl Book {
     /// No outcomes; `full` says whether lanes have all figures, which costs 7 KB a lane.
-    pub(super) fn new(timeframes: usize, full: bool) -> Self {
-        let keys = (0..timeframes * NAMES).map(|_| new_accounts()).collect();
-        Self { timeframes, keys, lanes: Vec::new(), full: full.then(Vec::new), decay: decay() }
+    pub(super) fn new(timeframes: usize, roster: &Roster, full: bool) -> Self {
+        let names = BookKeys::new(roster);
+        let keys = (0..timeframes * names.names()).map(|_| new_accounts()).collect();
+        let strategies = roster.count();
+        Self { timeframes, names, strategies, keys, lanes: Vec::new(), full: full.then(Vec::new), decay: decay() }
     }
 
     /// Adds the lanes of the next symbol. Allocates.
     pub(super) fn add_symbol(&mut self) {
-        let count = self.timeframes * Strategy::COUNT;
+        let count = self.timeframes * self.strategies;
         self.lanes.extend((0..count).map(|_| [LaneCounts::default(); HORIZONS.len()]));
         if let Some(full) = &mut self.full {
             full.extend((0..count).map(|_| new_accounts()));
@@ -125,22 +169,21 @@ impl Book {
 
     #[inline]
     fn lane(&self, symbol: SymbolId, timeframe: TimeframeId, strategy: Strategy) -> usize {
-        (symbol.index() * self.timeframes + timeframe.index()) * Strategy::COUNT + strategy.index()
+        (symbol.index() * self.timeframes + timeframe.index()) * self.strategies + strategy.index()
     }
 
-    /// The keys that an outcome changes: of its strategy and of its kind.
+    /// How its accounts are numbered.
     #[inline]
     #[must_use]
-    pub fn keys_of(&self, outcome: &SignalOutcome) -> [usize; 2] {
-        let row = outcome.timeframe.index() * NAMES;
-        [row + outcome.strategy.index(), row + Strategy::COUNT + outcome.kind.index()]
+    pub const fn names(&self) -> &BookKeys {
+        &self.names
     }
 
     /// Takes an outcome; `None` of one that is void.
     #[inline]
     pub(super) fn add(&mut self, outcome: &SignalOutcome, entry: Option<&Entry>) {
         let horizon = usize::from(outcome.horizon);
-        for key in self.keys_of(outcome) {
+        for key in self.names.of(outcome) {
             self.keys[key][horizon].add(entry, self.decay);
         }
         let lane = self.lane(outcome.symbol, outcome.timeframe, outcome.strategy);
@@ -155,22 +198,6 @@ impl Book {
     #[must_use]
     pub fn keys(&self) -> usize {
         self.keys.len()
-    }
-
-    /// Timeframe and name of a key.
-    #[must_use]
-    pub fn name(key: usize) -> (TimeframeId, &'static str) {
-        let (timeframe, name) = (TimeframeId::new(key / NAMES), key % NAMES);
-        let kind = || SignalKind::all().nth(name - Strategy::COUNT).map_or("", SignalKind::name);
-        (timeframe, Strategy::ALL.get(name).map_or_else(kind, |strategy| strategy.name()))
-    }
-
-    /// The key of a timeframe and the name of a strategy or kind.
-    #[must_use]
-    pub fn key(timeframe: TimeframeId, name: &str) -> Option<usize> {
-        let strategy = Strategy::named(name).map(Strategy::index);
-        let kind = || SignalKind::named(name).map(|kind| Strategy::COUNT + kind.index());
-        Some(timeframe.index() * NAMES + strategy.or_else(kind)?)
     }
 
     /// The accounts of a key by horizon.
@@ -195,7 +222,7 @@ impl Book {
     /// Number of symbols.
     #[must_use]
     pub fn symbols(&self) -> usize {
-        self.lanes.len() / (self.timeframes * Strategy::COUNT).max(1)
+        self.lanes.len() / (self.timeframes * self.strategies).max(1)
     }
 
     /// Outcomes and wins of a lane at the longest horizon.
@@ -225,7 +252,7 @@ impl Book {
     /// # Errors
     /// None in practice: the encoder can fail, but writing to memory cannot.
     pub(super) fn save_lanes(&self, symbol: SymbolId, out: &mut Vec<u8>) -> Result<(), StateError> {
-        let count = self.timeframes * Strategy::COUNT;
+        let count = self.timeframes * self.strategies;
         let first = symbol.index() * count;
         for lane in first..first + count {
             put(out, &self.lanes[lane])?;
@@ -239,7 +266,7 @@ impl Book {
 
     /// Goes on from the saved lanes of a symbol.
     pub(super) fn restore_lanes(&mut self, symbol: SymbolId, saved: &mut SavedLanes) {
-        let first = symbol.index() * self.timeframes * Strategy::COUNT;
+        let first = symbol.index() * self.timeframes * self.strategies;
         for (place, saved) in saved.0.iter_mut().enumerate() {
             let Some((counts, accounts)) = saved.take() else { continue };
             let Some(lane) = self.lanes.get_mut(first + place) else { continue };

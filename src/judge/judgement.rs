@@ -11,8 +11,8 @@ use super::{
 use crate::{
     config::Plan,
     model::{
-        Composite, Judged, LONGEST_HORIZON, LiquiditySwitch, SURROUNDINGS, SelectionSwitch, SignalKind, SignalOutcome,
-        Strategy, Surroundings, SymbolId, TimeframeId,
+        Composite, Judged, LONGEST_HORIZON, LiquiditySwitch, Roster, SURROUNDINGS, SelectionSwitch, SignalKind,
+        SignalOutcome, Strategy, Surroundings, SymbolId, TimeframeId,
     },
     state::{SavedTable, StateError, put, take},
 };
@@ -48,13 +48,13 @@ impl SavedJudge {
     ///
     /// # Errors
     /// The bytes do not decode to this state.
-    pub fn read(version: u8, bytes: &mut &[u8], table: &SavedTable) -> Result<Self, StateError> {
-        let lanes = SavedLanes::read(bytes, table)?;
-        let waiters = read_waiters(version, bytes, |column| table.wanted(column))?;
+    pub fn read(version: u8, bytes: &mut &[u8], table: &SavedTable, roster: &Roster) -> Result<Self, StateError> {
+        let lanes = SavedLanes::read(bytes, table, roster)?;
+        let waiters = read_waiters(version, bytes, roster, |column| table.wanted(column))?;
         // In version 1 there is nothing behind them, in version 2 there may be weights.
         let (learns, selects) = if version < 3 { (!bytes.is_empty(), false) } else { take(bytes)? };
-        let learner = if learns { SavedLearner::read(bytes, table)? } else { SavedLearner::default() };
-        let selection = if selects { SavedSelection::read(bytes, table)? } else { SavedSelection::default() };
+        let learner = if learns { SavedLearner::read(bytes, table, roster)? } else { SavedLearner::default() };
+        let selection = if selects { SavedSelection::read(bytes, table, roster)? } else { SavedSelection::default() };
         Ok(Self { lanes, waiters, learner, selection })
     }
 
@@ -97,16 +97,16 @@ impl Judge {
     pub fn new(plan: &Plan) -> Self {
         let timeframes = plan.timeframes.len();
         let mut judge = Self {
-            book: Book::new(timeframes, plan.performance.full),
+            book: Book::new(timeframes, &plan.roster, plan.performance.full),
             waiting: Waiting::new(plan.calibration.enabled),
             timeframes,
-            learners: plan.calibration.enabled.then(|| Learners::new(timeframes, plan.calibration.rate)),
+            learners: plan.calibration.enabled.then(|| Learners::new(timeframes, &plan.roster, plan.calibration.rate)),
             horizon: plan.calibration.horizon,
             quality: CalibrationQuality::default(),
-            selection: plan.selection.is_on().then(|| Selection::new(plan.selection, timeframes)),
+            selection: plan.selection.is_on().then(|| Selection::new(plan.selection, timeframes, &plan.roster)),
             around: vec![[0.0; SURROUNDINGS]; timeframes],
             long: plan.timeframes.iter().enumerate().fold(0, |bits, (index, t)| bits | u32::from(t.is_long()) << index),
-            ripe: Vec::with_capacity(timeframes * Strategy::COUNT * 3),
+            ripe: Vec::with_capacity(timeframes * plan.roster.count() * 3),
         };
         plan.assets.iter().for_each(|_| judge.add_symbol());
         judge

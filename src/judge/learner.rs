@@ -1,7 +1,7 @@
 //! The calibrated confidence: an online logistic regression, one for each symbol. Hot.
 
 use crate::{
-    model::{SURROUNDINGS, Side, SignalKind, TimeframeId},
+    model::{Roster, SURROUNDINGS, Side, SignalKind, TimeframeId},
     state::{SavedTable, StateError, put, take},
 };
 use wincode::{SchemaRead, SchemaWrite};
@@ -54,6 +54,9 @@ pub(super) fn features(
 #[derive(Debug)]
 pub(super) struct Learners {
     timeframes: usize,
+    roster: Roster,
+    /// Number of kinds.
+    kinds: usize,
     rate: f64,
     /// By symbol: bias, timeframes, timeframes by kinds, features.
     weights: Vec<Weight>,
@@ -83,14 +86,14 @@ impl SavedLearner {
     ///
     /// # Errors
     /// The bytes do not decode to weights.
-    pub fn read(bytes: &mut &[u8], table: &SavedTable) -> Result<Self, StateError> {
+    pub fn read(bytes: &mut &[u8], table: &SavedTable, roster: &Roster) -> Result<Self, StateError> {
         let (learned, bias) = take(bytes)?;
         let features: Vec<Weight> = take(bytes)?;
         let mut saved = Vec::new();
         for _ in 0..table.width() {
             let own: Weight = take(bytes)?;
             let kinds: Vec<(String, Weight)> = take(bytes)?;
-            let known = kinds.into_iter().filter_map(|(name, weight)| Some((SignalKind::named(&name)?, weight)));
+            let known = kinds.into_iter().filter_map(|(name, weight)| Some((roster.kind_named(&name)?, weight)));
             saved.push(Some((own, known.collect())));
         }
         if features.len() != FEATURES {
@@ -104,13 +107,13 @@ impl SavedLearner {
 
 impl Learners {
     /// Of no symbol yet.
-    pub fn new(timeframes: usize, rate: f64) -> Self {
-        Self { timeframes, rate, weights: Vec::new(), learned: Vec::new() }
+    pub fn new(timeframes: usize, roster: &Roster, rate: f64) -> Self {
+        Self { timeframes, roster: *roster, kinds: roster.kind_count(), rate, weights: Vec::new(), learned: Vec::new() }
     }
 
     /// Weights of a symbol.
     const fn width(&self) -> usize {
-        1 + self.timeframes * (1 + SignalKind::COUNT) + FEATURES
+        1 + self.timeframes * (1 + self.kinds) + FEATURES
     }
 
     /// Adds the next symbol. Allocates.
@@ -132,7 +135,7 @@ impl Learners {
 
     #[inline]
     fn kind_place(&self, timeframe: TimeframeId, kind: SignalKind) -> usize {
-        1 + self.timeframes + timeframe.index() * SignalKind::COUNT + kind.index()
+        1 + self.timeframes + timeframe.index() * self.kinds + kind.index()
     }
 
     #[inline]
@@ -182,7 +185,7 @@ impl Learners {
         each(None, None, 0, of(&own[0]));
         for timeframe in (0..self.timeframes).map(TimeframeId::new) {
             each(Some(timeframe), None, 0, of(&own[1 + timeframe.index()]));
-            for kind in SignalKind::all() {
+            for kind in self.roster.kinds() {
                 each(Some(timeframe), Some(kind), 0, of(&own[self.kind_place(timeframe, kind)]));
             }
         }
@@ -202,8 +205,8 @@ impl Learners {
         put(out, &&own[width - FEATURES..])?;
         for timeframe in (0..self.timeframes).map(TimeframeId::new) {
             put(out, &own[1 + timeframe.index()])?;
-            put(out, &(SignalKind::COUNT as u64))?;
-            for kind in SignalKind::all() {
+            put(out, &(self.kinds as u64))?;
+            for kind in self.roster.kinds() {
                 put(out, &(kind.name(), own[self.kind_place(timeframe, kind)]))?;
             }
         }
@@ -214,7 +217,7 @@ impl Learners {
     pub fn restore(&mut self, symbol: usize, saved: &SavedLearner) {
         let Some(bias) = saved.bias else { return };
         self.learned[symbol] = saved.learned;
-        let (width, timeframes) = (self.width(), self.timeframes);
+        let (width, timeframes, all) = (self.width(), self.timeframes, self.kinds);
         let own = self.own(symbol);
         own[0] = bias;
         own[width - FEATURES..].copy_from_slice(&saved.features);
@@ -222,7 +225,7 @@ impl Learners {
             let Some((weight, kinds)) = column else { continue };
             own[1 + index] = *weight;
             for (kind, weight) in kinds {
-                own[1 + timeframes + index * SignalKind::COUNT + kind.index()] = *weight;
+                own[1 + timeframes + index * all + kind.index()] = *weight;
             }
         }
     }

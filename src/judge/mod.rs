@@ -19,7 +19,7 @@ mod trail;
 mod waiting;
 
 pub use account::Account;
-pub use book::{Book, SavedAccounts, SavedLanes};
+pub use book::{Book, BookKeys, SavedAccounts, SavedLanes};
 pub use judgement::{Judge, SavedJudge, Settled};
 pub use liquidity::{Liquidities, Liquidity};
 pub use pulse::{Pulse, Pulses};

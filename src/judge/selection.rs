@@ -4,7 +4,7 @@ use super::account::decay;
 use crate::{
     config::{SelectionEffect, SelectionRules},
     model::{
-        HORIZONS, HeldBack, Judged, LONGEST_HORIZON, LiquiditySwitch, SelectionSwitch, SignalOutcome, Strategy,
+        HORIZONS, HeldBack, Judged, LONGEST_HORIZON, LiquiditySwitch, Roster, SelectionSwitch, SignalOutcome, Strategy,
         SymbolId, TimeframeId,
     },
     state::{SavedTable, StateError, put, take},
@@ -46,7 +46,7 @@ impl SavedSelection {
     ///
     /// # Errors
     /// The bytes do not decode to lanes.
-    pub fn read(bytes: &mut &[u8], table: &SavedTable) -> Result<Self, StateError> {
+    pub fn read(bytes: &mut &[u8], table: &SavedTable, roster: &Roster) -> Result<Self, StateError> {
         let mut saved = Vec::new();
         for _ in 0..table.width() {
             let liquid: bool = take(bytes)?;
@@ -59,7 +59,7 @@ impl SavedSelection {
         let column = |column: usize| {
             let (liquid, lanes) = saved.get(column)?;
             let lane = |strategy: usize| table.strategy(strategy).and_then(|place| lanes.get(place).copied());
-            Some((*liquid, (0..Strategy::COUNT).map(lane).collect()))
+            Some((*liquid, (0..roster.count()).map(lane).collect()))
         };
         Ok(Self(table.columns().map(|place| place.and_then(column)).collect()))
     }
@@ -80,6 +80,8 @@ impl SavedSelection {
 pub(super) struct Selection {
     rules: SelectionRules,
     timeframes: usize,
+    /// Number of strategies.
+    strategies: usize,
     lanes: Vec<SelectionLane>,
     /// By symbol and timeframe.
     liquid: Vec<bool>,
@@ -88,14 +90,15 @@ pub(super) struct Selection {
 
 impl Selection {
     /// Of no symbol yet.
-    pub fn new(rules: SelectionRules, timeframes: usize) -> Self {
-        Self { rules, timeframes, lanes: Vec::new(), liquid: Vec::new(), decay: decay() }
+    pub fn new(rules: SelectionRules, timeframes: usize, roster: &Roster) -> Self {
+        let strategies = roster.count();
+        Self { rules, timeframes, strategies, lanes: Vec::new(), liquid: Vec::new(), decay: decay() }
     }
 
     /// Adds the next symbol. Allocates.
     pub fn add_symbol(&mut self) {
         self.liquid.resize(self.liquid.len() + self.timeframes, true);
-        self.lanes.resize(self.liquid.len() * Strategy::COUNT, SelectionLane::NEW);
+        self.lanes.resize(self.liquid.len() * self.strategies, SelectionLane::NEW);
     }
 
     /// Bytes held.
@@ -109,7 +112,7 @@ impl Selection {
 
     /// A lane.
     pub fn lane(&self, symbol: SymbolId, timeframe: TimeframeId, strategy: Strategy) -> &SelectionLane {
-        &self.lanes[self.cell(symbol, timeframe) * Strategy::COUNT + strategy.index()]
+        &self.lanes[self.cell(symbol, timeframe) * self.strategies + strategy.index()]
     }
 
     /// Takes that a cell has become liquid, or has ceased to be.
@@ -125,7 +128,7 @@ impl Selection {
         let counts = usize::from(outcome.horizon) == LONGEST_HORIZON && !outcome.sigma.is_nan();
         let gain = outcome.gain.filter(|_| counts)?;
         let SignalOutcome { symbol, timeframe, strategy, event_ts, .. } = *outcome;
-        let place = self.cell(symbol, timeframe) * Strategy::COUNT + strategy.index();
+        let place = self.cell(symbol, timeframe) * self.strategies + strategy.index();
         let lane = &mut self.lanes[place];
         let moved = gain.ret / (outcome.sigma * (HORIZONS[LONGEST_HORIZON] as f64).sqrt());
         lane.sum = self.decay * lane.sum + moved.clamp(-MOST, MOST);
@@ -162,7 +165,7 @@ impl Selection {
         let first = symbol.index() * self.timeframes;
         for cell in first..first + self.timeframes {
             put(out, &self.liquid[cell])?;
-            put(out, &&self.lanes[cell * Strategy::COUNT..][..Strategy::COUNT])?;
+            put(out, &&self.lanes[cell * self.strategies..][..self.strategies])?;
         }
         Ok(())
     }
@@ -175,7 +178,7 @@ impl Selection {
             self.liquid[first + index] = *liquid;
             for (strategy, lane) in lanes.iter().enumerate() {
                 if let Some(lane) = lane {
-                    self.lanes[(first + index) * Strategy::COUNT + strategy] = *lane;
+                    self.lanes[(first + index) * self.strategies + strategy] = *lane;
                 }
             }
         }

@@ -1,7 +1,9 @@
 //! The bars behind the signals of a cell, from which their outcomes are read. Hot.
 
 use crate::{
-    model::{Bar, Candidate, Gain, HORIZONS, LONGEST_HORIZON, Side, SignalKind, SignalOutcome, Strategy, change},
+    model::{
+        Bar, Candidate, Gain, HORIZONS, LONGEST_HORIZON, Roster, Side, SignalKind, SignalOutcome, Strategy, change,
+    },
     state::{StateError, is_sound_time, put, take},
 };
 use wincode::{SchemaRead, SchemaWrite};
@@ -13,7 +15,7 @@ const BARS: usize = LONGEST + 1;
 /// Ratio of an open and the close before it, or its inverse, from which on it looks like a split.
 const SPLIT: f64 = 1.4;
 
-const _: () = assert!(Strategy::COUNT <= 32, "a bit of a half word for every strategy");
+const _: () = assert!(Strategy::SLOTS <= 33, "a bit of a half word for every strategy but the probe");
 
 /// The prices of one bar.
 #[derive(Debug, Clone, Copy, PartialEq, SchemaWrite, SchemaRead)]
@@ -35,6 +37,7 @@ struct Shots {
     /// Bit k: strategy k fired, and fired to sell.
     fired: u32,
     sells: u32,
+    /// Of the built-in strategies; the others have one kind.
     kinds: [SignalKind; Strategy::COUNT],
 }
 
@@ -45,15 +48,26 @@ impl Shots {
         let index = strategy.index();
         self.fired |= 1 << index;
         self.sells |= u32::from(side == Side::Sell) << index;
-        self.kinds[index] = kind;
+        if let Some(own) = self.kinds.get_mut(index) {
+            *own = kind;
+        }
     }
 
     /// By strategy: what it said.
-    fn iter(&self) -> impl Iterator<Item = (Strategy, SignalKind, Side)> {
-        let fired = Strategy::ALL.into_iter().filter(|strategy| self.fired & 1 << strategy.index() != 0);
-        fired.map(|strategy| {
-            let side = if self.sells & 1 << strategy.index() != 0 { Side::Sell } else { Side::Buy };
-            (strategy, self.kinds[strategy.index()], side)
+    fn iter(&self, roster: &Roster) -> impl Iterator<Item = (Strategy, SignalKind, Side)> {
+        let mut fired = self.fired;
+        std::iter::from_fn(move || {
+            let index = fired.trailing_zeros() as usize;
+            (fired != 0).then(|| {
+                fired &= fired - 1;
+                index
+            })
+        })
+        .map(move |index| {
+            let strategy = roster.at(index);
+            let side = if self.sells & 1 << index != 0 { Side::Sell } else { Side::Buy };
+            let kind = self.kinds.get(index).copied().unwrap_or(SignalKind::PROBE).saved_with(strategy);
+            (strategy, kind, side)
         })
     }
 }
@@ -97,14 +111,14 @@ impl Trail {
 
     /// The outcomes that the newest bar makes known.
     #[inline]
-    fn due(&self, newest: &Bar, place: (u64, i64), mut each: impl FnMut(SignalOutcome)) {
+    fn due(&self, newest: &Bar, place: (u64, i64), roster: &Roster, mut each: impl FnMut(SignalOutcome)) {
         for (index, &horizon) in HORIZONS.iter().enumerate() {
             if usize::from(self.run) <= horizon {
                 continue;
             }
             let own = self.back(horizon);
             if self.shots[own].fired != 0 {
-                self.tell((own, index), newest, place, &mut each);
+                self.tell((own, index), newest, place, roster, &mut each);
             }
         }
     }
@@ -114,6 +128,7 @@ impl Trail {
         (own, horizon): (usize, usize),
         newest: &Bar,
         (seq, event_ts): (u64, i64),
+        roster: &Roster,
         each: &mut impl FnMut(SignalOutcome),
     ) {
         let signal = &self.bars[own];
@@ -131,7 +146,7 @@ impl Trail {
         }
         let (up, down) = (change(entry, high), change(entry, low));
         let known = !split && entry != 0.0 && signal.price != 0.0;
-        for (strategy, kind, side) in self.shots[own].iter() {
+        for (strategy, kind, side) in self.shots[own].iter(roster) {
             let dir = side.dir();
             let gain = Gain {
                 ret: dir * change(entry, close),
@@ -159,7 +174,7 @@ impl Trail {
     ///
     /// # Errors
     /// None in practice: the encoder can fail, but writing to memory cannot.
-    pub fn save(&self, out: &mut Vec<u8>) -> Result<(), StateError> {
+    pub fn save(&self, roster: &Roster, out: &mut Vec<u8>) -> Result<(), StateError> {
         let count = if self.left == 0 { 0 } else { usize::from(self.run) };
         put(out, &self.left)?;
         put(out, &(count as u8))?;
@@ -167,7 +182,7 @@ impl Trail {
             let at = self.back(back);
             put(out, &self.bars[at])?;
             put(out, &(self.shots[at].fired.count_ones() as u8))?;
-            for (strategy, kind, side) in self.shots[at].iter() {
+            for (strategy, kind, side) in self.shots[at].iter(roster) {
                 put(out, &(strategy.name(), kind, side))?;
             }
         }
@@ -178,7 +193,7 @@ impl Trail {
     ///
     /// # Errors
     /// The bytes do not decode to a trail.
-    pub fn read(bytes: &mut &[u8]) -> Result<Self, StateError> {
+    pub fn read(bytes: &mut &[u8], roster: &Roster) -> Result<Self, StateError> {
         let (left, count): (u8, u8) = take(bytes)?;
         if usize::from(left) > LONGEST || usize::from(count) > BARS {
             return Err(StateError::Shape("a trail"));
@@ -193,7 +208,7 @@ impl Trail {
             let shots: u8 = take(bytes)?;
             for _ in 0..shots {
                 let (name, kind, side): (String, SignalKind, Side) = take(bytes)?;
-                if let Some(strategy) = Strategy::named(&name) {
+                if let Some(strategy) = roster.named(&name) {
                     trail.shots[usize::from(trail.at)].add(strategy, kind, side);
                 }
             }
@@ -209,9 +224,16 @@ pub struct Trails {
     trails: Vec<Trail>,
     /// By cell, once more, close together: whether a signal waits.
     waits: Vec<bool>,
+    roster: Roster,
 }
 
 impl Trails {
+    /// Of no cell yet, with the signals of these strategies.
+    #[must_use]
+    pub fn new(roster: &Roster) -> Self {
+        Self { roster: *roster, ..Self::default() }
+    }
+
     /// Adds the trail of the next cell. Allocates.
     pub fn add(&mut self) {
         self.trails.push(Trail::EMPTY);
@@ -244,7 +266,7 @@ impl Trails {
         }
         let Bar { ts, open, high, low, close, .. } = *bar;
         trail.push(TrailBar { ts, open, high, low, close, price, sigma });
-        trail.due(bar, place, each);
+        trail.due(bar, place, &self.roster, each);
         for (strategy, candidate) in fired {
             trail.shots[usize::from(trail.at)].add(strategy, candidate.kind, candidate.side);
             trail.left = LONGEST as u8;
@@ -343,11 +365,11 @@ mod tests {
             for (i, bar) in bars.iter().enumerate() {
                 if i == cut {
                     let mut image = Vec::new();
-                    trails.get(0).unwrap().save(&mut image).unwrap();
+                    trails.get(0).unwrap().save(&Roster::default(), &mut image).unwrap();
                     let mut rest = image.as_slice();
                     trails = Trails::default();
                     trails.add();
-                    trails.restore(0, Trail::read(&mut rest).unwrap());
+                    trails.restore(0, Trail::read(&mut rest, &Roster::default()).unwrap());
                     prop_assert!(rest.is_empty());
                 }
                 let shots: Vec<(Strategy, Candidate)> = Strategy::ALL

@@ -2,7 +2,7 @@
 
 use super::learner::{FEATURES, Features};
 use crate::{
-    model::{Strategy, TimeframeId},
+    model::{Roster, Strategy, TimeframeId},
     state::{StateError, is_sound_time, put, take},
 };
 use wincode::{SchemaRead, SchemaWrite};
@@ -195,6 +195,7 @@ pub(super) type SavedWaiters = Vec<(TimeframeId, Waiter, Features)>;
 pub(super) fn read_waiters(
     version: u8,
     bytes: &mut &[u8],
+    roster: &Roster,
     timeframe: impl Fn(usize) -> Option<usize>,
 ) -> Result<SavedWaiters, StateError> {
     let count: u64 = take(bytes)?;
@@ -207,7 +208,7 @@ pub(super) fn read_waiters(
         if !is_sound_time(signal_ts) || order >= 1 << 60 {
             return Err(StateError::Shape("the signals that wait for their outcome"));
         }
-        let Some((strategy, timeframe)) = Strategy::named(&name).zip(timeframe(usize::from(column))) else { continue };
+        let Some((strategy, timeframe)) = roster.named(&name).zip(timeframe(usize::from(column))) else { continue };
         waiters.push((
             TimeframeId::new(timeframe),
             Waiter { signal_ts, order, composite, calibrated, strategy },

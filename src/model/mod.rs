@@ -56,4 +56,4 @@ pub use timeframe::{Period, Span, Timeframe, TimeframeError};
 pub use zone_name::time_zone;
 
 // What strategies and kinds are called comes from their declaration.
-pub use crate::strategies::{SignalKind, Strategy};
+pub use crate::strategies::{CustomStrategy, Roster, SignalKind, Strategy};

@@ -8,7 +8,7 @@ use super::{
     view::View,
 };
 use crate::{
-    model::{HORIZONS, HeldBack, Refusal, Strategy},
+    model::{HORIZONS, HeldBack, Refusal, Roster, Strategy},
     telemetry::{FlushCause, OutcomeSummary},
 };
 
@@ -65,8 +65,8 @@ impl Index {
     }
 
     /// The name behind an index; `None` where nothing has it.
-    fn name(self, index: usize, timeframes: &[String]) -> Option<String> {
-        let strategy = || Strategy::ALL.into_iter().chain([Strategy::Probe]).find(|s| s.index() == index);
+    fn name(self, index: usize, timeframes: &[String], roster: &Roster) -> Option<String> {
+        let strategy = || roster.iter().chain([Strategy::Probe]).find(|s| s.index() == index);
         match self {
             Self::Reason => Refusal::ALL.get(index).map(|reason| reason.name().to_owned()),
             Self::HeldBack => HeldBack::ALL.get(index).map(|reason| reason.name().to_owned()),
@@ -274,7 +274,7 @@ fn one(
     for (place, index) in indices.iter().enumerate() {
         match known.get(place) {
             Some(kind) => {
-                let Some(text) = kind.name(*index, &view.timeframes) else { return };
+                let Some(text) = kind.name(*index, &view.timeframes, &view.roster) else { return };
                 texts.push((kind.label(), text));
             }
             None => texts.push(("index", index.to_string())),

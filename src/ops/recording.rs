@@ -101,6 +101,7 @@ impl Recording {
             health: &health,
             market: &market,
             timeframes,
+            roster: report.roster,
             traffic: Traffic::default(),
             missed: 0,
         };

@@ -16,7 +16,7 @@ use super::{
 use crate::{
     config::{LogLevel, TelemetryConfig},
     engine::{SeenSignal, Tapped, Watch},
-    model::IndicatorRow,
+    model::{IndicatorRow, Roster},
     publish::{Labels, Severity, push_signal_id, signal_json_line},
     runtime::background,
     telemetry::{EngineSnapshot, ProcessUsage},
@@ -437,6 +437,7 @@ impl Service {
             health: &self.health,
             market: &self.market,
             timeframes: probe.map_or_else(Vec::new, |p| p.plan.timeframes.iter().map(ToString::to_string).collect()),
+            roster: probe.map_or_else(Roster::default, |probe| probe.plan.roster),
             traffic: self.traffic,
             missed: self.watch.as_ref().map_or(0, Watch::missed),
         };

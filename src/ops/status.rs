@@ -2,7 +2,7 @@
 
 use super::{events::Events, view::View};
 use crate::{
-    model::{Directory, HORIZONS, HeldBack, Refusal, Strategy},
+    model::{Directory, HORIZONS, HeldBack, Refusal},
     telemetry::{AgentSnapshot, LatencySummary, OutcomeSummary},
 };
 use serde_json::{Map, Value, json};
@@ -161,7 +161,7 @@ fn performance(view: &View<'_>) -> Value {
 /// Signals by strategy and timeframe: found, and published.
 fn strategies(view: &View<'_>) -> Value {
     let mut all = Vec::new();
-    for strategy in Strategy::ALL {
+    for strategy in view.roster.iter() {
         let (found, published) = (&view.snapshot.worker.signals, &view.snapshot.publisher.published);
         for (index, timeframe) in view.timeframes.iter().enumerate() {
             all.push(json!({

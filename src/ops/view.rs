@@ -5,7 +5,10 @@ use super::{
     health::{Health, HealthState},
     market::Market,
 };
-use crate::telemetry::{EngineSnapshot, PerformanceRow, ProcessUsage};
+use crate::{
+    model::Roster,
+    telemetry::{EngineSnapshot, PerformanceRow, ProcessUsage},
+};
 
 /// What the listener itself has done.
 #[derive(Debug, Default, Clone, Copy)]
@@ -45,6 +48,8 @@ pub(super) struct View<'a> {
     pub health: &'a Health,
     pub market: &'a Market,
     pub timeframes: Vec<String>,
+    /// The strategies.
+    pub roster: Roster,
     pub traffic: Traffic,
     /// Bars and signals that the publisher's tap had no room for.
     pub missed: u64,

@@ -2,7 +2,7 @@
 //! its batch is committed.
 
 use super::names::OutputNames;
-use crate::model::{Directory, Strategy, TimeframeId};
+use crate::model::{Directory, Roster, TimeframeId};
 use crate::redis_io::{Link, LinkError, ServerErrorKind};
 use redis::Cmd;
 
@@ -33,10 +33,15 @@ pub fn check_outputs(
 /// # Errors
 ///
 /// As for [`check_outputs`].
-pub fn check_performance(link: &mut Link, names: &OutputNames, directory: &Directory) -> Result<(), LinkError> {
+pub fn check_performance(
+    link: &mut Link,
+    names: &OutputNames,
+    directory: &Directory,
+    roster: &Roster,
+) -> Result<(), LinkError> {
     check_key(link, &names.selection.name, "stream")?;
     for index in 0..directory.timeframes().len() {
-        for strategy in Strategy::ALL {
+        for strategy in roster.iter() {
             let mut key = Vec::new();
             names.performance.push(&mut key, [directory.timeframe_name(TimeframeId::new(index)), strategy.name()]);
             check_key(link, &String::from_utf8_lossy(&key), "hash")?;

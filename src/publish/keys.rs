@@ -8,7 +8,7 @@ use super::names::OutputNames;
 use super::signal::fill_factors;
 use super::vote::Vote;
 use crate::model::time::push_iso8601;
-use crate::model::{Bar, Composite, Directory, IndicatorRow, Strategy, SymbolId, Timeframe, TimeframeId};
+use crate::model::{Bar, Composite, Directory, IndicatorRow, Roster, Strategy, SymbolId, Timeframe, TimeframeId};
 use crate::redis_io::Commands;
 
 /// The newest values of a symbol.
@@ -19,7 +19,9 @@ pub struct LatestValues<'a> {
     /// The newest row of each timeframe, by its index.
     pub rows: &'a [Option<IndicatorRow>],
     /// The signal of each strategy that is still active, in the order of the strategies.
-    pub signals: &'a [Option<Composite>; Strategy::COUNT],
+    pub signals: &'a [Option<Composite>],
+    /// The strategies.
+    pub roster: &'a Roster,
 }
 
 impl<'a> LatestValues<'a> {
@@ -74,7 +76,7 @@ fn push_calculations(out: &mut Vec<u8>, latest: &LatestValues<'_>, directory: &D
         fill_indicators(&mut object, &row.indicators);
     }
     object.object("signals", |signals| {
-        for (&strategy, composite) in Strategy::ALL.iter().zip(latest.signals) {
+        for (strategy, composite) in latest.roster.iter().zip(latest.signals) {
             fill_strategy(signals, strategy, composite.as_ref(), directory);
         }
     });

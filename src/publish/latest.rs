@@ -2,8 +2,8 @@
 
 use crate::{
     model::{
-        Completeness, Composite, IndicatorRow, Readiness, Signal, Strategy, SymbolId, TimeframeId, TradingStyle,
-        Weighed,
+        Completeness, Composite, IndicatorRow, Readiness, Roster, Signal, Strategy, SymbolId, TimeframeId,
+        TradingStyle, Weighed,
     },
     publish::{LatestValues, Vote},
     state::{SavedTable, StateError, is_sound_time, put, take},
@@ -14,9 +14,9 @@ use wincode::{SchemaRead, SchemaWrite};
 #[derive(Debug, Clone)]
 struct SymbolLatest {
     /// The newest signal of each strategy, while it is active.
-    signals: [Option<Composite>; Strategy::COUNT],
+    signals: Box<[Option<Composite>]>,
     /// Event time, Unix ms, from which on each is no longer active.
-    expires: [i64; Strategy::COUNT],
+    expires: Box<[i64]>,
     /// The symbol's opinion as of its last group with signals, and that group's event time.
     vote: Option<(Vote, i64)>,
     /// Event time of the last group, Unix ms.
@@ -42,7 +42,8 @@ struct LastGroup {
 pub struct SavedLatest {
     /// By timeframe: the newest row, if there was one; `None` if the timeframe was not saved.
     rows: Vec<Option<Option<IndicatorRow>>>,
-    signals: [Option<Composite>; Strategy::COUNT],
+    /// By strategy; nothing where nothing was saved.
+    signals: Vec<Option<Composite>>,
     group: LastGroup,
 }
 
@@ -73,7 +74,7 @@ impl From<CompositeOf2> for Composite {
 impl Default for SavedLatest {
     fn default() -> Self {
         let group = LastGroup { vote: None, event_ts: i64::MIN };
-        Self { rows: Vec::new(), signals: [None; Strategy::COUNT], group }
+        Self { rows: Vec::new(), signals: Vec::new(), group }
     }
 }
 
@@ -83,7 +84,7 @@ impl SavedLatest {
     ///
     /// # Errors
     /// The bytes do not decode to this state.
-    pub fn read(version: u8, bytes: &mut &[u8], table: &SavedTable) -> Result<Self, StateError> {
+    pub fn read(version: u8, bytes: &mut &[u8], table: &SavedTable, roster: &Roster) -> Result<Self, StateError> {
         if bytes.is_empty() {
             return Ok(Self { rows: table.columns().map(|column| column.map(|_| None)).collect(), ..Self::default() });
         }
@@ -106,10 +107,11 @@ impl SavedLatest {
             let mut composite = signals[table.strategy(strategy.index())?]?;
             composite.signal.timeframe = TimeframeId::new(table.wanted(composite.signal.timeframe.index())?);
             composite.signal.strategy = strategy;
+            composite.signal.candidate.kind = composite.signal.candidate.kind.saved_with(strategy);
             Some(composite)
         };
         let rows = table.columns().map(|column| column.map(|column| rows[column])).collect();
-        Ok(Self { rows, signals: Strategy::ALL.map(newest), group })
+        Ok(Self { rows, signals: roster.iter().map(newest).collect(), group })
     }
 
     /// Whether a timeframe was saved.
@@ -125,7 +127,8 @@ impl SavedLatest {
         for (own, other) in self.rows.iter_mut().zip(&other.rows) {
             *own = own.or(*other);
         }
-        for (own, other) in self.signals.iter_mut().zip(other.signals) {
+        self.signals.resize(self.signals.len().max(other.signals.len()), None);
+        for (own, &other) in self.signals.iter_mut().zip(&other.signals) {
             // For a known timeframe, keep our own signal, which holds more; for another, keep the newer of the two.
             let newer = |other: &Composite| own.is_none_or(|own| own.signal.event_ts <= other.signal.event_ts);
             let cold = |other: &Composite| !known.get(other.signal.timeframe.index()).is_some_and(|known| *known);
@@ -142,6 +145,7 @@ impl SavedLatest {
 pub struct Latest {
     /// Number of timeframes.
     columns: usize,
+    roster: Roster,
     /// By symbol and timeframe.
     rows: Vec<Option<IndicatorRow>>,
     symbols: Vec<SymbolLatest>,
@@ -165,22 +169,24 @@ pub struct Fresh<'a> {
 impl Latest {
     /// No symbols yet; `timeframes` is the number of timeframes.
     #[must_use]
-    pub fn new(timeframes: usize) -> Self {
-        Self { columns: timeframes, rows: Vec::new(), symbols: Vec::new(), dirty: Vec::new() }
+    pub fn new(timeframes: usize, roster: &Roster) -> Self {
+        Self { columns: timeframes, roster: *roster, rows: Vec::new(), symbols: Vec::new(), dirty: Vec::new() }
     }
 
     /// Bytes held.
     #[must_use]
     pub fn bytes(&self) -> usize {
-        self.rows.capacity() * size_of::<Option<IndicatorRow>>() + self.symbols.capacity() * size_of::<SymbolLatest>()
+        let signals = size_of::<Option<Composite>>() + size_of::<i64>();
+        self.rows.capacity() * size_of::<Option<IndicatorRow>>()
+            + self.symbols.capacity() * (size_of::<SymbolLatest>() + self.roster.count() * signals)
     }
 
     /// Makes room for the next symbol. Allocates.
     pub fn add_symbol(&mut self) {
         self.rows.extend((0..self.columns).map(|_| None));
         self.symbols.push(SymbolLatest {
-            signals: [None; Strategy::COUNT],
-            expires: [i64::MIN; Strategy::COUNT],
+            signals: vec![None; self.roster.count()].into(),
+            expires: vec![i64::MIN; self.roster.count()].into(),
             vote: None,
             event_ts: i64::MIN,
             rows: 0,
@@ -198,7 +204,7 @@ impl Latest {
     pub fn save(&self, symbol: SymbolId, out: &mut Vec<u8>) -> Result<(), StateError> {
         let SymbolLatest { signals, vote, event_ts, .. } = &self.symbols[symbol.index()];
         put(out, &self.rows(symbol))?;
-        put(out, &signals.as_slice())?;
+        put(out, &&signals[..])?;
         put(out, &LastGroup { vote: *vote, event_ts: *event_ts })
     }
 
@@ -305,7 +311,7 @@ impl Latest {
             let latest = &mut self.symbols[symbol.index()];
             let (new_rows, voted) = (std::mem::take(&mut latest.rows), std::mem::take(&mut latest.voted));
             latest.dirty = false;
-            for (composite, &expires) in latest.signals.iter_mut().zip(&latest.expires) {
+            for (composite, &expires) in latest.signals.iter_mut().zip(&*latest.expires) {
                 *composite = composite.filter(|_| latest.event_ts < expires);
             }
             let due = voted || latest.event_ts.saturating_sub(latest.vote_written) >= again_ms;
@@ -314,7 +320,7 @@ impl Latest {
                 latest.vote_written = latest.event_ts;
             }
             let rows = &self.rows[symbol.index() * columns..][..columns];
-            let values = LatestValues { symbol, rows, signals: &latest.signals };
+            let values = LatestValues { symbol, rows, signals: &latest.signals, roster: &self.roster };
             write(&Fresh { values, new_rows, vote, opinion: latest.vote });
         }
     }

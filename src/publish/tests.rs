@@ -288,7 +288,7 @@ fn calculation_events_and_caches_have_the_shapes_their_readers_know() {
 
     let mut commands = Commands::default();
     let none = [None; Strategy::COUNT];
-    let latest = LatestValues { symbol, rows: &rows, signals: &none };
+    let latest = LatestValues { symbol, rows: &rows, signals: &none, roster: &Roster::default() };
     set_composite_signal(&mut commands, &names_, &latest, &results.vote.unwrap(), results.event_ts, &directory);
     let mut composite_key = vote.clone();
     composite_key["symbol"] = json!("SPY");
@@ -299,7 +299,7 @@ fn calculation_events_and_caches_have_the_shapes_their_readers_know() {
     let mut commands = Commands::default();
     let mut signals = [None; Strategy::COUNT];
     (signals[0], signals[2]) = (Some(leading), Some(other));
-    let latest = LatestValues { symbol, rows: &rows, signals: &signals };
+    let latest = LatestValues { symbol, rows: &rows, signals: &signals, roster: &Roster::default() };
     set_calculations(&mut commands, &names_, &latest, &directory);
     let mut complete = cached(&commands, "wagehood:calculations:SPY_complete", "300");
     let parts = complete.as_object_mut().unwrap();

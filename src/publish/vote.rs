@@ -54,7 +54,7 @@ impl Vote {
         let group = || group.iter().filter(|weighed| weighed.composite.signal.strategy != Strategy::Probe);
         let leader = strongest(group(), |weighed| weighed.composite.composite_confidence)?;
         let mut timeframes = Tally([None; MAX_TIMEFRAMES]);
-        let mut strategies = Tally([None; Strategy::COUNT]);
+        let mut strategies = Tally([None; Strategy::SLOTS]);
         let mut contributing = 0;
         let mut vote = |timeframe: usize, strategy: Strategy, agrees: bool, confidence: f64| {
             let weight = if agrees { confidence } else { -confidence };

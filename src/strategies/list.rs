@@ -3,7 +3,7 @@
 #[cfg(test)]
 use super::added;
 use super::{
-    BarView, Findings, Fired, bollinger_breakout, common,
+    BarView, CustomStrategy, Findings, Fired, bollinger_breakout, common,
     found::Found,
     kinds::{KindSpec, Kinds},
     look_back::LookBack,
@@ -20,9 +20,10 @@ use super::{
 use crate::{
     indicators::Needs,
     lanes::{Line, One, Vector},
+    model::saved_as,
 };
 use serde::{Deserialize, Serialize};
-use wincode::{SchemaRead, SchemaWrite};
+use wincode::error::{ReadError, WriteError};
 
 /// The parameters of a section of the configuration, by name.
 pub(crate) type Pick = fn(&mut StrategyParams) -> &mut dyn ParamTable;
@@ -31,8 +32,7 @@ pub(crate) type Pick = fn(&mut StrategyParams) -> &mut dyn ParamTable;
 macro_rules! strategies {
     ($($(#[$meta:meta])* $variant:ident = $module:ident,)+) => {
         /// The strategies, in the order in which their signals are published.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, SchemaWrite, SchemaRead)]
-        #[repr(u8)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum Strategy {
             $(
                 $(#[$meta])*
@@ -42,28 +42,43 @@ macro_rules! strategies {
                 /// Not a strategy: fires on every bar, to measure the path of a signal. See
                 /// [`Candidate::PROBE`](crate::model::Candidate::PROBE).
             Probe,
+            /// One that the configuration defines.
+            Custom(CustomStrategy),
+        }
+
+        /// The places of the built-in strategies.
+        enum Place {
+            $($(#[$meta])* $variant,)+
         }
 
         impl Strategy {
-            /// Number of strategies, without the probe.
+            /// Number of built-in strategies, without the probe. Those of a configuration are in its
+            /// [`Roster`](crate::strategies::Roster).
             pub const COUNT: usize = NAMES.len() - 1;
-            /// Slots of a table that counts the probe's signals as well.
-            pub const SLOTS: usize = Self::COUNT + 1;
-            /// All strategies, in order of publication, without the probe.
+            /// Slots of a table with room for the strategies of every configuration and the probe.
+            pub const SLOTS: usize = Self::COUNT + CustomStrategy::MAX + 1;
+            /// The built-in strategies, in order of publication, without the probe.
             pub const ALL: [Self; Self::COUNT] = [$($(#[$meta])* Self::$variant),+];
 
-            /// The strategy with a published name; the probe is none.
+            /// Index into tables of strategies: the built-in ones, those of the configuration, and the probe, which is the
+            /// last of [`SLOTS`](Self::SLOTS).
+            #[inline]
             #[must_use]
-            pub fn named(name: &str) -> Option<Self> {
-                Self::ALL.into_iter().find(|strategy| strategy.name() == name)
+            pub const fn index(self) -> usize {
+                match self {
+                    $($(#[$meta])* Self::$variant => Place::$variant as usize,)+
+                    Self::Custom(custom) => Self::COUNT + custom.place(),
+                    Self::Probe => Self::SLOTS - 1,
+                }
             }
 
             /// Name in the existing system.
             #[must_use]
-            pub const fn old_name(self) -> &'static str {
+            pub fn old_name(self) -> &'static str {
                 match self {
                     $($(#[$meta])* Self::$variant => concat!(stringify!($module), "_strategy"),)+
                     Self::Probe => "probe",
+                    Self::Custom(custom) => custom.old_name(),
                 }
             }
         }
@@ -197,12 +212,12 @@ macro_rules! strategies {
                 all
             }
 
-            /// Whether a strategy runs; the probe is none.
+            /// Whether a built-in strategy runs; the probe is none.
             #[must_use]
             pub fn runs(&self, strategy: Strategy) -> bool {
                 match strategy {
                     $($(#[$meta])* Strategy::$variant => self.$module.enabled(),)+
-                    Strategy::Probe => false,
+                    Strategy::Probe | Strategy::Custom(_) => false,
                 }
             }
 
@@ -244,21 +259,41 @@ strategies! {
     #[cfg(test)] Added = added,
 }
 
-impl Strategy {
-    /// Index into tables of strategies.
-    #[inline]
-    #[must_use]
-    pub const fn index(self) -> usize {
-        self as usize
-    }
+/// As which a custom strategy is saved: which it is says the table that it stands in.
+const SAVED_CUSTOM: u32 = 0x100;
 
+impl Strategy {
     /// Name as configured and published.
     #[inline]
     #[must_use]
-    pub const fn name(self) -> &'static str {
-        NAMES[self as usize]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Custom(custom) => custom.name(),
+            Self::Probe => NAMES[Self::COUNT],
+            built_in => NAMES[built_in.index()],
+        }
+    }
+
+    /// As an enum of the built-in ones would be written.
+    #[allow(clippy::unnecessary_wraps, reason = "others that are saved as something else can fail")]
+    fn form(self) -> Result<u32, WriteError> {
+        Ok(match self {
+            Self::Custom(_) => SAVED_CUSTOM,
+            Self::Probe => Self::COUNT as u32,
+            built_in => built_in.index() as u32,
+        })
+    }
+
+    fn of_form(number: u32) -> Result<Self, ReadError> {
+        match number {
+            SAVED_CUSTOM => Ok(Self::Custom(CustomStrategy::UNKNOWN)),
+            number if number as usize == Self::COUNT => Ok(Self::Probe),
+            number => Self::ALL.get(number as usize).copied().ok_or(ReadError::InvalidTagEncoding(number as usize)),
+        }
     }
 }
+
+saved_as!(Strategy, u32, Strategy::form, Strategy::of_form);
 
 impl StrategyParams {
     /// Names of the strategies that cannot run on a symbol whose prices may be zero or less: the ratio of two prices is what
@@ -359,12 +394,17 @@ const EDGES: u64 = {
 };
 
 /// Kinds of signals, that of the probe included.
-pub(super) const KIND_COUNT: usize = first_kind(Strategy::Probe) + 1;
+pub(super) const KIND_COUNT: usize = kinds_before(Strategy::COUNT) + 1;
 
-/// The number of the first kind of a strategy.
+/// The number of the first kind of a built-in strategy.
 pub(super) const fn first_kind(strategy: Strategy) -> usize {
+    kinds_before(strategy.index())
+}
+
+/// Kinds of so many strategies.
+const fn kinds_before(strategies: usize) -> usize {
     let (mut at, mut k) = (0, 0);
-    while k < strategy.index() {
+    while k < strategies {
         at += SPECS[k].len();
         k += 1;
     }

@@ -1,41 +1,60 @@
 //! The kinds of all strategies, numbered.
 
-use super::list::{KIND_COUNT, KINDS};
+use super::{
+    CustomStrategy, Strategy,
+    list::{KIND_COUNT, KINDS},
+};
 use crate::model::saved_as;
 use wincode::error::{ReadError, WriteError};
 
-/// What happened, as the strategies' files declare it: a number in their order.
+/// What happened: a number in the order of the strategies' files, or the custom strategy that says so.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct SignalKind(u8);
+pub struct SignalKind(u16);
 
-const _: () = assert!(KIND_COUNT < 256, "kinds are numbered in a byte");
+/// Set in those of custom strategies, whose bits the others are.
+const CUSTOM: u16 = 1 << 15;
+/// As which the kind of a custom strategy is saved: which it is says its strategy.
+const SAVED_CUSTOM: u32 = 0x100;
+
+const _: () = assert!(KIND_COUNT < SAVED_CUSTOM as usize, "kinds are numbered in a byte");
 
 impl SignalKind {
     /// The kind of the probe.
-    pub const PROBE: Self = Self(KIND_COUNT as u8 - 1);
+    pub const PROBE: Self = Self(KIND_COUNT as u16 - 1);
 
     /// The kind with a number below [`KIND_COUNT`].
     #[inline]
     pub(super) fn numbered(number: usize) -> Self {
-        Self(number as u8)
+        Self(number as u16)
     }
 
-    /// Number of the kinds, that of the probe among them.
+    /// The kind of a custom strategy, its only one.
+    #[inline]
+    #[must_use]
+    pub const fn of(custom: CustomStrategy) -> Self {
+        Self(CUSTOM | custom.bits())
+    }
+
+    /// Number of the kinds of the built-in strategies, that of the probe among them.
     pub const COUNT: usize = KIND_COUNT;
 
-    /// Its number, below [`SignalKind::COUNT`].
+    /// Its number: of the built-in strategies, that of the probe, then those of the configuration.
     #[inline]
     #[must_use]
     pub const fn index(self) -> usize {
-        self.0 as usize
+        if self.0 & CUSTOM == 0 {
+            self.0 as usize
+        } else {
+            KIND_COUNT + CustomStrategy::of_bits(self.0 & !CUSTOM).place()
+        }
     }
 
-    /// All kinds, in the order of the strategies; that of the probe is the last.
-    pub fn all() -> impl Iterator<Item = Self> {
-        (0..KIND_COUNT as u8).map(Self)
+    /// The kinds of the built-in strategies, in their order; that of the probe is the last.
+    pub(super) fn all() -> impl Iterator<Item = Self> {
+        (0..KIND_COUNT as u16).map(Self)
     }
 
-    /// The kind with a published name.
+    /// The kind of a built-in strategy with a published name.
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
         Self::all().find(|kind| kind.name() == name)
@@ -44,16 +63,29 @@ impl SignalKind {
     /// Name as published.
     #[inline]
     #[must_use]
-    pub const fn name(self) -> &'static str {
-        KINDS[self.0 as usize].name
+    pub fn name(self) -> &'static str {
+        match KINDS.get(usize::from(self.0)) {
+            Some(spec) => spec.name,
+            None => CustomStrategy::of_bits(self.0 & !CUSTOM).kind_name(),
+        }
     }
 
     /// Names of the factors that a signal of this kind carries, in the order of
     /// [`Candidate::factors`](crate::model::Candidate::factors).
     #[inline]
     #[must_use]
-    pub const fn factor_names(self) -> &'static [&'static str] {
-        KINDS[self.0 as usize].factors
+    pub fn factor_names(self) -> &'static [&'static str] {
+        KINDS.get(usize::from(self.0)).map_or(&[], |spec| spec.factors)
+    }
+
+    /// As it was saved with a signal of this strategy: a custom strategy has one kind.
+    #[inline]
+    #[must_use]
+    pub fn saved_with(self, strategy: Strategy) -> Self {
+        match strategy {
+            Strategy::Custom(custom) => Self::of(custom),
+            _ => self,
+        }
     }
 }
 
@@ -61,13 +93,16 @@ impl SignalKind {
     /// As an enum would be written.
     #[allow(clippy::unnecessary_wraps, reason = "others that are saved as something else can fail")]
     fn form(self) -> Result<u32, WriteError> {
-        Ok(self.0.into())
+        Ok(if self.0 & CUSTOM == 0 { self.0.into() } else { SAVED_CUSTOM })
     }
 
-    fn of(number: u32) -> Result<Self, ReadError> {
-        let known = u8::try_from(number).ok().filter(|&number| usize::from(number) < KIND_COUNT);
-        known.map(Self).ok_or(ReadError::InvalidTagEncoding(number as usize))
+    fn of_form(number: u32) -> Result<Self, ReadError> {
+        match u16::try_from(number) {
+            _ if number == SAVED_CUSTOM => Ok(Self::of(CustomStrategy::UNKNOWN)),
+            Ok(built_in) if usize::from(built_in) < KIND_COUNT => Ok(Self(built_in)),
+            _ => Err(ReadError::InvalidTagEncoding(number as usize)),
+        }
     }
 }
 
-saved_as!(SignalKind, u32, SignalKind::form, SignalKind::of);
+saved_as!(SignalKind, u32, SignalKind::form, SignalKind::of_form);

@@ -9,7 +9,7 @@ use super::table::{Table, exact_count, human_bytes, human_count, human_ns};
 use super::{AgentSnapshot, FlushCause};
 use crate::model::HeldBack;
 use crate::model::Refusal;
-use crate::model::{MAX_TIMEFRAMES, Strategy};
+use crate::model::{MAX_TIMEFRAMES, Roster, Strategy};
 use std::fmt;
 
 /// Strategies beside each other in a table: five names of the usual length fill a line.
@@ -37,6 +37,8 @@ pub struct Report {
     pub counters: EngineSnapshot,
     /// Names of the timeframes, by index.
     pub timeframes: Vec<String>,
+    /// The strategies.
+    pub roster: Roster,
     /// What the signals are worth, by timeframe and strategy.
     pub performance: Vec<PerformanceRow>,
     /// Memory by component, bytes.
@@ -284,9 +286,10 @@ impl Report {
     ) -> impl Iterator<Item = Table> {
         let lead: &[&str] = if bars { &["timeframe", "bars"] } else { &["timeframe"] };
         let probed = counts[Strategy::Probe.index()].iter().any(|&count| count > 0);
-        let parts = Strategy::ALL.chunks(STRATEGIES_ACROSS);
+        let all: Vec<Strategy> = self.roster.iter().collect();
+        let parts: Vec<Vec<Strategy>> = all.chunks(STRATEGIES_ACROSS).map(<[Strategy]>::to_vec).collect();
         let last = parts.len() - 1;
-        parts.enumerate().map(move |(part, strategies)| {
+        parts.into_iter().enumerate().map(move |(part, strategies)| {
             let strategies = strategies.iter().copied().chain((part == last && probed).then_some(Strategy::Probe));
             let names = strategies.clone().map(Strategy::name);
             let heads: Vec<&str> = lead.iter().copied().chain(names).chain((part == last).then_some("total")).collect();
@@ -413,6 +416,7 @@ mod tests {
             ],
             counters,
             timeframes,
+            roster: Roster::default(),
             performance: Vec::new(),
             memory: vec![("cells".to_owned(), 3 << 20)],
             process: ProcessUsage { rss_bytes: 100 << 20, ..ProcessUsage::default() },

@@ -81,7 +81,7 @@ impl World {
         let cell = |(layout, spec): (&CellLayout, &wagehood_engine::config::CellSpec)| {
             Cell::new(layout, spec.method, spec.price_scale, spec.buffer_size)
         };
-        let mut latest = Latest::new(plan.timeframes.len());
+        let mut latest = Latest::new(plan.timeframes.len(), &plan.roster);
         plan.assets.iter().for_each(|_| latest.add_symbol());
         Self {
             admission: Admission::new(plan),

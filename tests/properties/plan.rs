@@ -5,7 +5,7 @@ use wagehood_engine::{
         Asset, CalibrationRules, CellSpec, MaxAge, PerformanceRules, Plan, PriceMethod, Prices, SelectionEffect,
         SelectionRules, StrategyParams, StyleRules,
     },
-    model::{AssetType, Calendar, Timeframe, TimeframeId, TradingStyle},
+    model::{AssetType, Calendar, Roster, Timeframe, TimeframeId, TradingStyle},
 };
 
 fn rules() -> StyleRules {
@@ -40,6 +40,7 @@ pub fn plan(timeframes: &[&str], enabled: &[u32]) -> Plan {
     assert!(timeframes.is_sorted());
     Plan {
         params: vec![StrategyParams::default(); timeframes.len()],
+        roster: Roster::default(),
         assets: enabled.iter().enumerate().map(|(k, &bits)| asset(&format!("S{k}"), &timeframes, bits)).collect(),
         default_asset: asset("", &timeframes, u32::MAX),
         timeframes,

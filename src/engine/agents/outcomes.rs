@@ -4,7 +4,9 @@ use crate::{
     config::Plan,
     engine::CellState,
     judge::{Liquidities, Liquidity, Pulse, Pulses, Trail, Trails},
-    model::{Bar, Calendar, Candidate, Drift, LiquiditySwitch, Strategy, Surroundings, Timeframe, WorkerMessage},
+    model::{
+        Bar, Calendar, Candidate, Drift, LiquiditySwitch, Roster, Strategy, Surroundings, Timeframe, WorkerMessage,
+    },
     runtime::Outlet,
     state::{StateError, put},
 };
@@ -40,6 +42,7 @@ pub(super) struct Closed<'a> {
 /// What is saved of a cell that is followed.
 pub(super) struct Followed<'a> {
     trail: &'a Trail,
+    roster: &'a Roster,
     pulse: Option<&'a Pulse>,
     liquidity: Option<&'a Liquidity>,
 }
@@ -47,7 +50,7 @@ pub(super) struct Followed<'a> {
 impl Followed<'_> {
     /// Appends the state.
     pub fn save(&self, out: &mut Vec<u8>) -> Result<(), StateError> {
-        self.trail.save(out)?;
+        self.trail.save(self.roster, out)?;
         put(out, &(self.pulse.is_some(), self.liquidity.is_some()))?;
         self.pulse.map_or(Ok(()), |pulse| pulse.save(out))?;
         self.liquidity.map_or(Ok(()), |liquidity| liquidity.save(out))
@@ -65,6 +68,7 @@ pub(super) struct Following {
     liquidities: Option<Liquidities>,
     /// Whether the publisher is told of what surrounds a signal.
     calibrates: bool,
+    roster: Roster,
     /// The sums that came for the next bar.
     pub drift: Option<Drift>,
 }
@@ -73,10 +77,11 @@ impl Following {
     pub fn new(plan: &Plan) -> Self {
         let calibrates = plan.calibration.enabled;
         Self {
-            trails: plan.performance.enabled.then(Trails::default),
+            trails: plan.performance.enabled.then(|| Trails::new(&plan.roster)),
             pulses: (calibrates || plan.selection.is_on()).then(Pulses::default),
             liquidities: plan.selection.is_on().then(Liquidities::default),
             calibrates,
+            roster: plan.roster,
             drift: None,
         }
     }
@@ -110,6 +115,7 @@ impl Following {
     pub fn of(&self, number: usize) -> Option<Followed<'_>> {
         Some(Followed {
             trail: self.trails.as_ref()?.get(number)?,
+            roster: &self.roster,
             pulse: self.pulses.as_ref().and_then(|pulses| pulses.get(number)),
             liquidity: self.liquidities.as_ref().and_then(|liquidities| liquidities.get(number)),
         })

@@ -17,7 +17,7 @@ use crate::{
         notes::{Committing, LetterBytes, Mark, Note},
         output::{Group, Output, RedisOutput, Written},
     },
-    model::{Composite, Composites, Judged, Signal, Strategy, SymbolId, WorkerMessage},
+    model::{Composite, Composites, Judged, Signal, SymbolId, WorkerMessage},
     publish::Merge,
     runtime::{Agent, AgentError, Clock, Halt, Inlet, Interests, Now, Work},
     state::{StateError, put},
@@ -70,7 +70,7 @@ impl PublisherAgent {
     pub fn new(wiring: PublisherWiring) -> Self {
         let PublisherWiring { plan, output, rules, ledger, .. } = wiring;
         let cells = plan.assets.len().max(16) * plan.timeframes.len();
-        let group = plan.timeframes.len() * Strategy::COUNT * 2;
+        let group = plan.timeframes.len() * plan.roster.count() * 2;
         let mut agent = Self {
             merge: Merge::new(wiring.inlets.len(), 4 * rules.messages + 2 * cells),
             correlator: Correlator::new(&plan),

@@ -3,7 +3,7 @@
 
 use crate::{
     config::{Asset, CellSpec, Plan},
-    model::{Calendar, Directory, Strategy, SymbolId, TimeframeId},
+    model::{Calendar, Directory, SymbolId, TimeframeId},
     state::{Column, RecordOf, SavedTable, StateError},
 };
 use std::{
@@ -131,7 +131,7 @@ impl Keys {
     /// # Errors
     /// The encoder fails; writing to memory never does.
     pub fn save_table(&self, symbol: SymbolId, out: &mut Vec<u8>) -> Result<(), StateError> {
-        SavedTable::save(self.columns(symbol), Strategy::ALL.iter().map(|strategy| strategy.name()), out)
+        SavedTable::save(self.columns(symbol), self.plan.roster.iter().map(|strategy| strategy.name()), out)
     }
 
     /// Takes the head of a symbol's tables off the front, and finds its timeframes and the strategies in them.
@@ -139,7 +139,7 @@ impl Keys {
     /// # Errors
     /// Bytes that are none.
     pub fn read_table(&self, symbol: SymbolId, bytes: &mut &[u8]) -> Result<SavedTable, StateError> {
-        SavedTable::read(bytes, self.columns(symbol), Strategy::ALL.iter().map(|strategy| strategy.name()))
+        SavedTable::read(bytes, self.columns(symbol), self.plan.roster.iter().map(|strategy| strategy.name()))
     }
 
     /// The part and the hash of a record.

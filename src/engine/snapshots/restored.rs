@@ -10,7 +10,7 @@ use crate::{
         AdmissionState,
         streams::{Order, Place},
     },
-    judge::{Book, CalibrationQuality, Liquidity, Pulse, SavedAccounts, SavedJudge, Trail},
+    judge::{BookKeys, CalibrationQuality, Liquidity, Pulse, SavedAccounts, SavedJudge, Trail},
     model::{Readiness, SymbolId, TimeframeId},
     publish::SavedLatest,
     state::{InputPosition, ReaderState, RecordOf, Snapshot, StateError, take},
@@ -331,9 +331,9 @@ impl<'a> Decoder<'a> {
             return Ok(Default::default());
         };
         let mut bytes = record.bytes;
-        let table = self.keys.read_table(symbol, &mut bytes)?;
-        let signals = SymbolSignals::read(record.version, &mut bytes, &table)?;
-        let latest = SavedLatest::read(record.version, &mut bytes, &table)?;
+        let (table, roster) = (self.keys.read_table(symbol, &mut bytes)?, &self.keys.plan().roster);
+        let signals = SymbolSignals::read(record.version, &mut bytes, &table, roster)?;
+        let latest = SavedLatest::read(record.version, &mut bytes, &table, roster)?;
         ends(bytes, "a symbol")?;
         Ok((signals, latest))
     }
@@ -365,7 +365,7 @@ impl<'a> Decoder<'a> {
         let Some((version, mut bytes)) = record.map(|record| (record.version, record.bytes)) else {
             return Ok((Trail::EMPTY, None, None));
         };
-        let trail = Trail::read(&mut bytes)?;
+        let trail = Trail::read(&mut bytes, &self.keys.plan().roster)?;
         // In version 1 there is nothing behind it, in version 2 there may be a pulse.
         let (pulse, liquidity) = if version < 3 { (!bytes.is_empty(), false) } else { take(&mut bytes)? };
         let pulse = pulse.then(|| Pulse::read(&mut bytes)).transpose()?;
@@ -392,7 +392,7 @@ impl<'a> Decoder<'a> {
         };
         let mut bytes = record.bytes;
         let table = self.keys.read_table(symbol, &mut bytes)?;
-        let worth = SavedJudge::read(record.version, &mut bytes, &table)?;
+        let worth = SavedJudge::read(record.version, &mut bytes, &table, &self.keys.plan().roster)?;
         ends(bytes, "what a symbol's signals are worth")?;
         Ok(worth)
     }
@@ -410,11 +410,12 @@ impl<'a> Decoder<'a> {
     /// What the signals of timeframes with strategies and kinds are worth.
     fn accounts(&self) -> Result<Vec<(usize, SavedAccounts)>, StateError> {
         let mut accounts = Vec::new();
+        let book = BookKeys::new(&self.keys.plan().roster);
         for (part, record) in self.snapshot.records() {
             let RecordOf::Account(timeframe, name) = part else { continue };
             let frames = (0..self.layouts.len()).map(TimeframeId::new);
             let timeframe = frames.into_iter().find(|&id| self.keys.timeframe(id) == timeframe);
-            let key = timeframe.and_then(|timeframe| Book::key(timeframe, name));
+            let key = timeframe.and_then(|timeframe| book.key(timeframe, name));
             let Some(key) = key.filter(|_| record.is_readable(part)) else { continue };
             let mut bytes = record.bytes;
             accounts.push((key, SavedAccounts::read(&mut bytes)?));

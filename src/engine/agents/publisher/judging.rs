@@ -7,8 +7,8 @@ use crate::{
         Of, PerformanceLedger, Restored,
         output::{FiguresOf, Output},
     },
-    judge::{Book, Judge},
-    model::{Composite, HORIZONS, Judged, SignalOutcome, Strategy, SymbolId, TimeframeId},
+    judge::Judge,
+    model::{Composite, HORIZONS, Judged, Roster, SignalOutcome, Strategy, SymbolId, TimeframeId},
     state::StateError,
     telemetry::PublisherCounters,
 };
@@ -35,6 +35,7 @@ pub(super) struct Judging {
     rules: PerformanceRules,
     ledger: Arc<PerformanceLedger>,
     timeframes: usize,
+    roster: Roster,
     /// By timeframe and strategy: whether the ledger is behind.
     unshown: Vec<bool>,
     shown_ns: u64,
@@ -58,7 +59,8 @@ impl Judging {
             rules: plan.performance,
             ledger,
             timeframes: plan.timeframes.len(),
-            unshown: vec![false; plan.timeframes.len() * Strategy::COUNT],
+            roster: plan.roster,
+            unshown: vec![false; plan.timeframes.len() * plan.roster.count()],
             shown_ns: 0,
             news: VecDeque::new(),
             is_new: vec![false; keys],
@@ -76,7 +78,7 @@ impl Judging {
     }
 
     fn make_room(&mut self) {
-        self.is_new.resize(self.is_new.len() + self.timeframes * Strategy::COUNT, false);
+        self.is_new.resize(self.is_new.len() + self.timeframes * self.roster.count(), false);
         self.news.reserve(self.is_new.len() - self.news.len());
     }
 
@@ -95,11 +97,11 @@ impl Judging {
         self.judge.restore_quality(restored.quality);
         // What was new may not have been written before it was saved.
         for key in 0..self.keys {
-            let (timeframe, name) = Book::name(key);
+            let (timeframe, name) = self.judge.book().names().name(key);
             if let Some(strategy) =
-                Strategy::named(name).filter(|_| self.judge.book().accounts(key).iter().any(|of| of.n() > 0))
+                self.roster.named(name).filter(|_| self.judge.book().accounts(key).iter().any(|of| of.n() > 0))
             {
-                self.unshown[timeframe.index() * Strategy::COUNT + strategy.index()] = true;
+                self.unshown[timeframe.index() * self.roster.count() + strategy.index()] = true;
                 self.note(key, New::Key(key, strategy));
             }
         }
@@ -108,7 +110,7 @@ impl Judging {
     /// Saves a key.
     pub fn save_key(&self, key: usize, saving: &mut Saving) -> Result<(), StateError> {
         if self.judge.book().accounts(key).iter().any(|account| account.n() + account.void() > 0) {
-            let (timeframe, name) = Book::name(key);
+            let (timeframe, name) = self.judge.book().names().name(key);
             let write = |out: &mut Vec<u8>| self.judge.book().save_key(key, out);
             saving.saver.record(Of::Account(timeframe, name), |_, out| write(out))?;
         }
@@ -141,7 +143,7 @@ impl Judging {
             New::Key(key, _) => key,
             New::Lane(symbol, timeframe, strategy) => {
                 let cell = symbol.index() * self.timeframes + timeframe.index();
-                self.keys + cell * Strategy::COUNT + strategy.index()
+                self.keys + cell * self.roster.count() + strategy.index()
             }
         }
     }
@@ -167,7 +169,7 @@ impl Judging {
             return Ok(());
         }
         if let Some(saving) = saving.filter(|saving| saving.accounts.is_on()) {
-            for key in outcomes.iter().flat_map(|outcome| self.judge.book().keys_of(outcome)) {
+            for key in outcomes.iter().flat_map(|outcome| self.judge.book().names().of(outcome)) {
                 if saving.accounts.needs(key) {
                     self.save_key(key, saving)?;
                 }
@@ -175,8 +177,8 @@ impl Judging {
         }
         for outcome in outcomes {
             let SignalOutcome { symbol, timeframe, strategy, .. } = *outcome;
-            self.unshown[timeframe.index() * Strategy::COUNT + strategy.index()] = true;
-            for key in self.judge.book().keys_of(outcome) {
+            self.unshown[timeframe.index() * self.roster.count() + strategy.index()] = true;
+            for key in self.judge.book().names().of(outcome) {
                 self.note(key, New::Key(key, strategy));
             }
             let lane = New::Lane(symbol, timeframe, strategy);
@@ -241,7 +243,7 @@ impl Judging {
             let (book, fee_bps) = (self.judge.book(), self.rules.fee_bps);
             match new {
                 New::Key(key, strategy) => {
-                    let (timeframe, name) = Book::name(key);
+                    let (timeframe, name) = self.judge.book().names().name(key);
                     let of = if name == strategy.name() { FiguresOf::All } else { FiguresOf::Kind(name) };
                     let figures = book.accounts(key).each_ref().map(|account| account.figures(fee_bps));
                     output.figures(timeframe, strategy, of, &figures);
@@ -274,8 +276,9 @@ impl Judging {
             if !std::mem::take(&mut self.unshown[row]) {
                 continue;
             }
-            let (timeframe, strategy) = (TimeframeId::new(row / Strategy::COUNT), Strategy::ALL[row % Strategy::COUNT]);
-            let Some(key) = Book::key(timeframe, strategy.name()) else { continue };
+            let count = self.roster.count();
+            let (timeframe, strategy) = (TimeframeId::new(row / count), self.roster.at(row % count));
+            let Some(key) = self.judge.book().names().key(timeframe, strategy.name()) else { continue };
             for horizon in 0..HORIZONS.len() {
                 if let Some(figures) = self.judge.book().accounts(key)[horizon].figures(self.rules.fee_bps) {
                     self.ledger.write(timeframe, strategy, horizon, &figures);

@@ -2,9 +2,7 @@
 
 use crate::{
     config::Plan,
-    model::{
-        HORIZONS, IndicatorRow, LiquiditySwitch, Settling, Signal, SignalOutcome, Strategy, Surroundings, SymbolId,
-    },
+    model::{HORIZONS, IndicatorRow, LiquiditySwitch, Settling, Signal, SignalOutcome, Surroundings, SymbolId},
     publish::Item,
 };
 
@@ -23,7 +21,7 @@ impl Parts {
     /// None, with room for those of a group of this plan.
     pub fn new(plan: &Plan) -> Self {
         let timeframes = plan.timeframes.len();
-        let signals = timeframes * Strategy::COUNT * 2;
+        let signals = timeframes * plan.roster.count() * 2;
         Self {
             rows: Vec::with_capacity(timeframes * 2),
             signals: Vec::with_capacity(signals),
