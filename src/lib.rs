@@ -53,6 +53,7 @@
 //! | asset | a symbol with its configuration; the assets are the watchlist |
 //! | cell | one symbol on one timeframe: its indicators and strategies |
 //! | reading | the indicator values that the strategies read at one bar |
+//! | custom strategy | one that the configuration defines, in a language of its own: [`strategies::custom`] |
 //! | candidate | what a strategy found on a bar, with its confidence |
 //! | signal | a candidate with symbol, timeframe and bar: what is published |
 //! | kind | what happened, in the words of a strategy, such as `golden_cross` |
@@ -145,6 +146,12 @@
 //! every number of lanes, both layouts and every instruction set give the same bits. *Cost:* formulas are written with the
 //! operations of a trait, `add(a, b)` instead of `a + b`.
 //!
+//! **Custom strategies are data.** What the configuration says of them is compiled at the start, a flat program for each
+//! timeframe, in which every value is computed once. It runs behind the built-in strategies, on eight cells whose memory always lies
+//! in rows, so that reading a step costs an eighth; what a name is stands in a table of the process, and a place in the roster of the
+//! plan, by which all tables are as long as there are strategies. *Cost:* a lone cell pays for eight, and a name is kept for as long as the
+//! process runs.
+//!
 //! **Threads wait for what they need.** An idle thread spins, yields, then parks in one `poll(2)` over the wake-up of its
 //! rings and the sockets of its agents. On few cores it parks at once. Where all agents share a thread, the reader asks
 //! for more only when the server has taken the signals, because Redis and the reader of a signal may need this very core.
@@ -183,7 +190,8 @@
 //!
 //! # Add a strategy
 //!
-//! One file and its name in the list: see [Add a strategy](strategies#add-a-strategy).
+//! One file and its name in the list: see [Add a strategy](strategies#add-a-strategy). Or no line of Rust: a table in the
+//! configuration, see [`strategies::custom`].
 //!
 //! # Failure
 //!

@@ -15,6 +15,7 @@ use std::{
     alloc::{GlobalAlloc, Layout, System},
     cell::Cell as StdCell,
     hint::black_box,
+    sync::Arc,
 };
 use tape::{Rng, Walk};
 use wagehood_engine::{
@@ -25,12 +26,15 @@ use wagehood_engine::{
     judge::{Judge, Trails},
     lanes::Isa,
     model::{
-        Bar, Candidate, Completeness, Composite, Directory, Side, Signal, SignalKind, SourceId, Strategy, StreamId,
-        SymbolId, Timeframe, TimeframeId, TradingStyle, WorkerMessage,
+        Bar, Candidate, Completeness, Composite, CustomStrategy, Directory, Side, Signal, SignalKind, SourceId,
+        Strategy, StreamId, SymbolId, Timeframe, TimeframeId, TradingStyle, WorkerMessage,
     },
     publish::{Labels, Merge, OutputNames, Sources, bar_csv, signal_json_line, xadd_bar, xadd_signal},
     redis_io::{Commands, Scanner, XreadCursor, XreadItem},
-    strategies::{Cell, CellLayout, Cells},
+    strategies::{
+        Cell, CellLayout, Cells,
+        custom::{CustomCell, CustomRule, Program, Programs},
+    },
 };
 
 thread_local! {
@@ -133,6 +137,32 @@ fn cells_side_by_side() {
         assert!(signals > 10_000);
         assert_eq!(moved > 100, !publish && Isa::best() != Isa::Portable, "{moved}");
     }
+}
+
+#[test]
+fn custom_strategies() {
+    let rule = CustomRule {
+        strategy: CustomStrategy::new(0, "allocates_nothing", Side::Buy).unwrap(),
+        side: Side::Buy,
+        when: "crosses_above(ema(5), sma(9)) and rsi(14) < 80 and volume_ratio > 0.1 and high > lowest(30)",
+        confidence: "0.5 + atr(14) / price + stddev(20) / price",
+        min_confidence: 0.1,
+        every_bar: false,
+        symbols: None,
+    };
+    let mut programs = Programs::new(&[Arc::new(Program::compile(&[rule]).unwrap())]);
+    let cell = CustomCell { timeframe: TimeframeId::new(0), method: PriceMethod::Ohlc, scale: 1.0 };
+    (0..20).for_each(|_| programs.add(cell, "A"));
+    let mut walks: Vec<Walk> = (0..20).map(Walk::new).collect();
+    let mut signals = 0u64;
+    none("Programs::on_bars", 0, |n| {
+        if n % 8 == 0 {
+            let bars: [Bar; 8] = std::array::from_fn(|k| walks[(n + k * 3) % 20].next((n + k * 3) % 20));
+            let bars = std::array::from_fn::<_, 8, _>(|k| (u32::from(bars[k].symbol.0), &bars[k]));
+            programs.on_bars(&bars, |_, _, _| signals += 1);
+        }
+    });
+    assert!(signals > 1_000, "{signals}");
 }
 
 #[test]

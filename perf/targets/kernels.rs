@@ -5,13 +5,16 @@ use crate::{
     common::tape::{STAND_STILL, Tape},
     peers::{Engine, Kand, Peer, Ta, TaLib, Yata, check},
 };
-use std::{hint::black_box, time::Instant};
+use std::{hint::black_box, sync::Arc, time::Instant};
 use wagehood_engine::{
     config::{PriceMethod, StrategyParams},
     indicators::{EightBars, History, IndicatorLayout, IndicatorRows, IndicatorSet, update_eight, update_rows},
     lanes::Isa,
-    model::{Bar, Timeframe},
-    strategies::{Cell, CellLayout, Cells},
+    model::{Bar, CustomStrategy, Side, Timeframe, TimeframeId},
+    strategies::{
+        Cell, CellLayout, Cells,
+        custom::{CustomCell, CustomRule, Program, Programs},
+    },
 };
 
 /// Slices of each contender, which alternate.
@@ -195,4 +198,52 @@ fn flat() -> Found {
     let ns = medians(&mut [moving, still]);
     let ratio = Some((ns[0] / ns[1], format!("as fast as {:.1} ns", ns[0])));
     Found { id: "strategies_flat", figure: ns[1], ratio, note: String::new() }
+}
+
+/// A custom strategy of ten terms, beside whatever else a worker does.
+fn own(cells: usize, dense: bool) -> Contender {
+    let mut tape = Tape::new(cells, dense);
+    let rule = CustomRule {
+        strategy: CustomStrategy::new(0, "ten_terms", Side::Buy).unwrap(),
+        side: Side::Buy,
+        when: "crosses_above(ema(20), ema(50)) and rsi(14) < 60 and volume_ratio > 1.5 and price > sma(200) and atr(14) > 0 \
+               and macd(12, 26, 9) > macd_signal(12, 26, 9) and high > previous(high) and rising(2) and close > open \
+               and price > previous(price, 10)",
+        confidence: "0.5 + 0.5 * clamp((rsi(14) - 50) / 20)",
+        min_confidence: 0.0,
+        every_bar: false,
+        symbols: None,
+    };
+    let program = Arc::new(Program::compile(&[rule]).unwrap());
+    let mut programs = Programs::new(&[program]);
+    let timeframe = TimeframeId::new(0);
+    (0..cells).for_each(|_| programs.add(CustomCell { timeframe, method: PriceMethod::Ohlc, scale: 1.0 }, "A"));
+    let number = |bar: &Bar| u32::from(bar.symbol.0);
+    for bar in tape.warm_up() {
+        programs.on_bars(&[(number(bar), bar)], |_, _, _| {});
+    }
+    Box::new(move || {
+        let round = tape.round();
+        for chunk in round.chunks(Cells::LANES) {
+            let mut batch = [(0, &chunk[0]); Cells::LANES];
+            batch.iter_mut().zip(chunk).for_each(|(to, bar)| *to = (number(bar), bar));
+            programs.on_bars(&batch[..chunk.len()], |_, strategy, candidate| {
+                black_box((strategy, candidate));
+            });
+        }
+        round.len()
+    })
+}
+
+/// What custom strategies add to a bar.
+pub fn custom() -> Vec<Found> {
+    let shapes = [("custom_dense", 1_000, true), ("custom_lone", 1, true), ("custom_sparse", 10_000, false)];
+    let mut contenders = shapes.map(|(_, cells, dense)| own(cells, dense));
+    let found = |((id, ..), figure): (&(&'static str, usize, bool), f64)| Found {
+        id,
+        figure,
+        ratio: None,
+        note: String::new(),
+    };
+    shapes.iter().zip(medians(&mut contenders)).map(found).collect()
 }

@@ -119,6 +119,9 @@ fn main() -> Result<()> {
     if wants_group("strategies") {
         tell(kernels::strategies());
     }
+    if wants_group("custom") {
+        tell(kernels::custom());
+    }
     if wants_group("replay") {
         tell(programs::replay()?);
     }

@@ -176,8 +176,7 @@ impl Look<'_> {
         });
         writeln!(out, "{head}")?;
         let plan = self.keys.plan();
-        let layouts: Vec<CellLayout> =
-            plan.params.iter().map(|params| CellLayout::new(params.clone(), self.keys.publish())).collect();
+        let layouts = CellLayout::of_plan(plan, self.keys.publish());
         for (place, state) in restored.cells.iter().enumerate() {
             let Some(state) = state else { continue };
             let (index, timeframe) = (place / plan.timeframes.len(), place % plan.timeframes.len());

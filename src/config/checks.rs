@@ -3,6 +3,7 @@
 use super::{
     Config, Feed, SelectionEffect, StrategyParams, calendar_checks,
     checker::Checks,
+    custom_rules,
     fault::Fault,
     input::HistoryConfig,
     names,
@@ -24,6 +25,7 @@ pub(super) fn check(config: &Config, tree: &Node, offline: bool, faults: &mut Ve
     calendar_checks::check(config, &mut checks);
     tls(config, &mut checks);
     judge(config, &mut checks);
+    custom_rules::check(config, &mut checks);
     telemetry::check(&config.telemetry, &mut checks);
     for (path, problem) in names::check(config) {
         let path: Vec<&str> = path.iter().map(String::as_str).collect();

@@ -100,7 +100,7 @@ impl fmt::Display for Faults {
 impl std::error::Error for Faults {}
 
 /// The candidate that is most similar to a misspelt word; `None` if no candidate is similar enough.
-pub(super) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub(crate) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     const LONGEST: usize = 64;
     if word.len() > LONGEST {
         return None;

@@ -10,6 +10,10 @@ mod calendar_checks;
 mod calendars;
 mod checker;
 mod checks;
+mod custom;
+mod custom_rules;
+#[cfg(test)]
+mod custom_tests;
 mod documents;
 mod effective;
 mod fault;
@@ -43,7 +47,9 @@ mod wire;
 
 pub use calendars::CalendarsConfig;
 pub(crate) use calendars::date;
+pub use custom::CustomConfig;
 pub use effective::Effective;
+pub(crate) use fault::nearest;
 pub use fault::{Fault, Faults};
 pub use ingest::{BarForm, IngestConfig, ProviderConfig};
 pub use input::{Feed, HistoryConfig, HistoryFiles, InputConfig, MockConfig, RedisConfig, Start};

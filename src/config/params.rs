@@ -1,14 +1,15 @@
 //! `[strategies]`: the parameters of the strategies, as they declare them, and what differs by timeframe.
 
 use super::{
+    custom::CustomConfig,
     node::{Data, Node, Table},
     origin::Origin,
     rules::{Flag, Real, Scalar, TimeframeText, int},
-    section::{FromSection, List, Optional, Section},
+    section::{FromSection, List, Optional, Section, Tables},
     timeframes::each_timeframe,
 };
 use crate::{
-    model::{Roster, Timeframe},
+    model::Timeframe,
     strategies::{Number, ParamVisitor, Pick, StrategyParams, TABLES, Whole},
 };
 use std::collections::BTreeMap;
@@ -22,15 +23,11 @@ pub struct StrategiesConfig {
     pub timeframes: BTreeMap<Timeframe, StrategyParams>,
     /// By strategy: the timeframes it runs on, where it does not run on all.
     pub supported: BTreeMap<&'static str, Vec<Timeframe>>,
+    /// Those that the configuration defines.
+    pub custom: Vec<CustomConfig>,
 }
 
 impl StrategiesConfig {
-    /// All strategies, by their places in tables.
-    #[must_use]
-    pub fn roster(&self) -> Roster {
-        Roster::default()
-    }
-
     /// The parameters of a timeframe.
     #[must_use]
     pub fn of(&self, timeframe: Timeframe) -> StrategyParams {
@@ -131,6 +128,7 @@ impl FromSection for StrategiesConfig {
             }
             inner.finish();
         }
+        config.custom = section.get("custom", Tables(CustomConfig::read));
         for (name, pick, node) in nodes {
             let Some(table) = node.table().and_then(|table| table.get("timeframes")) else { continue };
             let known = pick(&mut config.default).contradictions().0;

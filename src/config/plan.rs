@@ -1,9 +1,11 @@
 //! The configuration in the form that the stages use: dense tables by symbol and timeframe.
 
 use super::{CalibrationRules, MaxAge, PerformanceRules, Prices, SelectionRules, StrategyParams};
-use crate::model::{
-    AssetType, Calendar, MAX_TIMEFRAMES, PriceMethod, Roster, SymbolId, Timeframe, TimeframeId, TradingStyle,
+use crate::{
+    model::{AssetType, Calendar, MAX_TIMEFRAMES, PriceMethod, Roster, SymbolId, Timeframe, TimeframeId, TradingStyle},
+    strategies::custom::Program,
 };
+use std::sync::Arc;
 
 /// One symbol on one timeframe.
 #[derive(Debug, Clone, PartialEq)]
@@ -65,6 +67,8 @@ pub struct Plan {
     pub params: Vec<StrategyParams>,
     /// The strategies, by their places in tables.
     pub roster: Roster,
+    /// By timeframe: the custom strategies that run on it.
+    pub programs: Vec<Arc<Program>>,
     /// The watchlist, enabled symbols only; a [`SymbolId`] indexes it.
     pub assets: Vec<Asset>,
     /// Settings of a symbol that is not on the watchlist, if [`Plan::open_watchlist`] admits it.

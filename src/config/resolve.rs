@@ -12,7 +12,10 @@ use crate::{
     model::{Calendar, MAX_TIMEFRAMES, Timeframe, TimeframeId, TradingStyle},
     strategies::StrategyParams,
 };
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 /// Maximum number of input streams of one process: an input's index is one byte.
 pub(super) const MAX_STREAMS: usize = 255;
@@ -209,6 +212,7 @@ impl Config {
             excluded: Vec::new(),
             params: self.params(&timeframes),
             roster: self.strategies.roster(),
+            programs: timeframes.iter().map(|&timeframe| Arc::new(self.strategies.program(timeframe))).collect(),
             timeframes,
             assets,
             default_asset,

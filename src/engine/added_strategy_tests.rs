@@ -1,4 +1,5 @@
-//! A strategy that is one file and a line in the list runs through configuration, engine, snapshot and report.
+//! A strategy that is one file and a line in the list runs through configuration, engine, snapshot and report; so does one that
+//! the configuration defines.
 
 use super::{
     Engine, FileOutputOptions, FilesSource, InputFile, Outputs, Pace, RowsWanted, Setup, SnapshotOptions, Source,
@@ -39,10 +40,8 @@ fn rows(minutes: usize) -> String {
     text
 }
 
-/// What an engine that reads these rows publishes, its last snapshot, and its report.
-fn live(input: &str, settings: &[&str], restore: Option<Snapshot>) -> (String, Snapshot, Report) {
-    let dir = tempfile::tempdir().unwrap();
-    let minute: Timeframe = "1m".parse().unwrap();
+/// The configuration with these settings.
+fn plan_of(settings: &[&str]) -> Config {
     let watchlist: Vec<String> = (0..SYMBOLS).map(|k| format!("{{symbol = \"S{k}\"}}")).collect();
     let all = [
         format!("watchlist=[{}]", watchlist.join(",")),
@@ -55,7 +54,14 @@ fn live(input: &str, settings: &[&str], restore: Option<Snapshot>) -> (String, S
         .chain(settings.iter().copied())
         .map(|text| Layer::Override(Override::parse(text).unwrap()))
         .collect();
-    let config = Config::load(&layers).unwrap().config;
+    Config::load(&layers).unwrap().config
+}
+
+/// What an engine that reads these rows publishes, its last snapshot, and its report.
+fn live(input: &str, settings: &[&str], restore: Option<Snapshot>) -> (String, Snapshot, Report) {
+    let dir = tempfile::tempdir().unwrap();
+    let minute: Timeframe = "1m".parse().unwrap();
+    let config = plan_of(settings);
     let plan = Arc::new(config.plan());
     let path = dir.path().join("in.csv");
     fs::write(&path, input).unwrap();
@@ -133,6 +139,51 @@ fn an_added_strategy_runs_through_configuration_engine_snapshot_and_report() {
             _ => assert_eq!(with, without, "{}", strategy.name()),
         }
     }
+}
+
+const CUSTOM: &str = "strategies.custom=[\
+    {name=\"dip\", side=\"buy\", when=\"price < sma(9) and rsi(5) < 40\", confidence=\"clamp(rsi(5) / 50, 0.2, 1)\"},\
+    {name=\"top\", side=\"sell\", when=\"crosses_above(price, sma(10)) and highest(30) > 0\", confidence=0.9, timeframes=[\"5m\"]},\
+    {name=\"one\", side=\"sell\", when=\"falling(2)\", confidence=0.8, symbols=[\"S3\"]}]";
+
+#[test]
+fn strategies_of_the_configuration_run_through_engine_snapshot_and_report() {
+    let (whole, snapshot, report) = live(&rows(BARS), &[CUSTOM], None);
+    let signals: Vec<serde_json::Value> = whole.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let of = |name: &str| signals.iter().filter(|signal| signal["strategy"] == name).collect::<Vec<_>>();
+    let [dip, top, one] = ["dip", "top", "one"].map(of);
+    assert!(dip.len() > 100 && top.len() > 5 && one.len() > 20, "{} {} {}", dip.len(), top.len(), one.len());
+    assert!(dip.iter().all(|signal| signal["kind"] == "dip_buy" && signal["side"] == "buy"));
+    assert!(top.iter().all(|signal| signal["timeframe"] == "5m" && signal["kind"] == "top_sell"));
+    assert!(one.iter().all(|signal| signal["symbol"] == "S3" && signal["factors"].as_object().unwrap().is_empty()));
+    // They vote as the others do.
+    let votes = |signal: &&serde_json::Value| signal["strategy"] != "dip" && signal.to_string().contains("\"dip\"");
+    assert!(signals.iter().any(|signal| votes(&signal)), "{}", signals[signals.len() / 2]);
+    let text = report.to_string();
+    assert!(text.lines().any(|line| line.contains(" dip ") && line.contains(" top ")), "{text}");
+    assert_eq!(report.counters.worker.custom_undefined, 0);
+
+    // Stopped anywhere, they go on where they were.
+    for minutes in [7, 250, 333] {
+        let (before, snapshot, _) = live(&rows(minutes), &[CUSTOM], None);
+        let (after, _, _) = live(&rows(BARS), &[CUSTOM], Some(snapshot));
+        assert_eq!(before + &after, whole, "stopped after {minutes} minutes");
+    }
+
+    // The others find what they found without them.
+    let (_, _, without) = live(&rows(BARS), &[], None);
+    for strategy in Strategy::ALL {
+        let [with, without] = [&report, &without].map(|report| report.counters.worker.signals[strategy.index()]);
+        assert_eq!(with, without, "{}", strategy.name());
+    }
+
+    // Another condition on 5m: its cells begin anew, the others go on.
+    let changed = CUSTOM.replace("sma(10)", "sma(11)");
+    let plan = Arc::new(plan_of(&[&changed]).plan());
+    let directory = Arc::new(Directory::new(plan.assets.len(), &plan.timeframes));
+    let restored = Restored::of(&Keys::new(&plan, false, &directory), &snapshot).unwrap();
+    assert_eq!(restored.cold.len(), SYMBOLS);
+    assert!(restored.cold.iter().all(|cold| cold.timeframe.index() == 1));
 }
 
 /// A file of bars of this interval.

@@ -1,5 +1,6 @@
 //! The price of a bar.
 
+use super::Bar;
 use serde::{Deserialize, Serialize};
 
 /// Which price of a bar the indicators and strategies read.
@@ -13,4 +14,17 @@ pub enum PriceMethod {
     Vwap,
     /// `(high + low + close) / 3`.
     Typical,
+}
+
+impl PriceMethod {
+    /// That price of a bar.
+    #[inline(always)]
+    #[must_use]
+    pub fn of(self, bar: &Bar) -> f64 {
+        match self {
+            Self::Ohlc => bar.close,
+            Self::Vwap => bar.vwap,
+            Self::Typical => bar.typical(),
+        }
+    }
 }

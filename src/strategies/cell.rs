@@ -67,11 +67,7 @@ impl Cell {
     /// The price that the indicators read.
     #[inline(always)]
     pub(super) fn price_of(&self, bar: &Bar) -> f64 {
-        match self.method {
-            PriceMethod::Ohlc => bar.close,
-            PriceMethod::Vwap => bar.vwap,
-            PriceMethod::Typical => bar.typical(),
-        }
+        self.method.of(bar)
     }
 
     /// Prefetches what a cell holds even if its state lies in rows.

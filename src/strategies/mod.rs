@@ -45,6 +45,7 @@ pub mod bollinger_breakout;
 mod cell;
 mod cells;
 pub mod common;
+pub mod custom;
 mod custom_strategy;
 mod fired;
 mod found;

@@ -151,6 +151,8 @@ counters! {
         settled: [Counter; MAX_TIMEFRAMES],
         /// Signals found, by strategy and timeframe index.
         signals: StrategyTable,
+        /// Times that the condition of a custom strategy held while its confidence was undefined: it gave no signal.
+        custom_undefined: Counter,
     }
 }
 

@@ -317,7 +317,8 @@ impl Report {
         let refused = refused.map(|(name, count)| ("record refused", name, count));
         let all = refused
             .chain(held.map(|(name, count)| ("signal held back", name, count)))
-            .chain(flushed.map(|(name, count)| ("batch flushed", name, count)));
+            .chain(flushed.map(|(name, count)| ("batch flushed", name, count)))
+            .chain([("custom strategy silent", "confidence undefined", c.worker.custom_undefined)]);
         for (what, name, count) in all.filter(|&(_, _, count)| count > 0) {
             table.row([format!("{what}: {name}"), exact_count(count)]);
         }

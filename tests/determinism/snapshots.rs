@@ -64,8 +64,31 @@ impl Case {
             Override::new("selection.effect", "hold"),
             Override::new("calibration.enabled", true),
             Override::new("calibration.market", vec![toml::Value::from(self.symbols[0].as_str())]),
+            Override::new("strategies.custom", custom()),
         ]
     }
+}
+
+/// Strategies of the configuration, which look back in every way there is.
+fn custom() -> Vec<toml::Value> {
+    let strategy = |name: &str, side: &str, when: &str, confidence: &str| {
+        let keys = [("name", name), ("side", side), ("when", when), ("confidence", confidence)];
+        toml::Value::Table(keys.into_iter().map(|(key, value)| (key.to_owned(), value.into())).collect())
+    };
+    vec![
+        strategy(
+            "channel_break",
+            "buy",
+            "price > previous(donchian_upper(12)) and (volume_ratio(9) >= 1 or not rising(2)) and rsi(5) > 40",
+            "clamp(atr(7) / stddev(11), 0.3, 1)",
+        ),
+        strategy(
+            "tired",
+            "sell",
+            "crosses_below(ema(sma(close, 3), 6), macd(3, 7, 4) + lowest(low, 17)) or count(falling(1), 6) == 5",
+            "0.4 + stochastic_d(8, 3) / 200",
+        ),
+    ]
 }
 
 /// The lines that a life has written.

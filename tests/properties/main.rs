@@ -10,6 +10,7 @@ mod aggregation;
 mod cells;
 mod clock;
 mod correlation;
+mod custom;
 mod lanes;
 mod laws;
 mod plan;

@@ -1,5 +1,6 @@
 //! Plans for the tests: timeframes, and symbols with the cells they have enabled.
 
+use std::sync::Arc;
 use wagehood_engine::{
     config::{
         Asset, CalibrationRules, CellSpec, MaxAge, PerformanceRules, Plan, PriceMethod, Prices, SelectionEffect,
@@ -41,6 +42,7 @@ pub fn plan(timeframes: &[&str], enabled: &[u32]) -> Plan {
     Plan {
         params: vec![StrategyParams::default(); timeframes.len()],
         roster: Roster::default(),
+        programs: timeframes.iter().map(|_| Arc::default()).collect(),
         assets: enabled.iter().enumerate().map(|(k, &bits)| asset(&format!("S{k}"), &timeframes, bits)).collect(),
         default_asset: asset("", &timeframes, u32::MAX),
         timeframes,

@@ -16,13 +16,18 @@ pub(super) struct Fired<'a> {
     /// Bit k: strategy k gave candidate k.
     pub set: u64,
     pub candidates: &'a [Candidate; Strategy::COUNT],
+    /// Those of the custom strategies, by place.
+    pub custom: &'a [Candidate],
+    pub roster: &'a Roster,
 }
 
 impl Fired<'_> {
     /// By strategy: what it found.
     #[inline]
     pub fn iter(&self) -> impl Iterator<Item = (Strategy, &Candidate)> {
-        Strategy::ALL.into_iter().zip(self.candidates).filter(|(k, _)| self.set & 1 << k.index() != 0)
+        let custom = self.roster.iter().skip(Strategy::COUNT).zip(self.custom);
+        let all = Strategy::ALL.into_iter().zip(self.candidates).chain(custom);
+        all.filter(|(k, _)| self.set & 1 << k.index() != 0)
     }
 }
 

@@ -5,7 +5,7 @@ use crate::{
     engine::{Of, Saver},
     model::{Readiness, Settling, SymbolId, TimeframeId},
     state::{StateError, put},
-    strategies::{Cell, CellLayout},
+    strategies::{Cell, CellLayout, custom::Programs},
     telemetry::WorkerCounters,
 };
 
@@ -64,18 +64,21 @@ pub(super) fn settling_bars(layout: &CellLayout) -> u32 {
     u32::try_from(layout.settling_bars()).unwrap_or(u32::MAX)
 }
 
-/// Saves a cell, and the bars behind its signals where they are followed.
+/// Saves a cell with its custom strategies, and the bars behind its signals where they are followed.
 #[cold]
 pub(super) fn save_cell(
     saver: &mut Saver,
     layouts: &[CellLayout],
     owner: &Owner,
-    cell: Option<&Cell>,
+    (cell, custom): (Option<&Cell>, Option<(&Programs, u32)>),
     followed: Option<Followed<'_>>,
 ) -> Result<(), StateError> {
     let Some(cell) = cell else { return Ok(()) };
     saver.record(Of::Cell(owner.symbol, owner.timeframe), |_, out| {
         put(out, &owner.unsettled)?;
+        if let Some((programs, number)) = custom {
+            programs.write_state(number, out);
+        }
         cell.write_state(&layouts[owner.layout as usize], out);
         Ok(())
     })?;

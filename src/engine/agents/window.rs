@@ -4,7 +4,7 @@
 use crate::{
     model::{Bar, BarMessage, Candidate, Control, Strategy},
     runtime::Inlet,
-    strategies::{CellLayout, Cells},
+    strategies::{CellLayout, Cells, custom::Programs},
 };
 
 /// Messages of a window: two full rows of cells, and not many more than the innermost cache has room for the cells of.
@@ -36,6 +36,9 @@ pub(super) struct Window {
     /// Bit k of each: strategy k gave the candidate that lies below.
     fired: [u64; LONGEST],
     candidates: Box<[[Candidate; Strategy::COUNT]; LONGEST]>,
+    /// By message and place: those of the custom strategies, of which there are so many.
+    custom: Box<[Candidate]>,
+    customs: usize,
     /// By layout.
     rows: Vec<Row>,
     /// The layouts that have bars in their rows; some may be there twice.
@@ -50,13 +53,15 @@ pub(super) struct Found<'a> {
     /// Bit k: strategy k gave candidate k.
     pub(super) fired: u64,
     pub(super) candidates: &'a [Candidate; Strategy::COUNT],
+    /// Those of the custom strategies, by place.
+    pub(super) custom: &'a [Candidate],
 }
 
-const _: () = assert!(Strategy::COUNT <= 64, "a bit of a word for every strategy");
+const _: () = assert!(Strategy::SLOTS <= 64, "a bit of a word for every strategy");
 
 impl Window {
-    /// An empty window for so many layouts. Allocates, and is the last to.
-    pub(super) fn new(layouts: usize) -> Self {
+    /// An empty window for so many layouts and custom strategies. Allocates, and is the last to.
+    pub(super) fn new(layouts: usize, customs: usize) -> Self {
         Self {
             messages: Vec::with_capacity(LONGEST),
             cells: [NONE; LONGEST],
@@ -64,6 +69,8 @@ impl Window {
             sent: 0,
             fired: [0; LONGEST],
             candidates: Box::new([[Candidate::PROBE; Strategy::COUNT]; LONGEST]),
+            custom: vec![Candidate::PROBE; LONGEST * customs].into(),
+            customs,
             rows: vec![Row::default(); layouts],
             begun: Vec::with_capacity(LONGEST),
         }
@@ -114,6 +121,7 @@ impl Window {
         &mut self,
         cells: &mut Cells,
         layouts: &[CellLayout],
+        programs: &mut Option<Programs>,
         mut cell_of: impl FnMut(&Bar) -> (u32, usize),
     ) {
         let from = self.evaluated;
@@ -129,7 +137,7 @@ impl Window {
                     self.cells[k] = cell;
                     let row = &self.rows[layout];
                     if row.count > 0 && !cells.go_together(row.cells[row.count - 1], cell) {
-                        self.compute(cells, layouts, layout);
+                        self.compute(cells, layouts, programs, layout);
                     }
                     let row = &mut self.rows[layout];
                     if row.count == 0 {
@@ -138,7 +146,7 @@ impl Window {
                     (row.cells[row.count], row.messages[row.count]) = (cell, k as u8);
                     row.count += 1;
                     if row.count == Cells::LANES {
-                        self.compute(cells, layouts, layout);
+                        self.compute(cells, layouts, programs, layout);
                     }
                 }
                 BarMessage::Control(_) => self.cells[k] = NONE,
@@ -146,13 +154,13 @@ impl Window {
             self.evaluated += 1;
         }
         for k in 0..self.begun.len() {
-            self.compute(cells, layouts, self.begun[k] as usize);
+            self.compute(cells, layouts, programs, self.begun[k] as usize);
         }
         self.begun.clear();
     }
 
     #[inline]
-    fn compute(&mut self, cells: &mut Cells, layouts: &[CellLayout], layout: usize) {
+    fn compute(&mut self, cells: &mut Cells, layouts: &[CellLayout], programs: &mut Option<Programs>, layout: usize) {
         let row = &mut self.rows[layout];
         let count = std::mem::take(&mut row.count);
         if count == 0 {
@@ -174,6 +182,14 @@ impl Window {
             fired[message] |= 1 << strategy.index();
             candidates[message][strategy.index()] = candidate;
         });
+        if let Some(programs) = programs {
+            let (custom, customs) = (&mut self.custom, self.customs);
+            programs.on_bars(&bars[..count], |k, strategy, candidate| {
+                let message = usize::from(row.messages[k]);
+                fired[message] |= 1 << Strategy::Custom(strategy).index();
+                custom[message * customs + strategy.place()] = candidate;
+            });
+        }
     }
 
     /// The next message and its place; `None` where it has still to be computed, or there is none.
@@ -190,7 +206,8 @@ impl Window {
     /// What the bar at a place has given.
     #[inline]
     pub(super) fn found(&self, k: usize) -> Found<'_> {
-        Found { cell: self.cells[k], fired: self.fired[k], candidates: &self.candidates[k] }
+        let custom = &self.custom[k * self.customs..][..self.customs];
+        Found { cell: self.cells[k], fired: self.fired[k], candidates: &self.candidates[k], custom }
     }
 }
 

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     aggregate::Routes,
-    config::Plan,
+    config::{CellSpec, Plan},
     engine::{Memory, Restored, Saver},
     model::{
         Bar, BarMessage, Candidate, Control, Directory, Head, IndicatorRow, Indicators, Signal, SourceId, Strategy,
@@ -18,7 +18,10 @@ use crate::{
     },
     runtime::{Agent, AgentError, Clock, Inlet, Now, Outlet, Work},
     state::{StateError, Sweep},
-    strategies::{Cell, CellLayout, Cells},
+    strategies::{
+        Cell, CellLayout, Cells,
+        custom::{CustomCell, Programs},
+    },
     telemetry::{Latency, Recorder, Stage, WorkerCounters},
 };
 use crossbeam_utils::CachePadded;
@@ -47,6 +50,8 @@ pub struct WorkerAgent {
     /// By symbol and timeframe: the cell, or [`FOREIGN`].
     index_of: Vec<u32>,
     cells: Cells,
+    /// The custom strategies of the cells, where there are any.
+    programs: Option<Programs>,
     /// By cell.
     owners: Vec<Owner>,
     /// What is followed beside the cells.
@@ -73,16 +78,17 @@ impl WorkerAgent {
     #[must_use]
     pub fn new(wiring: WorkerWiring) -> Self {
         let WorkerWiring { index, plan, routes, wanted, directory, .. } = wiring;
-        let layouts: Vec<CellLayout> =
-            plan.params.iter().map(|p| CellLayout::new(p.clone(), wanted.indicators())).collect();
+        let layouts = CellLayout::of_plan(&plan, wanted.indicators());
+        let customs = plan.roster.count() - Strategy::COUNT;
         let mut agent = Self {
             name: format!("worker {index}"),
             index,
-            window: Window::new(layouts.len()),
+            window: Window::new(layouts.len(), customs),
             layouts,
             columns: plan.timeframes.len(),
             index_of: Vec::with_capacity(plan.assets.len() * plan.timeframes.len()),
             cells: Cells::new(),
+            programs: (customs > 0).then(|| Programs::new(&plan.programs)),
             owners: Vec::new(),
             following: Following::new(&plan),
             inlet: wiring.inlet,
@@ -111,8 +117,10 @@ impl WorkerAgent {
 
     fn tell_memory(&self) {
         if let Some(gauge) = self.memory.cells.get(self.index) {
+            let custom = self.programs.as_ref().map_or(0, Programs::bytes);
             gauge.set(
-                (self.cells.bytes() + self.following.bytes() + self.index_of.capacity() * size_of::<u32>()) as u64,
+                (self.cells.bytes() + custom + self.following.bytes() + self.index_of.capacity() * size_of::<u32>())
+                    as u64,
             );
         }
     }
@@ -136,6 +144,10 @@ impl WorkerAgent {
             let layout = &self.layouts[spec.params];
             let cell = Cell::new(layout, spec.method, spec.price_scale, spec.buffer_size);
             self.index_of.push(self.cells.add(spec.params, layout, cell));
+            if let Some(programs) = &mut self.programs {
+                let CellSpec { method, price_scale: scale, .. } = *spec;
+                programs.add(CustomCell { timeframe, method, scale }, name);
+            }
             let shortest = asset.cells.iter().position(|cell| cell.enabled) == Some(index);
             let probe = self.plan.probe && shortest;
             let layout = spec.params as u32;
@@ -168,6 +180,9 @@ impl WorkerAgent {
             match restored.cells.get_mut(owner.symbol.index() * columns + timeframe).and_then(Option::take) {
                 Some(state) => {
                     self.following.restore(number, &state);
+                    if let (Some(programs), Some(custom)) = (&mut self.programs, &state.custom) {
+                        programs.restore(number as u32, custom);
+                    }
                     (owner.unsettled, *cell) = (state.unsettled, state.cell);
                 }
                 None => owner.unsettled = settling_bars(&self.layouts[owner.layout as usize]),
@@ -206,7 +221,8 @@ impl WorkerAgent {
             && let Some(index) = self.sweep.take_next()
         {
             let trail = self.following.of(index);
-            save_cell(saver, &self.layouts, &self.owners[index], self.cells.with_state(index as u32), trail)?;
+            let state = (self.cells.with_state(index as u32), self.programs.as_ref().map(|all| (all, index as u32)));
+            save_cell(saver, &self.layouts, &self.owners[index], state, trail)?;
             count += 1;
         }
         if !self.sweep.is_on() {
@@ -222,7 +238,8 @@ impl WorkerAgent {
             && let Some(saver) = &mut self.saver
         {
             let trail = self.following.of(index);
-            save_cell(saver, &self.layouts, &self.owners[index], self.cells.with_state(index as u32), trail)?;
+            let state = (self.cells.with_state(index as u32), self.programs.as_ref().map(|all| (all, index as u32)));
+            save_cell(saver, &self.layouts, &self.owners[index], state, trail)?;
             if !self.sweep.is_on() {
                 saver.end();
             }
@@ -322,7 +339,10 @@ impl WorkerAgent {
             let layout = if usual { bar.timeframe.index() } else { owners[number as usize].layout as usize };
             (number, layout)
         };
-        self.window.evaluate(&mut self.cells, &self.layouts, cell_of);
+        self.window.evaluate(&mut self.cells, &self.layouts, &mut self.programs, cell_of);
+        if let Some(programs) = &self.programs {
+            self.counters.custom_undefined.set(programs.undefined());
+        }
     }
 
     /// Sends what a bar of the window has caused.
@@ -338,7 +358,7 @@ impl WorkerAgent {
         if self.owners[number as usize].is_warming() {
             self.count(number);
         }
-        let Found { fired, candidates, .. } = self.window.found(place);
+        let Found { fired, candidates, custom, .. } = self.window.found(place);
         let row = rows == Rows::Indicators || (rows == Rows::Bars && bar.is_built());
         let follows = self.following.wants(number as usize, fired);
         let Some(cell) = self.cells.get(number).filter(|_| row | probe | follows | (fired != 0)) else { return };
@@ -346,7 +366,7 @@ impl WorkerAgent {
         let calendar = &self.plan.asset(bar.symbol).calendar;
         let timeframe = self.plan.timeframes[bar.timeframe.index()];
         let event_ts = timeframe.end(bar.ts, calendar);
-        let fired = Fired { set: fired, candidates };
+        let fired = Fired { set: fired, candidates, custom, roster: &self.plan.roster };
         if follows {
             let closed = Closed { bar, seq, event_ts, price: cell.price(), timeframe, calendar };
             self.following.on_bar(number as usize, &closed, &fired, &mut self.outlet);

@@ -5,6 +5,7 @@ use crate::{
     config::{Asset, CellSpec, Plan},
     model::{Calendar, Directory, SymbolId, TimeframeId},
     state::{Column, RecordOf, SavedTable, StateError},
+    strategies::custom::Program,
 };
 use std::{
     fmt::{self, Write},
@@ -64,9 +65,14 @@ impl Keys {
             hash
         };
         let usual: Vec<Hash> = timeframes.iter().enumerate().map(|(index, timeframe)| hash(timeframe, index)).collect();
+        let custom = |program: &Arc<Program>| (!program.is_empty()).then(|| program.identity());
+        let customs: Vec<Option<String>> = plan.programs.iter().map(custom).collect();
         let of = |asset: &Asset| -> Vec<u64> {
             let cell = |((index, spec), timeframe): ((usize, &CellSpec), &String)| {
-                let params = if spec.params == index { usual[index] } else { hash(timeframe, spec.params) };
+                let mut params = if spec.params == index { usual[index] } else { hash(timeframe, spec.params) };
+                if let Some(custom) = customs.get(index).and_then(Option::as_ref) {
+                    params.add(format_args!(" {custom}"));
+                }
                 cell_hash(params, &asset.calendar, spec)
             };
             asset.cells.iter().enumerate().zip(&timeframes).map(cell).collect()

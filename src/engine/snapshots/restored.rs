@@ -4,7 +4,6 @@
 use super::{super::letter_quota::SavedQuota, Keys, Of};
 use crate::{
     aggregate::{OpenBars, SavedDrifts},
-    config::StrategyParams,
     correlate::SymbolSignals,
     feed::{
         AdmissionState,
@@ -14,7 +13,7 @@ use crate::{
     model::{Readiness, SymbolId, TimeframeId},
     publish::SavedLatest,
     state::{InputPosition, ReaderState, RecordOf, Snapshot, StateError, take},
-    strategies::{Cell, CellLayout},
+    strategies::{Cell, CellLayout, custom::CustomState},
 };
 use rustc_hash::FxHashMap;
 use std::{cell::RefCell, fmt};
@@ -26,6 +25,8 @@ pub struct CellState {
     pub unsettled: u32,
     /// The cell.
     pub cell: Cell,
+    /// What its custom strategies remember, where some run on its timeframe.
+    pub custom: Option<CustomState>,
     /// The bars behind its signals; none where they were not followed.
     pub trail: Trail,
     /// Its volatility and moves, where they were followed.
@@ -278,12 +279,11 @@ struct Decoder<'a> {
 impl<'a> Decoder<'a> {
     fn new(keys: &'a Keys, snapshot: &'a Snapshot) -> Self {
         let plan = keys.plan();
-        let layout = |params: &StrategyParams| CellLayout::new(params.clone(), keys.publish());
         Self {
             keys,
             snapshot,
             names: plan.assets.iter().enumerate().map(|(index, asset)| (asset.symbol.as_str(), index)).collect(),
-            layouts: plan.params.iter().map(layout).collect(),
+            layouts: CellLayout::of_plan(plan, keys.publish()),
         }
     }
 
@@ -352,10 +352,12 @@ impl<'a> Decoder<'a> {
         let layout = &self.layouts[spec.params];
         let mut bytes = record.bytes;
         let unsettled = take(&mut bytes)?;
+        let program = &self.keys.plan().programs[timeframe.index()];
+        let custom = (!program.is_empty()).then(|| CustomState::read(program, &mut bytes)).transpose()?;
         let mut cell = Cell::new(layout, spec.method, spec.price_scale, spec.buffer_size);
         cell.read_state(layout, bytes)?;
         let (trail, pulse, liquidity) = self.trail(symbol, timeframe)?;
-        Ok(Ok(CellState { unsettled, cell, trail, pulse, liquidity }))
+        Ok(Ok(CellState { unsettled, cell, custom, trail, pulse, liquidity }))
     }
 
     /// The bars behind the signals of a cell; none where the snapshot has none of such a cell.
