@@ -134,7 +134,8 @@ fn in_redis(args: &ExplainArgs) -> Result<Option<Found>> {
 
 /// Whether a field of a signal is text, whatever it looks like.
 fn is_text(name: &str) -> bool {
-    matches!(name, "signal_id" | "symbol" | "source_id" | "timeframe" | "kind" | "strategy" | "side" | "trading_style")
+    let texts = ["signal_id", "symbol", "source_id", "timeframe", "kind", "strategy", "side", "trading_style", "stale"];
+    texts.contains(&name)
 }
 
 /// The newest entry of a stream in which a field has this value.

@@ -83,6 +83,15 @@ fn a_signal_is_explained_as_long_as_the_streams_hold_it() {
         (Some("100.5"), Some(100.5))
     );
     assert!(json["indicators"].is_object(), "{json}");
+    // What is a text in a file of signals is one here, though it looks like JSON.
+    let mut stale = published.clone();
+    stale.id = "*".to_owned();
+    stale.fields[0].1 = b"SPY:1s:probe:7".to_vec();
+    stale.fields.push((b"stale".to_vec(), b"true".to_vec()));
+    client.add("signals", &[stale]);
+    let json = outside::run(&mut outside::engine(["explain", "SPY:1s:probe:7", "--redis", &url, "--json"])).good();
+    let json: Value = serde_json::from_str(&json.stdout).unwrap();
+    assert_eq!(json["signal"]["stale"], "true", "{json}");
     outside::run(&mut outside::engine(["explain", "SPY:1s:probe:1", "--redis", &url])).refused(1, &["is not among"]);
     outside::run(&mut outside::engine(["explain", "SPY:1s", "--redis", &url])).refused(1, &["SYMBOL:TIMEFRAME"]);
 }

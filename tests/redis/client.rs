@@ -52,7 +52,7 @@ fn the_client_for_python_reads_and_changes_what_is_there() {
         .unwrap();
     assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
     let said = String::from_utf8_lossy(&ran.stderr).into_owned();
-    assert!(said.contains("Ran 5 tests"), "{said}");
+    assert!(said.contains("Ran 8 tests"), "{said}");
     let number = |client: &mut super::server::Client| client.position_field("wagehood:engine:config:main", "number");
     engine.until("the symbol was taken", || number(&mut client).as_deref() == Some("2"));
     let ended = engine.stop().succeeded();

@@ -7,6 +7,7 @@ import unittest
 import redis
 import wagehood_engine as wagehood
 from wagehood_engine import wire
+from wagehood_engine.signals import parse
 
 SOCKET = os.environ["WAGEHOOD_TEST_SOCKET"]
 
@@ -70,6 +71,59 @@ class Client(unittest.TestCase):
         self.assertEqual(manager.get_strategy_configs(), [strategy])
         self.assertTrue(manager.update_system_config(wagehood.SystemConfig(redis_streams_maxlen=7)))
         self.assertEqual(manager.get_configuration_summary()["system"]["redis_streams_maxlen"], 7)
+
+    def test_a_watchlist_by_name_keeps_its_shape_and_what_is_not_known(self) -> None:
+        manager = wagehood.ConfigManager(self.client, prefix="by_name:")
+        own = {"timeframes": {"1m": {"buffer_size": 64, "moon": 2}}, "moon": 1}
+        self.client.set("by_name:watchlist", wire.encode("JSON:", {"SPY": {**own, "enabled": True}, "QQQ": {}}))
+
+        def found() -> object:
+            return wire.decode(self.client.get("by_name:watchlist"))[1]
+
+        self.assertEqual([asset.symbol for asset in manager.get_watchlist()], ["SPY", "QQQ"])
+        self.assertTrue(manager.add_symbol("IWM", priority=3))
+        self.assertTrue(manager.enable_symbol("SPY", False))
+        self.assertEqual(found()["SPY"], {**own, "enabled": False})
+        self.assertEqual((found()["IWM"]["priority"], "symbol" in found()["IWM"]), (3, False))
+        self.assertEqual(manager.get_enabled_symbols(), ["QQQ", "IWM"])
+        assets = manager.get_watchlist()
+        assets[0].priority = 2
+        self.assertTrue(manager.update_watchlist(assets))
+        self.assertEqual((found()["SPY"]["moon"], found()["SPY"]["priority"]), (1, 2))
+        self.assertEqual(found()["SPY"]["timeframes"], own["timeframes"])
+        self.assertTrue(manager.remove_symbol("QQQ"))
+        self.assertEqual(list(found()), ["SPY", "IWM"])
+        self.client.set("by_name:watchlist", b"JSON:[\"SPY\"]")
+        with self.assertRaises(wagehood.ConfigError):
+            manager.get_watchlist()
+
+    def test_an_update_keeps_the_settings_that_it_does_not_know(self) -> None:
+        manager = wagehood.ConfigManager(self.client, prefix="unknown:")
+        asset = {"symbol": "SPY", "calendar": "xnys", "trading_profile": "swing"}
+        self.client.set("unknown:watchlist", wire.encode("JSON:", [asset]))
+        self.assertTrue(manager.update_watchlist(manager.get_watchlist() + [wagehood.AssetConfig("QQQ")]))
+        after = wire.decode(self.client.get("unknown:watchlist"))[1]
+        self.assertEqual((after[0]["calendar"], after[0]["trading_profile"]), ("xnys", "swing_trading"))
+        self.assertEqual(after[1]["symbol"], "QQQ")
+        timeframe = {"timeframe": "1m", "update_interval_seconds": 1, "lookback_periods": 9, "moon": 1}
+        self.client.set("unknown:timeframe_configs", wire.encode("JSON:", {"day_trading": [timeframe]}))
+        configs = manager.get_timeframe_configs()
+        configs[wagehood.TradingProfile.DAY_TRADING][0].update_interval_seconds = 5
+        self.assertTrue(manager.update_timeframe_configs(configs))
+        after = wire.decode(self.client.get("unknown:timeframe_configs"))[1]["day_trading"][0]
+        self.assertEqual((after["update_interval_seconds"], after["moon"]), (5, 1))
+
+    def test_fields_beside_have_their_types(self) -> None:
+        entry = self.client.xrange("signals", count=1)[0]
+        beside = {b"n": b"12", b"win_rate": b"0.5", b"calibration_n": b"7", b"calibrated": b"false", b"selected": b"true"}
+        more = {b"liquid": b"false", b"stale": b"true", b"history": b"incomplete"}
+        read = parse(entry[0], {**entry[1], **beside, **more}).more
+        wanted = {"n": 12, "win_rate": 0.5, "calibration_n": 7, "calibrated": False, "selected": True}
+        wanted.update(liquid=False, stale=True, history="incomplete")
+        found = {name: read[name] for name in wanted}
+        self.assertEqual(found, wanted)
+        self.assertEqual([type(found[name]) for name in wanted], [type(value) for value in wanted.values()])
+        self.assertIsInstance(read["published_ms"], int)
 
     def test_a_pickle_with_more_than_data_is_refused(self) -> None:
         self.client.set("hostile:system", b"RAW:" + pickle.dumps(os.system, 5))

@@ -34,6 +34,11 @@ class TradingProfile(Enum):
     SWING_TRADING = "swing_trading"
     POSITION_TRADING = "position_trading"
 
+    @classmethod
+    def _missing_(cls, value: object) -> Optional["TradingProfile"]:
+        """The engine's own names are read too: ``swing`` is ``swing_trading``."""
+        return next((one for one in cls if one.value == f"{value}_trading"), None)
+
 
 @dataclass
 class TimeframeConfig:
@@ -139,6 +144,29 @@ def _map(one: Any, before: Dict[str, Any]) -> Dict[str, Any]:
     return {**before, **{name: value for name, value in own.items() if value is not None}}
 
 
+def _entries(document: Any, by: str, name: str) -> List[Dict[str, Any]]:
+    """The entries of a document, which is a list of maps or a map of maps by name; each says its name."""
+    if not document:
+        return []
+    owns = document.values() if isinstance(document, dict) else document
+    if not isinstance(document, (dict, list)) or not all(isinstance(own, dict) for own in owns):
+        raise ConfigError(f"{name} is neither a list of objects nor an object of objects; mend the document")
+    return [{by: key, **own} for key, own in document.items()] if isinstance(document, dict) else document
+
+
+def _shaped(entries: List[Dict[str, Any]], like: Any, by: str) -> Any:
+    """Entries in the shape of the document that they come from: those of a map say their name only where they did."""
+    if not isinstance(like, dict):
+        return entries
+    keys = {own.get(by, key): key for key, own in like.items()}
+    after = {}
+    for one in entries:
+        key = keys.get(one[by], one[by])
+        named = by in like.get(key, {})
+        after[key] = {name: value for name, value in one.items() if named or name != by}
+    return after
+
+
 class ConfigManager:
     """Reads and changes the documents of the configuration."""
 
@@ -175,29 +203,31 @@ class ConfigManager:
                     continue
         raise ConfigError(f"{key} is written by others all the time; nothing was changed")
 
-    def _list(self, name: str, kind: Type[T]) -> List[T]:
-        found = self.read(name)
-        return [_object(kind, one) for one in found] if found else []
+    def _list(self, name: str, by: str, kind: Type[T]) -> List[T]:
+        return [_object(kind, one) for one in _entries(self.read(name), by, name)]
+
+    def _change(self, name: str, by: str, change: Callable[[List[Dict[str, Any]]], List[Dict[str, Any]]]) -> None:
+        """Changes the entries of a document, which keeps its shape."""
+        self.update(name, lambda before: _shaped(change(_entries(before, by, name)), before, by), [])
 
     def _replace(self, name: str, by: str, items: List[Any]) -> bool:
-        def change(before: Any) -> Any:
-            known = {one.get(by): one for one in before if isinstance(one, dict)}
+        """Replaces the entries; settings of one that stays, and that an object does not know, stay with it."""
+
+        def change(before: List[Dict[str, Any]]) -> List[Dict[str, Any]]:
+            known = {one.get(by): one for one in before}
             return [_map(one, known.get(getattr(one, by), {})) for one in items]
 
-        self.update(name, change, [])
+        self._change(name, by, change)
         return True
 
     # ------------------------------------------------------------------------------------------------ watchlist
 
     def get_watchlist(self) -> List[AssetConfig]:
         """The symbols, in order."""
-        found = self.read("watchlist")
-        if isinstance(found, dict):
-            found = [{"symbol": symbol, **own} for symbol, own in found.items()]
-        return [_object(AssetConfig, one) for one in found or []]
+        return self._list("watchlist", "symbol", AssetConfig)
 
     def update_watchlist(self, assets: List[AssetConfig]) -> bool:
-        """Replaces the symbols."""
+        """Replaces the symbols. What the document says of one that stays, and an asset does not know, stays too."""
         now = datetime.datetime.now(datetime.timezone.utc).replace(tzinfo=None).isoformat()
         for asset in assets:
             asset.last_updated = asset.last_updated or now
@@ -219,13 +249,13 @@ class ConfigManager:
                     return before
             return before + [_map(new, {})]
 
-        self.update("watchlist", change, [])
+        self._change("watchlist", "symbol", change)
         return True
 
     def remove_symbol(self, symbol: str) -> bool:
         """Removes a symbol; ``False`` where it is not there."""
         found = symbol in [asset.symbol for asset in self.get_watchlist()]
-        self.update("watchlist", lambda before: [one for one in before if one.get("symbol") != symbol], [])
+        self._change("watchlist", "symbol", lambda all: [one for one in all if one.get("symbol") != symbol])
         return found
 
     def enable_symbol(self, symbol: str, enabled: bool = True) -> bool:
@@ -260,7 +290,7 @@ class ConfigManager:
 
     def get_indicator_configs(self) -> List[IndicatorConfig]:
         """The indicators."""
-        return self._list("indicators", IndicatorConfig)
+        return self._list("indicators", "name", IndicatorConfig)
 
     def update_indicator_configs(self, indicators: List[IndicatorConfig]) -> bool:
         """Replaces the indicators."""
@@ -272,7 +302,7 @@ class ConfigManager:
 
     def get_strategy_configs(self) -> List[StrategyConfig]:
         """The strategies."""
-        return self._list("strategies", StrategyConfig)
+        return self._list("strategies", "name", StrategyConfig)
 
     def update_strategy_configs(self, strategies: List[StrategyConfig]) -> bool:
         """Replaces the strategies."""
@@ -284,18 +314,31 @@ class ConfigManager:
 
     def get_timeframe_configs(self) -> Dict[TradingProfile, List[TimeframeConfig]]:
         """The timeframes of each profile."""
-        found = self.read("timeframe_configs") or {}
-        return {TradingProfile(name): [_object(TimeframeConfig, one) for one in own] for name, own in found.items()}
+        by, found = "timeframe", self.read("timeframe_configs") or {}
+        return {
+            TradingProfile(name): [_object(TimeframeConfig, one) for one in _entries(own, by, name)]
+            for name, own in found.items()
+        }
 
     def update_timeframe_configs(self, configs: Dict[TradingProfile, List[TimeframeConfig]]) -> bool:
         """Replaces the timeframes of the profiles."""
-        after = {profile.value: [_map(one, {}) for one in own] for profile, own in configs.items()}
-        self.update("timeframe_configs", lambda _: after, {})
+        by = "timeframe"
+
+        def change(before: Dict[str, Any]) -> Dict[str, Any]:
+            names = {TradingProfile(name): name for name in before}
+            after = {}
+            for profile, own in configs.items():
+                name = names.get(profile, profile.value)
+                known = {one.get(by): one for one in _entries(before.get(name), by, name)}
+                after[name] = _shaped([_map(one, known.get(one.timeframe, {})) for one in own], before.get(name), by)
+            return after
+
+        self.update("timeframe_configs", change, {})
         return True
 
     def get_strategy_matrix(self) -> List[StrategyTimeframeMatrix]:
         """On which timeframes each strategy runs."""
-        return self._list("strategy_matrix", StrategyTimeframeMatrix)
+        return self._list("strategy_matrix", "strategy_name", StrategyTimeframeMatrix)
 
     def update_strategy_matrix(self, matrix: List[StrategyTimeframeMatrix]) -> bool:
         """Replaces that."""

@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass, field
 from typing import Any, Dict, Iterable, Iterator, List, Optional
 
-#: Fields that are numbers, whole numbers and JSON; all others are texts.
+#: Fields that are numbers, whole numbers, true or false, and JSON; all others are texts.
 _REALS = (
     "price",
     "confidence",
@@ -16,7 +16,8 @@ _REALS = (
     "calibrated_confidence",
     "win_rate",
 )
-_INTS = ("bar_ts", "event_ts", "published_ms")
+_INTS = ("bar_ts", "event_ts", "published_ms", "n", "calibration_n")
+_FLAGS = ("calibrated", "selected", "liquid", "stale")
 _JSON = ("supporting", "opposing", "factors")
 
 
@@ -43,7 +44,7 @@ class Signal:
     supporting: List[Any] = field(default_factory=list)
     opposing: List[Any] = field(default_factory=list)
     factors: Dict[str, Any] = field(default_factory=dict)
-    #: Whatever else the entry has.
+    #: Whatever else the entry has: ``n``, ``win_rate``, ``calibrated_confidence``, ``selected``, ``stale`` …
     more: Dict[str, Any] = field(default_factory=dict)
 
 
@@ -61,6 +62,8 @@ def parse(entry_id: Any, fields: Dict[Any, Any]) -> Signal:
             value = float(value)
         elif name in _INTS:
             value = int(value)
+        elif name in _FLAGS:
+            value = value == "true"
         elif name in _JSON:
             value = json.loads(value)
         (known if name in names else more)[name] = value
