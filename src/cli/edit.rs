@@ -10,7 +10,7 @@ use super::{
     redis::{Server, over},
 };
 use crate::{
-    config::{Config, Layer, WireForm, decode_document, encode_document},
+    config::{Config, Layer, Loaded, Override, WireForm, decode_document, encode_document},
     model::Timeframe,
     redis_io::Link,
     runtime::Clock,
@@ -107,6 +107,29 @@ impl Editor {
         Server::on(&self.host, &self.config)?.connect("documents")
     }
 
+    /// The configuration with the documents that are there; where nobody has said who reads, for nobody.
+    ///
+    /// # Errors
+    /// The server is gone or refuses, or the configuration does not hold.
+    pub fn loaded(&self, link: &mut Link) -> Result<Loaded> {
+        Ok(Config::load_offline(&self.layers_with_documents(link)?)?)
+    }
+
+    /// The layers of that.
+    ///
+    /// # Errors
+    /// The server is gone or refuses.
+    pub fn layers_with_documents(&self, link: &mut Link) -> Result<Vec<Layer>> {
+        let mut layers = self.layers.clone();
+        for key in self.config.redis.document_keys() {
+            layers.extend(documents::read(link, &key)?.map(|bytes| Layer::Document { key, bytes }));
+        }
+        if self.config.output.compat.is_none() {
+            layers.push(Layer::Override(Override::new("output.compat", "off")));
+        }
+        Ok(layers)
+    }
+
     /// The key of a document.
     pub fn key(&self, document: &str) -> String {
         format!("{}{document}", self.config.redis.config_prefix)
@@ -164,7 +187,7 @@ impl Editor {
         // A configuration that names nobody who reads is as good for this.
         let mut layers = self.layers.clone();
         if self.config.output.compat.is_none() {
-            layers.push(Layer::Override(crate::config::Override::new("output.compat", "off")));
+            layers.push(Layer::Override(Override::new("output.compat", "off")));
         }
         Config::load_offline(&[layers, found].concat()).context("the change does not hold; nothing was written")?;
         Ok(())

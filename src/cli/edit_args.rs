@@ -1,7 +1,8 @@
 //! Arguments of the commands that change documents in Redis.
 
+use super::duration::parse_duration;
 use clap::{Args, Subcommand};
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 /// What the commands about documents in Redis have in common.
 #[derive(Debug, Clone, Args)]
@@ -101,4 +102,37 @@ pub enum MigrateCommand {
         /// The backup [default: the newest]
         time: Option<String>,
     },
+    /// Write a configuration with which the engine runs beside the existing system under names of its own, and say which
+    /// keys and streams the two would fight over without it
+    Shadow(ShadowArgs),
+    /// Read the results of the existing system and of an engine beside it, live, and report how they differ
+    Compare(CompareArgs),
+}
+
+/// Arguments of `migrate shadow`.
+#[derive(Debug, Clone, Args)]
+pub struct ShadowArgs {
+    /// Where the configuration goes; a file that is there is not overwritten
+    #[arg(long, short, value_name = "FILE", default_value = "shadow.toml")]
+    pub out: PathBuf,
+    /// What stands before the names of all keys and streams that the engine writes
+    #[arg(long, value_name = "TEXT", default_value = "shadow:")]
+    pub prefix: String,
+}
+
+/// Arguments of `migrate compare`.
+#[derive(Debug, Clone, Args)]
+pub struct CompareArgs {
+    /// Configuration of the engine beside the existing system, as `migrate shadow` writes it
+    #[arg(long, value_name = "FILE", default_value = "shadow.toml")]
+    pub shadow: PathBuf,
+    /// How long to look, such as 5m; at least a few bars
+    #[arg(long = "for", value_name = "TIME", default_value = "5m", value_parser = parse_duration)]
+    pub duration: Duration,
+    /// Largest relative difference of an indicator that passes
+    #[arg(long, value_name = "SHARE", default_value_t = 1e-3)]
+    pub tolerance: f64,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
 }

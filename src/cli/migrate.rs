@@ -1,12 +1,14 @@
 //! `migrate`: from the existing system to the engine, step by step and back, on a live server. Blocks.
 
 use super::{
+    compare::compare,
     documents,
     edit::Editor,
     edit_args::{MigrateArgs, MigrateCommand},
+    shadow::shadow,
 };
 use crate::{
-    config::{Config, Layer, Loaded, WireForm, decode_document},
+    config::{Config, Loaded, WireForm, decode_document},
     redis_io::Link,
     runtime::Clock,
 };
@@ -34,6 +36,8 @@ pub fn migrate(args: &MigrateArgs) -> Result<bool> {
         MigrateCommand::Plan => plan(&editor, &mut link, &mut out),
         MigrateCommand::Apply { force } => apply(&editor, &mut link, *force, args.common.dry_run, &mut out),
         MigrateCommand::Rollback { time } => rollback(&mut link, time.as_deref(), &mut out),
+        MigrateCommand::Shadow(own) => shadow(&editor, &mut link, own, args.common.dry_run, &mut out),
+        MigrateCommand::Compare(own) => compare(&args.common, own, &mut out),
     }
 }
 
@@ -122,20 +126,8 @@ fn inspect(editor: &Editor, link: &mut Link, out: &mut impl Write) -> Result<boo
     Ok(good)
 }
 
-/// The configuration with the documents that are there.
-fn loaded(editor: &Editor, link: &mut Link) -> Result<Loaded> {
-    let mut layers: Vec<Layer> = editor.layers().to_vec();
-    for key in editor.config.redis.document_keys() {
-        layers.extend(documents::read(link, &key)?.map(|bytes| Layer::Document { key, bytes }));
-    }
-    if editor.config.output.compat.is_none() {
-        layers.push(Layer::Override(crate::config::Override::new("output.compat", "off")));
-    }
-    Ok(Config::load_offline(&layers)?)
-}
-
 fn plan(editor: &Editor, link: &mut Link, out: &mut impl Write) -> Result<bool> {
-    let Loaded { config, effective, notes } = loaded(editor, link)?;
+    let Loaded { config, effective, notes } = editor.loaded(link)?;
     let default = Config::default();
     let mut section = String::new();
     for line in effective.to_toml().lines() {
@@ -163,7 +155,7 @@ fn plan(editor: &Editor, link: &mut Link, out: &mut impl Write) -> Result<bool> 
 }
 
 fn apply(editor: &Editor, link: &mut Link, force: bool, dry_run: bool, out: &mut impl Write) -> Result<bool> {
-    loaded(editor, link).context("what is there does not hold; nothing was changed")?;
+    editor.loaded(link).context("what is there does not hold; nothing was changed")?;
     let connected = others(link)?;
     if !connected.is_empty() && !force {
         writeln!(out, "others are connected, who may write the documents with a lifetime again:")?;

@@ -71,16 +71,21 @@ pub struct CompatNames {
 }
 
 impl CompatNames {
-    /// The keys below a prefix, with the lifetimes of the existing system.
+    /// Their names behind the prefix, with the lifetimes of the existing system, s. The indicator's name stands for the
+    /// timeframe in the first.
+    pub const TEMPLATES: [(&'static str, u64); 4] = [
+        ("indicators:{symbol}_{timeframe}", 300),
+        ("strategies:{symbol}_signals", 600),
+        ("multi_timeframe_calculations:{symbol}_multi_timeframe", 300),
+        ("symbol:latest:{symbol}", 300),
+    ];
+
+    /// The keys below a prefix.
     #[must_use]
     pub fn new(prefix: &str) -> Self {
-        let key = |template: &str, ttl_s| KeySpec::new(&format!("{prefix}{template}"), ttl_s);
-        Self {
-            indicators: key("indicators:{symbol}_{timeframe}", 300),
-            strategies: key("strategies:{symbol}_signals", 600),
-            multi_timeframe: key("multi_timeframe_calculations:{symbol}_multi_timeframe", 300),
-            symbol_latest: key("symbol:latest:{symbol}", 300),
-        }
+        let key = |(template, ttl_s): (&str, u64)| KeySpec::new(&format!("{prefix}{template}"), ttl_s);
+        let [indicators, strategies, multi_timeframe, symbol_latest] = Self::TEMPLATES.map(key);
+        Self { indicators, strategies, multi_timeframe, symbol_latest }
     }
 }
 
