@@ -94,11 +94,6 @@ impl Editor {
         Ok(Self { config, layers, host: Host::new(Clock::new()), dry_run: args.dry_run })
     }
 
-    /// The layers of the configuration without documents.
-    pub fn layers(&self) -> &[Layer] {
-        &self.layers
-    }
-
     /// A connection.
     ///
     /// # Errors
