@@ -58,6 +58,7 @@
 //! | signal | a candidate with symbol, timeframe and bar: what is published |
 //! | kind | what happened, in the words of a strategy, such as `golden_cross` |
 //! | factor | one named part of a confidence |
+//! | outside | of a strategy: it runs in another program, and its signals come in with the input |
 //! | group | the signals of one symbol whose bars have the same end |
 //! | peer | an active signal of the same symbol on another timeframe; it supports or opposes |
 //! | composite confidence | a signal's confidence, weighed with its peers |
@@ -177,6 +178,11 @@
 //! committed position. Records are keyed by the names of symbol and timeframe, each with a hash of what its numbers depend
 //! on: a change of the configuration costs only the cells that it concerns their state, and these are rebuilt from the
 //! history of the streams. *Cost:* a test per bar, and the bytes of a cell per snapshot.
+//!
+//! **What a strategy outside says is an input.** Its entries have a place in the order of the streams and a sequence, like
+//! records. The reader knows which bar of each cell has closed last, and takes a signal of that bar alone, once a strategy; the
+//! cell's worker gives it price and trail, and from there on it is a signal like any other. *Cost:* a signal that comes after
+//! the next bar is refused.
 //!
 //! **History is read by engines of their own**, one input after the other, before the streams: each goes on from the state of
 //! the one before, publishes nothing, and leaves its state in memory. The clocks of its symbols stand still until the first

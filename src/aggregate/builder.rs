@@ -94,7 +94,14 @@ impl BarBuilder {
     /// Closes the open bar.
     #[inline]
     pub fn close(&mut self, symbol: SymbolId, timeframe: TimeframeId) -> Bar {
+        let bar = self.so_far(symbol, timeframe);
         self.end = i64::MIN;
+        bar
+    }
+
+    /// The open bar as far as it has come.
+    #[inline]
+    pub fn so_far(&self, symbol: SymbolId, timeframe: TimeframeId) -> Bar {
         let vwap = if self.volume > 0.0 {
             self.first_vwap + self.turnover / self.volume
         } else {

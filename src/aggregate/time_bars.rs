@@ -191,6 +191,13 @@ impl TimeBarAggregator {
         }
     }
 
+    /// The open bar of a symbol on a timeframe as far as it has come; `None` where none is open.
+    #[must_use]
+    pub fn forming(&self, symbol: SymbolId, timeframe: TimeframeId) -> Option<Bar> {
+        let builder = self.builders.get(symbol.index() * self.timeframes.len() + timeframe.index())?;
+        builder.is_open().then(|| builder.so_far(symbol, timeframe))
+    }
+
     /// Bytes held.
     #[must_use]
     pub fn bytes(&self) -> usize {

@@ -2,7 +2,7 @@
 
 use super::redis::{HISTORY, Position, Server};
 use crate::{
-    config::{Config, Start},
+    config::{Config, Holds, Start},
     engine::ENTRIES,
     feed::streams::StreamStart,
     model::StreamId,
@@ -37,11 +37,12 @@ pub fn begin(server: &Server<'_>, config: &Config, lease: &Lease, position: &mut
         fields.push((format!("{ENTRIES}{}", stream.name), "0".to_owned()));
         fields.push((format!("{HISTORY}{}", stream.name), last.to_string()));
         let count: u64 = link.ask(&Cmd::xlen(&stream.name))?;
-        lines.push(format!(
-            "note: {} is new to this engine and holds {count} entries up to {last}: they are read as history, and nothing of \
-             them is published",
-            stream.name
-        ));
+        let fate = match stream.holds {
+            Holds::Bars => "they are read as history, and nothing of them is published",
+            Holds::Signals => "their bars are past, and none of them is taken",
+        };
+        let name = &stream.name;
+        lines.push(format!("note: {name} is new to this engine and holds {count} entries up to {last}: {fate}"));
     }
     if fields.is_empty() {
         return Ok(lines);

@@ -3,7 +3,7 @@
 use super::{
     edit::Editor,
     edit_args::{CompareArgs, DocumentArgs},
-    sides::{Comparison, Said, Seen},
+    sides::{Comparison, Said, SeenBars},
 };
 use crate::{
     config::{Config, decode_document},
@@ -35,7 +35,7 @@ const NAMED: usize = 5;
 struct Side {
     config: Config,
     link: Link,
-    seen: Seen,
+    seen: SeenBars,
     /// By symbol: what its keys held at the last look, so that only what is new is decoded.
     held: BTreeMap<String, [Option<Vec<u8>>; KEYS]>,
     /// The newest signal before the first look.
@@ -97,7 +97,7 @@ impl Side {
                 Vec::new()
             };
         let from = newest.into_iter().next().map_or_else(|| "-".to_owned(), |(id, _)| format!("({id}"));
-        Ok(Self { config, link, seen: Seen::default(), held: BTreeMap::new(), from })
+        Ok(Self { config, link, seen: SeenBars::default(), held: BTreeMap::new(), from })
     }
 
     /// What its keys begin with.
@@ -173,9 +173,17 @@ fn tell(found: &Comparison, args: &CompareArgs, symbols: usize, out: &mut impl W
     let place = |(symbol, start): &(String, i64)| format!("{symbol} {}Z", Iso8601(*start));
     writeln!(out, "{} bars of {symbols} symbols that both sides have calculated", found.bars)?;
     if found.bars == 0 {
-        writeln!(out, "nothing was compared: do both run, and did a bar close within {:?}? --for sets the time", args.duration)?;
+        writeln!(
+            out,
+            "nothing was compared: do both run, and did a bar close within {:?}? --for sets the time",
+            args.duration
+        )?;
     }
-    writeln!(out, "{:<30}{:>8}{:>10}{:>10}  {:<26}at", "indicator", "both", "old only", "new only", "max relative difference")?;
+    writeln!(
+        out,
+        "{:<30}{:>8}{:>10}{:>10}  {:<26}at",
+        "indicator", "both", "old only", "new only", "max relative difference"
+    )?;
     for (name, own) in &found.indicators {
         let at = own.at.as_ref().map_or_else(|| "–".to_owned(), place);
         let [old, new] = own.lone;
@@ -183,10 +191,10 @@ fn tell(found: &Comparison, args: &CompareArgs, symbols: usize, out: &mut impl W
     }
     writeln!(out, "{:<30}{:>8}{:>10}  first", "level", "same", "different")?;
     for (name, own) in &found.levels {
-        let first = own.first.as_ref().map_or_else(
-            || "–".to_owned(),
-            |(bar, [old, new])| format!("{}: {old} and {new}", place(bar)),
-        );
+        let first = own
+            .first
+            .as_ref()
+            .map_or_else(|| "–".to_owned(), |(bar, [old, new])| format!("{}: {old} and {new}", place(bar)));
         writeln!(out, "{name:<30}{:>8}{:>10}  {first}", own.same, own.different)?;
     }
     let signals = &found.signals;

@@ -110,7 +110,7 @@ impl SilentReading<'_> {
     pub fn warm(&self, known: &ReadHistory, look: GoOn<'_>) -> Result<Warmed> {
         let mut warmed = Warmed::default();
         // Streams that were added to a running engine had some as well.
-        let streams = self.config.input.streams.iter().filter(|stream| known.contains_key(&stream.name));
+        let streams = self.config.input.bar_streams().filter(|stream| known.contains_key(&stream.name));
         let added: Vec<HistoryConfig> = streams.cloned().map(HistoryConfig::Stream).collect();
         if self.config.input.history.is_empty() && added.is_empty() {
             return Ok(warmed);

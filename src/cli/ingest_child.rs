@@ -1,7 +1,7 @@
 //! The ingestion as a child of `run`: started again where it fails, ended with the engine.
 
 use super::{args::RunArgs, note::note, secrets};
-use crate::config::{Config, Feed, Layer, Override, StreamClock, StreamConfig};
+use crate::config::{Config, Feed, Holds, Layer, Override, StreamClock, StreamConfig};
 use anyhow::{Context, Result, bail};
 use rustix::process::{Pid, Signal, kill_process};
 use std::{
@@ -38,7 +38,9 @@ pub struct IngestChild {
 pub fn with_heartbeats(config: &Config) -> Config {
     let mut config = config.clone();
     if config.input.feed == Feed::Ingest {
-        let written = |stream: &&mut StreamConfig| Some(stream.timeframe) == config.ingest.timeframe;
+        let written = |stream: &&mut StreamConfig| {
+            stream.holds == Holds::Bars && Some(stream.timeframe) == config.ingest.timeframe
+        };
         config.input.streams.iter_mut().filter(written).for_each(|stream| stream.clock = StreamClock::Heartbeat);
     }
     config

@@ -31,7 +31,8 @@ pub fn shadow(
     dry_run: bool,
     out: &mut impl Write,
 ) -> Result<bool> {
-    if args.prefix.is_empty() || args.prefix.contains(|c: char| c.is_whitespace() || c.is_control() || "{}".contains(c)) {
+    if args.prefix.is_empty() || args.prefix.contains(|c: char| c.is_whitespace() || c.is_control() || "{}".contains(c))
+    {
         bail!("--prefix {:?}: write a text without spaces and braces, such as shadow:", args.prefix);
     }
     let layers = editor.layers_with_documents(link)?;
@@ -120,7 +121,8 @@ fn overrides(plain: &Config, args: &ShadowArgs, compat: Compat) -> Vec<Layer> {
 /// What was set in a file or on the command line, as a file; and whether a password was left out. Documents stay where they
 /// are: the engine reads them itself.
 fn written(effective: &Effective) -> (String, bool) {
-    let mut text = "# The engine beside the existing system, under names of its own. Made by `migrate shadow`.\n".to_owned();
+    let mut text =
+        "# The engine beside the existing system, under names of its own. Made by `migrate shadow`.\n".to_owned();
     let (mut header, mut secret) = (None, false);
     for line in effective.to_toml().lines() {
         if line.starts_with('[') {
@@ -186,7 +188,10 @@ fn collisions(link: &mut Link, plain: &Config, prefix: &str, out: &mut impl Writ
         if link.ask::<String>(&Cmd::key_type(&name))? == "stream" {
             none = false;
             let length: u64 = link.ask(&Cmd::xlen(&name))?;
-            writeln!(out, "collides: {name}: a stream of {length} entries, in which two writers mix; here {prefix}{name}")?;
+            writeln!(
+                out,
+                "collides: {name}: a stream of {length} entries, in which two writers mix; here {prefix}{name}"
+            )?;
         }
     }
     if none {
@@ -198,7 +203,8 @@ fn collisions(link: &mut Link, plain: &Config, prefix: &str, out: &mut impl Writ
 /// The output streams.
 fn streams(config: &Config) -> Vec<String> {
     let streams = &config.output.streams;
-    let named = [&streams.signals, &streams.calculation_events, &streams.alerts, &streams.dead_letter, &streams.selection];
+    let named =
+        [&streams.signals, &streams.calculation_events, &streams.alerts, &streams.dead_letter, &streams.selection];
     let inputs: Vec<&str> = config.input.streams.iter().map(|stream| stream.name.as_str()).collect();
     let bars = config.plan().timeframes.iter().map(|&timeframe| streams.market_data(timeframe)).collect::<Vec<_>>();
     // What is read is not written, whatever its name.

@@ -52,7 +52,7 @@ const BESIDE: [&str; 6] =
 
 /// The bars of one side, as they are seen one after the other.
 #[derive(Debug, Default)]
-pub struct Seen {
+pub struct SeenBars {
     /// By symbol: the bar at hand, and what was said of it last.
     at_hand: BTreeMap<String, (i64, Said)>,
     /// By symbol: what was said of the bar before.
@@ -62,7 +62,7 @@ pub struct Seen {
     still: BTreeSet<BarOf>,
 }
 
-impl Seen {
+impl SeenBars {
     /// Takes a look at a symbol.
     pub fn look(&mut self, symbol: &str, start: i64, said: Said) {
         match self.at_hand.get_mut(symbol) {
@@ -150,15 +150,16 @@ fn apart(a: f64, b: f64) -> f64 {
 
 impl Comparison {
     /// Holds two sides against each other; signals by id with their confidences.
-    pub fn of(old: &Seen, new: &Seen, signals: [&BTreeMap<String, f64>; 2]) -> Self {
+    pub fn of(old: &SeenBars, new: &SeenBars, signals: [&BTreeMap<String, f64>; 2]) -> Self {
         let mut found = Self { signals: signals_apart(signals), ..Self::default() };
         let sides = [old, new];
-        let ends = sides.map(Seen::ends);
+        let ends = sides.map(SeenBars::ends);
         // What comes before one side has begun, or behind its end, was not skipped.
         let within = |(symbol, start): &BarOf| {
-            ends.iter().all(|ends| ends.get(symbol.as_str()).is_some_and(|(first, last)| (first..=last).contains(&start)))
+            ends.iter()
+                .all(|ends| ends.get(symbol.as_str()).is_some_and(|(first, last)| (first..=last).contains(&start)))
         };
-        let calculated = |side: &Seen, bar: &BarOf| side.bars.contains_key(bar) && !side.still.contains(bar);
+        let calculated = |side: &SeenBars, bar: &BarOf| side.bars.contains_key(bar) && !side.still.contains(bar);
         let all: BTreeSet<&BarOf> = old.bars.keys().chain(new.bars.keys()).filter(|bar| within(bar)).collect();
         for bar in all {
             match sides.map(|side| calculated(side, bar)) {
@@ -259,11 +260,13 @@ mod tests {
 
     fn said(sma: f64, level: Option<&str>) -> Said {
         let signals = json!({ "rsi_trend_strategy": { "signal": level, "confidence": 0.5 } });
-        Said::read(&json!({ "sma_50": sma, "macd": { "histogram": sma / 2.0 }, "signals": signals, "timeframes": { "1m": 1 } }))
+        Said::read(
+            &json!({ "sma_50": sma, "macd": { "histogram": sma / 2.0 }, "signals": signals, "timeframes": { "1m": 1 } }),
+        )
     }
 
-    fn seen(bars: &[(i64, f64, Option<&str>)]) -> Seen {
-        let mut seen = Seen::default();
+    fn seen(bars: &[(i64, f64, Option<&str>)]) -> SeenBars {
+        let mut seen = SeenBars::default();
         for &(start, sma, level) in bars {
             // The price is there first, what is calculated comes a little later.
             seen.look("SPY", start, said(0.0, None));
@@ -277,7 +280,8 @@ mod tests {
     fn what_differs_is_found_where_it_is() {
         let old = seen(&[(0, 10.0, None), (1, 11.0, Some("buy")), (2, 12.0, None), (3, 13.0, None), (4, 13.0, None)]);
         let new = seen(&[(1, 11.0, Some("buy")), (2, 12.6, Some("sell")), (4, 14.0, None), (5, 9.0, None)]);
-        let signals = |all: &[(&str, f64)]| all.iter().map(|(id, c)| ((*id).to_owned(), *c)).collect::<BTreeMap<_, _>>();
+        let signals =
+            |all: &[(&str, f64)]| all.iter().map(|(id, c)| ((*id).to_owned(), *c)).collect::<BTreeMap<_, _>>();
         let (a, b) = (signals(&[("x", 0.5), ("y", 0.5)]), signals(&[("y", 0.75), ("z", 0.5)]));
         let found = Comparison::of(&old, &new, [&a, &b]);
         assert_eq!(found.bars, 2, "{found:?}");

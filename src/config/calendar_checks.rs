@@ -29,7 +29,7 @@ fn symbols(config: &Config, checks: &mut Checks<'_>) {
     let calendars = &config.calendars;
     let listed: BTreeSet<Timeframe> =
         config.timeframes.table.iter().filter(|(_, settings)| settings.enabled).map(|(&t, _)| t).collect();
-    let bases: BTreeSet<Timeframe> = config.input.streams.iter().map(|stream| stream.timeframe).collect();
+    let bases: BTreeSet<Timeframe> = config.input.bar_streams().map(|stream| stream.timeframe).collect();
     let mut opened: BTreeMap<Wanted, Result<Calendar, String>> = BTreeMap::new();
     // The symbols of the mock market are all alike.
     if let Some(asset) = config.assets().first().filter(|_| config.watchlist.is_empty())

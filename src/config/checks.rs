@@ -9,7 +9,7 @@ use super::{
     names,
     node::Node,
     resolve::{EVERY, MAX_STREAMS, cannot, makeable, symbols, timeframes},
-    streams::StreamConfig,
+    streams::{Holds, StreamConfig},
     telemetry,
 };
 use crate::model::{MAX_SYMBOL_LEN, MAX_TIMEFRAMES, Timeframe, is_symbol};
@@ -112,9 +112,18 @@ fn streams(config: &Config, checks: &mut Checks<'_>) {
     for (i, StreamConfig { name, .. }) in streams.iter().enumerate() {
         if let Some(first) = seen.insert(name, i) {
             let text = format!("{:?} is input.streams[{first}] already", name);
-            checks.fault(&["input", "streams", &i.to_string(), "name"], text);
+            match streams[i].holds {
+                Holds::Bars => checks.fault(&["input", "streams", &i.to_string(), "name"], text),
+                Holds::Signals => checks.fault(&["input", "external_signals"], text),
+            }
         }
     }
+    let heard = config.strategies.external.iter().any(|strategy| strategy.enabled);
+    checks.require(config.input.external_signals.is_empty() || heard, &["input", "external_signals"], || {
+        "is there, and no strategy is declared whose signals it could hold, so every one would be refused; write a \
+         [[strategies.external]] table with its name, or \"\" here"
+            .into()
+    });
     let mut of_history: BTreeMap<String, usize> = BTreeMap::new();
     for (i, input) in config.input.history.iter().enumerate() {
         let name = input.name();
@@ -193,7 +202,7 @@ fn watchlist(config: &Config, offline: bool, checks: &mut Checks<'_>) {
 fn intervals(config: &Config, checks: &mut Checks<'_>) {
     let enabled = timeframes(config);
     checks.require(!enabled.is_empty(), &["timeframes", "list"], || "no timeframe is enabled".into());
-    let bases: BTreeSet<Timeframe> = config.input.streams.iter().map(|stream| stream.timeframe).collect();
+    let bases: BTreeSet<Timeframe> = config.input.bar_streams().map(|stream| stream.timeframe).collect();
     for &timeframe in enabled.iter().filter(|_| !bases.is_empty()) {
         let name = timeframe.to_string();
         let own = checks.tree.nearest(&["timeframes"]).table().is_some_and(|table| table.contains_key(&name));

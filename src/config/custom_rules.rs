@@ -28,7 +28,13 @@ impl StrategiesConfig {
     /// All strategies, by their places in tables.
     #[must_use]
     pub fn roster(&self) -> Roster {
-        Roster::new(&self.custom_strategies())
+        let mut all = self.custom_strategies();
+        for own in self.external.iter().filter(|own| own.enabled) {
+            if all.len() < CustomStrategy::MAX {
+                all.extend(CustomStrategy::outside(all.len(), &own.name, &own.factors));
+            }
+        }
+        Roster::new(&all)
     }
 
     /// What runs on a timeframe, with the place of each in the configuration.
@@ -61,6 +67,7 @@ const PATH: [&str; 2] = ["strategies", "custom"];
 /// Checks names, and the expressions on every timeframe on which they are calculated.
 pub(super) fn check(config: &Config, checks: &mut Checks<'_>) {
     let strategies = &config.strategies;
+    check_outside(strategies, checks);
     if strategies.custom.is_empty() {
         return;
     }
@@ -106,6 +113,30 @@ pub(super) fn check(config: &Config, checks: &mut Checks<'_>) {
             }
         }
     }
+}
+
+/// Strategies outside share names and places with the custom ones.
+fn check_outside(strategies: &StrategiesConfig, checks: &mut Checks<'_>) {
+    let path = [PATH[0], "external"];
+    for (index, own) in strategies.external.iter().enumerate() {
+        let (index, kind) = (index.to_string(), format!("{}_signal", own.name));
+        let taken = |other: &&CustomConfig| {
+            let theirs = [other.name.clone(), format!("{}_{}", other.name, other.side.name())];
+            theirs.contains(&own.name) || theirs.contains(&kind)
+        };
+        let other = strategies.custom.iter().find(taken);
+        checks.require(other.is_none(), &[path[0], path[1], &index, "name"], || {
+            format!("{:?} is the name of one of strategies.custom, or of its signals; allowed: another", own.name)
+        });
+    }
+    let enabled = strategies.external.iter().filter(|own| own.enabled).count();
+    let count = enabled + strategies.custom_names().len();
+    checks.require(enabled == 0 || count <= CustomStrategy::MAX, &path, || {
+        format!(
+            "there are {count} strategies with those of strategies.custom; allowed: at most {}",
+            CustomStrategy::MAX
+        )
+    });
 }
 
 /// A name belongs to one strategy, on each timeframe once.

@@ -3,7 +3,7 @@
 use super::{
     rules::{Flag, Text, Url, choice, choice_enum, int, text},
     section::{List, Optional, Section, Tables, section},
-    streams::{StreamConfig, interval},
+    streams::{Holds, StreamConfig, interval},
     url::RedisUrl,
 };
 use crate::model::Timeframe;
@@ -51,8 +51,24 @@ section! {
         start: Start = choice(),
         /// The input streams.
         streams: Vec<StreamConfig> = Tables(StreamConfig::read),
+        /// Stream of signals of strategies outside; empty for none.
+        external_signals: String = Text { empty: true },
         /// Bars of the past, read before the streams, in this order.
         history: Vec<HistoryConfig> = Tables(HistoryConfig::read),
+    }
+}
+
+impl InputConfig {
+    /// The input streams that hold bars.
+    pub fn bar_streams(&self) -> impl Iterator<Item = &StreamConfig> + Clone {
+        self.streams.iter().filter(|stream| stream.holds == Holds::Bars)
+    }
+
+    /// Puts the stream of signals among the input streams, where there is one and streams are read.
+    pub(super) fn with_signals(&mut self) {
+        if self.feed.is_redis() && !self.external_signals.is_empty() {
+            self.streams.extend(StreamConfig::of_signals(&self.external_signals, &self.streams));
+        }
     }
 }
 

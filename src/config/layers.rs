@@ -183,7 +183,8 @@ pub(super) fn load(layers: &[Layer], offline: bool) -> (Loaded, Vec<Fault>) {
     let config = {
         let mut found = Vec::new();
         let mut section = Section::new(String::new(), &tree, &mut found);
-        let config = Config::read(&mut section);
+        let mut config = Config::read(&mut section);
+        config.input.with_signals();
         section.finish();
         if let Some(origin) = foreign.filter(|_| config.output.compat.is_none()) {
             let problem = "is missing: the existing system has written this document, and its readers take nothing but its own \

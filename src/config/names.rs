@@ -3,7 +3,7 @@
 //! A stream that is both would feed the engine its own output for ever; of two outputs under one name, one would overwrite
 //! the other or fail for its type.
 
-use super::{Config, HistoryConfig, output::CalculationEvents, resolve::timeframes};
+use super::{Config, HistoryConfig, output::CalculationEvents, resolve::timeframes, streams::Holds};
 use crate::model::{Strategy, Timeframe};
 use std::collections::{BTreeSet, HashMap};
 
@@ -80,7 +80,12 @@ fn inputs(config: &Config) -> Vec<Name> {
     streams
         .map(|(i, stream)| {
             let index = i.to_string();
-            name(&["input", "streams", &index, "name"], &stream.name, format!("input.streams[{i}]"))
+            match stream.holds {
+                Holds::Bars => name(&["input", "streams", &index, "name"], &stream.name, format!("input.streams[{i}]")),
+                Holds::Signals => {
+                    name(&["input", "external_signals"], &stream.name, "input.external_signals".to_owned())
+                }
+            }
         })
         .chain(history)
         .collect()
@@ -103,7 +108,7 @@ fn streams(config: &Config) -> Vec<Name> {
 /// The streams of closed bars that are made of shorter ones.
 fn bars(config: &Config) -> Vec<Name> {
     let shorter = |timeframe: Timeframe| {
-        config.input.streams.iter().any(|s| s.timeframe < timeframe && timeframe.is_multiple_of(s.timeframe))
+        config.input.bar_streams().any(|s| s.timeframe < timeframe && timeframe.is_multiple_of(s.timeframe))
     };
     let made = timeframes(config).into_iter().filter(|timeframe| config.output.bars && shorter(*timeframe));
     made.map(|timeframe| {

@@ -2,6 +2,7 @@
 
 use super::{
     custom::CustomConfig,
+    external::ExternalStrategy,
     node::{Data, Node, Table},
     origin::Origin,
     rules::{Flag, Real, Scalar, TimeframeText, int},
@@ -25,6 +26,8 @@ pub struct StrategiesConfig {
     pub supported: BTreeMap<&'static str, Vec<Timeframe>>,
     /// Those that the configuration defines.
     pub custom: Vec<CustomConfig>,
+    /// Strategies outside, in the order of publication, behind all others.
+    pub external: Vec<ExternalStrategy>,
 }
 
 impl StrategiesConfig {
@@ -143,6 +146,8 @@ impl FromSection for StrategiesConfig {
                 }
             });
         }
+        config.external = section.get("external", Tables(ExternalStrategy::read));
+        ExternalStrategy::check(&config.external, section);
         config
     }
 }

@@ -20,6 +20,8 @@ pub struct CellSpec {
     pub price_scale: f64,
     /// Number of closed bars kept: a power of two that covers every window.
     pub buffer_size: usize,
+    /// How often its latest values are refreshed between closes, ms of its bars' time; 0 for never.
+    pub refresh_ms: i64,
     /// Weight of the timeframe's signals in the composite.
     pub weight: f64,
     /// Which of [`Plan::params`] are its own.
@@ -121,6 +123,13 @@ impl Asset {
 }
 
 impl Plan {
+    /// Whether latest values of some cell are refreshed between closes.
+    #[must_use]
+    pub fn refreshes(&self) -> bool {
+        let all = self.assets.iter().chain([&self.default_asset]).flat_map(|asset| &asset.cells);
+        all.clone().any(|cell| cell.enabled && cell.refresh_ms > 0)
+    }
+
     /// By base timeframe: the timeframes whose bars can be made from its bars, as a bit set.
     #[must_use]
     pub fn fed_by(&self) -> [u32; MAX_TIMEFRAMES] {

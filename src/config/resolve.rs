@@ -106,7 +106,7 @@ impl Config {
     /// The dense tables of the stages.
     #[must_use]
     pub fn plan(&self) -> Plan {
-        let bases = self.input.streams.iter().map(|stream| stream.timeframe);
+        let bases = self.input.bar_streams().map(|stream| stream.timeframe);
         let bases = bases.chain(self.input.history.iter().map(HistoryConfig::timeframe));
         let all: BTreeSet<Timeframe> = timeframes(self).into_iter().chain(bases).collect();
         let timeframes: Vec<Timeframe> = all.into_iter().take(MAX_TIMEFRAMES).collect();
@@ -118,7 +118,7 @@ impl Config {
         let default_asset = asset(&every.clone().unwrap_or_else(|| AssetConfig::named(String::new())));
         let streams = self.input.streams.iter().filter(|_| self.input.feed.is_redis());
         let expected_delays = streams.map(|stream| stream.expected_delay_ms).collect();
-        let bases: BTreeSet<Timeframe> = self.input.streams.iter().map(|stream| stream.timeframe).collect();
+        let bases: BTreeSet<Timeframe> = self.input.bar_streams().map(|stream| stream.timeframe).collect();
         let excluded = self.watchlist.iter().filter(|asset| every.is_some() && !asset.enabled);
         let excluded = excluded.map(|asset| asset.symbol.clone()).collect();
         let plan = self.plan_of(timeframes, &bases, assets, default_asset, every.is_some());
@@ -311,8 +311,11 @@ impl Config {
         let of_profile = profile.and_then(|style| self.styles.of(style).timeframes.get(&timeframe));
         let asked = own.buffer_size.or(of_profile.and_then(|of| of.buffer_size)).unwrap_or(settings.buffer_size);
         let needed = params.look_back_bars().max(IndicatorLayout::published_window()) + SPARE;
+        let refresh_s = own.update_frequency_seconds.or(of_profile.and_then(|of| of.update_frequency_seconds));
+        let refresh_s = refresh_s.unwrap_or(settings.update_frequency_seconds);
         CellSpec {
             enabled: own.enabled,
+            refresh_ms: (refresh_s * 1_000.0).round() as i64,
             style: own.trading_style.or(profile).unwrap_or(settings.trading_style),
             method: own.method.unwrap_or(settings.method),
             price_scale: own.price_scale.unwrap_or(settings.price_scale),

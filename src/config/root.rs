@@ -91,7 +91,7 @@ pub struct StyleConfig {
 /// Settings of a timeframe for the symbols of one profile.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct ProfileTimeframe {
-    /// How often the existing system calculates it, s; informative.
+    /// How often its latest values are refreshed between closes, s.
     pub update_frequency_seconds: Option<f64>,
     /// Number of closed bars kept.
     pub buffer_size: Option<usize>,

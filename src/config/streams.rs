@@ -20,6 +20,16 @@ choice_enum! {
     }
 }
 
+/// What the entries of an input stream hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Holds {
+    /// Bars.
+    #[default]
+    Bars,
+    /// Signals of strategies outside.
+    Signals,
+}
+
 choice_enum! {
     /// When a record of a stream is the final one of its bar.
     Final {
@@ -118,7 +128,9 @@ impl Named for StampedAt {
 pub struct StreamConfig {
     /// Name of the stream.
     pub name: String,
-    /// Interval of its bars, which are base bars.
+    /// What its entries hold.
+    pub holds: Holds,
+    /// Interval of its bars, which are base bars; of a stream of signals that of another, and without meaning.
     pub timeframe: Timeframe,
     /// What its time is.
     pub clock: StreamClock,
@@ -162,10 +174,32 @@ impl StreamConfig {
         StreamRule { clock, finality: self.finality, unknown_symbols: self.unknown_symbols }
     }
 
+    /// A stream of signals beside these streams of bars: their signals come as late as the bars do.
+    pub(super) fn of_signals(name: &str, bars: &[Self]) -> Option<Self> {
+        let first = bars.first()?;
+        Some(Self {
+            name: name.to_owned(),
+            holds: Holds::Signals,
+            timeframe: first.timeframe,
+            clock: StreamClock::Ids,
+            expected_delay_ms: bars.iter().map(|stream| stream.expected_delay_ms).max().unwrap_or_default(),
+            finality: Final::AtOnce,
+            timezone: None,
+            stamp: StampedAt::Start,
+            zero_volume: ZeroVolume::Keep,
+            unknown_symbols: Unknown::DeadLetter,
+            timeframe_field: Metadata::Check,
+            payload: None,
+            fields: Vec::new(),
+            rename: Vec::new(),
+        })
+    }
+
     pub(super) fn read(section: &mut Section<'_, '_>) -> Option<Self> {
         let timeframe = interval(section);
         let stream = Self {
             name: section.get("name", text()),
+            holds: Holds::Bars,
             clock: section.get("clock", Optional(&choice())).unwrap_or_default(),
             expected_delay_ms: section.get("expected_delay", Optional(&TimeSpan)).unwrap_or_default(),
             finality: section.get("final", Optional(&choice())).unwrap_or_default(),

@@ -38,6 +38,8 @@ pub struct TimeframeConfig {
     pub price_scale: f64,
     /// Weight of its signals in the composite.
     pub correlation_weight: f64,
+    /// How often its latest values are refreshed between closes, s; 0 for never.
+    pub update_frequency_seconds: f64,
 }
 
 impl TimeframesConfig {
@@ -55,6 +57,7 @@ impl TimeframesConfig {
             method: self.method,
             price_scale: timeframe.price_scale(),
             correlation_weight: default_weight(timeframe),
+            update_frequency_seconds: 0.0,
         }
     }
 }
@@ -82,6 +85,7 @@ impl FromSection for TimeframesConfig {
                 method: inner.get("method", Or(choice(), base.method)),
                 price_scale: inner.get("price_scale", Or(above_zero(1.0), base.price_scale)),
                 correlation_weight: inner.get("correlation_weight", Or(not_negative(), base.correlation_weight)),
+                update_frequency_seconds: inner.get("update_frequency_seconds", Or(not_negative(), 0.0)),
             };
             config.table.insert(timeframe, settings);
         });

@@ -72,7 +72,7 @@ pub struct AssetTimeframe {
     pub price_scale: Option<f64>,
     /// Weight of its signals in the composite.
     pub correlation_weight: Option<f64>,
-    /// How often the existing system calculates it, s; informative.
+    /// How often its latest values are refreshed between closes, s.
     pub update_frequency_seconds: Option<f64>,
 }
 

@@ -1,6 +1,9 @@
 //! The way of a record into the pipeline: its symbol becomes an id, its order and time are checked, and it is accepted or
 //! refused, counted and reported.
 
+mod external;
+mod outside;
+
 use super::{
     BarOutlet, Of, Restored, Saver,
     letter_quota::LetterQuota,
@@ -16,6 +19,7 @@ use crate::{
     telemetry::ReaderCounters,
 };
 use crossbeam_utils::CachePadded;
+use outside::Outside;
 use rustc_hash::FxHashMap;
 use std::sync::Arc;
 
@@ -89,6 +93,8 @@ pub struct Intake {
     delays: Vec<Option<i64>>,
     /// The same of what the clock closes: the longest of them.
     longest_delay: Option<i64>,
+    /// The strategies outside, by their names.
+    outside: Outside,
 }
 
 impl Intake {
@@ -103,7 +109,7 @@ impl Intake {
             wiring.directory.name_symbol(id, &asset.symbol);
             symbols.insert(asset.symbol.as_bytes().into(), id);
         }
-        Self {
+        let mut intake = Self {
             admission: Admission::new(&plan),
             symbols,
             bars: BarOutlet::new(wiring.bars),
@@ -122,8 +128,13 @@ impl Intake {
             excepted: Vec::new(),
             delays: Vec::new(),
             longest_delay: None,
+            outside: Outside::new(&plan),
             plan,
+        };
+        if !intake.outside.is_empty() {
+            intake.admission.follow_bars();
         }
+        intake
     }
 
     /// Flushes what waits; returns whether a new entry may be taken.
@@ -446,7 +457,8 @@ impl Intake {
         saver.record(Of::Reader, |keys, out| {
             put(out, &ReaderState { inputs: self.positions.clone() })?;
             self.admission.save(|symbol| keys.symbol(symbol), out)?;
-            put(out, &self.quota.save())
+            put(out, &self.quota.save())?;
+            self.save_outside(|symbol| keys.symbol(symbol), out)
         })?;
         saver.end();
         self.bars.control(Control::Snapshot { number });
@@ -460,6 +472,7 @@ impl Intake {
     pub fn restore(&mut self, restored: &Restored) {
         self.quota.restore(&restored.letters);
         self.admission.restore(&restored.admission, |symbol, timeframe| restored.open_bars.end(symbol, timeframe));
+        self.restore_outside(&restored.newest_bars);
     }
 
     /// Ends the input.

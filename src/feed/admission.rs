@@ -2,6 +2,7 @@
 //!
 //! Allocates only when a symbol is added; never blocks. Time comes from the input.
 
+mod external;
 mod forming;
 mod newest;
 mod saved;
@@ -269,6 +270,7 @@ impl Admission {
     ) -> Bar {
         let (index, base) = (symbol.index(), timeframe.index());
         self.newest[track] = Newest { start, end, values };
+        self.clocks.newest_bars().closed(index * self.timeframes.len() + base, end);
         if input.is_none() {
             self.clocks.file_record(end);
         }

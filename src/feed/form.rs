@@ -12,7 +12,7 @@ use super::validate::validate_as;
 use super::zone::Zone;
 use super::{Record, Refusal};
 use crate::{
-    config::{Final, Metadata, Prices, StreamConfig, StreamField, ZeroVolume},
+    config::{Final, Holds, Metadata, Prices, StreamConfig, StreamField, ZeroVolume},
     model::Timeframe,
 };
 use rustc_hash::FxHashMap;
@@ -30,6 +30,8 @@ pub struct EntryForm {
     pub fields: FieldForm,
     /// Reads the records of frames.
     pub frames: FrameForm,
+    /// Whether its entries hold signals of strategies outside instead, which have one form alone.
+    pub holds_signals: bool,
 }
 
 /// How the fields of entries are written.
@@ -94,7 +96,7 @@ impl EntryForm {
     pub fn new(base: Timeframe) -> Self {
         let meaning = Meaning::usual(base);
         let frames = FrameForm { meaning: meaning.clone(), rename: FxHashMap::default(), plain: true };
-        Self { fields: FieldForm { meaning, special: None }, frames }
+        Self { fields: FieldForm { meaning, special: None }, frames, holds_signals: false }
     }
 
     /// The form of a stream as it is configured, whose records may have these prices. Allocates.
@@ -116,7 +118,7 @@ impl EntryForm {
         let rename = special.as_ref().map(|special| special.rename.clone()).unwrap_or_default();
         let plain = !meaning.skips_zero_volume && meaning.stamps.is_plain() && rename.is_empty();
         let frames = FrameForm { meaning: meaning.clone(), rename, plain };
-        Self { fields: FieldForm { meaning, special }, frames }
+        Self { fields: FieldForm { meaning, special }, frames, holds_signals: stream.holds == Holds::Signals }
     }
 
     /// Interval of the bars.

@@ -17,6 +17,13 @@ pub struct History {
     head: u32,
 }
 
+/// What a bar that was added for now has displaced.
+#[derive(Debug)]
+pub(crate) struct Displaced {
+    row: Row,
+    before: u32,
+}
+
 impl History {
     /// An empty history of `capacity` bars, rounded up to a power of two.
     ///
@@ -54,6 +61,20 @@ impl History {
         let next = (self.head as usize + 1) & (self.rows.len() - 1);
         self.rows[next] = Row([price, high, low, volume]);
         self.head = next as u32;
+    }
+
+    /// Adds a bar that is to be [taken back](Self::take_back): what it has displaced.
+    pub(crate) fn push_for_now(&mut self, price: f64, high: f64, low: f64, volume: f64) -> Displaced {
+        let (before, next) = (self.head, (self.head as usize + 1) & (self.rows.len() - 1));
+        let displaced = Displaced { row: self.rows[next], before };
+        self.push(price, high, low, volume);
+        displaced
+    }
+
+    /// Takes it back.
+    pub(crate) fn take_back(&mut self, Displaced { row, before }: Displaced) {
+        self.rows[self.head as usize] = row;
+        self.head = before;
     }
 
     /// Price `back` bars before the newest; below [`History::capacity`].

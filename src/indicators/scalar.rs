@@ -6,7 +6,7 @@ use super::{
 };
 
 /// State and last values; the [`IndicatorLayout`] says which is which.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(super) struct Scalar {
     pub(super) emas: Box<[Ema]>,
     pub(super) rsis: Box<[Rsi]>,
@@ -14,6 +14,30 @@ pub(super) struct Scalar {
     pub(super) bands: Box<[Bollinger]>,
     pub(super) volumes: Box<[RollingMean]>,
     pub(super) price_means: Box<[RollingMean]>,
+}
+
+impl Clone for Scalar {
+    fn clone(&self) -> Self {
+        let Self { emas, rsis, macds, bands, volumes, price_means } = self;
+        Self {
+            emas: emas.clone(),
+            rsis: rsis.clone(),
+            macds: macds.clone(),
+            bands: bands.clone(),
+            volumes: volumes.clone(),
+            price_means: price_means.clone(),
+        }
+    }
+
+    /// Allocates nothing where the other is of the same layout.
+    fn clone_from(&mut self, other: &Self) {
+        self.emas.clone_from(&other.emas);
+        self.rsis.clone_from(&other.rsis);
+        self.macds.clone_from(&other.macds);
+        self.bands.clone_from(&other.bands);
+        self.volumes.clone_from(&other.volumes);
+        self.price_means.clone_from(&other.price_means);
+    }
 }
 
 /// As many as there are specifications.

@@ -16,12 +16,24 @@ use crate::{
 use std::array::from_fn;
 
 /// State and last values of a cell's indicators; the [`IndicatorLayout`] says which is which.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 #[repr(C)]
 pub struct IndicatorSet {
     pub(super) core: Core,
     /// The indicators one by one: until all of the core are ready, and afterwards where there are more than these.
     scalar: Option<Box<Scalar>>,
+}
+
+impl Clone for IndicatorSet {
+    fn clone(&self) -> Self {
+        Self { core: self.core, scalar: self.scalar.clone() }
+    }
+
+    /// Allocates nothing where both are of one layout and have come equally far.
+    fn clone_from(&mut self, other: &Self) {
+        self.core = other.core;
+        self.scalar.clone_from(&other.scalar);
+    }
 }
 
 /// Holds the indicators of a cell, which are updated side by side with those of others.

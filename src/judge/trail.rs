@@ -175,7 +175,9 @@ impl Trail {
     /// # Errors
     /// None in practice: the encoder can fail, but writing to memory cannot.
     pub fn save(&self, roster: &Roster, out: &mut Vec<u8>) -> Result<(), StateError> {
-        let count = if self.left == 0 { 0 } else { usize::from(self.run) };
+        // Where strategies outside are heard, the newest bar may still get a signal.
+        let idle = if roster.has_outside() { self.run.min(1) } else { 0 };
+        let count = usize::from(if self.left == 0 { idle } else { self.run });
         put(out, &self.left)?;
         put(out, &(count as u8))?;
         for back in (0..count).rev() {
@@ -272,6 +274,19 @@ impl Trails {
             trail.left = LONGEST as u8;
         }
         self.waits[cell] = trail.left > 0;
+    }
+
+    /// Takes what a strategy outside says of the newest bar of a cell, by its label; false where that is another, or none.
+    pub fn add_signal(&mut self, cell: usize, bar_ts: i64, strategy: Strategy, candidate: &Candidate) -> bool {
+        let Some(trail) = self.trails.get_mut(cell) else { return false };
+        let at = usize::from(trail.at);
+        if trail.run == 0 || trail.bars[at].ts != bar_ts {
+            return false;
+        }
+        trail.shots[at].add(strategy, candidate.kind, candidate.side);
+        trail.left = LONGEST as u8;
+        self.waits[cell] = true;
+        true
     }
 
     /// The trail of a cell.

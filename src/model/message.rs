@@ -1,7 +1,8 @@
 //! What crosses the rings.
 
 use super::{
-    Bar, Drift, IndicatorRow, LiquiditySwitch, Signal, SignalOutcome, SourceId, Surroundings, SymbolId, TimeframeId,
+    Bar, Drift, External, Forming, IndicatorRow, LiquiditySwitch, Signal, SignalOutcome, SourceId, Surroundings,
+    SymbolId, TimeframeId,
 };
 
 /// Opens a run of bars: where they came from and when.
@@ -68,6 +69,12 @@ pub enum Control {
     },
     /// Running sums of returns, of the bar that comes next.
     Drift(Drift),
+    /// Numbers of the message that comes next: the factors of a signal, or open, high, low, close and volume of a bar.
+    Numbers([f64; 5]),
+    /// A strategy outside has spoken of the newest bar of a cell, under the sequence of the head before.
+    External(External),
+    /// A bar as far as it has come, whose cell has values that are refreshed between closes. Of the sequence of the head before.
+    Forming(Forming),
     /// Nothing follows.
     End,
 }
@@ -113,6 +120,8 @@ pub enum WorkerMessage {
     Liquidity(LiquiditySwitch),
     /// A bar closed.
     Row(IndicatorRow),
+    /// What the indicators would be if a bar that is still forming closed as it is.
+    Forming(IndicatorRow),
     /// What is missing from a cell's history begins to matter, or no longer does.
     Settling(Settling),
     /// Everything up to and including this sequence has been sent.

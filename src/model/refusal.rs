@@ -52,6 +52,20 @@ named! {
         InHistory = "in_history",
         /// The record says that its bar is not over, and the input is told to wait for the one that says so.
         Unfinished = "unfinished",
+        /// The signal is of a strategy that the configuration does not declare.
+        UnknownStrategy = "unknown_strategy",
+        /// The signal points neither to buy nor to sell.
+        BadSide = "bad_side",
+        /// The signal's confidence is below 0 or above 1.
+        ConfidenceBounds = "confidence_bounds",
+        /// The signal's factors are no object of numbers, or one of them is not declared.
+        BadFactors = "bad_factors",
+        /// The signal is of a bar that its symbol and timeframe do not have, or not yet.
+        NoSuchBar = "no_such_bar",
+        /// The signal is of a bar behind which another of its symbol and timeframe has closed.
+        SaidLate = "said_late",
+        /// The strategy has given a signal of this bar before.
+        SaidAlready = "said_already",
     }
 }
 
@@ -113,6 +127,23 @@ impl Refusal {
             }
             Self::InHistory => "these are known from input.history already, and nothing is wrong with them",
             Self::NoTrade => "bars without volume are left out as asked for: zero_volume = \"keep\" takes them",
+            Self::UnknownStrategy => {
+                "declare the strategy in the configuration: [[strategies.external]] with its name, and enabled"
+            }
+            Self::BadSide => "write buy or sell as the side; leave out what is neither",
+            Self::ConfidenceBounds => "write a confidence from 0 to 1",
+            Self::BadFactors => {
+                "write factors as a JSON object of numbers, of the names in factors of [[strategies.external]]"
+            }
+            Self::NoSuchBar => {
+                "write as bar_ts the time by which the bar is published, once it has closed and on a timeframe of its symbol"
+            }
+            Self::SaidLate => {
+                "answer before the next bar of the symbol and timeframe closes, or use a longer timeframe"
+            }
+            Self::SaidAlready => {
+                "nothing is missing: the first signal of a strategy on a bar counts, and is published once"
+            }
             Self::Unfinished => {
                 "records of bars that are not over are left out as asked for: final = \"auto\" waits for the last instead"
             }

@@ -74,10 +74,17 @@ impl CompatView<'_> {
         (new_rows, vote): (u32, Option<&(Vote, i64)>),
     ) {
         let symbol = self.directory.symbol(latest.symbol);
-        let new = latest.rows.iter().enumerate().filter(|(index, _)| new_rows >> index & 1 == 1);
-        for row in new.filter_map(|(_, row)| row.as_ref()) {
+        let new = latest.newest().enumerate().filter(|(index, _)| new_rows >> index & 1 == 1);
+        for (row, forming) in new.filter_map(|(_, (row, forming))| Some((row?, forming))) {
             let labels = [symbol, self.directory.timeframe_name(row.bar.timeframe)];
-            let write = |out: &mut Vec<u8>| PickleTree::push(out, |map| fill_flat(map, &row.indicators));
+            let write = |out: &mut Vec<u8>| {
+                PickleTree::push(out, |map| {
+                    fill_flat(map, &row.indicators);
+                    if forming {
+                        map.flag("forming", true);
+                    }
+                });
+            };
             let timeframe = timeframe_of(Some(row), self.directory);
             names.timeframe_indicators.set_as(commands, labels, timeframe, write);
         }

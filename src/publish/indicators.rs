@@ -63,9 +63,18 @@ pub fn keep_indicators(all: &mut Indicators, bits: u8) {
     }
 }
 
-/// Appends the map of a row's indicators.
-pub(super) fn push_indicators(out: &mut Vec<u8>, row: &IndicatorRow) {
+/// Says that the values are those of a bar that is still forming, which one, and up to when it has come.
+pub(super) fn fill_forming(object: &mut Object<'_>, row: &IndicatorRow) {
+    object.value("forming", |out| out.extend_from_slice(b"true"));
+    object.int("bar_ts", row.bar.ts).int("until", row.event_ts);
+}
+
+/// Appends the map of a row's indicators, which may be those of a bar that is still forming.
+pub(super) fn push_indicators(out: &mut Vec<u8>, row: &IndicatorRow, forming: bool) {
     let mut object = Object::open(out);
     fill_indicators(&mut object, &row.indicators);
+    if forming {
+        fill_forming(&mut object, row);
+    }
     object.close();
 }

@@ -2,7 +2,7 @@
 
 use super::bars::{SOURCE, push_bar_id};
 use super::events::base_row;
-use super::indicators::{fill_indicators, fill_readiness, push_indicators};
+use super::indicators::{fill_forming, fill_indicators, fill_readiness, push_indicators};
 use super::json::{Object, push_quoted};
 use super::names::OutputNames;
 use super::signal::fill_factors;
@@ -18,6 +18,8 @@ pub struct LatestValues<'a> {
     pub symbol: SymbolId,
     /// The newest row of each timeframe, by its index.
     pub rows: &'a [Option<IndicatorRow>],
+    /// The same of the bar that is still forming, where it is newer and its values were asked for.
+    pub forming: &'a [Option<IndicatorRow>],
     /// The signal of each strategy that is still active, in the order of the strategies.
     pub signals: &'a [Option<Composite>],
     /// The strategies.
@@ -29,6 +31,12 @@ impl<'a> LatestValues<'a> {
     #[must_use]
     pub fn base(&self) -> Option<&'a IndicatorRow> {
         base_row(self.rows)
+    }
+
+    /// By timeframe: the newest row, be it of a closed bar or of one that is still forming; and whether it is the latter.
+    pub fn newest(&self) -> impl Iterator<Item = (Option<&'a IndicatorRow>, bool)> {
+        let forming = self.forming.iter().chain(std::iter::repeat(&None));
+        self.rows.iter().zip(forming).map(|(row, forming)| (forming.as_ref().or(row.as_ref()), forming.is_some()))
     }
 
     /// The shortest timeframe that has a row; without any the shortest there is.
@@ -81,10 +89,10 @@ fn push_calculations(out: &mut Vec<u8>, latest: &LatestValues<'_>, directory: &D
         }
     });
     object.object("timeframes", |timeframes| {
-        for (index, row) in latest.rows.iter().enumerate().take(directory.timeframes().len()) {
+        for (index, (row, forming)) in latest.newest().enumerate().take(directory.timeframes().len()) {
             if let Some(row) = row {
                 let name = directory.timeframe_name(TimeframeId::new(index));
-                timeframes.value(name, |out| push_indicators(out, row));
+                timeframes.value(name, |out| push_indicators(out, row, forming));
             }
         }
     });
@@ -121,11 +129,11 @@ fn fill_strategy(object: &mut Object<'_>, strategy: Strategy, composite: Option<
     });
 }
 
-/// Appends a `SET` of `<SYM>_<tf>`: the indicators of one timeframe that are ready.
+/// Appends a `SET` of `<SYM>_<tf>`: the indicators of one timeframe that are ready. Those of a bar that is still forming say so.
 pub fn set_timeframe_indicators(
     commands: &mut Commands,
     names: &OutputNames,
-    row: &IndicatorRow,
+    (row, forming): (&IndicatorRow, bool),
     directory: &Directory,
 ) {
     let labels = [directory.symbol(row.bar.symbol), directory.timeframe_name(row.bar.timeframe)];
@@ -133,6 +141,9 @@ pub fn set_timeframe_indicators(
     names.timeframe_indicators.set(commands, labels, timeframe, |out| {
         let mut object = Object::open(out);
         fill_indicators(&mut object, &row.indicators);
+        if forming {
+            fill_forming(&mut object, row);
+        }
         fill_readiness(&mut object, "readiness", &row.readiness);
         object.close();
     });

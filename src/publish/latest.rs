@@ -148,6 +148,8 @@ pub struct Latest {
     roster: Roster,
     /// By symbol and timeframe.
     rows: Vec<Option<IndicatorRow>>,
+    /// The same of the bar that is still forming, where it is newer. Not kept in snapshots: the next refresh has it again.
+    forming: Vec<Option<IndicatorRow>>,
     symbols: Vec<SymbolLatest>,
     /// Symbols with something new.
     dirty: Vec<SymbolId>,
@@ -170,20 +172,28 @@ impl Latest {
     /// No symbols yet; `timeframes` is the number of timeframes.
     #[must_use]
     pub fn new(timeframes: usize, roster: &Roster) -> Self {
-        Self { columns: timeframes, roster: *roster, rows: Vec::new(), symbols: Vec::new(), dirty: Vec::new() }
+        Self {
+            columns: timeframes,
+            roster: *roster,
+            rows: Vec::new(),
+            forming: Vec::new(),
+            symbols: Vec::new(),
+            dirty: Vec::new(),
+        }
     }
 
     /// Bytes held.
     #[must_use]
     pub fn bytes(&self) -> usize {
         let signals = size_of::<Option<Composite>>() + size_of::<i64>();
-        self.rows.capacity() * size_of::<Option<IndicatorRow>>()
+        (self.rows.capacity() + self.forming.capacity()) * size_of::<Option<IndicatorRow>>()
             + self.symbols.capacity() * (size_of::<SymbolLatest>() + self.roster.count() * signals)
     }
 
     /// Makes room for the next symbol. Allocates.
     pub fn add_symbol(&mut self) {
         self.rows.extend((0..self.columns).map(|_| None));
+        self.forming.extend((0..self.columns).map(|_| None));
         self.symbols.push(SymbolLatest {
             signals: vec![None; self.roster.count()].into(),
             expires: vec![i64::MIN; self.roster.count()].into(),
@@ -268,7 +278,21 @@ impl Latest {
     pub fn row(&mut self, row: &IndicatorRow) {
         let (symbol, timeframe) = (row.bar.symbol.index(), row.bar.timeframe.index());
         self.rows[symbol * self.columns + timeframe] = Some(*row);
+        self.forming[symbol * self.columns + timeframe] = None;
         self.symbols[symbol].rows |= 1 << timeframe;
+    }
+
+    /// Takes a bar that is still forming, with the indicators as they would be if it closed as it is.
+    pub fn forming(&mut self, row: &IndicatorRow) {
+        let (symbol, timeframe) = (row.bar.symbol, row.bar.timeframe.index());
+        self.forming[symbol.index() * self.columns + timeframe] = Some(*row);
+        let latest = &mut self.symbols[symbol.index()];
+        latest.rows |= 1 << timeframe;
+        latest.event_ts = latest.event_ts.max(row.event_ts);
+        if !latest.dirty {
+            latest.dirty = true;
+            self.dirty.push(symbol);
+        }
     }
 
     /// Takes a published signal; those of the probe are not kept.
@@ -320,7 +344,8 @@ impl Latest {
                 latest.vote_written = latest.event_ts;
             }
             let rows = &self.rows[symbol.index() * columns..][..columns];
-            let values = LatestValues { symbol, rows, signals: &latest.signals, roster: &self.roster };
+            let forming = &self.forming[symbol.index() * columns..][..columns];
+            let values = LatestValues { symbol, rows, forming, signals: &latest.signals, roster: &self.roster };
             write(&Fresh { values, new_rows, vote, opinion: latest.vote });
         }
     }

@@ -13,6 +13,8 @@ use std::collections::VecDeque;
 pub enum Item {
     /// A bar closed.
     Row(IndicatorRow),
+    /// What the indicators would be if a bar that is still forming closed as it is.
+    Forming(IndicatorRow),
     /// A strategy fired.
     Signal(Signal),
     /// What became of a signal.
@@ -35,7 +37,7 @@ impl Item {
     #[inline]
     fn rank(&self) -> Rank {
         match self {
-            Self::Row(row) => (row.seq, row.event_ts, row.bar.symbol.0),
+            Self::Row(row) | Self::Forming(row) => (row.seq, row.event_ts, row.bar.symbol.0),
             Self::Signal(signal) => (signal.seq, signal.event_ts, signal.symbol.0),
             Self::Outcome(outcome) => (outcome.seq, outcome.event_ts, outcome.symbol.0),
             Self::Surroundings(around) => (around.seq, around.event_ts, around.symbol.0),
@@ -90,6 +92,7 @@ impl Merge {
                 return;
             }
             WorkerMessage::Row(row) => Item::Row(row),
+            WorkerMessage::Forming(row) => Item::Forming(row),
             WorkerMessage::Signal(signal) => Item::Signal(signal),
             WorkerMessage::Outcome(outcome) => Item::Outcome(outcome),
             WorkerMessage::Surroundings(around) => Item::Surroundings(around),

@@ -288,7 +288,7 @@ fn calculation_events_and_caches_have_the_shapes_their_readers_know() {
 
     let mut commands = Commands::default();
     let none = [None; Strategy::COUNT];
-    let latest = LatestValues { symbol, rows: &rows, signals: &none, roster: &Roster::default() };
+    let latest = LatestValues { symbol, rows: &rows, forming: &[], signals: &none, roster: &Roster::default() };
     set_composite_signal(&mut commands, &names_, &latest, &results.vote.unwrap(), results.event_ts, &directory);
     let mut composite_key = vote.clone();
     composite_key["symbol"] = json!("SPY");
@@ -299,7 +299,7 @@ fn calculation_events_and_caches_have_the_shapes_their_readers_know() {
     let mut commands = Commands::default();
     let mut signals = [None; Strategy::COUNT];
     (signals[0], signals[2]) = (Some(leading), Some(other));
-    let latest = LatestValues { symbol, rows: &rows, signals: &signals, roster: &Roster::default() };
+    let latest = LatestValues { symbol, rows: &rows, forming: &[], signals: &signals, roster: &Roster::default() };
     set_calculations(&mut commands, &names_, &latest, &directory);
     let mut complete = cached(&commands, "wagehood:calculations:SPY_complete", "300");
     let parts = complete.as_object_mut().unwrap();
@@ -344,14 +344,19 @@ fn every_stream_is_trimmed_with_one_entry_of_sixteen_from_the_first_on() {
 fn latest_values_have_their_keys() {
     let (directory, names_) = (directory(), OutputNames::default());
     let mut commands = Commands::default();
-    set_timeframe_indicators(&mut commands, &names_, &row(2, true), &directory);
+    set_timeframe_indicators(&mut commands, &names_, (&row(2, true), false), &directory);
     assert_eq!(cached(&commands, "wagehood:timeframe_indicators:SPY_5m", "900"), ready_map());
     for (bars, misses_some, state) in
         [(37, false, "warming up 37/200"), (200, false, "defined"), (691, true, "defined"), (691, false, "settled")]
     {
         let readiness = Readiness { bars, defined_after: 200, settled_after: 691, misses_some };
         let mut commands = Commands::default();
-        set_timeframe_indicators(&mut commands, &names_, &IndicatorRow { readiness, ..row(2, true) }, &directory);
+        set_timeframe_indicators(
+            &mut commands,
+            &names_,
+            (&IndicatorRow { readiness, ..row(2, true) }, false),
+            &directory,
+        );
         let found = cached(&commands, "wagehood:timeframe_indicators:SPY_5m", "900")["readiness"].clone();
         assert_eq!(found, json!({"state": state, "bars": bars, "defined_after": 200, "settled_after": 691}));
     }

@@ -164,6 +164,16 @@ impl Cell {
         if self.bars > 1 { self.history.price(1) } else { f64::NAN }
     }
 
+    /// The price and the published indicators as they would be if this bar closed.
+    pub(super) fn forming(&mut self, layout: &CellLayout, bar: &Bar, scratch: &mut IndicatorSet) -> (f64, Indicators) {
+        let price = self.price_of(bar);
+        let displaced = self.history.push_for_now(price, bar.high, bar.low, bar.volume);
+        scratch.clone_from(&self.indicators);
+        scratch.on_bar(&layout.indicators, self.bars, &self.history);
+        self.history.take_back(displaced);
+        (price, scratch.published(&layout.indicators, self.bars + 1))
+    }
+
     /// The published indicators at the newest bar.
     #[must_use]
     pub fn published(&self, layout: &CellLayout) -> Indicators {

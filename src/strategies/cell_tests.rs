@@ -1,7 +1,7 @@
 use super::*;
 use crate::{
     config::{PriceMethod, StrategyParams},
-    indicators::BadImage,
+    indicators::{BadImage, IndicatorSet},
     model::{Bar, SymbolId, TimeframeId},
 };
 
@@ -132,4 +132,24 @@ fn a_look_for_broken_levels_beforehand_loses_none() {
         }
     }
     assert!(levels > 1_000, "{levels}");
+}
+
+#[test]
+fn what_is_forming_is_what_the_bar_would_give_and_changes_nothing() {
+    let mut params = StrategyParams::default();
+    params.macd_rsi.rsi_period = 9;
+    let layout = CellLayout::new(params, true);
+    let mut scratch = IndicatorSet::new(&layout.indicators);
+    let mut own = cell(&layout, 0);
+    let mut compared = 0;
+    for bar in bars(5, 700) {
+        let before = image(&own, &layout);
+        let (price, forming) = own.forming(&layout, &bar, &mut scratch);
+        assert_eq!(image(&own, &layout), before, "the cell stays as it was");
+        own.on_bar(&layout, &bar, |_, _| {});
+        let bits = |all: &[f64]| all.iter().map(|value| value.to_bits()).collect::<Vec<_>>();
+        assert_eq!((price, bits(&forming.values())), (own.price(), bits(&own.published(&layout).values())));
+        compared += usize::from(forming.sma_200.is_finite());
+    }
+    assert!(compared > 400, "{compared}");
 }

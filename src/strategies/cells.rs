@@ -7,9 +7,9 @@ use super::{
     step,
 };
 use crate::{
-    indicators::IndicatorRows,
+    indicators::{IndicatorRows, IndicatorSet},
     lanes::LANES,
-    model::{Bar, Candidate, Strategy},
+    model::{Bar, Candidate, Indicators, Strategy},
 };
 use std::array::from_fn;
 
@@ -143,6 +143,19 @@ impl Cells {
             self.blocks[seat.block()].rows.give(seat.lane(), cell);
         }
         Some(cell)
+    }
+
+    /// The price and the published indicators of a cell as they would be if this bar, which is still forming, closed as it is.
+    /// They are computed in `scratch`, that of its layout; the cell stays as it is. Allocates nothing.
+    pub fn forming(
+        &mut self,
+        number: u32,
+        layout: &CellLayout,
+        bar: &Bar,
+        scratch: &mut IndicatorSet,
+    ) -> Option<(f64, Indicators)> {
+        self.with_state(number)?;
+        Some(self.cells.get_mut(number as usize + LANES)?.forming(layout, bar, scratch))
     }
 
     /// A cell by its number, with its state, which moves back into the cell.

@@ -11,9 +11,11 @@ const NAME_MASK: u16 = (1 << NAME_BITS) - 1;
 #[derive(Debug)]
 struct Names {
     name: &'static str,
-    side: Side,
+    /// The side of its signals; `None` for a strategy outside, which gives signals of both.
+    side: Option<Side>,
     kind: &'static str,
     old: &'static str,
+    factors: &'static [&'static str],
 }
 
 /// All names that this process has met. They stay for as long as it runs: a name is asked for wherever a signal is written,
@@ -35,12 +37,25 @@ impl CustomStrategy {
     /// long as the process runs; `None` where it has met more than a thousand others.
     #[must_use]
     pub fn new(place: usize, name: &str, side: Side) -> Option<Self> {
+        Self::named(place, name, Some(side), &[])
+    }
+
+    /// The same of a strategy outside, whose signals come with these factors, at most
+    /// [`MAX_FACTORS`](crate::model::MAX_FACTORS).
+    #[must_use]
+    pub fn outside(place: usize, name: &str, factors: &[String]) -> Option<Self> {
+        Self::named(place, name, None, factors)
+    }
+
+    fn named(place: usize, name: &str, side: Option<Side>, factors: &[String]) -> Option<Self> {
         debug_assert!(place < Self::MAX, "the configuration has been checked");
-        let is_it = |known: &Names| known.name == name && known.side == side;
+        let is_it = |known: &Names| known.name == name && known.side == side && known.factors == factors;
         let names = || {
             let keep = |text: String| -> &'static str { Box::leak(text.into_boxed_str()) };
-            let (kind, old) = (keep(format!("{name}_{}", side.name())), keep(format!("{name}_strategy")));
-            Names { name: keep(name.to_owned()), side, kind, old }
+            let kind = side.map_or("signal", Side::name);
+            let (kind, old) = (keep(format!("{name}_{kind}")), keep(format!("{name}_strategy")));
+            let factors: Vec<&'static str> = factors.iter().map(|factor| keep(factor.clone())).collect();
+            Names { name: keep(name.to_owned()), side, kind, old, factors: factors.leak() }
         };
         let number = KNOWN.iter().position(|slot| is_it(slot.get_or_init(names)))?;
         Some(Self((place as u16) << NAME_BITS | number as u16))
@@ -70,6 +85,16 @@ impl CustomStrategy {
         self.names().map_or("", |names| names.kind)
     }
 
+    /// The names of the factors of its signals.
+    pub(super) fn factor_names(self) -> &'static [&'static str] {
+        self.names().map_or(&[], |names| names.factors)
+    }
+
+    /// Whether it runs outside, and its signals come in.
+    pub(super) fn is_outside(self) -> bool {
+        self.names().is_some_and(|names| names.side.is_none())
+    }
+
     /// As a number below 2¹⁵, and back.
     pub(super) const fn bits(self) -> u16 {
         self.0
@@ -97,5 +122,13 @@ mod tests {
         assert!(again < other && other < one);
         assert_eq!((one.place(), CustomStrategy::of_bits(one.bits())), (3, one));
         assert_eq!(CustomStrategy::UNKNOWN.name(), "");
+        let outside = |factors: &[&str]| {
+            CustomStrategy::outside(2, "dip", &factors.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>())
+                .unwrap()
+        };
+        let (plain, rich) = (outside(&[]), outside(&["depth", "speed"]));
+        assert_eq!((plain.kind_name(), plain.factor_names().len(), plain.is_outside()), ("dip_signal", 0, true));
+        assert_eq!((rich.factor_names(), one.is_outside()), (&["depth", "speed"][..], false));
+        assert!(plain != rich && rich == outside(&["depth", "speed"]), "other factors are another strategy");
     }
 }

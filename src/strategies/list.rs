@@ -274,6 +274,12 @@ impl Strategy {
         }
     }
 
+    /// Whether it runs outside, and its signals come in with the input.
+    #[must_use]
+    pub fn is_outside(self) -> bool {
+        matches!(self, Self::Custom(custom) if custom.is_outside())
+    }
+
     /// As an enum of the built-in ones would be written.
     #[allow(clippy::unnecessary_wraps, reason = "others that are saved as something else can fail")]
     fn form(self) -> Result<u32, WriteError> {

@@ -42,6 +42,12 @@ impl Roster {
         SignalKind::COUNT + self.customs
     }
 
+    /// Whether strategies outside are among them.
+    #[must_use]
+    pub fn has_outside(&self) -> bool {
+        self.custom[..self.customs].iter().any(|custom| custom.is_outside())
+    }
+
     /// All strategies, by [`Strategy::index`], without the probe.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = Strategy> + Clone + '_ {
         (0..self.count()).map(|index| self.at(index))

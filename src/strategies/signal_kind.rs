@@ -75,7 +75,10 @@ impl SignalKind {
     #[inline]
     #[must_use]
     pub fn factor_names(self) -> &'static [&'static str] {
-        KINDS.get(usize::from(self.0)).map_or(&[], |spec| spec.factors)
+        match KINDS.get(usize::from(self.0)) {
+            Some(spec) => spec.factors,
+            None => CustomStrategy::of_bits(self.0 & !CUSTOM).factor_names(),
+        }
     }
 
     /// As it was saved with a signal of this strategy: a custom strategy has one kind.

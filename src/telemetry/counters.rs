@@ -86,6 +86,10 @@ counters! {
     ReaderCounters, ReaderSnapshot, "reader" {
         /// Records decoded or refused.
         records_in: Counter,
+        /// Signals of strategies outside, taken or refused; they are among the records.
+        external_in: Counter,
+        /// Those that received a sequence.
+        external_taken: Counter,
         /// Records that received a sequence.
         accepted: Counter,
         /// Records of bars that were still forming, each replaced by a later one of the same bar.

@@ -88,6 +88,10 @@ impl Report {
         let mut row = |name: &str, count| table.row([name.to_owned()].into_iter().chain(rate(count)));
         row("records in", c.reader.records_in);
         row("records accepted", c.reader.accepted);
+        if c.reader.external_in > 0 {
+            row("signals of strategies outside", c.reader.external_in);
+            row("taken of these", c.reader.external_taken);
+        }
         if c.reader.replaced > 0 {
             row("records replaced", c.reader.replaced);
         }

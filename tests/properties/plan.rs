@@ -21,6 +21,7 @@ pub fn asset(name: &str, timeframes: &[Timeframe], enabled: u32) -> Asset {
         method: PriceMethod::Ohlc,
         price_scale: tf.price_scale(),
         buffer_size: 256,
+        refresh_ms: 0,
         weight: wagehood_engine::correlate::default_weight(tf),
         params: k,
     };

@@ -36,10 +36,11 @@ fn the_client_for_python_reads_and_changes_what_is_there() {
     let Some(python) = installed(dir.path()) else { return };
     let server = Server::start();
     let mut client = server.connect();
-    client.set("wagehood:realtime_config:watchlist", r#"JSON:[{"symbol":"SPY"},{"symbol":"QQQ"}]"#);
+    client.set("wagehood:realtime_config:watchlist", r#"JSON:[{"symbol":"SPY"},{"symbol":"QQQ"},{"symbol":"TOY"}]"#);
     let toml = "[output]\ncompat = \"off\"\n[redis]\nconfig_from_redis = true\nconfig_poll_s = 1\n[engine]\n\
         clock_events = false\n[[input.streams]]\nname = \"market_data_stream\"\ntimeframe = \"1m\"\n\
-        [timeframes]\nlist = [\"1m\", \"5m\"]\n";
+        [[input.streams]]\nname = \"runner_bars\"\ntimeframe = \"1m\"\n[input]\nexternal_signals = \"external_signals\"\n\
+        [[strategies.external]]\nname = \"toy\"\nfactors = [\"distance\"]\n[timeframes]\nlist = [\"1m\", \"5m\"]\n";
     let mut engine = Engine::run(toml, &server.unix());
     let bars = series::bars(&["SPY", "QQQ", "IWM"], START_MS, 60_000, 500);
     let last = client.add("market_data_stream", &entries(bars.iter().map(Bar::legacy)));
@@ -52,7 +53,7 @@ fn the_client_for_python_reads_and_changes_what_is_there() {
         .unwrap();
     assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
     let said = String::from_utf8_lossy(&ran.stderr).into_owned();
-    assert!(said.contains("Ran 8 tests"), "{said}");
+    assert!(said.contains("Ran 12 tests"), "{said}");
     let number = |client: &mut super::server::Client| client.position_field("wagehood:engine:config:main", "number");
     engine.until("the symbol was taken", || number(&mut client).as_deref() == Some("2"));
     let ended = engine.stop().succeeded();

@@ -4,7 +4,7 @@ use crate::{
     aggregate::{Closings, Drifts, Routes, TimeBarAggregator},
     config::Plan,
     engine::{BarOutlet, Memory, Of, Restored, Saver},
-    model::{Bar, BarMessage, Control, Directory, Head, SourceId, SymbolId, TimeframeId, Turn},
+    model::{Bar, BarMessage, Control, Directory, External, Forming, Head, SourceId, SymbolId, TimeframeId, Turn},
     runtime::{Agent, AgentError, Clock, Inlet, Now, Outlet, Work},
     state::{StateError, put},
     telemetry::{AggregatorCounters, Latency, Recorder, Stage},
@@ -38,6 +38,10 @@ pub struct AggregatorAgent {
     ended: bool,
     /// What closes behind the next bar, in its sequence.
     behind_bar: Vec<(SymbolId, u32)>,
+    /// Of the outside signal that comes next.
+    numbers: [f64; 5],
+    /// By cell: how often its values are refreshed between closes, ms; 0 for never. Empty where none are.
+    refresh: Vec<i64>,
     memory: Arc<Memory>,
     saver: Option<Saver>,
 }
@@ -85,6 +89,8 @@ impl AggregatorAgent {
             told: 0,
             ended: false,
             behind_bar: Vec::new(),
+            numbers: [0.0; 5],
+            refresh: Vec::new(),
             plan,
             routes,
             inlet,
@@ -174,6 +180,9 @@ impl AggregatorAgent {
             let worker = self.routes.worker(asset, id, TimeframeId::new(index));
             self.owners.push(worker as u8);
         }
+        if self.plan.refreshes() {
+            self.refresh.extend(asset.cells.iter().map(|cell| if cell.enabled { cell.refresh_ms } else { 0 }));
+        }
     }
 
     /// Makes room for the symbols that the reader has let in since the last.
@@ -194,7 +203,9 @@ impl AggregatorAgent {
             BarMessage::Control(Control::Head(head)) => self.run = head,
             BarMessage::Bar(bar) => self.on_bar(&bar),
             BarMessage::Control(Control::Close { symbol, timeframes, turn }) => self.close(symbol, timeframes, turn),
-            BarMessage::Control(Control::Progress { .. } | Control::Drift(_)) => {}
+            BarMessage::Control(Control::Progress { .. } | Control::Drift(_) | Control::Forming(_)) => {}
+            BarMessage::Control(Control::Numbers(numbers)) => self.numbers = numbers,
+            BarMessage::Control(Control::External(external)) => self.external(external),
             BarMessage::Control(Control::Feeds { symbol, base, timeframes }) => {
                 self.aggregator.set_feeds(symbol, base, timeframes);
             }
@@ -222,10 +233,50 @@ impl AggregatorAgent {
             drifts: self.drifts.as_mut(),
         };
         self.aggregator.on_bar_followed(bar, &mut emit);
+        if !self.refresh.is_empty() {
+            self.send_forming(bar, &head);
+        }
         if !self.behind_bar.is_empty() {
-            for (symbol, timeframes) in self.behind_bar.drain(..) {
-                self.aggregator.close(symbol, timeframes, &mut |bar| emit.closed(bar));
+            self.close_behind(&head);
+        }
+    }
+
+    /// Closes what the clock closes behind a bar, in its sequence.
+    #[cold]
+    fn close_behind(&mut self, head: &Head) {
+        let mut emit = Emitter {
+            branches: &mut self.branches,
+            owners: &self.owners,
+            counters: &self.counters,
+            columns: self.plan.timeframes.len(),
+            head,
+            drifts: self.drifts.as_mut(),
+        };
+        for (symbol, timeframes) in self.behind_bar.drain(..) {
+            self.aggregator.close(symbol, timeframes, &mut |bar| emit.closed(bar));
+        }
+    }
+
+    /// Sends the open bars of a symbol whose values are due for a refresh: where a multiple of its interval lies at the end of
+    /// the base bar, or within it.
+    #[inline(never)]
+    fn send_forming(&mut self, base: &Bar, head: &Head) {
+        let (symbol, columns) = (base.symbol, self.plan.timeframes.len());
+        let calendar = &self.plan.asset(symbol).calendar;
+        let span = self.plan.timeframes[base.timeframe.index()].labelled(base.ts, calendar);
+        for index in 0..columns {
+            let cell = symbol.index() * columns + index;
+            let every_ms = self.refresh.get(cell).copied().unwrap_or(0);
+            if every_ms == 0 || span.start.div_euclid(every_ms) == span.end.div_euclid(every_ms) {
+                continue;
             }
+            let timeframe = TimeframeId::new(index);
+            let Some(bar) = self.aggregator.forming(symbol, timeframe) else { continue };
+            let branch = &mut self.branches[usize::from(self.owners[cell])];
+            branch.head(head);
+            branch.control(Control::Numbers([bar.open, bar.high, bar.low, bar.close, bar.volume]));
+            let Bar { ts: bar_ts, vwap, .. } = bar;
+            branch.control(Control::Forming(Forming { bar_ts, until: span.end, vwap, symbol, timeframe }));
         }
     }
 
@@ -248,6 +299,18 @@ impl AggregatorAgent {
         if turn == Turn::Last {
             self.seq = self.run.seq;
         }
+    }
+
+    /// Sends the signal of a strategy outside to the worker of its cell: behind the bar that it is of.
+    #[cold]
+    fn external(&mut self, external: External) {
+        self.seq = self.run.seq;
+        let cell = external.symbol.index() * self.plan.timeframes.len() + external.timeframe.index();
+        let Some(&owner) = self.owners.get(cell) else { return };
+        let branch = &mut self.branches[usize::from(owner)];
+        branch.head(&self.run);
+        branch.control(Control::Numbers(self.numbers));
+        branch.control(Control::External(external));
     }
 
     fn end(&mut self) {

@@ -5,7 +5,8 @@ use crate::{
     engine::CellState,
     judge::{Liquidities, Liquidity, Pulse, Pulses, Trail, Trails},
     model::{
-        Bar, Calendar, Candidate, Drift, LiquiditySwitch, Roster, Strategy, Surroundings, Timeframe, WorkerMessage,
+        Bar, Calendar, Candidate, Drift, LiquiditySwitch, Roster, Signal, Strategy, Surroundings, Timeframe,
+        WorkerMessage,
     },
     runtime::Outlet,
     state::{StateError, put},
@@ -74,6 +75,8 @@ pub(super) struct Following {
     /// Whether the publisher is told of what surrounds a signal.
     calibrates: bool,
     roster: Roster,
+    /// Whether strategies outside may speak of any bar.
+    outside: bool,
     /// The sums that came for the next bar.
     pub drift: Option<Drift>,
 }
@@ -87,6 +90,7 @@ impl Following {
             liquidities: plan.selection.is_on().then(Liquidities::default),
             calibrates,
             roster: plan.roster,
+            outside: plan.roster.has_outside(),
             drift: None,
         }
     }
@@ -129,7 +133,7 @@ impl Following {
     /// Whether a bar of a cell has to be seen on which something has fired or not.
     #[inline]
     pub fn wants(&self, number: usize, fired: u64) -> bool {
-        let waits = || self.trails.as_ref().is_some_and(|trails| fired != 0 || trails.waits(number));
+        let waits = || self.trails.as_ref().is_some_and(|trails| self.outside || fired != 0 || trails.waits(number));
         self.pulses.is_some() || waits()
     }
 
@@ -161,9 +165,23 @@ impl Following {
                 outlet.send(WorkerMessage::Surroundings(Surroundings { seq, event_ts, symbol, timeframe, values }));
             }
         }
-        let Some(trails) = self.trails.as_mut().filter(|trails| fired.set != 0 || trails.waits(number)) else { return };
+        let wanted = |trails: &&mut Trails| self.outside || fired.set != 0 || trails.waits(number);
+        let Some(trails) = self.trails.as_mut().filter(wanted) else { return };
         trails.on_bar(number, bar, (seq, event_ts), (price, sigma), fired.iter(), |outcome| {
             outlet.send(WorkerMessage::Outcome(outcome));
         });
+    }
+
+    /// Follows what a strategy outside says of the newest bar of a cell, and sends what surrounds it.
+    #[cold]
+    pub fn on_signal(&mut self, number: usize, signal: &Signal, outlet: &mut Outlet<WorkerMessage>) {
+        let Signal { seq, event_ts, symbol, timeframe, .. } = *signal;
+        if let Some(pulses) = self.pulses.as_ref().filter(|_| self.calibrates) {
+            let values = pulses.surroundings(number);
+            outlet.send(WorkerMessage::Surroundings(Surroundings { seq, event_ts, symbol, timeframe, values }));
+        }
+        if let Some(trails) = &mut self.trails {
+            trails.add_signal(number, signal.bar_ts, signal.strategy, &signal.candidate);
+        }
     }
 }

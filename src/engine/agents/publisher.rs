@@ -339,6 +339,7 @@ impl PublisherAgent {
             self.output.group(&Group { symbol, seq, event_ts, rows, signals, replayed, published_ms });
             self.batch.group_done(now);
         }
+        self.output.forming(&self.parts.forming);
         if let Some(judging) = self.judging.as_mut().filter(|_| !replayed) {
             judging.publish(event_ts, &mut self.output);
         }

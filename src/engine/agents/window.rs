@@ -220,8 +220,13 @@ fn is_barrier(message: &BarMessage) -> bool {
             | Control::Progress { .. }
             | Control::Close { .. }
             | Control::Feeds { .. }
-            | Control::Drift(_) => false,
-            Control::Incomplete { .. } | Control::Snapshot { .. } | Control::End => true,
+            | Control::Drift(_)
+            | Control::Numbers(_) => false,
+            Control::External(_)
+            | Control::Forming(_)
+            | Control::Incomplete { .. }
+            | Control::Snapshot { .. }
+            | Control::End => true,
         },
     }
 }

@@ -1,5 +1,9 @@
 //! A strategy worker's agent: closed bars in, signals out.
 
+mod external;
+mod forming;
+mod settling;
+
 use super::{
     finder::Finder,
     outcomes::{Closed, Fired, Following},
@@ -12,6 +16,7 @@ use crate::{
     aggregate::Routes,
     config::{CellSpec, Plan},
     engine::{Memory, Restored, Saver},
+    indicators::IndicatorSet,
     model::{
         Bar, BarMessage, Candidate, Control, Directory, Head, IndicatorRow, Indicators, Signal, SourceId, Strategy,
         SymbolId, TimeframeId, WorkerMessage,
@@ -63,6 +68,10 @@ pub struct WorkerAgent {
     recorder: Recorder,
     clock: Clock,
     head: Head,
+    /// Of the message that comes next.
+    numbers: [f64; 5],
+    /// By layout: the indicators of the bar that is forming. Empty where none are asked for.
+    scratch: Vec<IndicatorSet>,
     batch: usize,
     /// Waiting messages whose cells have been asked for.
     ahead: usize,
@@ -84,6 +93,7 @@ impl WorkerAgent {
             name: format!("worker {index}"),
             index,
             window: Window::new(layouts.len(), customs),
+            scratch: scratch(&plan, &layouts),
             layouts,
             columns: plan.timeframes.len(),
             index_of: Vec::with_capacity(plan.assets.len() * plan.timeframes.len()),
@@ -97,6 +107,7 @@ impl WorkerAgent {
             recorder: wiring.recorder,
             clock: wiring.clock,
             head: Head { seq: 0, arrival_ns: 0, source: SourceId::default() },
+            numbers: [0.0; 5],
             batch: wiring.batch,
             ahead: 0,
             ended: false,
@@ -259,24 +270,6 @@ impl WorkerAgent {
         Ok(())
     }
 
-    /// Marks the cells that are made of this base.
-    #[cold]
-    fn incomplete(&mut self, base: TimeframeId, seq: u64) -> Result<(), StateError> {
-        let fed = self.plan.fed_by()[base.index()];
-        for index in 0..self.owners.len() {
-            let timeframe = self.owners[index].timeframe.index();
-            if fed & 1 << timeframe != 0 {
-                self.save_before_change(index)?;
-                self.owners[index].unsettled = settling_bars(&self.layouts[self.owners[index].layout as usize]);
-                self.count(index as u32);
-                // Behind all bars of the record before.
-                let settling = self.owners[index].settling(seq, i64::MAX);
-                self.outlet.send(WorkerMessage::Settling(settling));
-            }
-        }
-        Ok(())
-    }
-
     /// Takes the next messages from the ring, and computes those of the bars that may be computed together. False where
     /// there are none.
     ///
@@ -419,23 +412,16 @@ impl WorkerAgent {
         owner.count(&self.layouts[owner.layout as usize].readiness(cell.bars(), owner.unsettled > 0), &self.counters);
     }
 
-    /// Counts a bar of a cell that something is missing from; says so when it was the last that mattered.
-    #[cold]
-    fn settle_bar(&mut self, bar: &Bar, index: usize) {
-        let owner = &mut self.owners[index];
-        owner.unsettled -= 1;
-        if owner.unsettled == 0 {
-            let calendar = &self.plan.asset(bar.symbol).calendar;
-            let end = self.plan.timeframes[bar.timeframe.index()].end(bar.ts, calendar);
-            let settling = owner.settling(self.head.seq + bar.seq_offset(), end);
-            self.outlet.send(WorkerMessage::Settling(settling));
-        }
-    }
-
     fn end(&mut self) {
         self.ended = true;
         self.outlet.send(WorkerMessage::End);
     }
+}
+
+/// By layout: room for the indicators of a bar that is forming; none where none are asked for. Allocates.
+fn scratch(plan: &Plan, layouts: &[CellLayout]) -> Vec<IndicatorSet> {
+    let layouts = if plan.refreshes() { layouts } else { &[] };
+    layouts.iter().map(|layout| IndicatorSet::new(&layout.indicators)).collect()
 }
 
 impl Agent for WorkerAgent {
@@ -469,6 +455,9 @@ impl Agent for WorkerAgent {
                 BarMessage::Control(Control::Progress { seq }) => self.outlet.send(WorkerMessage::Progress { seq }),
                 BarMessage::Control(Control::Drift(drift)) => self.following.drift = Some(drift),
                 BarMessage::Control(Control::Close { .. } | Control::Feeds { .. }) => {}
+                BarMessage::Control(Control::Numbers(numbers)) => self.numbers = numbers,
+                BarMessage::Control(Control::External(external)) => self.external(&external)?,
+                BarMessage::Control(Control::Forming(forming)) => self.forming(&forming),
                 BarMessage::Control(Control::Incomplete { base, seq }) => self.incomplete(base, seq)?,
                 BarMessage::Control(Control::Snapshot { number }) => self.snapshot(number)?,
                 BarMessage::Control(Control::End) => self.end(),

@@ -103,6 +103,14 @@ impl AlertRule {
 }
 
 impl Output {
+    /// Takes what the indicators of bars that are still forming would be.
+    #[inline]
+    pub fn forming(&mut self, rows: &[IndicatorRow]) {
+        if let Some(redis) = self.redis.as_mut().filter(|_| !rows.is_empty()) {
+            rows.iter().for_each(|row| redis.forming(row));
+        }
+    }
+
     /// Whether a published signal is an alert as well.
     #[inline]
     #[must_use]

@@ -8,7 +8,7 @@ use crate::{
         notes::{Letter, Mark},
     },
     feed::streams::{Exception, Gap, Order, Place, StreamStart},
-    model::{Directory, StreamId},
+    model::{Directory, IndicatorRow, StreamId},
     publish::{
         self, CompatView, DeadLetterLimits, Labels, Latest, LevelRules, Notice, OutputNames, Severity, StreamSpec,
         SymbolConfig, SymbolResults, Vote, keep_indicators, set_calculations, set_composite_signal, set_latest_price,
@@ -218,6 +218,15 @@ impl RedisOutput {
         }
         if self.options.latest_values {
             self.latest.group_done(symbol, event_ts, vote);
+        }
+    }
+
+    /// Takes what the indicators of a bar that is still forming would be: for latest values alone.
+    pub fn forming(&mut self, row: &IndicatorRow) {
+        if self.options.latest_values {
+            let mut row = *row;
+            keep_indicators(&mut row.indicators, self.options.indicators);
+            self.latest.forming(&row);
         }
     }
 
@@ -433,9 +442,9 @@ impl RedisOutput {
                 Compat::Off => {}
             }
             set_calculations(commands, names, values, directory);
-            for (index, row) in values.rows.iter().enumerate() {
-                if let Some(row) = row.as_ref().filter(|_| fresh.new_rows & 1 << index != 0) {
-                    set_timeframe_indicators(commands, names, row, directory);
+            for (index, (row, forming)) in values.newest().enumerate() {
+                if let Some(row) = row.filter(|_| fresh.new_rows & 1 << index != 0) {
+                    set_timeframe_indicators(commands, names, (row, forming), directory);
                 }
             }
             if let Some((vote, event_ts)) = &fresh.vote {

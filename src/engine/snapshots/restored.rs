@@ -6,7 +6,7 @@ use crate::{
     aggregate::{OpenBars, SavedDrifts},
     correlate::SymbolSignals,
     feed::{
-        AdmissionState,
+        AdmissionState, SavedNewestBar,
         streams::{Order, Place},
     },
     judge::{BookKeys, CalibrationQuality, Liquidity, Pulse, SavedAccounts, SavedJudge, Trail},
@@ -86,6 +86,8 @@ pub struct Restored {
     pub inputs: Vec<InputPosition>,
     /// Symbols that it knew and the plan does not, in the order in which they came.
     pub others: Vec<String>,
+    /// The newest bars, where strategies outside were heard.
+    pub newest_bars: Vec<SavedNewestBar>,
     /// How many dead letters it had written.
     pub letters: SavedQuota,
     /// What the reader knew.
@@ -125,13 +127,14 @@ impl Restored {
     /// Bytes that no engine of this version has written.
     pub fn of(keys: &Keys, snapshot: &Snapshot) -> Result<Self, StateError> {
         let decoder = Decoder::new(keys, snapshot);
-        let ReaderRecord { inputs, mut admission, letters, others } = decoder.reader()?;
+        let ReaderRecord { inputs, mut admission, letters, newest_bars, others } = decoder.reader()?;
         admission.settle_added(keys.plan());
         let (seq, open_bars) = decoder.aggregator()?;
         let mut restored = Self {
             inputs,
             others,
             letters,
+            newest_bars,
             admission,
             seq,
             open_bars,
@@ -265,6 +268,7 @@ struct ReaderRecord {
     inputs: Vec<InputPosition>,
     admission: AdmissionState,
     letters: SavedQuota,
+    newest_bars: Vec<SavedNewestBar>,
     others: Vec<String>,
 }
 
@@ -302,8 +306,9 @@ impl<'a> Decoder<'a> {
         };
         let admission = AdmissionState::read(version, &mut bytes, self.keys.plan(), find)?;
         let letters = if bytes.is_empty() { SavedQuota::default() } else { take(&mut bytes)? };
+        let newest_bars = if bytes.is_empty() { Vec::new() } else { take(&mut bytes)? };
         ends(bytes, "the reader")?;
-        Ok(ReaderRecord { inputs, admission, letters, others: others.into_inner() })
+        Ok(ReaderRecord { inputs, admission, letters, newest_bars, others: others.into_inner() })
     }
 
     fn aggregator(&self) -> Result<(u64, OpenBars), StateError> {

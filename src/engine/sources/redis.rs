@@ -330,7 +330,9 @@ impl RedisSource {
         counters.trimmed.set(stream.trimmed);
         counters.delay_ms.set(u64::try_from(intake.delay_ms(index)).unwrap_or(0));
         if let Some(loss) = loss {
-            notices::incomplete(&self.dial, &stream.name, intake.incomplete(stream.timeframe));
+            if !self.forms[index].holds_signals {
+                notices::incomplete(&self.dial, &stream.name, intake.incomplete(stream.timeframe));
+            }
             // What is lost behind the end is told by whoever reads on from there.
             if let Some(gap) = loss.gap.filter(|_| !self.ends) {
                 notices::lost(&self.dial, &stream.name, &gap);

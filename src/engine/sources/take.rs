@@ -34,6 +34,9 @@ pub(super) fn take_entry<'a>(
 ) -> Result<FieldIter<'a>, ProtocolError> {
     let origin = origin(entry.id, input, taking, stream, arrival_ns);
     intake.begin(&origin);
+    if form.holds_signals {
+        return take_signal(entry, &origin, bytes_max, intake);
+    }
     let mut fields = entry.fields.clone();
     #[allow(clippy::map_identity, reason = "it lets the fields live no longer than the form is borrowed")]
     let decoded = form.fields.decode(fields.by_ref().map(|(name, value)| (name, value)));
@@ -59,11 +62,31 @@ pub(super) fn take_entry<'a>(
     Ok(fields)
 }
 
+/// Hands the signal that an entry holds to the intake; gives back its fields, all of them read.
+#[cold]
+fn take_signal<'a>(
+    entry: &Entry<'a>,
+    origin: &Origin,
+    bytes_max: usize,
+    intake: &mut Intake,
+) -> Result<FieldIter<'a>, ProtocolError> {
+    let mut fields = entry.fields.clone();
+    let decoded = feed::ExternalSignal::decode(fields.by_ref());
+    fields.by_ref().for_each(drop);
+    if fields.len() > 0 {
+        return Err(ProtocolError::Shape);
+    }
+    let small = entry.fields.bytes() - fields.bytes() <= bytes_max;
+    intake.signal(if small { decoded } else { Err(Refusal::TooLarge) }, origin, || kept(entry));
+    intake.entry_done(origin);
+    Ok(fields)
+}
+
 /// When the last of an entry's records begins, Unix ms; `None` where that cannot be said.
 #[cold]
 pub(super) fn latest_begin(entry: &Entry<'_>, form: &EntryForm, intake: &Intake) -> Option<i64> {
     // What a form remembers of the records that it has read is not to change.
-    let EntryForm { mut fields, mut frames } = form.clone();
+    let EntryForm { mut fields, mut frames, holds_signals: _ } = form.clone();
     match fields.decode(entry.fields.clone()).ok()? {
         feed::Entry::Bar(record) => intake.begin_of(&record),
         feed::Entry::Frame(frame) => {

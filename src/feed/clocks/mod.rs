@@ -14,6 +14,7 @@
 //! Allocates only when a symbol or an input is added; never blocks.
 
 mod deadlines;
+mod ended;
 mod holding;
 mod holds;
 mod saved;
@@ -22,6 +23,7 @@ mod voice;
 pub use saved::{SavedClock, SavedWall};
 pub use voice::Voice;
 
+use super::newest_bars::NewestBars;
 use crate::{
     config::StreamClock,
     model::{MAX_TIMEFRAMES, SymbolId},
@@ -114,6 +116,9 @@ pub struct Clocks {
     /// What the record at hand has left behind.
     left: [i64; MAX_TIMEFRAMES],
     left_bits: u32,
+    /// By symbol and timeframe: the newest bar that has closed. Empty where nobody asks for it.
+    newest_bars: NewestBars,
+    follows: bool,
 }
 
 /// The bits of a set, lowest first.
@@ -147,6 +152,8 @@ impl Clocks {
             due: Vec::new(),
             left: [0; MAX_TIMEFRAMES],
             left_bits: 0,
+            newest_bars: NewestBars::default(),
+            follows: false,
         }
     }
 
@@ -169,6 +176,9 @@ impl Clocks {
         self.deadlines.grow(self.tracks.len());
         if self.holding {
             self.holds.grow(self.tracks.len());
+        }
+        if self.follows {
+            self.newest_bars.grow(self.tracks.len() / self.bases * self.columns);
         }
         self.due.clear();
         self.due.reserve(self.ends.len());
@@ -306,15 +316,20 @@ impl Clocks {
     fn cross(&mut self, track: usize, (start, end): (i64, i64), fed: u32, span_end: impl Fn(usize) -> Option<i64>) {
         let row = &mut self.ends[track * self.columns..][..self.columns];
         let clock = &mut self.tracks[track];
+        let cells = track / self.bases * self.columns;
         for index in each(fed) {
             let bit = 1 << index;
             if clock.open & bit != 0 && row[index] <= start {
                 self.left[index] = row[index];
                 self.left_bits |= bit;
                 clock.open &= !bit;
+                self.newest_bars.closed(cells + index, row[index]);
             }
             match span_end(index) {
-                Some(bar_end) if bar_end == end => clock.open &= !bit,
+                Some(bar_end) if bar_end == end => {
+                    clock.open &= !bit;
+                    self.newest_bars.closed(cells + index, bar_end);
+                }
                 Some(bar_end) => {
                     row[index] = bar_end;
                     clock.open |= bit;
@@ -403,6 +418,7 @@ impl Clocks {
                 if self.moment(track, &clock, end, moment) <= moment {
                     clock.open &= !(1 << index);
                     clock.closed_until = clock.closed_until.max(end);
+                    self.newest_bars.closed(symbol.index() * self.columns + index, end);
                     push(&mut self.due, Closing { end, symbol, timeframes: 1 << index });
                 }
             }
@@ -418,36 +434,6 @@ impl Clocks {
         &self.due
     }
 
-    /// Closes the bars that end up to `end` of the symbols of an input, but those `except`ed. Gives them in the order of
-    /// publication.
-    pub fn close_ended(&mut self, input: u8, end: i64, except: impl Fn(SymbolId) -> bool) -> &[Closing] {
-        self.due.clear();
-        for (index, clock) in self.tracks.iter_mut().enumerate() {
-            let symbol = SymbolId((index / self.bases) as u16);
-            if clock.input != input || clock.earliest > end || except(symbol) {
-                continue;
-            }
-            let row = &self.ends[index * self.columns..][..self.columns];
-            for timeframe in each(clock.open).filter(|&timeframe| row[timeframe] <= end) {
-                clock.open &= !(1 << timeframe);
-                clock.closed_until = clock.closed_until.max(row[timeframe]);
-                push(&mut self.due, Closing { end: row[timeframe], symbol, timeframes: 1 << timeframe });
-            }
-            clock.earliest = each(clock.open).map(|index| row[index]).min().unwrap_or(NEVER);
-        }
-        self.due.sort_unstable();
-        &self.due
-    }
-
-    /// Adds what the record at hand, of this symbol, has left behind to what closes with it, in the order of publication.
-    pub(super) fn with_left(&mut self, symbol: SymbolId) -> &[Closing] {
-        for index in each(std::mem::take(&mut self.left_bits)) {
-            push(&mut self.due, Closing { end: self.left[index], symbol, timeframes: 1 << index });
-        }
-        self.due.sort_unstable();
-        &self.due
-    }
-
     /// Bytes held.
     #[must_use]
     pub fn bytes(&self) -> usize {
@@ -456,6 +442,7 @@ impl Clocks {
             + self.ends.capacity() * size_of::<i64>()
             + self.due.capacity() * size_of::<Closing>()
             + self.deadlines.bytes()
+            + self.newest_bars.bytes()
     }
 }
 

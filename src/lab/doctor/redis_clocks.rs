@@ -141,7 +141,7 @@ fn record_end(id: StreamId, fields: &[Vec<u8>], form: &mut EntryForm) -> Option<
         if span.start <= now { span.end.min(now) } else { span.end }
     };
     let pairs = fields.chunks_exact(2).map(|pair| (&*pair[0], &*pair[1]));
-    let EntryForm { fields, frames } = form;
+    let EntryForm { fields, frames, .. } = form;
     match fields.decode(pairs).ok()? {
         feed::Entry::Bar(record) => Some(end(record.ts)),
         feed::Entry::Heartbeat(_) => None,

@@ -1,9 +1,10 @@
 """Client of wagehood-engine, for Python.
 
-Two things, each in modules of their own, over a Redis client of redis-py:
+Three things, each in modules of their own, over a Redis client of redis-py:
 
 - ``ConfigManager``: the engine's watchlist, strategies and settings, by the method names of the existing system;
-- ``get_latest_results`` and ``Signals``: what the engine says, newest values and every signal in turn.
+- ``get_latest_results`` and ``Signals``: what the engine says, newest values and every signal in turn;
+- ``StrategyRunner``: strategies of the existing system, whose signals the engine takes for its own.
 """
 
 from .config_manager import (
@@ -19,6 +20,7 @@ from .config_manager import (
     TradingProfile,
 )
 from .results import Results, get_latest_results
+from .runner import MarketData, StrategyRunner
 from .signals import Signal, Signals, signals
 
 __all__ = [
@@ -26,10 +28,12 @@ __all__ = [
     "ConfigError",
     "ConfigManager",
     "IndicatorConfig",
+    "MarketData",
     "Results",
     "Signal",
     "Signals",
     "StrategyConfig",
+    "StrategyRunner",
     "StrategyTimeframeMatrix",
     "SymbolStrategyConfig",
     "SystemConfig",

@@ -10,6 +10,8 @@ use crate::{
 #[derive(Debug)]
 pub(super) struct Parts {
     pub rows: Vec<IndicatorRow>,
+    /// Of bars that are still forming.
+    pub forming: Vec<IndicatorRow>,
     pub signals: Vec<Signal>,
     pub settling: Vec<Settling>,
     pub outcomes: Vec<SignalOutcome>,
@@ -24,6 +26,7 @@ impl Parts {
         let signals = timeframes * plan.roster.count() * 2;
         Self {
             rows: Vec::with_capacity(timeframes * 2),
+            forming: Vec::with_capacity(if plan.refreshes() { timeframes } else { 0 }),
             signals: Vec::with_capacity(signals),
             settling: Vec::with_capacity(timeframes),
             around: Vec::with_capacity(timeframes * 2),
@@ -36,6 +39,7 @@ impl Parts {
     #[inline]
     pub fn clear(&mut self) {
         self.rows.clear();
+        self.forming.clear();
         self.signals.clear();
         self.settling.clear();
         self.outcomes.clear();
@@ -48,6 +52,7 @@ impl Parts {
     pub fn take(&mut self, item: Item) {
         match item {
             Item::Row(row) => self.rows.push(row),
+            Item::Forming(row) => self.forming.push(row),
             Item::Signal(signal) => self.signals.push(signal),
             Item::Settling(cell) => self.settling.push(cell),
             Item::Outcome(outcome) => self.outcomes.push(outcome),
@@ -63,7 +68,8 @@ impl Parts {
         let signal = self.signals.first().map(|signal| (signal.symbol, signal.event_ts));
         let outcome = self.outcomes.first().map(|outcome| (outcome.symbol, outcome.event_ts));
         let liquidity = self.liquidity.first().map(|switch| (switch.symbol, switch.event_ts));
-        row.or(signal).or(outcome).or(liquidity)
+        let forming = self.forming.first().map(|row| (row.bar.symbol, row.event_ts));
+        row.or(signal).or(outcome).or(liquidity).or(forming)
     }
 
     /// Whether there is anything that is published.
