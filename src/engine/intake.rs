@@ -215,6 +215,12 @@ impl Intake {
         }
     }
 
+    /// The latest moment at which a bar of an input stream may begin, Unix ms; `i64::MAX` where its ids are no times.
+    #[must_use]
+    pub fn latest_begin(&self, input: u32) -> i64 {
+        self.admission.latest_begin(u8::try_from(input).unwrap_or(u8::MAX))
+    }
+
     /// When the interval of a record begins, Unix ms; `None` for a symbol or a time that is not known.
     #[cold]
     pub fn begin_of(&self, record: &Record<'_>) -> Option<i64> {

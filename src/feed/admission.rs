@@ -183,6 +183,15 @@ impl Admission {
         self.clocks.delay(input)
     }
 
+    /// The latest moment at which a bar of an input stream may begin, Unix ms; `i64::MAX` where its ids are no times.
+    #[must_use]
+    pub fn latest_begin(&self, input: u8) -> i64 {
+        match self.clocks.time(input) {
+            StreamClock::Records => i64::MAX,
+            StreamClock::Ids | StreamClock::Heartbeat => self.clocks.now().saturating_add(self.max_future_ms),
+        }
+    }
+
     /// Begins an entry of a stream, whose wall this is, Unix ms. Whether a closing by the clock came before it that a second
     /// reading would make behind it, so that its moment has to be journalled.
     #[inline]
@@ -218,12 +227,10 @@ impl Admission {
             Arrival::File => (symbol.index() * self.slots, None),
             Arrival::Stream(input) => {
                 let track = self.track(symbol, timeframe);
-                let now = self.clocks.now();
-                if span.start > now.saturating_add(self.max_future_ms)
-                    && self.clocks.time(input) != StreamClock::Records
-                {
+                if span.start > self.latest_begin(input) {
                     return Err(Refusal::Future);
                 }
+                let now = self.clocks.now();
                 if self.holding.get(usize::from(input)).is_some_and(|&holding| holding) {
                     let early = now < span.end - self.skew_ms[timeframe.index()]
                         || self.rules[usize::from(input)].finality == Final::Next;

@@ -7,7 +7,7 @@
 use super::decode::{Entry, Field, Meaning, Values, decode_usual, decode_values};
 use super::json::{MAX_PATHS, Paths, Piece};
 use super::stamps::Stamps;
-use super::timestamp::{StampForm, WrittenStamp};
+use super::timestamp::{StampForm, WrittenStamp, in_range};
 use super::validate::validate_as;
 use super::zone::Zone;
 use super::{Record, Refusal};
@@ -130,6 +130,19 @@ impl EntryForm {
 }
 
 impl FieldForm {
+    /// Whether it may matter when an entry was written.
+    #[inline]
+    #[must_use]
+    pub fn is_local(&self) -> bool {
+        self.meaning.stamps.is_local()
+    }
+
+    /// Says which moment is the latest that a bar may begin at from now on, Unix ms; `i64::MAX` where nobody knows.
+    #[cold]
+    pub fn set_latest(&mut self, latest: i64) {
+        self.meaning.stamps.set_latest(latest);
+    }
+
     /// Decodes the fields of an entry.
     ///
     /// # Errors
@@ -152,7 +165,11 @@ impl FrameForm {
     #[inline]
     pub fn take<'a>(&'a mut self, record: Record<'a>) -> Result<Record<'a>, Refusal> {
         validate_as(&record, self.meaning.prices)?;
-        if self.plain { Ok(record) } else { self.placed(record) }
+        if !self.plain {
+            return self.placed(record);
+        }
+        in_range(record.ts)?;
+        Ok(record)
     }
 
     #[cold]

@@ -138,6 +138,19 @@ fn a_bad_record_is_left_to_validation() {
 }
 
 #[test]
+fn a_record_has_no_time_that_no_text_could_have() {
+    let mut form = crate::feed::EntryForm::new(tf("1w"));
+    let last = 7_289_654_399_999;
+    for (ts, good) in [(i64::MIN, false), (-1, false), (0, true), (last, true), (last + 1, false), (i64::MAX, false)] {
+        let mut out = Vec::new();
+        encode_frame(tf("1w"), 0, &[FrameRecord { ts, ..sample(0) }], &mut out).unwrap();
+        let record = FrameView::parse(&out, tf("1w")).unwrap().records().next().unwrap();
+        let taken = form.frames.take(record).map(|record| record.ts);
+        assert_eq!(taken, if good { Ok(ts) } else { Err(Refusal::BadTimestamp) }, "{ts}");
+    }
+}
+
+#[test]
 fn long_symbols_do_not_fit() {
     let bytes = frame(1);
     let mut record = FrameView::parse(&bytes, tf("1s")).unwrap().records().next().unwrap();

@@ -73,6 +73,22 @@ impl Stamps {
         in_range(stamp.start(self.at, self.base))
     }
 
+    /// Whether it may matter when a record was written, because the clock of a zone may show a time twice.
+    #[inline]
+    #[must_use]
+    pub fn is_local(&self) -> bool {
+        self.zone.is_some()
+    }
+
+    /// Says which moment is the latest that a bar may begin at from now on, Unix ms; `i64::MAX` where nobody knows.
+    pub fn set_latest(&mut self, latest: i64) {
+        if let Some(zone) = &mut self.zone {
+            // One that is stamped at its end has a later stamp.
+            let behind = if self.at == StampedAt::End { self.base.interval_ms() } else { 0 };
+            zone.set_latest(latest.saturating_add(behind));
+        }
+    }
+
     /// Says that records come newest first.
     pub fn set_backwards(&mut self) {
         if let Some(zone) = &mut self.zone {

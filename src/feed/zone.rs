@@ -4,7 +4,7 @@
 //! two changes a local time costs two comparisons.
 
 use super::Refusal;
-use crate::model::time_zone;
+use crate::model::{MAX_SYMBOLS, time_zone};
 use jiff::{
     Timestamp,
     tz::{AmbiguousOffset, Offset, TimeZone},
@@ -41,6 +41,8 @@ pub struct Zone {
     folds: FxHashMap<Box<[u8]>, Fold>,
     /// Whether the records come newest first.
     backwards: bool,
+    /// The latest moment that a local time can be, Unix ms: there is no record of what has not been yet.
+    latest: i64,
 }
 
 impl Zone {
@@ -51,7 +53,8 @@ impl Zone {
     pub fn new(name: &str) -> Result<Self, ZoneError> {
         let zone = time_zone(name).ok_or_else(|| ZoneError { name: name.to_owned() })?;
         let folds = FxHashMap::default();
-        Ok(Self { name: name.to_owned(), zone, from: 0, until: 0, offset_ms: 0, folds, backwards: false })
+        let latest = i64::MAX;
+        Ok(Self { name: name.to_owned(), zone, from: 0, until: 0, offset_ms: 0, folds, backwards: false, latest })
     }
 
     /// Its name.
@@ -65,10 +68,18 @@ impl Zone {
         self.backwards = true;
     }
 
+    /// Says which moment is the latest that a local time can be from now on, Unix ms; `i64::MAX` where nobody knows.
+    #[inline]
+    pub fn set_latest(&mut self, latest: i64) {
+        self.latest = latest;
+    }
+
     /// Unix ms of a local time, which is given as if it were of UTC.
     ///
     /// A time that occurs twice is the first, unless the symbol's last stamp shows that the first has passed: unless it
-    /// was this time or a later one of the same stretch, or the second of one already.
+    /// was this time or a later one of the same stretch, or the second of one already. Where the latest moment is known it is
+    /// never a second that has not come yet (a bar that is still forming is written again and again with the same stamp); and
+    /// without a last stamp it is the second where the first would be late by more than the clock was put back.
     ///
     /// # Errors
     /// [`Refusal::NoSuchTime`] for a time that the clock skipped; [`Refusal::BadTimestamp`] out of all range.
@@ -92,13 +103,23 @@ impl Zone {
             AmbiguousOffset::Gap { .. } => Err(Refusal::NoSuchTime),
             AmbiguousOffset::Fold { before, after } => {
                 let last = self.folds.get(symbol).filter(|last| (last.local - local_ms).abs() < SAME_FOLD_MS);
+                let [first_ms, second_ms] = [before, after].map(|offset| local_ms - ms(offset));
+                // How long ago the second began, where that is known.
+                let ago_ms = Some(self.latest)
+                    .filter(|&latest| latest < i64::MAX)
+                    .map(|latest| latest.saturating_sub(second_ms));
                 let second = match (last, self.backwards) {
-                    (None, backwards) => backwards,
+                    (None, backwards) => backwards || ago_ms.is_some_and(|ago_ms| ago_ms < second_ms - first_ms),
                     (Some(last), false) => last.second || local_ms <= last.local,
                     (Some(last), true) => last.second && local_ms < last.local,
                 };
+                let second = second && ago_ms.is_none_or(|ago_ms| ago_ms >= 0);
+                if self.folds.len() >= MAX_SYMBOLS && !self.folds.contains_key(symbol) {
+                    // More names than there can be symbols: nearly all of them will be refused.
+                    self.folds.clear();
+                }
                 self.folds.insert(symbol.into(), Fold { local: local_ms, second });
-                Ok(local_ms - ms(if second { after } else { before }))
+                Ok(if second { second_ms } else { first_ms })
             }
         }
     }
@@ -196,6 +217,25 @@ mod tests {
                 assert_eq!(zone.utc_ms(local, b"A"), Ok(utc), "{step} {utc}");
             }
         }
+        // Bars that are still forming, written every ten seconds with the same stamp: live, and again after a restart.
+        let mut zone = Zone::new("America/New_York").unwrap();
+        for wall in (-2 * hour..3 * hour).step_by(10_000).map(|since| first + since) {
+            let utc = wall - wall.rem_euclid(60_000);
+            let local = utc - if utc < first + hour { 4 * hour } else { 5 * hour };
+            let mut restarted = zone.clone();
+            restarted.folds.clear();
+            for (zone, delay) in [(&mut zone, 0), (&mut restarted.clone(), 0), (&mut restarted, 15 * 60_000)] {
+                zone.set_latest(wall + delay + 5_000);
+                assert_eq!(zone.utc_ms(local, b"A"), Ok(utc), "{delay} {}", utc - first);
+            }
+        }
+        // What was written long before, or its time is not known: by the order alone.
+        let mut zone = Zone::new("America/New_York").unwrap();
+        zone.set_latest(first + 900 * hour);
+        assert_eq!(
+            ["2025-11-02T01:30", "2025-11-02T01:30"].map(|local| utc(&mut zone, local)),
+            [Ok(at("2025-11-02T05:30")), Ok(at("2025-11-02T06:30"))]
+        );
         // A year later the first is the first again.
         let mut zone = Zone::new("America/New_York").unwrap();
         for (local, expected) in [

@@ -8,8 +8,8 @@ use crate::{
 use std::sync::Arc;
 use wagehood_engine::{
     feed::{
-        Compression, CsvError, CsvSource, Entry, FrameRecord, FrameView, MAX_FRAME_RECORDS, Record, Refusal, TextInput,
-        decode_entry, dialect::FileOptions, encode_frame, stamps::Stamps, timestamp::DateOrder, unpack, validate,
+        Compression, CsvError, CsvSource, Entry, EntryForm, FrameRecord, FrameView, MAX_FRAME_RECORDS, Record, Refusal,
+        TextInput, decode_entry, dialect::FileOptions, encode_frame, stamps::Stamps, timestamp::DateOrder, unpack,
         zone::Zone,
     },
     model::{MAX_SYMBOL_LEN, StampedAt, Timeframe, time::Iso8601},
@@ -222,11 +222,11 @@ fn frame(input: &[u8]) -> u64 {
         };
         assert!((1..=MAX_FRAME_RECORDS).contains(&view.len()));
         assert_eq!(input.len(), FRAME_HEADER + view.len() * FRAME_RECORD);
-        let mut good = 0;
+        let (mut good, mut form) = (0, EntryForm::new(base));
         let records: Vec<FrameRecord> = view
             .records()
             .map(|record| {
-                if validate(&record).is_ok() && (0..7_289_654_400_000).contains(&record.ts) {
+                if form.frames.take(record).is_ok() {
                     promised(&record, input);
                     good += 1;
                 }

@@ -37,6 +37,9 @@ pub(super) fn take_entry<'a>(
     if form.holds_signals {
         return take_signal(entry, &origin, bytes_max, intake);
     }
+    if form.fields.is_local() {
+        form.fields.set_latest(intake.latest_begin(input));
+    }
     let mut fields = entry.fields.clone();
     #[allow(clippy::map_identity, reason = "it lets the fields live no longer than the form is borrowed")]
     let decoded = form.fields.decode(fields.by_ref().map(|(name, value)| (name, value)));
