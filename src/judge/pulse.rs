@@ -69,6 +69,19 @@ impl Pulse {
         self.count = (self.count + 1).min(BARS as u8);
     }
 
+    /// Measures its places by other sums, which are ahead of those before by so much, of the symbol and of the market.
+    pub fn measure_by(&mut self, [own, market]: [f64; 2]) {
+        for place in &mut self.places {
+            *place = Place { own: place.own + own, market: place.market + market };
+        }
+    }
+
+    /// Measures its places by sums that begin at the newest bar.
+    pub fn measure_from_here(&mut self) {
+        let Place { own, market } = self.places[usize::from(self.at)];
+        self.measure_by([-own, -market]);
+    }
+
     /// Volatility of a bar, a share.
     #[inline]
     fn sigma(&self) -> f64 {

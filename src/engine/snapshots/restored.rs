@@ -168,6 +168,11 @@ impl Restored {
                 restored.cells.push(cell.ok());
             }
         }
+        if restored.drifts.is_none() && keys.plan().calibration.enabled {
+            // Sums of returns begin where it goes on.
+            let pulses = restored.cells.iter_mut().flatten().filter_map(|cell| cell.pulse.as_mut());
+            pulses.for_each(Pulse::measure_from_here);
+        }
         restored.readiness = vec![Readiness::default(); restored.cells.len()];
         Ok(restored)
     }
@@ -191,6 +196,7 @@ impl Restored {
         let decoder = Decoder::new(keys, history);
         self.admission.fill(&decoder.reader()?.admission);
         self.open_bars.fill(&decoder.aggregator()?.1);
+        let drifts = decoder.drifts()?;
         let (mut incomplete, mut filled) = (0, None);
         for cold in std::mem::take(&mut self.cold) {
             let symbol = cold.symbol.index();
@@ -204,6 +210,15 @@ impl Restored {
             let own = &mut self.cells[symbol * self.columns + cold.timeframe.index()];
             if own.is_none() {
                 *own = decoder.cell(cold.symbol, cold.timeframe)?.ok();
+                if let Some(pulse) = own.as_mut().and_then(|cell| cell.pulse.as_mut()) {
+                    // Sums of returns that were made of history begin elsewhere.
+                    let (symbol, timeframe) = (keys.symbol(cold.symbol), keys.timeframe(cold.timeframe));
+                    match (&mut self.drifts, &drifts) {
+                        (Some(own), Some(drifts)) => pulse.measure_by(own.fill(drifts, symbol, timeframe)),
+                        _ if keys.plan().calibration.enabled => pulse.measure_from_here(),
+                        _ => {}
+                    }
+                }
             }
             incomplete += usize::from(own.as_ref().is_none_or(|cell| cell.unsettled > 0));
             if own.is_none() {
