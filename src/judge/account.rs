@@ -132,6 +132,9 @@ impl Score {
     }
 }
 
+/// No honest count comes near this: one below it can be counted on.
+const COUNT_MAX: u64 = 1 << 60;
+
 /// Sums over blocks: of squared returns, returns times counts, squared counts, squared wins, wins times counts, and blocks.
 #[derive(Debug, Clone, Copy, PartialEq, SchemaWrite, SchemaRead)]
 struct Blocks {
@@ -191,6 +194,21 @@ struct Sums {
     base: f64,
     blocks: Blocks,
     scores: [Score; 2],
+}
+
+impl Sums {
+    /// Whether its counts are ones that counting can have made.
+    fn is_sound(&self) -> bool {
+        let Self { n, void, wins, draws, blocks, scores, .. } = self;
+        let of_score =
+            |score: &Score| score.n <= *n && score.bins.iter().all(|(n, _, wins)| *n <= score.n && wins <= n);
+        *n < COUNT_MAX
+            && *void < COUNT_MAX
+            && wins.checked_add(*draws).is_some_and(|known| known <= *n)
+            && blocks.n <= *n
+            && blocks.wins <= blocks.n
+            && scores.iter().all(of_score)
+    }
 }
 
 /// All that is kept of one key at one horizon.
@@ -351,7 +369,7 @@ impl Account {
         for (bucket, count) in buckets {
             *histogram.get_mut(usize::from(bucket)).ok_or(StateError::Shape("a histogram of returns"))? = count;
         }
-        if sums.n.max(sums.void) >= 1 << 60 || sums.wins + sums.draws > sums.n {
+        if !sums.is_sound() {
             return Err(StateError::Shape("an account"));
         }
         Ok(Self { sums, histogram })

@@ -55,8 +55,8 @@ fn count(counts: &mut LaneCounts, entry: Option<&Entry>, drawn: bool) {
         return;
     };
     counts.n = counts.n.saturating_add(1);
-    counts.wins += u32::from(entry.won);
-    counts.draws += u32::from(drawn);
+    counts.wins = counts.wins.saturating_add(u32::from(entry.won));
+    counts.draws = counts.draws.saturating_add(u32::from(drawn));
     counts.mean_bps += (entry.ret - counts.mean_bps) / f64::from(counts.n);
 }
 

@@ -22,6 +22,11 @@ struct Weight {
 impl Weight {
     const START: Self = Self { w: 0.0, g: 1.0 };
 
+    /// Whether it is one that learning can have made.
+    fn is_sound(self) -> bool {
+        self.w.is_finite() && self.g.is_finite() && self.g >= Self::START.g
+    }
+
     #[inline]
     fn learn(&mut self, gradient: f64, rate: f64) {
         self.g += gradient * gradient;
@@ -66,6 +71,10 @@ pub(super) struct Learners {
 /// The weights of a timeframe as they were saved: its own, and by kind.
 type SavedColumn = (Weight, Vec<(SignalKind, Weight)>);
 
+fn weights_of((own, kinds): &SavedColumn) -> impl Iterator<Item = Weight> {
+    std::iter::once(*own).chain(kinds.iter().map(|(_, weight)| *weight))
+}
+
 /// A symbol's weights as they were saved, by the timeframes of a plan.
 #[derive(Debug, Default)]
 pub(super) struct SavedLearner {
@@ -87,16 +96,17 @@ impl SavedLearner {
     /// # Errors
     /// The bytes do not decode to weights.
     pub fn read(bytes: &mut &[u8], table: &SavedTable, roster: &Roster) -> Result<Self, StateError> {
-        let (learned, bias) = take(bytes)?;
+        let (learned, bias): (u32, Weight) = take(bytes)?;
         let features: Vec<Weight> = take(bytes)?;
-        let mut saved = Vec::new();
+        let mut saved: Vec<Option<SavedColumn>> = Vec::new();
         for _ in 0..table.width() {
             let own: Weight = take(bytes)?;
             let kinds: Vec<(String, Weight)> = take(bytes)?;
             let known = kinds.into_iter().filter_map(|(name, weight)| Some((roster.kind_named(&name)?, weight)));
             saved.push(Some((own, known.collect())));
         }
-        if features.len() != FEATURES {
+        let all = [bias].into_iter().chain(features.iter().copied()).chain(saved.iter().flatten().flat_map(weights_of));
+        if features.len() != FEATURES || !all.into_iter().all(Weight::is_sound) {
             return Err(StateError::Shape("the weights of a symbol"));
         }
         let timeframes =

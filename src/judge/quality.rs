@@ -60,6 +60,8 @@ impl CalibrationQuality {
     /// # Errors
     /// The bytes do not decode to these sums.
     pub fn read(bytes: &mut &[u8]) -> Result<Self, StateError> {
-        take(bytes)
+        let quality: Self = take(bytes)?;
+        let sound = quality.n < 1 << 60 && quality.wins <= quality.n;
+        if sound { Ok(quality) } else { Err(StateError::Shape("the quality of the calibrated confidence")) }
     }
 }

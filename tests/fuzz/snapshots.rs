@@ -6,12 +6,16 @@ use std::{
     sync::{Arc, OnceLock},
 };
 use wagehood_engine::{
-    aggregate::TimeBarAggregator,
-    config::{Config, Layer, Plan},
+    aggregate::{Closings, Drifts, TimeBarAggregator},
+    config::{CellSpec, Config, Layer, Plan},
     correlate::Correlator,
     engine::{Keys, Of, Restored},
     feed::{Admission, streams::Order},
-    model::{Bar, Directory, Signal, SourceId, StreamId, SymbolId, TimeframeId},
+    judge::{Book, Judge, Liquidities, Pulses, Trails},
+    model::{
+        Bar, Candidate, Composite, Directory, Judged, LiquiditySwitch, Signal, SignalOutcome, SourceId, Strategy,
+        StreamId, Surroundings, SymbolId, TimeframeId,
+    },
     publish::Latest,
     state::{
         Contents, FileFault, InputPosition, Meta, ReaderState, Snapshot, SnapshotFile, StateError, push_record, put,
@@ -40,7 +44,9 @@ fn plan() -> &'static Arc<Plan> {
     static PLAN: OnceLock<Arc<Plan>> = OnceLock::new();
     PLAN.get_or_init(|| {
         let text = "watchlist = [{symbol = \"A\"}, {symbol = \"B\"}]\n[timeframes]\nlist = [\"1m\", \"5m\"]\nbuffer_size = 2\n\
-                    [[input.streams]]\nname = \"s\"\ntimeframe = \"1m\"\n";
+                    [[input.streams]]\nname = \"s\"\ntimeframe = \"1m\"\n\
+                    [calibration]\nenabled = true\nmarket = [\"A\"]\n[selection]\nmin_outcomes = 3\n\
+                    [performance]\nby_symbol = \"full\"\n";
         let layer = Layer::File { name: "plan".to_owned(), bytes: text.as_bytes().to_vec() };
         Arc::new(Config::load(&[layer]).unwrap().config.plan())
     })
@@ -61,6 +67,32 @@ fn push(
     push_record(out, part, hash, write)
 }
 
+/// What follows the cells, and says what their signals are worth.
+struct Following {
+    trails: Trails,
+    pulses: Pulses,
+    liquidities: Liquidities,
+    drifts: Drifts,
+    judge: Judge,
+}
+
+impl Following {
+    fn new(plan: &Plan) -> Self {
+        let (mut trails, mut pulses, mut liquidities) = (Trails::default(), Pulses::default(), Liquidities::default());
+        let mut drifts = Drifts::new(plan.timeframes.len(), true);
+        for asset in &plan.assets {
+            let in_market = plan.calibration.is_market(&asset.symbol);
+            drifts.add_symbol(in_market);
+            for _ in &plan.timeframes {
+                trails.add();
+                pulses.add(in_market);
+                liquidities.add();
+            }
+        }
+        Self { trails, pulses, liquidities, drifts, judge: Judge::new(plan) }
+    }
+}
+
 /// The stages of an engine, one after the other.
 struct World {
     admission: Admission,
@@ -73,12 +105,71 @@ struct World {
     /// By symbol and timeframe: bars until history that is missing no longer matters.
     unsettled: Vec<u32>,
     signals: u64,
+    following: Option<Following>,
+}
+
+/// What a base bar has brought about.
+struct Closed<'a> {
+    cells: &'a mut [Vec<Cell>],
+    layouts: &'a [CellLayout],
+    following: Option<&'a mut Following>,
+    seq: u64,
+    signals: Vec<Signal>,
+    outcomes: Vec<SignalOutcome>,
+    around: Vec<Surroundings>,
+    switches: Vec<LiquiditySwitch>,
+}
+
+impl Closings for Closed<'_> {
+    fn base(&mut self, bar: &Bar, fed: u32) {
+        if let Some(following) = &mut self.following {
+            following.drifts.base(bar, fed);
+        }
+    }
+
+    /// As the workers follow their cells.
+    fn closed(&mut self, bar: Bar) {
+        let (seq, event_ts) = (self.seq, bar.ts);
+        let Bar { symbol, timeframe, .. } = bar;
+        let cell = &mut self.cells[symbol.index()][timeframe.index()];
+        let mut said: Vec<(Strategy, Candidate)> = Vec::new();
+        cell.on_bar(&self.layouts[timeframe.index()], &bar, |strategy, candidate| said.push((strategy, candidate)));
+        if let Some(Following { trails, pulses, liquidities, drifts, .. }) = &mut self.following {
+            let number = symbol.index() * self.layouts.len() + timeframe.index();
+            let interval_ms = plan().timeframes[timeframe.index()].interval_ms();
+            let missing = |end: i64, start: i64| (start - end) / interval_ms;
+            if let Some((liquid, share)) = liquidities.on_bar(number, (bar.ts, bar.ts + interval_ms), missing) {
+                self.switches.push(LiquiditySwitch { seq, event_ts, symbol, timeframe, liquid, share });
+            }
+            let sigma = pulses.on_bar(number, &bar, drifts.of(&bar));
+            if !said.is_empty() {
+                let values = pulses.surroundings(number);
+                self.around.push(Surroundings { seq, event_ts, symbol, timeframe, values });
+            }
+            let fired = said.iter().map(|(strategy, candidate)| (*strategy, candidate));
+            trails.on_bar(number, &bar, (seq, event_ts), (cell.price(), sigma), fired, |due| self.outcomes.push(due));
+        }
+        self.signals.extend(said.into_iter().map(|(strategy, candidate)| Signal {
+            seq,
+            event_ts,
+            arrival_ns: 0,
+            source: SourceId::line(0, seq),
+            bar_ts: bar.ts,
+            bar_index: cell.bars(),
+            price: cell.price(),
+            symbol,
+            timeframe,
+            strategy,
+            candidate,
+            settled: true,
+        }));
+    }
 }
 
 impl World {
-    fn new(plan: &Plan) -> Self {
+    fn new(plan: &Plan, follows: bool) -> Self {
         let layouts: Vec<CellLayout> = plan.params.iter().map(|params| CellLayout::new(params.clone(), true)).collect();
-        let cell = |(layout, spec): (&CellLayout, &wagehood_engine::config::CellSpec)| {
+        let cell = |(layout, spec): (&CellLayout, &CellSpec)| {
             Cell::new(layout, spec.method, spec.price_scale, spec.buffer_size)
         };
         let mut latest = Latest::new(plan.timeframes.len(), &plan.roster);
@@ -92,6 +183,7 @@ impl World {
             latest,
             unsettled: vec![0; plan.assets.len() * plan.timeframes.len()],
             signals: 0,
+            following: follows.then(|| Following::new(plan)),
         }
     }
 
@@ -119,33 +211,32 @@ impl World {
     }
 
     fn bar(&mut self, bar: &Bar, seq: u64) {
-        let (cells, layouts, mut group) = (&mut self.cells, &self.layouts, Vec::new());
-        self.aggregator.on_bar(bar, &mut |closed: Bar| {
-            // As the workers find their cells.
-            let (symbol, timeframe) = (closed.symbol.index(), closed.timeframe.index());
-            let cell = &mut cells[symbol][timeframe];
-            let mut said = Vec::new();
-            cell.on_bar(&layouts[timeframe], &closed, |strategy, candidate| said.push((strategy, candidate)));
-            group.extend(said.into_iter().map(|(strategy, candidate)| Signal {
-                seq,
-                event_ts: closed.ts,
-                arrival_ns: 0,
-                source: SourceId::line(0, seq),
-                bar_ts: closed.ts,
-                bar_index: cell.bars(),
-                price: cell.price(),
-                symbol: closed.symbol,
-                timeframe: closed.timeframe,
-                strategy,
-                candidate,
-                settled: true,
-            }));
-        });
+        let mut closed = Closed {
+            cells: &mut self.cells,
+            layouts: &self.layouts,
+            following: self.following.as_mut(),
+            seq,
+            signals: Vec::new(),
+            outcomes: Vec::new(),
+            around: Vec::new(),
+            switches: Vec::new(),
+        };
+        self.aggregator.on_bar_followed(bar, &mut closed);
+        let Closed { signals: group, outcomes, around, switches, .. } = closed;
+        if let Some(Following { judge, .. }) = &mut self.following {
+            around.iter().for_each(|around| judge.surround(around));
+            switches.iter().for_each(|switch| judge.switch_cell(switch));
+            assert!(judge.settle(&outcomes, |_| {}) <= outcomes.len() as u64);
+        }
         for symbol in 0..2 {
             let mut own: Vec<Signal> =
                 group.iter().filter(|signal| signal.symbol == SymbolId(symbol)).copied().collect();
-            let (latest, signals) = (&mut self.latest, &mut self.signals);
-            self.correlator.on_group(&mut own, |verdict| {
+            let (latest, signals, following) = (&mut self.latest, &mut self.signals, &mut self.following);
+            let judge = |composite: &Composite, weights| match following {
+                Some(following) => following.judge.judge(composite, weights),
+                None => Judged::NOTHING,
+            };
+            self.correlator.on_group_judged(&mut own, judge, |verdict| {
                 *signals += 1;
                 if let wagehood_engine::correlate::Verdict::Publish(weighed) = verdict {
                     latest.signal(&weighed);
@@ -173,6 +264,10 @@ impl World {
             self.aggregator.save(keys().bar_columns(), |symbol| keys().symbol(symbol), out)
         })?;
         push(&mut first, Of::Publisher, |out| put(out, &(7u64, order)))?;
+        if let Some(Following { drifts, .. }) = &self.following {
+            let timeframes = keys().bar_columns().map(|column| column.timeframe);
+            push(&mut first, Of::Drifts, |out| drifts.save(timeframes, |symbol| keys().symbol(symbol), out))?;
+        }
         let (mut second, mut third) = (Vec::new(), Vec::new());
         for (symbol, cells) in (0..).map(SymbolId).zip(&self.cells) {
             for (timeframe, (cell, layout)) in cells.iter().zip(&self.layouts).enumerate() {
@@ -181,30 +276,77 @@ impl World {
                     cell.write_state(layout, out);
                     Ok(())
                 })?;
+                self.push_trail(&mut second, symbol, TimeframeId::new(timeframe))?;
             }
             push(&mut third, Of::Symbol(symbol), |out| {
                 keys().save_table(symbol, out)?;
                 self.correlator.save(symbol, out)?;
                 self.latest.save(symbol, out)
             })?;
+            if let Some(Following { judge, .. }) = &self.following {
+                push(&mut third, Of::Worth(symbol), |out| {
+                    keys().save_table(symbol, out)?;
+                    judge.save(symbol, out)
+                })?;
+            }
+        }
+        if let Some(Following { judge, .. }) = &self.following {
+            for key in 0..judge.book().keys() {
+                let (timeframe, name) = Book::name(key);
+                if judge.book().accounts(key).iter().any(|account| account.n() + account.void() > 0) {
+                    push(&mut third, Of::Account(timeframe, name), |out| judge.book().save_key(key, out))?;
+                }
+            }
+            push(&mut third, Of::Quality, |out| judge.quality().save(out))?;
         }
         Ok(vec![first, second, third])
     }
 
+    fn push_trail(&self, out: &mut Vec<u8>, symbol: SymbolId, timeframe: TimeframeId) -> Result<(), StateError> {
+        let Some(Following { trails, pulses, liquidities, .. }) = &self.following else { return Ok(()) };
+        let number = symbol.index() * self.layouts.len() + timeframe.index();
+        let of_cell = (trails.get(number).unwrap(), pulses.get(number).unwrap(), liquidities.get(number).unwrap());
+        push(out, Of::Trail(symbol, timeframe), |out| {
+            let (trail, pulse, liquidity) = of_cell;
+            trail.save(out)?;
+            put(out, &(true, true))?;
+            pulse.save(out)?;
+            liquidity.save(out)
+        })
+    }
+
     /// As the agents take their parts over.
-    fn restore(plan: &Plan, mut restored: Restored) -> Self {
-        let mut world = Self::new(plan);
+    fn restore(plan: &Plan, mut restored: Restored, follows: bool) -> Self {
+        let mut world = Self::new(plan, follows);
         world.admission.restore(&restored.admission, |symbol, timeframe| restored.open_bars.end(symbol, timeframe));
         world.aggregator.restore(&restored.open_bars);
         for (symbol, (signals, latest)) in (0..).map(SymbolId).zip(&restored.symbols) {
             world.correlator.restore(symbol, signals);
             world.latest.restore(symbol, latest, |signal| world.correlator.expires(signal));
         }
-        let cells = world.cells.iter_mut().flatten().zip(&mut world.unsettled);
-        for ((cell, unsettled), state) in cells.zip(&mut restored.cells) {
-            if let Some(state) = state.take() {
-                (*unsettled, *cell) = (state.unsettled, state.cell);
+        if let Some(Following { drifts, judge, .. }) = &mut world.following {
+            if let Some(saved) = &restored.drifts {
+                let symbol = |name: &str| plan.assets.iter().position(|asset| asset.symbol == name);
+                let timeframe = |name: &str| plan.timeframes.iter().position(|own| own.to_string() == name);
+                drifts.restore(saved, symbol, timeframe);
             }
+            for (key, accounts) in &restored.accounts {
+                judge.book_mut().restore_key(*key, accounts);
+            }
+            for (symbol, saved) in (0..).map(SymbolId).zip(&mut restored.worths) {
+                judge.restore(symbol, saved);
+            }
+            judge.restore_quality(restored.quality);
+        }
+        let cells = world.cells.iter_mut().flatten().zip(&mut world.unsettled);
+        for (number, ((cell, unsettled), state)) in cells.zip(&mut restored.cells).enumerate() {
+            let Some(state) = state.take() else { continue };
+            if let Some(Following { trails, pulses, liquidities, .. }) = &mut world.following {
+                trails.restore(number, state.trail);
+                state.pulse.into_iter().for_each(|pulse| pulses.restore(number, pulse));
+                state.liquidity.into_iter().for_each(|liquidity| liquidities.restore(number, liquidity));
+            }
+            (*unsettled, *cell) = (state.unsettled, state.cell);
         }
         world
     }
@@ -225,16 +367,31 @@ const META: Meta = Meta { origin: 1, created_ms: START_MS };
 /// Minutes of the market behind the golden snapshot.
 const GOLDEN_MINUTES: i64 = 300;
 
-/// The snapshot of this version's layout as it was written on another day: it is read, means what it meant, and is
-/// written again byte for byte. Where a record's version is raised, this file stays to be read and a new one joins it.
-fn golden() -> Vec<u8> {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/sample/state/stages.snapshot.gz");
-    let Ok(packed) = std::fs::File::open(path) else {
-        let mut world = World::new(plan());
-        world.run(0..GOLDEN_MINUTES);
-        let parts = world.parts().unwrap();
+/// The market behind the golden snapshot of what follows the cells: at its end signals of every cell wait for their outcomes.
+fn followed() -> (World, i64) {
+    let mut world = World::new(plan(), true);
+    world.run(0..1_200);
+    let waits = |world: &World| {
+        let trails = &world.following.as_ref().unwrap().trails;
+        (0..4).all(|number| trails.waits(number))
+    };
+    for minute in 1_200..3_000 {
+        if waits(&world) {
+            return (world, minute);
+        }
+        world.run(minute..minute + 1);
+    }
+    panic!("no signal waits");
+}
+
+/// Snapshots of this version's layouts as they were written on another day: they are read, mean what they meant, and are
+/// written again byte for byte. Where a record's version is raised, these files stay to be read and new ones join them.
+fn golden(name: &str, world: impl Fn() -> World) -> Vec<u8> {
+    let path = format!("{}/tests/sample/state/{name}", env!("CARGO_MANIFEST_DIR"));
+    let Ok(packed) = std::fs::File::open(&path) else {
+        let parts = world().parts().unwrap();
         let bytes = file(&META, &parts.iter().map(Vec::as_slice).collect::<Vec<_>>());
-        let out = std::fs::File::create(path).unwrap();
+        let out = std::fs::File::create(&path).unwrap();
         let mut out = flate2::write::GzEncoder::new(out, flate2::Compression::best());
         out.write_all(&bytes).unwrap();
         out.finish().unwrap();
@@ -252,26 +409,66 @@ fn golden() -> Vec<u8> {
     let id = StreamId { ms: START_MS as u64, seq: 3 };
     assert_eq!(state.inputs, [InputPosition { name: "s".to_owned(), id, number: 7, offset_ms: 0 }]);
     assert_eq!(state.seq, 7);
-    let bars = |place: usize| state.cells[place].as_ref().unwrap().cell.bars();
+    bytes
+}
+
+/// Takes a golden snapshot over and saves it once more.
+fn taken_over(bytes: &[u8], follows: bool) -> World {
+    let state = Restored::of(keys(), &Snapshot::parse(bytes.to_vec()).unwrap()).unwrap();
+    let again = World::restore(plan(), state, follows);
+    let Contents { chunks, .. } = read_snapshot(bytes).unwrap();
+    let parts = again.parts().unwrap();
+    assert!(parts.iter().map(Vec::as_slice).eq(chunks), "the layout is another one and has the old version");
+    again
+}
+
+/// The golden snapshot of the cells, with what it means.
+fn golden_stages() -> Vec<u8> {
+    let bytes = golden("stages.snapshot.gz", || {
+        let mut world = World::new(plan(), false);
+        world.run(0..GOLDEN_MINUTES);
+        world
+    });
+    let world = taken_over(&bytes, false);
+    let cell = |symbol: usize, timeframe: usize| &world.cells[symbol][timeframe];
     // By symbol: as many minutes as there were, and the groups of five that were closed by a later minute.
     let five = (GOLDEN_MINUTES / 5) as u64;
-    assert_eq!([bars(0), bars(2)], [GOLDEN_MINUTES as u64; 2]);
-    assert!([bars(1), bars(3)].iter().all(|&bars| bars == five || bars == five - 1), "{} {}", bars(1), bars(3));
-    let price = |place: usize| state.cells[place].as_ref().unwrap().cell.price();
+    assert_eq!([0, 1].map(|symbol| cell(symbol, 0).bars()), [GOLDEN_MINUTES as u64; 2]);
+    let fives = [0, 1].map(|symbol| cell(symbol, 1).bars());
+    assert!(fives.iter().all(|&bars| bars == five || bars == five - 1), "{fives:?}");
     let last = GOLDEN_MINUTES - 1;
     let close = 100.5 + 20.0 * (last as f64 / 17.0).sin() + (last % 7) as f64;
-    assert!((price(0) - close).abs() < 1e-9 && (price(2) - close - 1.0).abs() < 1e-9, "{} {}", price(0), price(2));
-    let again = World::restore(plan(), state).parts().unwrap();
-    let Contents { chunks, .. } = read_snapshot(&bytes).unwrap();
-    assert!(again.iter().map(Vec::as_slice).eq(chunks), "the layout is another one and has the old version");
+    let prices = [0, 1].map(|symbol| cell(symbol, 0).price());
+    assert!((prices[0] - close).abs() < 1e-9 && (prices[1] - close - 1.0).abs() < 1e-9, "{prices:?}");
+    bytes
+}
+
+/// The golden snapshot of what follows the cells, with what it means: that of the market run once more.
+fn golden_followed() -> Vec<u8> {
+    let (mut fresh, minutes) = followed();
+    let bytes = golden("followed.snapshot.gz", || followed().0);
+    let mut world = taken_over(&bytes, true);
+    let of = |world: &World| {
+        let judge = &world.following.as_ref().unwrap().judge;
+        let book = judge.book();
+        let known: u64 = (0..book.keys()).flat_map(|key| book.accounts(key)).map(|account| account.n()).sum();
+        (known, judge.quality().outcomes(), format!("{:?}", judge.quality().scores()))
+    };
+    assert!(of(&world).0 > 100 && of(&world).1 > 10, "{:?}", of(&world));
+    for later in [minutes, minutes + 300] {
+        assert_eq!(of(&world), of(&fresh), "{later}");
+        world.run(later..later + 300);
+        fresh.run(later..later + 300);
+    }
+    assert_eq!(world.parts().unwrap(), fresh.parts().unwrap());
     bytes
 }
 
 /// Snapshots of this version: of another day, of the beginning, of the first bars, of windows that are full.
 pub fn made() -> Vec<Vec<u8>> {
     let meta = META;
-    let make = |minutes| {
-        let mut world = World::new(plan());
+    let make = |(minutes, follows)| {
+        let mut world = World::new(plan(), follows);
         world.run(0..minutes);
         let parts = world.parts().unwrap();
         let file = file(&meta, &parts.iter().map(Vec::as_slice).collect::<Vec<_>>());
@@ -279,7 +476,7 @@ pub fn made() -> Vec<Vec<u8>> {
         let state = Restored::of(keys(), &again).unwrap();
         assert_eq!(state.cold, []);
         // What goes on from it does what the one before would have done.
-        let mut restored = World::restore(plan(), state);
+        let mut restored = World::restore(plan(), state, follows);
         assert_eq!(restored.parts().unwrap(), parts);
         restored.run(minutes..minutes + 50);
         world.run(minutes..minutes + 50);
@@ -287,7 +484,8 @@ pub fn made() -> Vec<Vec<u8>> {
         assert!(minutes < 1_000 || world.signals > 0, "nothing has been said");
         file
     };
-    std::iter::once(golden()).chain([0, 30, 1_500].map(make)).collect()
+    let worlds = [(0, false), (30, true), (1_500, false), (1_500, true)];
+    [golden_stages(), golden_followed()].into_iter().chain(worlds.map(make)).collect()
 }
 
 fn snapshot(input: &[u8]) -> u64 {
@@ -312,7 +510,7 @@ fn snapshot(input: &[u8]) -> u64 {
     };
     // What was found good must run on, whole or in part.
     let cold = restored.cold.len() as u64;
-    let mut world = World::restore(plan(), restored);
+    let mut world = World::restore(plan(), restored, true);
     world.run(1_500..1_530);
     world.parts().expect("what runs can be saved");
     outcome.add(300).add(cold).add(u64::from(world.signals > 0)).get()
