@@ -2,7 +2,7 @@
 
 use super::{
     CustomStrategy, Strategy,
-    list::{KIND_COUNT, KINDS},
+    list::{KIND_COUNT, KINDS, first_kind},
 };
 use crate::model::saved_as;
 use wincode::error::{ReadError, WriteError};
@@ -58,6 +58,16 @@ impl SignalKind {
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
         Self::all().find(|kind| kind.name() == name)
+    }
+
+    /// The strategy whose kind it is; `None` of the probe's.
+    #[must_use]
+    pub fn strategy(self) -> Option<Strategy> {
+        if self.0 & CUSTOM != 0 {
+            return Some(Strategy::Custom(CustomStrategy::of_bits(self.0 & !CUSTOM)));
+        }
+        let of = |strategy: &Strategy| first_kind(*strategy) <= self.index();
+        Strategy::ALL.into_iter().rev().find(of).filter(|_| self != Self::PROBE)
     }
 
     /// Name as published.

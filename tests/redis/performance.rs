@@ -1,12 +1,18 @@
 //! What the signals are worth, in hashes and by the command that reads them.
 
 use super::{
-    engine::{Engine, config},
+    engine::{Engine, NO_CLOCK, config, run_up_to},
     series::{self, START_MS},
-    server::Server,
+    server::{Client, Server},
 };
 use serde_json::Value;
-use std::fs;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ffi::OsString,
+    fs,
+};
+
+const STREAM: &str = "market_data_stream";
 
 #[test]
 fn the_figures_in_redis_are_those_of_the_file_and_the_command_prints_them() {
@@ -48,4 +54,50 @@ fn the_figures_in_redis_are_those_of_the_file_and_the_command_prints_them() {
     let figures = &spy["1m/macd_rsi/symbol:SPY"]["10"];
     assert_eq!(figures, &all["SPY/1m/macd_rsi@10"], "{spy}");
     assert!(figures["n"].as_u64().unwrap() > 0 && spy.as_object().unwrap().len() == 1);
+}
+
+/// All hashes of figures, by key and field.
+fn hashes(client: &mut Client) -> BTreeMap<String, BTreeMap<String, String>> {
+    let keys = client.keys().into_iter().filter(|key| key.starts_with("wagehood:performance:"));
+    let keys: Vec<String> = keys.collect();
+    keys.into_iter().map(|key| (key.clone(), redis::Cmd::hgetall(&key).query(&mut client.0).unwrap())).collect()
+}
+
+#[test]
+fn what_was_not_written_before_a_kill_is_written_by_the_next_engine() {
+    let server = Server::start();
+    let mut client = server.connect();
+    let state = tempfile::tempdir().unwrap();
+    let saved = format!("[state]\ndir = {:?}\nsnapshot_interval_s = 1\n", state.path());
+    // Figures are written once a day of the input: most of the last hours wait.
+    let toml = |more: &str| {
+        let more = format!("{NO_CLOCK}[performance]\npublish_interval_s = 86400\n{more}");
+        config(&[(STREAM, "1m")], &["SPY", "QQQ"], &["1m", "5m"], &more)
+    };
+    let bars = series::bars(&["SPY", "QQQ"], START_MS, 60_000, 2_000);
+    let (most, rest) = bars.split_at(bars.len() - 2);
+    let killed = client.add(STREAM, &series::entries(most.iter().map(series::Bar::flat)));
+    let mut engine = Engine::run(&toml(&saved), &server.unix());
+    engine.until_at(&mut client, STREAM, &killed);
+    let snapshots = || -> BTreeSet<OsString> {
+        fs::read_dir(state.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect()
+    };
+    // One may have been begun before; the one after it has everything.
+    let (before, mut later) = (snapshots(), BTreeSet::new());
+    engine.until("two snapshots were made", || {
+        let named = |name: &&OsString| name.to_string_lossy().ends_with(".snapshot") && !before.contains(*name);
+        later.extend(snapshots().iter().filter(named).cloned());
+        later.len() >= 2
+    });
+    engine.kill();
+    let last = client.add(STREAM, &series::entries(rest.iter().map(series::Bar::flat)));
+    run_up_to(&toml(&saved), &server.unix(), &mut client, STREAM, &last);
+    let found = hashes(&mut client);
+    client.delete_all_but(&[STREAM]);
+    run_up_to(&toml(""), &server.unix(), &mut client, STREAM, &last);
+    let wanted = hashes(&mut client);
+    let kinds = wanted.values().flat_map(BTreeMap::keys).filter(|field| field.starts_with("kind:")).count();
+    let lanes = wanted.values().flat_map(BTreeMap::keys).filter(|field| field.starts_with("symbol:")).count();
+    assert!(kinds > 5 && lanes > 5, "{wanted:?}");
+    assert_eq!(found, wanted);
 }

@@ -399,7 +399,9 @@ impl PublisherAgent {
     /// What is asked of the batch.
     #[inline]
     fn asked(&self, ended: bool) -> Asked {
-        Asked { at: self.output.standing(), quiet: self.merge.is_empty(), ended }
+        let mut at = self.output.standing();
+        at.dirty |= ended && self.output.redis.is_some() && self.judging.as_ref().is_some_and(Judging::has_news);
+        Asked { at, quiet: self.merge.is_empty(), ended }
     }
 
     fn flush(&mut self, cause: FlushCause, now: Now) -> Result<(), AgentError> {

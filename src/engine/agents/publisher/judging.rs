@@ -95,14 +95,29 @@ impl Judging {
             self.judge.restore(SymbolId(index as u16), saved);
         }
         self.judge.restore_quality(restored.quality);
-        // What was new may not have been written before it was saved.
+        self.note_all();
+    }
+
+    /// Notes everything there is: what was new may not have been written before it was saved.
+    #[cold]
+    fn note_all(&mut self) {
         for key in 0..self.keys {
             let (timeframe, name) = self.judge.book().names().name(key);
-            if let Some(strategy) =
-                self.roster.named(name).filter(|_| self.judge.book().accounts(key).iter().any(|of| of.n() > 0))
-            {
+            let of_kind = || self.roster.kind_named(name)?.strategy();
+            let known = |_: &Strategy| self.judge.book().accounts(key).iter().any(|of| of.n() > 0);
+            if let Some(strategy) = self.roster.named(name).or_else(of_kind).filter(known) {
                 self.unshown[timeframe.index() * self.roster.count() + strategy.index()] = true;
                 self.note(key, New::Key(key, strategy));
+            }
+        }
+        for symbol in (0..self.judge.book().symbols()).map(|index| SymbolId(index as u16)) {
+            for timeframe in (0..self.timeframes).map(TimeframeId::new) {
+                for strategy in Strategy::ALL {
+                    if self.judge.book().counts(symbol, timeframe, strategy).iter().any(|of| of.n > 0) {
+                        let lane = New::Lane(symbol, timeframe, strategy);
+                        self.note(self.place(lane), lane);
+                    }
+                }
             }
         }
     }
@@ -217,6 +232,11 @@ impl Judging {
             counters.base_brier_ppm.set(base);
             counters.calibration_error_ppm.set(error);
         }
+    }
+
+    /// Whether something waits to be written: at the end nothing may.
+    pub fn has_news(&self) -> bool {
+        !self.news.is_empty()
     }
 
     /// Writes some of what is new, where its time has come in the time of the input.
