@@ -93,7 +93,7 @@ fn signal_fields(fields: &mut impl Fields, weighed: &Weighed<'_>, labels: Labels
         if let Some(win_rate) = weighed.judged.win_rate() {
             fields.float("win_rate", win_rate);
         }
-        fields.int("n", n.into());
+        fields.int("win_rate_n", n.into());
     }
     if let Some(calibrated) = weighed.judged.calibrated {
         fields.float("calibrated_confidence", calibrated);

@@ -155,7 +155,7 @@ fn check_what_was_known(signals: &[Value], golden: &Path) {
         let of_lane = known.get(&lane(signal)).unwrap_or(&none);
         let n = of_lane.partition_point(|(exit_ts, _)| *exit_ts <= event_ts);
         let wins = of_lane[..n].iter().filter(|(_, won)| *won).count();
-        assert_eq!(signal["n"], n, "{signal}");
+        assert_eq!(signal["win_rate_n"], n, "{signal}");
         match signal["win_rate"].as_f64() {
             Some(win_rate) => assert!(close(win_rate, wins as f64 / n as f64), "{signal}"),
             None => assert_eq!(n, 0, "{signal}"),
