@@ -6,7 +6,7 @@ ONLY ?= --test redis --test faults
 PROFILE ?= fast
 
 .DEFAULT_GOAL := help
-.PHONY: help run test faults simulate soak fuzz models ci bench bench-latency perf perf-parquet instructions clean redis-server exchange-calendars valkey test-valkey
+.PHONY: help run test recorded-hour faults simulate soak fuzz models ci bench bench-latency perf perf-parquet instructions clean redis-server exchange-calendars valkey test-valkey
 
 help: ## list these commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -46,6 +46,9 @@ test -x target/$(1)/bin/pip || python3 -m venv target/$(1) || { \
 }; \
 target/$(1)/bin/pip install --quiet --disable-pip-version-check $(2)
 endef
+
+recorded-hour: redis-server ## an hour of a recorded market at 60 times its pace, against golden signals (WAGEHOOD_DATA=…)
+	WAGEHOOD_RECORDED_HOUR=1 $(CARGO) test --locked --test ingest an_hour_by_the_second -- --nocapture
 
 faults: redis-server ## kill the engine and Redis again and again, count what is lost (FAULTS=120 SEED=1)
 	FAULTS=$${FAULTS:-120} $(CARGO) test --locked --test faults -- --nocapture
