@@ -15,11 +15,11 @@ use super::{
     symbols,
 };
 use crate::{
-    config::{Config, Feed, HistoryConfig, IngestConfig, Layer, Loaded, Override},
+    config::{Asset, Config, Feed, HistoryConfig, IngestConfig, Layer, Loaded, Override},
     engine::{Incidents, RedisSink},
     ingest::{
-        Commission, Desk, EXCEPT, HEARTBEAT, MAKERS, MEMORY, Maker, NEWEST, Outbox, OutboxOptions, Provider,
-        PublishedBefore, Service, stream_of,
+        Commission, Desk, EXCEPT, HEARTBEAT, Holds, MAKERS, MEMORY, Maker, NEWEST, Outbox, OutboxOptions, Provider,
+        PublishedBefore, Service, beat_of, stream_of,
     },
     model::{Timeframe, time::Iso8601},
     publish::{Lease, check_key},
@@ -31,7 +31,7 @@ use anyhow::{Context, Result, bail};
 use redis::Cmd;
 use rustix::process::getppid;
 use std::{
-    collections::HashMap,
+    collections::{BTreeSet, HashMap},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -115,14 +115,15 @@ fn work(args: &IngestArgs, config: &Config, job: Job, stop: &Arc<AtomicBool>) ->
     let server = Server::new(&config)?;
     let mut patience = Patience::new(&host, &config.redis, quiet, stop);
     let lease = patience.wait(|| take_lease(&host, &server, args.standby, quiet, stop, || ()))?;
-    let kept = patience.wait(|| kept(&server, &job.streams, &config))?;
+    let holds = if job.span.is_none() { holds(&config, job.timeframe) } else { Holds::default() };
+    let kept = patience.wait(|| kept(&server, &job.streams, &config, &holds))?;
     let provider = provider(args, &config, &job, &kept, &host, stop)?;
     let incidents = Arc::new(Incidents::default());
     let sink = patience.wait(|| sink(&server, &lease, kept.batch.clone(), &incidents))?;
     let outbox = Outbox::new(outbox_options(&config, &server, &lease, &job));
     let desk = Desk::new(&job.symbols, job.timeframe, job.streams.len(), kept.published);
     let desk = match job.span {
-        None => desk.dense(provider.is_dense()),
+        None => desk.dense(provider.is_dense()).holding(holds),
         Some((from_ms, to_ms)) => desk.spanning(from_ms, to_ms),
     };
     let heartbeat_ns = config.ingest.heartbeat_ms * 1_000_000;
@@ -258,6 +259,19 @@ pub(super) fn watched(config: &Config, maker: &Maker) -> Vec<String> {
     all.filter(|symbol| !others.contains(&symbol.as_str())).collect()
 }
 
+/// How long bars are held until corrections of them have come: as the styles say of the timeframes that they are part of, of which
+/// the most impatient decides.
+fn holds(config: &Config, timeframe: Timeframe) -> Holds {
+    let plan = config.plan();
+    let fed = plan.timeframe_id(timeframe).map_or(0, |id| plan.fed_by()[id.index()]);
+    let of = |asset: &Asset| {
+        let cells = asset.cells.iter().enumerate().filter(|(index, cell)| cell.enabled && fed & 1 << index != 0);
+        cells.map(|(_, cell)| config.styles.settle_ms(cell.style)).min().unwrap_or(0)
+    };
+    let by_symbol = plan.assets.iter().map(|asset| (asset.symbol.clone(), of(asset))).collect();
+    Holds::new(by_symbol, of(&plan.default_asset))
+}
+
 /// What was committed before.
 struct Kept {
     published: PublishedBefore,
@@ -266,7 +280,7 @@ struct Kept {
 }
 
 /// Reads the position.
-fn kept(server: &Server<'_>, streams: &[String], config: &Config) -> Result<Kept> {
+fn kept(server: &Server<'_>, streams: &[String], config: &Config, holds: &Holds) -> Result<Kept> {
     let mut link = server.connect("start")?;
     let key = server.position_key();
     check_key(&mut link, &key, "hash")?;
@@ -282,15 +296,20 @@ fn kept(server: &Server<'_>, streams: &[String], config: &Config) -> Result<Kept
         .collect();
     let mut proved = HashMap::new();
     for (index, stream) in streams.iter().enumerate() {
-        let Some(end_ms) = fields.get(&format!("{HEARTBEAT}{stream}")).and_then(|value| number(value)) else {
-            continue;
-        };
-        let except = text(&format!("{EXCEPT}{stream}")).unwrap_or_default();
-        let except: Vec<&str> = except.split(',').collect();
-        // A heartbeat says nothing of the symbols of another stream.
-        let own = |name: &&String| stream_of(name, streams.len()) == index && !except.contains(&name.as_str());
-        let of = newest.keys().filter(own);
-        proved.extend(of.map(|name| (name.clone(), end_ms)));
+        let all: BTreeSet<i64> = newest.keys().map(|name| holds.of(name)).collect();
+        for hold_ms in all {
+            let of = beat_of(stream, hold_ms);
+            let Some(end_ms) = fields.get(&format!("{HEARTBEAT}{of}")).and_then(|value| number(value)) else {
+                continue;
+            };
+            let except = text(&format!("{EXCEPT}{of}")).unwrap_or_default();
+            let except: Vec<&str> = except.split(',').collect();
+            // A heartbeat says nothing of the symbols of another stream.
+            let own = |name: &&String| {
+                stream_of(name, streams.len()) == index && holds.of(name) == hold_ms && !except.contains(&name.as_str())
+            };
+            proved.extend(newest.keys().filter(own).map(|name| (name.clone(), end_ms)));
+        }
     }
     let (memory, batch) = (text(MEMORY), fields.get("batch").cloned());
     Ok(Kept { published: PublishedBefore { newest, proved }, memory, batch })
@@ -404,7 +423,8 @@ fn status(service: &Service, job: &Job, rate: f64, passed: Duration) -> String {
 fn summary(service: &Service, took: Duration) -> String {
     let counts = service.desk().counts();
     format!(
-        "{} bars published in {:.1} s; {} repeated, {} late ({} late trades), {} refused, {} corrected, {} gaps filled, {} left",
+        "{} bars published in {:.1} s; {} repeated, {} late ({} late trades), {} refused, {} corrected (and {} in time), {} gaps \
+         filled, {} left",
         exact_count(counts.bars),
         took.as_secs_f64(),
         counts.repeated,
@@ -412,6 +432,7 @@ fn summary(service: &Service, took: Duration) -> String {
         counts.late_trades,
         counts.refused,
         counts.corrected,
+        counts.settled,
         counts.filled,
         counts.gaps,
     )

@@ -84,6 +84,8 @@ section! {
 pub struct StyleConfig {
     /// Its rules.
     pub rules: StyleRules,
+    /// How long after its end a bar is held by the ingestion until corrections of it have come, s.
+    pub settle_s: i64,
     /// By timeframe.
     pub timeframes: BTreeMap<Timeframe, ProfileTimeframe>,
 }
@@ -105,6 +107,7 @@ impl FromSection for StyleConfig {
             cooldown_bars: section.get("cooldown_bars", int(0, 1_000_000)),
             budget_ms: section.get("budget_ms", int(1, 3_600_000)),
         };
+        let settle_s = section.get("settle_s", int(0, 86_400));
         let mut timeframes = BTreeMap::new();
         if let Some(node) = section.node("timeframes") {
             each_timeframe(&mut section.below("timeframes", node), |timeframe, inner| {
@@ -115,7 +118,7 @@ impl FromSection for StyleConfig {
                 timeframes.insert(timeframe, settings);
             });
         }
-        Self { rules, timeframes }
+        Self { rules, settle_s, timeframes }
     }
 }
 
@@ -124,6 +127,12 @@ impl StylesConfig {
     #[must_use]
     pub const fn table(&self) -> [StyleRules; TradingStyle::ALL.len()] {
         [self.day.rules, self.swing.rules, self.position.rules]
+    }
+
+    /// How long after its end a bar is held by the ingestion until corrections of it have come, ms.
+    #[must_use]
+    pub const fn settle_ms(&self, style: TradingStyle) -> i64 {
+        self.of(style).settle_s * 1_000
     }
 
     /// One of them.

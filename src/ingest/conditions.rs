@@ -3,7 +3,7 @@
 
 use super::net::TradeCounts;
 
-const ALL: TradeCounts = TradeCounts { last: true, range: true, volume: true };
+const ALL: TradeCounts = TradeCounts::ALL;
 const RANGE: TradeCounts = TradeCounts { last: false, range: true, volume: true };
 const VOLUME: TradeCounts = TradeCounts { last: false, range: false, volume: true };
 const NOTHING: TradeCounts = TradeCounts { last: false, range: false, volume: false };

@@ -3,90 +3,19 @@
 //! A pure state machine: events in, items out. A bar is published once, and later than those before it; what comes live
 //! while the past of its symbol is being fetched waits until it is there.
 
-use super::market::{Event, FeedBar, PastWanted};
+use super::{
+    line::{Coming, Holding, Holds, Line},
+    market::{Event, FeedBar, PastWanted},
+    outgoing::{DeskCounts, Outgoing},
+};
 use crate::model::Timeframe;
-use std::collections::{HashMap, VecDeque};
-
-/// Published bars of a symbol that are remembered, to tell what a correction corrects.
-const REMEMBERED: usize = 8;
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
 /// How long a missing bar is waited for before the past is asked for it, ms; an interval where that is longer.
 const SEARCH_MS: i64 = 5_000;
 
-/// Something to be published.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Outgoing {
-    /// A bar.
-    Bar(FeedBar),
-    /// All bars of a stream that end up to a moment have been published, but of some symbols.
-    Heartbeat {
-        /// Which of the streams.
-        stream: usize,
-        /// The moment, Unix ms.
-        end_ms: i64,
-        /// The symbols, separated by commas.
-        except: String,
-    },
-    /// A bar that was published is otherwise.
-    Correction {
-        /// As it was published, where that is remembered.
-        old: Option<FeedBar>,
-        /// As it is.
-        new: FeedBar,
-        /// What kind of correction.
-        kind: &'static str,
-    },
-    /// Somebody should look.
-    Alert(String),
-}
-
-/// What has been counted.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct DeskCounts {
-    /// Bars given out for publication.
-    pub bars: u64,
-    /// Bars that had been published before, in the same words.
-    pub repeated: u64,
-    /// Bars that came when their time was over: they go to the corrections.
-    pub late: u64,
-    /// Trades that came when the time of their bar was over.
-    pub late_trades: u64,
-    /// Bars whose numbers no bar can have.
-    pub refused: u64,
-    /// Corrections of published bars.
-    pub corrected: u64,
-    /// Gaps that were filled from the past.
-    pub filled: u64,
-    /// Gaps that could not be filled.
-    pub gaps: u64,
-}
-
-/// How a symbol comes in.
-#[derive(Debug)]
-enum Coming {
-    /// Not at all.
-    Absent,
-    /// Live.
-    Live,
-    /// Live, but what lies before is fetched first: those bars wait.
-    Filling { wanted: PastWanted, waiting: Vec<FeedBar> },
-}
-
-#[derive(Debug)]
-struct Line {
-    name: String,
-    stream: usize,
-    coming: Coming,
-    /// Start of the newest bar given out.
-    newest: Option<i64>,
-    /// Where it was joined first, Unix ms.
-    since: Option<i64>,
-    /// End up to which a heartbeat has said that all is there.
-    proved: i64,
-    /// End up to which the past has been seen to hold nothing more.
-    searched: i64,
-    recent: VecDeque<FeedBar>,
-}
+/// Refused bars of which a line is said; all are counted.
+const REFUSED_TOLD: u64 = 10;
 
 /// What was committed before.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -103,6 +32,7 @@ pub struct Desk {
     timeframe: Timeframe,
     streams: usize,
     published: PublishedBefore,
+    holds: Holds,
     lines: Vec<Line>,
     queue: VecDeque<Outgoing>,
     /// Symbols whose past is to be asked for.
@@ -114,10 +44,12 @@ pub struct Desk {
     dense_ms: Option<i64>,
     /// Whether it is over when nothing is left to fetch.
     until_filled: bool,
-    /// By stream: the end of the last heartbeat.
-    said_ms: Vec<i64>,
+    /// By stream, and by how long bars are held: the end of the last heartbeat.
+    said_ms: BTreeMap<(usize, i64), i64>,
     over: bool,
     counts: DeskCounts,
+    /// By stream: corrections of published bars.
+    corrected: Vec<u64>,
     lines_said: Vec<String>,
 }
 
@@ -135,15 +67,17 @@ impl Desk {
             timeframe,
             streams,
             published,
+            holds: Holds::default(),
             lines: Vec::with_capacity(symbols.len()),
             queue: VecDeque::new(),
             wanted: Vec::new(),
             complete_ms: i64::MIN,
             dense_ms: None,
             until_filled: false,
-            said_ms: vec![i64::MIN; streams],
+            said_ms: BTreeMap::new(),
             over: false,
             counts: DeskCounts::default(),
+            corrected: vec![0; streams],
             lines_said: Vec::new(),
         };
         symbols.iter().for_each(|name| desk.name(name.clone()));
@@ -155,6 +89,15 @@ impl Desk {
     #[must_use]
     pub fn dense(mut self, dense: bool) -> Self {
         self.dense_ms = dense.then(|| self.timeframe.interval_ms().max(SEARCH_MS));
+        self
+    }
+
+    /// The same with bars that are held: corrections that come meanwhile are in them.
+    #[must_use]
+    pub fn holding(mut self, holds: Holds) -> Self {
+        self.holds = holds;
+        self.said_ms.clear();
+        std::mem::take(&mut self.lines).into_iter().for_each(|line| self.name(line.name));
         self
     }
 
@@ -186,18 +129,11 @@ impl Desk {
         let newest = self.published.newest.get(&name).copied();
         let proved = self.published.proved.get(&name).copied().unwrap_or(i64::MIN);
         let stream = stream_of(&name, self.streams);
+        let hold_ms = self.holds.of(&name);
         // What has been said is not said again.
-        self.said_ms[stream] = self.said_ms[stream].max(proved);
-        self.lines.push(Line {
-            name,
-            stream,
-            coming: Coming::Absent,
-            newest,
-            since: None,
-            proved,
-            searched: i64::MIN,
-            recent: VecDeque::new(),
-        });
+        let said_ms = self.said_ms.entry((stream, hold_ms)).or_insert(0);
+        *said_ms = (*said_ms).max(proved);
+        self.lines.push(Line::new(name, stream, newest, proved, hold_ms));
     }
 
     /// The name of a symbol.
@@ -236,6 +172,18 @@ impl Desk {
         self.complete_ms
     }
 
+    /// Corrections of published bars, by stream.
+    #[must_use]
+    pub fn corrected_by_stream(&self) -> &[u64] {
+        &self.corrected
+    }
+
+    /// Bars that are held.
+    #[must_use]
+    pub fn held(&self) -> usize {
+        self.lines.iter().map(|line| line.held.len()).sum()
+    }
+
     /// Items that wait.
     #[must_use]
     pub fn waiting(&self) -> usize {
@@ -265,6 +213,11 @@ impl Desk {
 
     /// Takes an event.
     pub fn take(&mut self, event: Event) {
+        if let Event::Bar(bar) | Event::Past(bar) | Event::Corrected(bar) = &event
+            && !self.is_sound(bar)
+        {
+            return;
+        }
         match event {
             Event::Named(name) => self.name(name),
             Event::Bar(bar) => self.live_bar(bar),
@@ -275,11 +228,29 @@ impl Desk {
             Event::Filled(symbol) => self.filled(symbol, None),
             Event::Unfilled(symbol, why) => self.filled(symbol, Some(why)),
             Event::Corrected(bar) => self.corrected(bar, "updated"),
-            Event::LateTrades(count) => self.counts.late_trades = count,
+            Event::Cancelled { symbol, start_ms } => self.cancelled(symbol, start_ms),
+            Event::Trades { late, unknown } => {
+                (self.counts.late_trades, self.counts.unknown_trades) = (late, unknown);
+            }
             Event::Said(line) => self.lines_said.push(line),
             Event::Warned(line) => self.warn(line),
             Event::End => self.over = true,
         }
+    }
+
+    /// Whether the numbers of a bar are such that it can be one at all; else it is counted and told.
+    fn is_sound(&mut self, bar: &FeedBar) -> bool {
+        let Some(name) = self.lines.get(bar.symbol).map(|line| &line.name) else { return false };
+        let Err(reason) = bar.check(name, self.timeframe) else { return true };
+        self.counts.refused += 1;
+        if self.counts.refused <= REFUSED_TOLD {
+            let text = format!("refused ({}) {name} {}: {bar:?}", reason.name(), bar.start_ms);
+            self.lines_said.push(text);
+        }
+        if self.counts.refused == REFUSED_TOLD {
+            self.lines_said.push("more that are refused are counted alone".to_owned());
+        }
+        false
     }
 
     fn warn(&mut self, line: String) {
@@ -290,8 +261,9 @@ impl Desk {
     fn joined(&mut self, symbol: usize, from_ms: i64) {
         let (interval, dense) = (self.timeframe.interval_ms(), self.dense_ms.is_some());
         let Some(line) = self.lines.get_mut(symbol) else { return };
-        // What waits is looked at again, for holes too, when the past is there.
-        if dense && matches!(line.coming, Coming::Filling { .. }) {
+        // What waits is looked at again when the past is there, where every interval has a bar for holes too.
+        if let Coming::Filling { again_ms, .. } = &mut line.coming {
+            *again_ms = Some(from_ms).filter(|_| !dense);
             return;
         }
         let next = line.known_ms(interval).or(line.since);
@@ -300,7 +272,7 @@ impl Desk {
             Some(next) if next < from_ms => {
                 let wanted = PastWanted { symbol, from_ms: next, to_ms: from_ms };
                 self.wanted.push(wanted);
-                Coming::Filling { wanted, waiting: Vec::new() }
+                Coming::Filling { wanted, waiting: Vec::new(), again_ms: None }
             }
             _ => Coming::Live,
         };
@@ -309,7 +281,7 @@ impl Desk {
     fn live_bar(&mut self, bar: FeedBar) {
         if self.dense_ms.is_some()
             && let Some(line) = self.lines.get(bar.symbol).filter(|line| matches!(line.coming, Coming::Live))
-            && line.newest.is_some()
+            && line.has_any()
             && line.known_ms(self.timeframe.interval_ms()) < Some(bar.start_ms)
         {
             self.joined(bar.symbol, bar.start_ms);
@@ -334,8 +306,8 @@ impl Desk {
     /// The past has come, or is given up: what came live meanwhile follows.
     fn filled(&mut self, symbol: usize, why: Option<String>) {
         let Some(line) = self.lines.get_mut(symbol) else { return };
-        let Coming::Filling { wanted, waiting } = &mut line.coming else { return };
-        let (wanted, mut waiting) = (*wanted, std::mem::take(waiting));
+        let Coming::Filling { wanted, waiting, again_ms } = &mut line.coming else { return };
+        let (wanted, mut waiting, again_ms) = (*wanted, std::mem::take(waiting), *again_ms);
         line.coming = Coming::Live;
         line.searched = wanted.to_ms;
         match why {
@@ -349,76 +321,130 @@ impl Desk {
             }
         }
         waiting.sort_by_key(|bar| bar.start_ms);
+        let behind = waiting.split_off(waiting.partition_point(|bar| again_ms.is_none_or(|at| bar.start_ms < at)));
         waiting.into_iter().for_each(|bar| self.live_bar(bar));
+        if let Some(from_ms) = again_ms {
+            self.joined(symbol, from_ms);
+        }
+        behind.into_iter().for_each(|bar| self.live_bar(bar));
         self.over |= self.until_filled && !self.lines.iter().any(|line| matches!(line.coming, Coming::Filling { .. }));
     }
 
-    /// Gives a bar out, unless it is no news.
+    /// Gives a bar out or holds it, unless it is no news.
     fn admit(&mut self, bar: FeedBar) {
-        let (interval, timeframe) = (self.timeframe.interval_ms(), self.timeframe);
+        let interval = self.timeframe.interval_ms();
         let Some(line) = self.lines.get_mut(bar.symbol) else { return };
-        if let Err(reason) = bar.check(&line.name, timeframe) {
-            self.counts.refused += 1;
-            let text = format!("refused ({}) {} {}: {bar:?}", reason.name(), line.name, bar.start_ms);
-            self.lines_said.push(text);
-            return;
-        }
         if line.newest.is_some_and(|newest| bar.start_ms <= newest) {
             let known = line.recent.iter().find(|known| known.start_ms == bar.start_ms);
             return match known {
                 Some(known) if !known.says_the_same(&bar) => self.corrected(bar, "revised"),
-                None if line.recent.front().is_some_and(|oldest| oldest.start_ms < bar.start_ms) => {
-                    self.counts.late += 1;
-                    self.queue.push_back(Outgoing::Correction { old: None, new: bar, kind: "late" });
-                }
+                None if line.recent.front().is_some_and(|oldest| oldest.start_ms < bar.start_ms) => self.late(bar),
                 _ => self.counts.repeated += 1,
             };
         }
         if bar.start_ms + interval <= line.proved {
-            self.counts.late += 1;
-            self.queue.push_back(Outgoing::Correction { old: None, new: bar, kind: "late" });
-            return;
+            return self.late(bar);
         }
-        line.newest = Some(bar.start_ms);
-        if line.recent.len() == REMEMBERED {
-            line.recent.pop_front();
+        if line.hold_ms == 0 {
+            return self.give(bar);
         }
-        line.recent.push_back(bar);
-        self.counts.bars += 1;
-        self.queue.push_back(Outgoing::Bar(bar));
+        match line.hold(bar) {
+            Holding::New => {}
+            Holding::Known => self.counts.repeated += 1,
+            Holding::Replaced => self.counts.settled += 1,
+        }
+    }
+
+    fn give(&mut self, bar: FeedBar) {
+        if let Some(line) = self.lines.get_mut(bar.symbol) {
+            line.given(bar);
+            self.counts.bars += 1;
+            self.queue.push_back(Outgoing::Bar(bar));
+        }
+    }
+
+    /// A bar has come when its time was over.
+    fn late(&mut self, bar: FeedBar) {
+        self.counts.late += 1;
+        self.correct(bar.symbol, bar.start_ms, None, Some(bar), "late");
+    }
+
+    fn correct(
+        &mut self,
+        symbol: usize,
+        start_ms: i64,
+        old: Option<FeedBar>,
+        new: Option<FeedBar>,
+        kind: &'static str,
+    ) {
+        let stream = self.stream(symbol);
+        self.corrected[stream] += 1;
+        self.queue.push_back(Outgoing::Correction { symbol, start_ms, old, new, kind });
     }
 
     /// A bar is otherwise than it was: where it has been given out, that is told.
     fn corrected(&mut self, bar: FeedBar, kind: &'static str) {
         let Some(line) = self.lines.get_mut(bar.symbol) else { return };
+        if line.change_held(bar.start_ms, Some(bar)) {
+            self.counts.settled += 1;
+            return;
+        }
         match line.recent.iter_mut().find(|known| known.start_ms == bar.start_ms) {
             Some(known) if known.says_the_same(&bar) => {}
             Some(known) => {
                 let old = Some(std::mem::replace(known, bar));
                 self.counts.corrected += 1;
-                self.queue.push_back(Outgoing::Correction { old, new: bar, kind });
+                self.correct(bar.symbol, bar.start_ms, old, Some(bar), kind);
             }
             None if line.newest.is_some_and(|newest| bar.start_ms <= newest) => {
                 self.counts.corrected += 1;
-                self.queue.push_back(Outgoing::Correction { old: None, new: bar, kind });
+                self.correct(bar.symbol, bar.start_ms, None, Some(bar), kind);
             }
             // It is the first that is heard of it.
             None => self.live_bar(bar),
         }
     }
 
-    /// Gives out a heartbeat for each stream of which more is known than at the last one.
+    /// A bar has turned out to be none.
+    fn cancelled(&mut self, symbol: usize, start_ms: i64) {
+        let Some(line) = self.lines.get_mut(symbol) else { return };
+        if line.change_held(start_ms, None) {
+            self.counts.settled += 1;
+        } else if line.newest.is_some_and(|newest| start_ms <= newest) {
+            let old = line.recent.iter().find(|known| known.start_ms == start_ms).copied();
+            self.counts.corrected += 1;
+            self.correct(symbol, start_ms, old, None, "cancelled");
+        }
+    }
+
+    /// Gives out the bars that were held long enough; all of them where nothing more will come.
+    fn release(&mut self) {
+        let (interval, end_ms) = (self.timeframe.interval_ms(), if self.over { i64::MAX } else { self.complete_ms });
+        let mut due = Vec::new();
+        for line in self.lines.iter_mut().filter(|line| !line.held.is_empty()) {
+            due.extend(std::iter::from_fn(|| line.release(end_ms, interval)));
+        }
+        due.sort_by_key(|bar| (bar.start_ms, bar.symbol));
+        due.into_iter().for_each(|bar| self.give(bar));
+    }
+
+    /// Gives out what has been held long enough, then a heartbeat for each stream of which more is known than at the last one:
+    /// one for the symbols of which nothing is held, and one for those whose bars are held as long.
     pub fn beat(&mut self) {
-        let end_ms = self.complete_ms;
-        self.search(end_ms);
-        let (interval, dense) = (self.timeframe.interval_ms(), self.dense_ms.is_some());
-        for stream in 0..self.streams {
-            if end_ms <= self.said_ms[stream] {
+        self.search(self.complete_ms);
+        self.release();
+        let interval = self.timeframe.interval_ms();
+        let groups: BTreeSet<(usize, i64)> = self.lines.iter().map(|line| (line.stream, line.hold_ms)).collect();
+        for (stream, hold_ms) in groups {
+            let end_ms = if self.over { self.complete_ms } else { self.complete_ms.saturating_sub(hold_ms) };
+            let said_ms = self.said_ms.entry((stream, hold_ms)).or_insert(0);
+            if end_ms <= *said_ms {
                 continue;
             }
             let (mut except, mut live) = (String::new(), false);
             for line in self.lines.iter_mut().filter(|line| line.stream == stream) {
-                if matches!(line.coming, Coming::Live) && (!dense || line.lacks_ms(end_ms, interval) == 0) {
+                let whole = self.dense_ms.is_none() || line.lacks_ms(end_ms, interval) == 0;
+                if line.hold_ms == hold_ms && matches!(line.coming, Coming::Live) && whole {
                     live = true;
                     line.proved = line.proved.max(end_ms);
                 } else {
@@ -427,8 +453,8 @@ impl Desk {
                 }
             }
             if live {
-                self.said_ms[stream] = end_ms;
-                self.queue.push_back(Outgoing::Heartbeat { stream, end_ms, except });
+                *said_ms = end_ms;
+                self.queue.push_back(Outgoing::Heartbeat { stream, end_ms, except, hold_ms });
             }
         }
     }
@@ -442,24 +468,6 @@ impl Desk {
             if matches!(line.coming, Coming::Live) && line.lacks_ms(end_ms, interval) > patience_ms {
                 self.joined(symbol, end_ms.div_euclid(interval) * interval);
             }
-        }
-    }
-}
-
-impl Line {
-    /// Up to where all that there is has been given out, Unix ms: what a heartbeat has said to be there or absent, and what was
-    /// looked for in the past, is not asked for again.
-    fn known_ms(&self, interval: i64) -> Option<i64> {
-        let given = self.newest.map(|newest| newest + interval);
-        let seen = self.searched.max(self.proved.max(i64::MIN + interval).div_euclid(interval) * interval);
-        given.max(Some(seen).filter(|_| self.searched.max(self.proved) > i64::MIN))
-    }
-
-    /// How much is not there of what should be there up to a moment, where there is a bar in every interval, ms.
-    fn lacks_ms(&self, end_ms: i64, interval: i64) -> i64 {
-        match self.known_ms(interval) {
-            Some(known) if self.newest.is_some() => (end_ms.div_euclid(interval) * interval - known).max(0),
-            _ => 0,
         }
     }
 }

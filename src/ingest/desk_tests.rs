@@ -35,6 +35,14 @@ fn seconds(items: &[Outgoing], symbol: usize) -> Vec<i64> {
     items.iter().filter_map(of).collect()
 }
 
+fn correction(second: i64, old: Option<FeedBar>, new: Option<FeedBar>, kind: &'static str) -> Outgoing {
+    Outgoing::Correction { symbol: 0, start_ms: second * S, old, new, kind }
+}
+
+fn heartbeat(second: i64, except: &str, hold_ms: i64) -> Outgoing {
+    Outgoing::Heartbeat { stream: 0, end_ms: second * S, except: except.to_owned(), hold_ms }
+}
+
 #[test]
 fn what_was_missed_comes_before_what_came_live_meanwhile() {
     let published = PublishedBefore { newest: [("A".to_owned(), 10 * S)].into(), ..PublishedBefore::default() };
@@ -51,7 +59,7 @@ fn what_was_missed_comes_before_what_came_live_meanwhile() {
     desk.beat();
     let first = items(&mut desk);
     assert_eq!((seconds(&first, 0), seconds(&first, 1)), (vec![], vec![15, 16]));
-    assert_eq!(first.last(), Some(&Outgoing::Heartbeat { stream: 0, end_ms: 17 * S, except: "A".to_owned() }));
+    assert_eq!(first.last(), Some(&heartbeat(17, "A", 0)));
     // One too early, one too late, one twice.
     for second in [10, 11, 13, 13, 15] {
         desk.take(Event::Past(bar(0, second)));
@@ -62,7 +70,7 @@ fn what_was_missed_comes_before_what_came_live_meanwhile() {
     desk.beat();
     let then = items(&mut desk);
     assert_eq!(seconds(&then, 0), [11, 13, 15, 16, 17]);
-    assert_eq!(then.last(), Some(&Outgoing::Heartbeat { stream: 0, end_ms: 18 * S, except: String::new() }));
+    assert_eq!(then.last(), Some(&heartbeat(18, "", 0)));
     assert_eq!(desk.counts(), DeskCounts { bars: 7, repeated: 1, filled: 1, ..DeskCounts::default() });
 }
 
@@ -99,13 +107,90 @@ fn what_a_heartbeat_has_closed_is_a_correction() {
     desk.take(Event::Corrected(bar(0, 5)));
     desk.take(Event::Bar(bar(0, 9)));
     let wanted = [
-        Outgoing::Correction { old: None, new: bar(0, 8), kind: "late" },
-        Outgoing::Correction { old: Some(bar(0, 5)), new: otherwise, kind: "revised" },
-        Outgoing::Correction { old: Some(otherwise), new: bar(0, 5), kind: "updated" },
+        correction(8, None, Some(bar(0, 8)), "late"),
+        correction(5, Some(bar(0, 5)), Some(otherwise), "revised"),
+        correction(5, Some(otherwise), Some(bar(0, 5)), "updated"),
         Outgoing::Bar(bar(0, 9)),
     ];
     assert_eq!(items(&mut desk), wanted);
+    assert_eq!(desk.corrected_by_stream(), [3]);
     assert_eq!(desk.counts(), DeskCounts { bars: 2, late: 1, corrected: 2, repeated: 1, ..DeskCounts::default() });
+}
+
+#[test]
+fn bars_are_held_until_corrections_of_them_have_come() {
+    let mut desk =
+        desk(&["A", "B"], PublishedBefore::default()).holding(Holds::new([("A".to_owned(), 30 * S)].into(), 0));
+    (0..2).for_each(|symbol| desk.take(Event::Joined { symbol, from_ms: 0 }));
+    for second in 0..3 {
+        (0..2).for_each(|symbol| desk.take(Event::Bar(bar(symbol, second))));
+    }
+    desk.take(Event::Complete(3 * S));
+    desk.beat();
+    let first = items(&mut desk);
+    assert_eq!((seconds(&first, 0), seconds(&first, 1), desk.held()), (vec![], vec![0, 1, 2], 3));
+    assert_eq!(first.last(), Some(&heartbeat(3, "A", 0)), "of those that wait nothing is said");
+    // What is otherwise in time is so in the bar, and what was none is none.
+    let otherwise = FeedBar { close: 109.0, ..bar(0, 1) };
+    desk.take(Event::Corrected(otherwise));
+    desk.take(Event::Cancelled { symbol: 0, start_ms: 0 });
+    // Cut, and what was heard is fetched no more.
+    desk.take(Event::Parted);
+    desk.take(Event::Joined { symbol: 0, from_ms: 6 * S });
+    desk.take(Event::Joined { symbol: 1, from_ms: 3 * S });
+    assert_eq!(desk.take_wanted(), [PastWanted { symbol: 0, from_ms: 3 * S, to_ms: 6 * S }]);
+    desk.take(Event::Past(bar(0, 4)));
+    desk.take(Event::Filled(0));
+    desk.take(Event::Complete(32 * S));
+    desk.beat();
+    let then = items(&mut desk);
+    assert_eq!(then, [Outgoing::Bar(otherwise), heartbeat(32, "A", 0), heartbeat(2, "B", 30 * S)]);
+    // Too late for it.
+    desk.take(Event::Corrected(bar(0, 1)));
+    desk.take(Event::Cancelled { symbol: 0, start_ms: S });
+    let told =
+        [correction(1, Some(otherwise), Some(bar(0, 1)), "updated"), correction(1, Some(bar(0, 1)), None, "cancelled")];
+    assert_eq!(items(&mut desk), told);
+    assert_eq!(desk.counts(), DeskCounts { bars: 4, corrected: 2, settled: 2, filled: 1, ..DeskCounts::default() });
+    // At the end nothing is held any longer.
+    desk.take(Event::End);
+    desk.beat();
+    let last = items(&mut desk);
+    assert_eq!((seconds(&last, 0), desk.held()), (vec![2, 4], 0));
+    assert_eq!(last.last(), Some(&heartbeat(32, "B", 30 * S)));
+}
+
+#[test]
+fn what_is_missing_once_more_while_the_past_is_fetched_is_fetched_next() {
+    let published = PublishedBefore { newest: [("A".to_owned(), 10 * S)].into(), ..PublishedBefore::default() };
+    let mut desk = desk(&["A"], published);
+    desk.take(Event::Joined { symbol: 0, from_ms: 15 * S });
+    assert_eq!(desk.take_wanted().len(), 1);
+    desk.take(Event::Bar(bar(0, 15)));
+    desk.take(Event::Joined { symbol: 0, from_ms: 18 * S });
+    desk.take(Event::Bar(bar(0, 18)));
+    assert_eq!(desk.take_wanted(), []);
+    (11..15).for_each(|second| desk.take(Event::Past(bar(0, second))));
+    desk.take(Event::Filled(0));
+    assert_eq!(desk.take_wanted(), [PastWanted { symbol: 0, from_ms: 16 * S, to_ms: 18 * S }]);
+    desk.take(Event::Past(bar(0, 17)));
+    desk.take(Event::Filled(0));
+    assert_eq!(seconds(&items(&mut desk), 0), [11, 12, 13, 14, 15, 17, 18]);
+}
+
+#[test]
+fn bars_that_cannot_be_are_counted_and_the_first_are_told() {
+    let mut desk = desk(&["A"], PublishedBefore::default()).dense(true);
+    desk.take(Event::Joined { symbol: 0, from_ms: 0 });
+    desk.take(Event::Bar(bar(0, 5)));
+    for start_ms in [i64::MIN, i64::MAX, -1] {
+        desk.take(Event::Bar(FeedBar { start_ms, ..bar(0, 0) }));
+        desk.take(Event::Past(FeedBar { start_ms, ..bar(0, 0) }));
+        desk.take(Event::Corrected(FeedBar { start_ms, ..bar(0, 0) }));
+    }
+    (0..20).for_each(|second| desk.take(Event::Corrected(FeedBar { low: f64::NAN, ..bar(0, second) })));
+    assert_eq!((desk.counts().refused, desk.take_lines().len()), (29, REFUSED_TOLD as usize + 1));
+    assert_eq!((seconds(&items(&mut desk), 0), desk.take_wanted()), (vec![5], vec![]));
 }
 
 #[test]

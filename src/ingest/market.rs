@@ -1,6 +1,6 @@
 //! What providers give: bars of symbols that are named once, and what they know about them.
 
-use crate::feed::{Record, validate};
+use crate::feed::{Record, timestamp::in_range, validate};
 use crate::model::{Refusal, Timeframe};
 
 /// A final bar of one symbol.
@@ -58,7 +58,8 @@ impl FeedBar {
     /// # Errors
     /// What the engine would refuse the bar for.
     pub fn check(&self, name: &str, interval: Timeframe) -> Result<(), Refusal> {
-        validate(&self.record(name, interval, 0))
+        validate(&self.record(name, interval, 0))?;
+        in_range(self.start_ms).map(|_| ())
     }
 
     /// Whether another says the same of the same bar.
@@ -96,8 +97,20 @@ pub enum Event {
     Unfilled(usize, String),
     /// A bar that has been given before is otherwise.
     Corrected(FeedBar),
-    /// Trades that came too late for their bar, in all.
-    LateTrades(u64),
+    /// A bar that has been given before was none.
+    Cancelled {
+        /// Of which symbol.
+        symbol: usize,
+        /// Where it began, Unix ms.
+        start_ms: i64,
+    },
+    /// Counts of trades, in all.
+    Trades {
+        /// Those that came too late for their bar.
+        late: u64,
+        /// Corrections of trades that are not remembered.
+        unknown: u64,
+    },
     /// Something to know.
     Said(String),
     /// Something that somebody should look at.

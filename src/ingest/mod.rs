@@ -28,9 +28,11 @@
 
 mod conditions;
 mod desk;
+mod line;
 mod market;
 mod net;
 mod outbox;
+mod outgoing;
 mod provider;
 mod providers;
 mod service;
@@ -38,9 +40,11 @@ mod trades;
 
 use conditions::counts as sale_counts;
 
-pub use desk::{Desk, DeskCounts, Outgoing, PublishedBefore, stream_of};
+pub use desk::{Desk, PublishedBefore, stream_of};
+pub use line::Holds;
 pub use market::{Event, FeedBar, PastWanted};
-pub use outbox::{EXCEPT, HEARTBEAT, MEMORY, NEWEST, Outbox, OutboxOptions};
+pub use outbox::{EXCEPT, HEARTBEAT, MEMORY, NEWEST, Outbox, OutboxOptions, beat_of};
+pub use outgoing::{DeskCounts, Outgoing};
 pub use provider::{Commission, CommissionError, Maker, Provider};
 pub use providers::MAKERS;
 pub use service::Service;

@@ -1,9 +1,6 @@
 //! Items as commands of a batch, and the position that belongs to it.
 
-use super::{
-    desk::{Desk, Outgoing},
-    market::FeedBar,
-};
+use super::{desk::Desk, market::FeedBar, outgoing::Outgoing};
 use crate::{
     config::BarForm,
     feed::{FrameRecord, MAX_FRAME_RECORDS, encode_frame},
@@ -11,6 +8,7 @@ use crate::{
     redis_io::{Command, Commands},
     text::{push_f64, push_i64},
 };
+use std::collections::BTreeMap;
 
 /// Fields of a bar that has a vwap and a number of trades.
 const FIELDS: usize = 13;
@@ -49,8 +47,8 @@ pub struct Outbox {
     bytes: Vec<u8>,
     /// Newest bars of the batch: (symbol, start). A symbol may be there more than once.
     newest: Vec<(usize, i64)>,
-    /// Heartbeats of the batch: (stream, end, except).
-    beats: Vec<(usize, i64, String)>,
+    /// Heartbeats of the batch: (stream, how long bars are held, end, except).
+    beats: Vec<(usize, i64, i64, String)>,
 }
 
 /// Time after which a health that is not renewed is gone, s.
@@ -94,7 +92,7 @@ impl Outbox {
                     }
                 }
             }
-            Outgoing::Heartbeat { stream, end_ms, except } => {
+            Outgoing::Heartbeat { stream, end_ms, except, hold_ms } => {
                 self.frame(stream, wall_ns, out);
                 let mut command = self.xadd(stream, 1 + usize::from(!except.is_empty()), out);
                 command.field_int("heartbeat", end_ms);
@@ -102,9 +100,11 @@ impl Outbox {
                     command.field("except", &except);
                 }
                 drop(command);
-                self.beats.push((stream, end_ms, except));
+                self.beats.push((stream, hold_ms, end_ms, except));
             }
-            Outgoing::Correction { old, new, kind } => self.correction(old.as_ref(), &new, kind, desk, out),
+            Outgoing::Correction { symbol, start_ms, old, new, kind } => {
+                self.correction((symbol, start_ms), [old.as_ref(), new.as_ref()], kind, desk, out);
+            }
             Outgoing::Alert(line) => self.alert(&line, wall_ns / 1_000_000, out),
         }
     }
@@ -125,10 +125,10 @@ impl Outbox {
         for (symbol, start_ms) in &self.newest {
             command.arg_pair(NEWEST, desk.symbol(*symbol)).int(*start_ms);
         }
-        for (stream, end_ms, except) in &self.beats {
-            let stream = &self.options.streams[*stream];
-            command.arg_pair(HEARTBEAT, stream).int(*end_ms);
-            command.arg_pair(EXCEPT, stream).arg(except);
+        for (stream, hold_ms, end_ms, except) in &self.beats {
+            let of = beat_of(&self.options.streams[*stream], *hold_ms);
+            command.arg_pair(HEARTBEAT, &of).int(*end_ms);
+            command.arg_pair(EXCEPT, &of).arg(except);
         }
         drop(command);
         if !self.beats.is_empty() {
@@ -142,6 +142,8 @@ impl Outbox {
     pub fn health(&self, desk: &Desk, state: &str, rate: f64, wall_ms: i64, out: &mut Commands) {
         let counts = desk.counts();
         let complete = (desk.complete_ms() > i64::MIN).then_some(desk.complete_ms());
+        let streams = self.options.streams.iter().map(String::as_str);
+        let corrected: BTreeMap<&str, u64> = streams.zip(desk.corrected_by_stream().iter().copied()).collect();
         let health = serde_json::json!({
             "component": "ingestion",
             "provider": self.options.source,
@@ -160,6 +162,10 @@ impl Outbox {
             "late_trades": counts.late_trades,
             "refused": counts.refused,
             "corrected": counts.corrected,
+            "corrected_by_stream": corrected,
+            "settled": counts.settled,
+            "unknown_trades": counts.unknown_trades,
+            "held": desk.held(),
             "gaps_filled": counts.filled,
             "gaps_left": counts.gaps,
         });
@@ -217,17 +223,24 @@ impl Outbox {
         }
     }
 
-    fn correction(&self, old: Option<&FeedBar>, new: &FeedBar, kind: &str, desk: &Desk, out: &mut Commands) {
+    fn correction(
+        &self,
+        (symbol, start_ms): (usize, i64),
+        versions: [Option<&FeedBar>; 2],
+        kind: &str,
+        desk: &Desk,
+        out: &mut Commands,
+    ) {
         let (name, maxlen) = &self.options.corrections;
-        let mut command = trimmed(name, *maxlen, 5 + VALUES.len() * (1 + usize::from(old.is_some())), out);
-        command.field("symbol", desk.symbol(new.symbol)).field("timeframe", self.options.timeframe.to_string());
-        command.field_with("timestamp", |out| push_iso8601(out, new.start_ms));
+        let known = ["old_", "new_"].into_iter().zip(versions).filter_map(|(prefix, bar)| Some((prefix, bar?)));
+        let mut command = trimmed(name, *maxlen, 5 + VALUES.len() * known.clone().count(), out);
+        command.field("symbol", desk.symbol(symbol)).field("timeframe", self.options.timeframe.to_string());
+        command.field_with("timestamp", |out| push_iso8601(out, start_ms));
         command.field("kind", kind).field("source", &self.options.source);
         for (field, value) in VALUES {
-            if let Some(old) = old {
-                command.arg_pair("old_", field).arg_with(|out| push_number(out, value(old)));
+            for (prefix, bar) in known.clone() {
+                command.arg_pair(prefix, field).arg_with(|out| push_number(out, value(bar)));
             }
-            command.arg_pair("new_", field).arg_with(|out| push_number(out, value(new)));
         }
     }
 
@@ -255,6 +268,13 @@ const VALUES: [(&str, Value); 6] = [
     ("volume", |bar| bar.volume),
     ("vwap", |bar| bar.vwap),
 ];
+
+/// The last part of the names of the fields of the position about the heartbeats of a stream for symbols whose bars are held
+/// for so long, ms.
+#[must_use]
+pub fn beat_of(stream: &str, hold_ms: i64) -> String {
+    if hold_ms == 0 { stream.to_owned() } else { format!("{stream} held {hold_ms} ms") }
+}
 
 /// A number, or nothing where there is none.
 fn push_number(out: &mut Vec<u8>, value: f64) {

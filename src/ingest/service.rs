@@ -115,7 +115,7 @@ impl Service {
         let mut busy = self.sink.is_in_flight() && self.sink.poll(now.ns)? == Written::All;
         if !self.draining && !self.desk.is_over() && self.desk.waiting() < WAITING_MAX {
             self.provider.poll(now, &mut self.events)?;
-            busy |= self.events.iter().any(|event| !matches!(event, Event::Complete(_) | Event::LateTrades(_)));
+            busy |= self.events.iter().any(|event| !matches!(event, Event::Complete(_) | Event::Trades { .. }));
             self.events.drain(..).for_each(|event| self.desk.take(event));
             self.desk.take_wanted().into_iter().for_each(|wanted| self.provider.want(wanted));
         }

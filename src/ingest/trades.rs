@@ -20,11 +20,11 @@ impl Building {
     /// The bar, if there is a trade that may set its price.
     fn bar(&self, symbol: usize) -> Option<FeedBar> {
         let mut bar: Option<FeedBar> = None;
-        let (mut low, mut high, mut volume, mut paid, mut count) = (f64::INFINITY, f64::NEG_INFINITY, 0.0, 0.0, 0);
+        let (mut low, mut high, mut volume, mut paid, mut count) = (f64::INFINITY, f64::NEG_INFINITY, 0.0, 0.0, 0u32);
         for trade in &self.trades {
-            let FeedTrade { price, size, counts, .. } = *trade;
+            let FeedTrade { price, size, trades, counts, .. } = *trade;
             if counts.volume {
-                (volume, paid, count) = (volume + size, paid + price * size, count + 1);
+                (volume, paid, count) = (volume + size, paid + price * size, count.saturating_add(trades));
             }
             if counts.range || counts.last {
                 (low, high) = (low.min(price), high.max(price));
@@ -65,13 +65,25 @@ pub struct TradeBars {
     interval_ms: i64,
     tapes: HashMap<usize, Tape>,
     late: u64,
+    unknown: u64,
+}
+
+/// What the correction of a trade changes of what has been given.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Retraded {
+    /// A closed bar is otherwise.
+    Bar(FeedBar),
+    /// There is no bar that begins here, Unix ms, after all.
+    NoBar(i64),
+    /// Nothing.
+    Nothing,
 }
 
 impl TradeBars {
     /// Bars of this interval, ms.
     #[must_use]
     pub fn new(interval_ms: i64) -> Self {
-        Self { interval_ms, tapes: HashMap::new(), late: 0 }
+        Self { interval_ms, tapes: HashMap::new(), late: 0, unknown: 0 }
     }
 
     /// The trades of a symbol are heard whole from here on, Unix ms; what was open before is not made.
@@ -109,9 +121,8 @@ impl TradeBars {
         out[begun..].sort_by_key(|bar| (bar.start_ms, bar.symbol));
     }
 
-    /// A trade is other than was said, or was none; a closed bar that is otherwise for it goes to `out`.
-    pub fn correct(&mut self, symbol: usize, id: i64, new: Option<FeedTrade>, out: &mut Vec<FeedBar>) {
-        let Some(tape) = self.tapes.get_mut(&symbol) else { return };
+    /// A trade is other than was said, or was none; says what that has changed.
+    pub fn correct(&mut self, symbol: usize, id: i64, new: Option<FeedTrade>) -> Retraded {
         let has = |building: &&mut Building| building.trades.iter().any(|trade| trade.id == id);
         let change = |building: &mut Building| {
             let at = building.trades.iter().position(|trade| trade.id == id);
@@ -121,12 +132,31 @@ impl TradeBars {
                 (None, _) => {}
             }
         };
+        let tape = self.tapes.get_mut(&symbol);
+        let Some(tape) = tape else { return self.unknown_trade() };
         if let Some(open) = tape.open.as_mut().filter(has) {
             change(open);
-        } else if let Some(building) = tape.recent.iter_mut().find(has) {
-            change(building);
-            out.extend(building.bar(symbol));
+            return Retraded::Nothing;
         }
+        let Some(building) = tape.recent.iter_mut().find(has) else { return self.unknown_trade() };
+        let before = building.bar(symbol);
+        change(building);
+        match (before, building.bar(symbol)) {
+            (_, Some(bar)) => Retraded::Bar(bar),
+            (Some(FeedBar { start_ms, .. }), None) => Retraded::NoBar(start_ms),
+            (None, None) => Retraded::Nothing,
+        }
+    }
+
+    fn unknown_trade(&mut self) -> Retraded {
+        self.unknown += 1;
+        Retraded::Nothing
+    }
+
+    /// Corrections of trades that are not remembered: of bars long gone, or from before the connection.
+    #[must_use]
+    pub fn unknown(&self) -> u64 {
+        self.unknown
     }
 
     /// Trades that came when their bar was closed.
@@ -153,7 +183,7 @@ mod tests {
 
     fn trade(at_ms: i64, price: f64, size: f64, conditions: &[&str]) -> FeedTrade {
         let counts = counts(conditions.iter().copied(), "C");
-        FeedTrade { id: at_ms, symbol: 3, at_ms, price, size, counts }
+        FeedTrade { id: at_ms, symbol: 3, at_ms, price, size, trades: 1, counts }
     }
 
     #[test]
@@ -198,12 +228,13 @@ mod tests {
         bars.take(&trade(3_600, 10.0, 1.0, &["@"]), &mut out);
         assert_eq!((bars.late(), out.len()), (2, 0));
         // A correction of a closed bar gives it anew, and a cancel of its only trade gives none.
-        bars.correct(3, 1_300, Some(trade(1_300, 10.5, 200.0, &["@"])), &mut out);
-        assert_eq!((out[0].start_ms, out[0].close), (1_000, 10.5));
-        out.clear();
-        bars.correct(3, 3_500, None, &mut out);
-        bars.correct(3, 77, None, &mut out);
-        assert_eq!(out, []);
+        let found = bars.correct(3, 1_300, Some(trade(1_300, 10.5, 200.0, &["@"])));
+        assert!(matches!(found, Retraded::Bar(bar) if (bar.start_ms, bar.close) == (1_000, 10.5)), "{found:?}");
+        assert_eq!(bars.correct(3, 3_500, None), Retraded::NoBar(3_000));
+        assert_eq!(bars.correct(3, 2_500, None), Retraded::Nothing, "it had made no bar");
+        assert_eq!(bars.unknown(), 0);
+        assert_eq!([bars.correct(3, 77, None), bars.correct(9, 1, None)], [Retraded::Nothing; 2]);
+        assert_eq!(bars.unknown(), 2);
     }
 
     #[test]

@@ -6,6 +6,7 @@ use super::{
     stream::{read, signals},
 };
 use redis::Value;
+use wagehood_engine::feed::{self, decode_entry};
 
 /// The same for both processes.
 fn config(more: &str) -> String {
@@ -175,5 +176,32 @@ fn as_a_child_of_the_engine_it_is_started_again_and_ends_with_it() {
     while held(&mut client) {
         assert!(std::time::Instant::now() < deadline, "the child outlives its parent");
         std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+}
+
+#[test]
+fn bars_of_which_only_longer_ones_are_made_wait_for_corrections() {
+    let server = Server::start();
+    let mut client = server.connect();
+    let waits = "[styles.swing]\nsettle_s = 2\n[styles.position]\nsettle_s = 90\n";
+    let toml = config(waits).replace("\"1s\", \"5s\", \"1m\"", "\"1h\", \"1d\"");
+    let feed = ["ingest", "--provider", "mock", "--symbols", "3", "--past", "20s", "--redis", &server.unix()];
+    let mut ingest = Engine::start(&toml, &feed);
+    ingest.until("the past came, and what follows it", || {
+        let all = read(&mut client, "market_data_1s", "1s");
+        all.bars.len() > 3 * 22 && all.beats.len() > 3
+    });
+    ingest.stop().succeeded();
+    let all = read(&mut client, "market_data_1s", "1s");
+    all.assert_once_in_order(1_000);
+    for entry in client.entries("market_data_1s") {
+        let written: i64 = entry.id.split('-').next().unwrap().parse().unwrap();
+        let fields = entry.fields.iter().map(|(name, value)| (&name[..], &value[..]));
+        let end = match decode_entry(fields, "1s".parse().unwrap()).unwrap() {
+            feed::Entry::Frame(frame) => frame.records().map(|record| record.ts + 1_000).max().unwrap(),
+            feed::Entry::Bar(record) => record.ts + 1_000,
+            feed::Entry::Heartbeat(beat) => beat.end,
+        };
+        assert!(end + 2_000 <= written, "{end} was written at {written}");
     }
 }

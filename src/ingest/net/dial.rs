@@ -137,7 +137,7 @@ fn of_handshake(error: &tungstenite::Error) -> Refused {
     let text = format!("the exchange answers the handshake with {status}");
     let after = response.headers().get("retry-after").and_then(|value| value.to_str().ok()?.trim().parse().ok());
     match status {
-        StatusCode::TOO_MANY_REQUESTS | StatusCode::IM_A_TEAPOT => Refused::Later(text, after.unwrap_or(60.0)),
+        StatusCode::TOO_MANY_REQUESTS | StatusCode::IM_A_TEAPOT => Refused::Later(text, pause_s(after)),
         StatusCode::REQUEST_TIMEOUT => Refused::Now(text),
         status if status.is_client_error() => {
             Refused::ForGood(format!("{text}: check the address and what the account may use"))
@@ -146,9 +146,32 @@ fn of_handshake(error: &tungstenite::Error) -> Refused {
     }
 }
 
+/// How long an exchange wants to be left alone, s, by what it says of it: a minute where it says nothing that can be meant, a
+/// week at most.
+pub fn pause_s(said_s: Option<f64>) -> f64 {
+    said_s.filter(|said_s| !said_s.is_nan()).unwrap_or(60.0).clamp(0.0, 86_400.0 * 7.0)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_pause_is_one_that_can_be_meant() {
+        let of = |text: &str| pause_s(text.parse().ok());
+        for (text, wanted_s) in [
+            ("7", 7.0),
+            ("0.5", 0.5),
+            ("", 60.0),
+            ("Wed, 21 Oct 2026 07:28:00 GMT", 60.0),
+            ("NaN", 60.0),
+            ("-3", 0.0),
+            ("inf", 604_800.0),
+            ("1e300", 604_800.0),
+        ] {
+            assert_eq!(of(text), wanted_s, "{text}");
+        }
+    }
 
     #[test]
     fn addresses_are_encrypted_ones() {

@@ -14,7 +14,7 @@ use crate::{
     ingest::{
         market::{Event, FeedBar, PastWanted},
         provider::Provider,
-        trades::TradeBars,
+        trades::{Retraded, TradeBars},
     },
     runtime::{AgentError, Interests, Now},
 };
@@ -28,6 +28,8 @@ const GOOD_NS: u64 = 60_000_000_000;
 const ASKED_MAX: u32 = 3;
 /// Odd messages that are told of.
 const ODD_TOLD: u64 = 3;
+/// A bar or a trade that is so much later than this machine's time is none, ms: whatever came after it would count as late.
+const AHEAD_MS: i64 = 60_000;
 
 /// What a feed consists of and how long it waits.
 #[derive(Debug)]
@@ -206,7 +208,9 @@ impl ExchangeFeed {
         let mut heard = std::mem::take(&mut self.heard);
         let looked = open.session.poll(now.ns, |text| self.dialect.hear(text, &mut heard));
         let mut over = None;
+        let latest_ms = now.wall_ms() + AHEAD_MS;
         for one in heard.drain(..) {
+            let one = if one.moment_ms().is_some_and(|at_ms| at_ms > latest_ms) { Heard::Odd } else { one };
             if let Err(why) = self.take(one, &mut open, now, events) {
                 over.get_or_insert(why);
             }
@@ -302,16 +306,24 @@ impl ExchangeFeed {
             }
             Heard::Corrected(bar) => events.push(Event::Corrected(bar)),
             Heard::Trade(trade) => {
-                if let Some(trades) = &mut self.trades {
-                    self.voices.heard(trade.symbol, None, now.ns);
-                    trades.take(&trade, &mut self.made);
-                    events.extend(self.made.drain(..).map(Event::Bar));
+                let number = self.rules().numbered.then_some(trade.id);
+                let Some(trades) = self.trades.as_mut().filter(|_| !self.voices.knows(trade.symbol, number)) else {
+                    return Ok(());
+                };
+                if self.voices.heard(trade.symbol, number.map(|id| (id, id)), now.ns) {
+                    // The bar that it belongs to is not whole.
+                    let from_ms = (trade.at_ms.div_euclid(self.interval_ms) + 1) * self.interval_ms;
+                    trades.whole_from(trade.symbol, from_ms);
+                    events.push(Event::Joined { symbol: trade.symbol, from_ms });
                 }
+                trades.take(&trade, &mut self.made);
+                events.extend(self.made.drain(..).map(Event::Bar));
             }
             Heard::Retraded(symbol, id, new) => {
-                if let Some(trades) = &mut self.trades {
-                    trades.correct(symbol, id, new, &mut self.made);
-                    events.extend(self.made.drain(..).map(Event::Corrected));
+                match self.trades.as_mut().map(|trades| trades.correct(symbol, id, new)) {
+                    Some(Retraded::Bar(bar)) => events.push(Event::Corrected(bar)),
+                    Some(Retraded::NoBar(start_ms)) => events.push(Event::Cancelled { symbol, start_ms }),
+                    Some(Retraded::Nothing) | None => {}
                 }
             }
             Heard::Noted(text) => events.push(Event::Said(text)),
@@ -326,7 +338,8 @@ impl ExchangeFeed {
             Heard::Odd => {
                 self.odd += 1;
                 if self.odd <= ODD_TOLD {
-                    events.push(Event::Warned("a message that is not understood was left out".to_owned()));
+                    let what = "a message that is not understood, or is of a time to come, was left out";
+                    events.push(Event::Warned(what.to_owned()));
                 }
             }
         }
@@ -430,7 +443,7 @@ impl Provider for ExchangeFeed {
             if let Some(trades) = &mut self.trades {
                 trades.close_up_to(end_ms, &mut self.made);
                 events.extend(self.made.drain(..).map(Event::Bar));
-                events.push(Event::LateTrades(trades.late()));
+                events.push(Event::Trades { late: trades.late(), unknown: trades.unknown() });
             }
             events.push(Event::Complete(end_ms));
         }
@@ -468,7 +481,8 @@ impl Provider for ExchangeFeed {
                 format!("disconnected, next try in {:.1} s", next_ns.saturating_sub(self.now_ns) as f64 / 1e9)
             }
         };
-        format!("{line}{}; history{}{}", of(&self.breaker), of(self.past.breaker()), self.past.waiting())
+        let odd = if self.odd > 0 { format!("; {} messages left out", self.odd) } else { String::new() };
+        format!("{line}{}; history{}{}{odd}", of(&self.breaker), of(self.past.breaker()), self.past.waiting())
     }
 
     fn deadline_ns(&self) -> Option<u64> {

@@ -2,6 +2,7 @@
 
 use super::{
     breaker::Breaker,
+    dial::pause_s,
     rest::{Answer, AskOutcome, Rest},
     words::{ExchangeWords, PastSpan},
 };
@@ -39,7 +40,9 @@ struct Span {
     page: Option<String>,
     /// Makes bars of its trades.
     trades: Option<TradeBars>,
-    since_ns: u64,
+    /// When it was wanted, and since when it is asked for in vain, ns; `None` while it waits for its turn.
+    wanted_ns: u64,
+    since_ns: Option<u64>,
     not_before_ns: u64,
 }
 
@@ -54,12 +57,14 @@ pub struct PastFetcher {
     /// Interval of the bars that are made of trades, ms.
     of_trades_ms: Option<i64>,
     next_ns: u64,
+    /// Until when the exchange has answered, or wants to be left alone, ns.
+    well_ns: u64,
 }
 
 impl PastFetcher {
     /// Nothing yet.
     pub fn new(rest: Rest, patience: FetchTimes, breaker: Breaker, of_trades_ms: Option<i64>) -> Self {
-        Self { rest, patience, breaker, queue: VecDeque::new(), under_way: None, of_trades_ms, next_ns: 0 }
+        Self { rest, patience, breaker, queue: VecDeque::new(), under_way: None, of_trades_ms, next_ns: 0, well_ns: 0 }
     }
 
     /// Forgets everything that was asked for.
@@ -83,7 +88,7 @@ impl PastFetcher {
         let wait_ms = (wanted.to_ms + self.patience.settle_ms - now.wall_ms()).max(0).unsigned_abs();
         let trades = self.of_trades_ms.map(TradeBars::new);
         let not_before_ns = now.ns + wait_ms * 1_000_000;
-        self.queue.push_back(Span { span, page: None, trades, since_ns: now.ns, not_before_ns });
+        self.queue.push_back(Span { span, page: None, trades, wanted_ns: now.ns, since_ns: None, not_before_ns });
     }
 
     /// Moves it on.
@@ -101,20 +106,29 @@ impl PastFetcher {
             }
         }
         self.give_up(now, events);
-        if now.ns < self.next_ns {
-            return;
-        }
-        let due = self.queue.iter().position(|span| span.not_before_ns <= now.ns);
-        let Some(index) = due.filter(|_| self.breaker.allows(now.ns)) else { return };
-        if let Some(span) = self.queue.remove(index) {
+        if let Some(span) = self.take_due(now) {
             let request = dialect.past(&span.span, span.page.as_deref());
             self.next_ns = now.ns + self.patience.gap_ns;
             self.under_way = Some((span, self.rest.ask(request)));
         }
     }
 
+    /// The span that is to be asked for now.
+    fn take_due(&mut self, now: Now) -> Option<Span> {
+        if now.ns < self.next_ns {
+            return None;
+        }
+        let due = self.queue.iter().position(|span| span.not_before_ns <= now.ns);
+        let index = due.filter(|_| self.breaker.allows(now.ns))?;
+        let mut span = self.queue.remove(index)?;
+        span.since_ns.get_or_insert(now.ns);
+        Some(span)
+    }
+
+    /// Gives up what has been asked for in vain for too long. What waits for its turn is not over while others have theirs.
     fn give_up(&mut self, now: Now, events: &mut Vec<Event>) {
-        let over = |span: &Span| now.ns.saturating_sub(span.since_ns) > self.patience.give_up_ns;
+        let since_ns = |span: &Span| span.since_ns.unwrap_or(span.wanted_ns.max(self.well_ns));
+        let over = |span: &Span| now.ns.saturating_sub(since_ns(span)) > self.patience.give_up_ns;
         while let Some(index) = self.queue.iter().position(over) {
             if let Some(Span { span, .. }) = self.queue.remove(index) {
                 unfilled(&span, &format!("given up after {} s", self.patience.give_up_ns / 1_000_000_000), events);
@@ -135,10 +149,14 @@ impl PastFetcher {
                 return self.held(span, &answer, now, events);
             }
             Ok(answer) if answer.status == 200 => match dialect.page(&span.span, &answer) {
+                Ok(page) if page.next.is_some() && page.next == span.page => {
+                    "the answer leads to itself as the next page".to_owned()
+                }
                 Ok(page) => {
                     if self.breaker.succeeded() {
                         events.push(Event::Said("the history answers again".to_owned()));
                     }
+                    self.well_ns = self.well_ns.max(now.ns);
                     self.mind_limit(&answer, now);
                     let mut bars = page.bars;
                     if let Some(trades) = &mut span.trades {
@@ -152,7 +170,7 @@ impl PastFetcher {
                         None => events.extend(span.span.symbols.iter().map(|symbol| Event::Filled(*symbol))),
                         Some(next) => {
                             // Each page is news: the time begins again.
-                            (span.page, span.since_ns, span.not_before_ns) = (Some(next), now.ns, now.ns);
+                            (span.page, span.since_ns, span.not_before_ns) = (Some(next), None, now.ns);
                             self.queue.push_front(span);
                         }
                     }
@@ -163,6 +181,7 @@ impl PastFetcher {
             Ok(answer) if (400..500).contains(&answer.status) && answer.status != 408 => {
                 // The exchange is there and refuses: asking again changes nothing.
                 self.breaker.succeeded();
+                self.well_ns = self.well_ns.max(now.ns);
                 return unfilled(&span.span, &answer.words(), events);
             }
             Ok(answer) => answer.words(),
@@ -178,21 +197,24 @@ impl PastFetcher {
     }
 
     /// The exchange wants fewer requests.
-    fn held(&mut self, mut span: Span, answer: &Answer, now: Now, events: &mut Vec<Event>) {
+    fn held(&mut self, span: Span, answer: &Answer, now: Now, events: &mut Vec<Event>) {
         let reset_s = answer.reset_s.map(|at| at as f64 - now.wall_ms() as f64 / 1e3);
-        let wait_s = answer.retry_after_s.or(reset_s).unwrap_or(60.0).clamp(0.0, 86_400.0 * 7.0);
+        let wait_s = pause_s(answer.retry_after_s.or(reset_s));
         self.breaker.hold(now.ns + (wait_s * 1e9) as u64);
         let what = if answer.status == 418 { "has banned this address" } else { "wants fewer requests" };
         events.push(Event::Said(format!("the history {what}: going on in {wait_s:.1} s")));
-        // It is not the span's fault.
-        span.since_ns = now.ns + (wait_s * 1e9) as u64;
         self.queue.push_front(span);
+        // It is no span's fault.
+        self.well_ns = self.well_ns.max(now.ns + (wait_s * 1e9) as u64);
+        self.queue.iter_mut().for_each(|span| span.since_ns = None);
     }
 
     fn mind_limit(&mut self, answer: &Answer, now: Now) {
         if let (Some(0), Some(reset_s)) = (answer.remaining, answer.reset_s) {
-            let wait_ms = (reset_s.saturating_mul(1_000) - now.wall_ms()).clamp(0, 600_000).unsigned_abs();
+            let reset_ms = reset_s.saturating_mul(1_000);
+            let wait_ms = reset_ms.saturating_sub(now.wall_ms()).clamp(0, 600_000).unsigned_abs();
             self.breaker.hold(now.ns + wait_ms * 1_000_000);
+            self.well_ns = self.well_ns.max(now.ns + wait_ms * 1_000_000);
         }
     }
 
@@ -220,3 +242,7 @@ impl PastFetcher {
 fn unfilled(span: &PastSpan, why: &str, events: &mut Vec<Event>) {
     events.extend(span.symbols.iter().map(|symbol| Event::Unfilled(*symbol, why.to_owned())));
 }
+
+#[cfg(test)]
+#[path = "past_tests.rs"]
+mod tests;

@@ -49,6 +49,12 @@ impl Voices {
         missing
     }
 
+    /// Whether a trade of this number was heard before: it comes over two connections.
+    pub fn knows(&self, symbol: usize, number: Option<i64>) -> bool {
+        let last = self.all.get(symbol).and_then(|voice| voice.last_trade);
+        number.is_some_and(|number| last.is_some_and(|last| number <= last))
+    }
+
     /// A symbol is subscribed; whether it was not live before.
     pub fn join(&mut self, symbol: usize, now_ns: u64) -> bool {
         let Some(voice) = self.all.get_mut(symbol) else { return false };
@@ -58,7 +64,8 @@ impl Voices {
 
     /// None comes live any more.
     pub fn part(&mut self) {
-        self.all.iter_mut().for_each(|voice| voice.joined = false);
+        // What is missing meanwhile is fetched in any case.
+        self.all.iter_mut().for_each(|voice| (voice.joined, voice.last_trade) = (false, None));
     }
 
     /// The exchange does not have it.
@@ -110,6 +117,10 @@ mod tests {
         assert!(!voices.heard(0, Some((10, 20)), 3), "again, from another connection");
         assert!(voices.heard(0, Some((23, 30)), 4));
         assert!(!voices.heard(0, Some((31, 40)), 5) && !voices.heard(0, None, 6));
+        assert!(voices.knows(0, Some(40)) && !voices.knows(0, Some(41)) && !voices.knows(0, None));
+        voices.part();
+        assert!(!voices.knows(0, Some(40)));
+        assert!(voices.join(0, 7) && !voices.heard(0, Some((90, 91)), 8), "what came before it is fetched");
     }
 
     #[test]

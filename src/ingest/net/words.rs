@@ -37,6 +37,17 @@ pub enum Heard {
     Odd,
 }
 
+impl Heard {
+    /// When what was heard of took place, or began, Unix ms; `None` of what has no time.
+    pub fn moment_ms(&self) -> Option<i64> {
+        match self {
+            Self::Bar(bar, _) | Self::Corrected(bar) => Some(bar.start_ms),
+            Self::Trade(trade) => Some(trade.at_ms),
+            _ => None,
+        }
+    }
+}
+
 /// A trade of one symbol.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct FeedTrade {
@@ -50,6 +61,8 @@ pub struct FeedTrade {
     pub price: f64,
     /// How many.
     pub size: f64,
+    /// How many trades it stands for: an exchange may put those of one order and price together.
+    pub trades: u32,
     /// What it may change of a bar.
     pub counts: TradeCounts,
 }
@@ -63,6 +76,11 @@ pub struct TradeCounts {
     pub range: bool,
     /// The volume.
     pub volume: bool,
+}
+
+impl TradeCounts {
+    /// All of it.
+    pub const ALL: Self = Self { last: true, range: true, volume: true };
 }
 
 /// How an exchange is to be treated.
@@ -98,6 +116,8 @@ pub struct ExchangeRules {
     pub dense: bool,
     /// Whether bars are made of its trades.
     pub of_trades: bool,
+    /// Whether the numbers of a symbol's trades follow each other, so that one that is missing shows.
+    pub numbered: bool,
 }
 
 /// A span of the past that is asked for.

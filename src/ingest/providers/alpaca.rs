@@ -96,6 +96,7 @@ fn make(mut commission: Commission<'_>) -> Result<Box<dyn Provider>, CommissionE
         delay_ms: if feed == "delayed_sip" { DELAY_MS } else { 0 },
         dense: false,
         of_trades,
+        numbered: false,
     };
     let history = match feed {
         "crypto" => None,
@@ -141,7 +142,7 @@ impl Alpaca {
 
     fn counts(&self, conditions: &[String], tape: &str) -> TradeCounts {
         if self.feed.is_none() {
-            return TradeCounts { last: true, range: true, volume: true };
+            return TradeCounts::ALL;
         }
         sale_counts(conditions.iter().map(String::as_str), tape)
     }
@@ -158,6 +159,7 @@ impl Alpaca {
             at_ms: moment(&word.time)?,
             price: word.price,
             size: word.size,
+            trades: 1,
             counts: self.counts(&word.conditions, &word.tape),
         })
     }
@@ -183,6 +185,7 @@ impl Alpaca {
                     at_ms,
                     price: word.price,
                     size: word.size,
+                    trades: 1,
                     counts: self.counts(&word.conditions, &word.tape),
                 };
                 let symbol = self.symbol(&word.symbol);

@@ -20,6 +20,7 @@ fn alpaca(feed: Option<&'static str>, of_trades: bool) -> Alpaca {
             delay_ms: 0,
             dense: false,
             of_trades,
+            numbered: false,
         },
         feed,
         of_trades,
@@ -107,7 +108,8 @@ fn trades_count_by_their_conditions_and_are_corrected_by_their_ids() {
     assert_eq!(alpaca.subscribe(1, &[0]), r#"{"action":"subscribe","trades":["AAPL"]}"#);
     let text = r#"[{"T":"t","i":96921,"S":"AAPL","x":"D","p":126.55,"s":1,"t":"2021-02-22T15:51:44.208123Z","c":["@","I"],"z":"C"}]"#;
     let counts = TradeCounts { last: false, range: false, volume: true };
-    let trade = FeedTrade { id: 96_921, symbol: 0, at_ms: 1_614_009_104_208, price: 126.55, size: 1.0, counts };
+    let trade =
+        FeedTrade { id: 96_921, symbol: 0, at_ms: 1_614_009_104_208, price: 126.55, size: 1.0, trades: 1, counts };
     assert_eq!(heard(&alpaca, text), [Heard::Trade(trade)]);
     let cancel = r#"[{"T":"x","S":"AAPL","i":465,"x":"D","p":2.64,"s":1,"a":"C","t":"2021-10-01T13:12:29Z","z":"C"}]"#;
     assert_eq!(heard(&alpaca, cancel), [Heard::Retraded(0, 465, None)]);
