@@ -25,7 +25,7 @@ use crate::{
     publish::{Lease, check_key},
     redis_io::Link,
     runtime::Clock,
-    telemetry::{PublisherCounters, exact_count},
+    telemetry::{PublisherCounters, exact_count, percent},
 };
 use anyhow::{Context, Result, bail};
 use redis::Cmd;
@@ -403,7 +403,7 @@ fn status(service: &Service, job: &Job, rate: f64, passed: Duration) -> String {
     if let Some((from_ms, to_ms)) = job.span {
         let done = desk.progress(from_ms, to_ms);
         let left_s = passed.as_secs_f64() * (1.0 - done) / done.max(1e-3);
-        return format!("{:.0} %  {bars} bars  {rate:.0}/s  about {left_s:.0} s left  {state}", done * 100.0);
+        return format!("{}  {bars} bars  {rate:.0}/s  about {left_s:.0} s left  {state}", percent(done));
     }
     let complete = match desk.complete_ms() {
         i64::MIN => "nothing".to_owned(),

@@ -10,12 +10,13 @@ use crate::{
         bench::{Budgets, Form, Interrupt, LatencyOptions, Socket, echo, latency, write_throughput_views},
         report::{
             Picture, Run, Theme, ThroughputRun, comparison_text, draw_png, html, pictures, rates, rates_html,
-            rates_text, run_text, write_views,
+            rates_json, rates_text, run_text, runs_json, titles, write_views,
         },
     },
     model::TradingStyle,
 };
 use anyhow::{Context, Result, bail};
+use serde_json::Value;
 use std::{io::Write, path::Path};
 
 /// `bench latency`; returns whether the rate was held and, if asked for, every budget was kept.
@@ -26,9 +27,10 @@ pub fn bench_latency(args: &LatencyArgs) -> Result<bool> {
     let options = options(args)?;
     note(&format!("{}: {} symbols, {} bars/s each", options.name, options.symbols, options.rate));
     let outcome = latency(&options, &mut |line| note(line))?;
-    let mut out = std::io::stdout().lock();
-    writeln!(out, "{}", run_text(&outcome.run))?;
-    writeln!(out, "results in {}", outcome.dir.display())?;
+    let results = format!("results in {}", outcome.dir.display());
+    let text =
+        if args.json { pretty(&runs_json(std::slice::from_ref(&outcome.run))?) } else { run_text(&outcome.run) + "\n" };
+    print(&text, &[results], args.json)?;
     Ok(outcome.held && (outcome.within_budget || !args.check))
 }
 
@@ -114,57 +116,78 @@ pub fn report(args: &ReportArgs) -> Result<()> {
             other.display()
         );
     }
-    if throughput.is_empty() {
-        let runs = latency.iter().map(|path| Run::open(path)).collect::<Result<Vec<_>>>()?;
-        for (dir, run) in latency.iter().zip(&runs).filter(|_| args.redraw) {
-            if run.info.is_none() {
-                bail!("{} is a single file: --redraw wants the folder of its run", dir.display());
-            }
-            write_views(dir, run)?;
-        }
-        print_report(&runs, run_text, comparison_text, html, args.html.as_deref())?;
-        let mut wanted = latency.iter().zip(&runs).filter(|_| args.png);
-        wanted.try_for_each(|(path, run)| write_pngs(path, &pictures(run, Theme::File)?))
-    } else {
-        let runs = throughput.iter().map(|path| ThroughputRun::open(path)).collect::<Result<Vec<_>>>()?;
-        for (dir, run) in throughput.iter().zip(&runs).filter(|_| args.redraw) {
-            write_throughput_views(dir, run)?;
-        }
-        let comparison = |before: &ThroughputRun, after: &ThroughputRun| Ok(rates_text(before, after));
-        let page = |runs: &[ThroughputRun]| Ok(rates_html(runs));
-        print_report(&runs, ThroughputRun::text, comparison, page, args.html.as_deref())?;
-        let mut wanted = throughput.iter().zip(&runs).filter(|_| args.png);
-        wanted.try_for_each(|(path, run)| write_pngs(path, &[rates(std::slice::from_ref(run), Theme::File)]))
-    }
+    if throughput.is_empty() { report_latency(args, &latency) } else { report_throughput(args, &throughput) }
 }
 
-/// Runs of one kind, each further one compared with the first, and a page of them where it is wanted.
-fn print_report<R>(
-    runs: &[R],
-    text: fn(&R) -> String,
-    comparison: impl Fn(&R, &R) -> Result<String>,
-    page: impl Fn(&[R]) -> Result<String>,
-    html: Option<&Path>,
-) -> Result<()> {
-    let mut out = std::io::stdout().lock();
-    for run in runs {
-        writeln!(out, "{}", text(run))?;
+fn report_latency(args: &ReportArgs, paths: &[&Path]) -> Result<()> {
+    let mut runs = paths.iter().map(|path| Run::open(path)).collect::<Result<Vec<_>>>()?;
+    for (dir, run) in paths.iter().zip(&runs).filter(|_| args.redraw) {
+        if run.info.is_none() {
+            bail!("{} is a single file: --redraw wants the folder of its run", dir.display());
+        }
+        write_views(dir, run)?;
     }
+    runs.iter_mut().zip(titles(paths)).for_each(|(run, title)| run.title = title);
+    let mut written = Vec::new();
+    if let Some(path) = &args.html {
+        written.push(write_page(path, &html(&runs)?)?);
+    }
+    for (path, run) in paths.iter().zip(&runs).filter(|_| args.png) {
+        written.extend(write_pngs(path, &pictures(run, Theme::File)?)?);
+    }
+    let text = if args.json { pretty(&runs_json(&runs)?) } else { texts(&runs, run_text, comparison_text)? };
+    print(&text, &written, args.json)
+}
+
+fn report_throughput(args: &ReportArgs, paths: &[&Path]) -> Result<()> {
+    let mut runs = paths.iter().map(|path| ThroughputRun::open(path)).collect::<Result<Vec<_>>>()?;
+    for (dir, run) in paths.iter().zip(&runs).filter(|_| args.redraw) {
+        write_throughput_views(dir, run)?;
+    }
+    runs.iter_mut().zip(titles(paths)).for_each(|(run, title)| run.title = title);
+    let mut written = Vec::new();
+    if let Some(path) = &args.html {
+        written.push(write_page(path, &rates_html(&runs))?);
+    }
+    for (path, run) in paths.iter().zip(&runs).filter(|_| args.png) {
+        written.extend(write_pngs(path, &[rates(std::slice::from_ref(run), Theme::File)])?);
+    }
+    let comparison = |before: &ThroughputRun, after: &ThroughputRun| Ok(rates_text(before, after));
+    let text = if args.json { pretty(&rates_json(&runs)?) } else { texts(&runs, ThroughputRun::text, comparison)? };
+    print(&text, &written, args.json)
+}
+
+/// Runs of one kind, each further one compared with the first.
+fn texts<R>(runs: &[R], text: fn(&R) -> String, comparison: impl Fn(&R, &R) -> Result<String>) -> Result<String> {
+    let mut all: Vec<String> = runs.iter().map(text).collect();
     if let [first, rest @ ..] = runs {
         for other in rest {
-            writeln!(out, "{}", comparison(first, other)?)?;
+            all.push(comparison(first, other)?);
         }
     }
-    if let Some(path) = html {
-        write_page(path, &page(runs)?)?;
-        writeln!(out, "page in {}", path.display())?;
+    Ok(all.join("\n"))
+}
+
+/// JSON as it is printed.
+pub(super) fn pretty(value: &Value) -> String {
+    format!("{value:#}\n")
+}
+
+/// Prints after everything is written: whoever reads may go before the end.
+fn print(text: &str, written: &[String], json: bool) -> Result<()> {
+    // Beside JSON, standard output holds nothing.
+    written.iter().filter(|_| json).for_each(|line| note(line));
+    let mut out = std::io::stdout().lock();
+    write!(out, "{text}")?;
+    for line in written.iter().filter(|_| !json) {
+        writeln!(out, "{line}")?;
     }
     Ok(())
 }
 
 /// Draws pictures into the folder of their run; those of a single file are named after it and lie beside it.
-fn write_pngs(run: &Path, pictures: &[Picture]) -> Result<()> {
-    for picture in pictures {
+fn write_pngs(run: &Path, pictures: &[Picture]) -> Result<Vec<String>> {
+    let write = |picture: &Picture| {
         let png = draw_png(&picture.svg)?;
         let path = if run.is_dir() {
             run.join(format!("{}.png", picture.name))
@@ -172,11 +195,12 @@ fn write_pngs(run: &Path, pictures: &[Picture]) -> Result<()> {
             run.with_extension(format!("{}.png", picture.name))
         };
         std::fs::write(&path, png).with_context(|| format!("cannot write {}", path.display()))?;
-        writeln!(std::io::stdout().lock(), "picture in {}", path.display())?;
-    }
-    Ok(())
+        Ok(format!("picture in {}", path.display()))
+    };
+    pictures.iter().map(write).collect()
 }
 
-fn write_page(path: &Path, page: &str) -> Result<()> {
-    std::fs::write(path, page).with_context(|| format!("cannot write {}", path.display()))
+fn write_page(path: &Path, page: &str) -> Result<String> {
+    std::fs::write(path, page).with_context(|| format!("cannot write {}", path.display()))?;
+    Ok(format!("page in {}", path.display()))
 }

@@ -87,6 +87,9 @@ pub struct LatencyArgs {
     /// Stop the engine for this long in the middle, to see whether the figures show it
     #[arg(long, value_name = "TIME", value_parser = parse_duration, conflicts_with = "embedded")]
     pub stall: Option<Duration>,
+    /// Print the figures as JSON
+    #[arg(long)]
+    pub json: bool,
     /// Fail if a budget is broken
     #[arg(long)]
     pub check: bool,
@@ -122,6 +125,9 @@ pub struct ReportArgs {
     /// first
     #[arg(value_name = "DIR", required = true)]
     pub runs: Vec<PathBuf>,
+    /// Print the figures, and the comparisons, as JSON
+    #[arg(long)]
+    pub json: bool,
     /// Remake summary.md and the pictures in each folder from its logs
     #[arg(long)]
     pub redraw: bool,

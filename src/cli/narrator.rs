@@ -4,7 +4,9 @@ use super::{flood::Flood, mostly_refused::MostlyRefused, quiet_input::QuietInput
 use crate::{
     config::ReportLength,
     engine::Engine,
-    telemetry::{Brief, EngineSnapshot, HistogramSet, Latency, LatencyRow, LatencySummary, ProcessUsage, StatusLine},
+    telemetry::{
+        Brief, EngineSnapshot, HistogramSet, Latency, LatencyRow, LatencySummary, ProcessUsage, Report, StatusLine,
+    },
 };
 use anyhow::Result;
 use std::time::{Duration, Instant};
@@ -20,6 +22,8 @@ pub struct Narrator {
     /// Latencies since the last status line, and since the last report.
     recent: HistogramSet,
     interval: HistogramSet,
+    /// What was counted until the engine was warm, and how long that took, ns.
+    warm_up: Option<(EngineSnapshot, u64)>,
     /// Signals published, and when their number last grew.
     signals: (u64, Option<Instant>),
     flood: Flood,
@@ -38,6 +42,7 @@ impl Narrator {
             report: (now, EngineSnapshot::default()),
             recent: HistogramSet::new(&Latency::ALL)?,
             interval: HistogramSet::new(&Latency::STYLES)?,
+            warm_up: None,
             signals: (0, None),
             flood: Flood::new(now),
             mostly: MostlyRefused::new(now),
@@ -52,7 +57,9 @@ impl Narrator {
     }
 
     /// The engine is warm: what was before does not count.
-    pub fn warm(&mut self, now: Instant, snapshot: EngineSnapshot) {
+    pub fn warm(&mut self, now: Instant, engine: &Engine) {
+        let snapshot = engine.snapshot();
+        self.warm_up = Some((snapshot.clone(), engine.elapsed_ns()));
         self.status = (now, snapshot.clone());
         self.report = (now, snapshot);
         self.recent.clear();
@@ -109,7 +116,7 @@ impl Narrator {
     pub fn report(&mut self, now: Instant, engine: &Engine, length: ReportLength) -> Option<String> {
         if length == ReportLength::Full {
             self.report.0 = now;
-            return engine.report().ok().map(|report| report.to_string());
+            return self.whole(engine).ok().map(|report| report.to_string());
         }
         let snapshot = engine.snapshot();
         let plan = engine.probe().plan;
@@ -129,6 +136,14 @@ impl Narrator {
         self.interval.clear();
         self.report = (now, snapshot);
         Some(text)
+    }
+
+    /// The report of everything since the engine was warm.
+    ///
+    /// # Errors
+    /// As [`HistogramSet::new`].
+    pub fn whole(&self, engine: &Engine) -> Result<Report> {
+        Ok(Report { warm_up: self.warm_up.clone(), ..engine.report()? })
     }
 
     /// Time since the last report.

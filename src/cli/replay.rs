@@ -263,6 +263,7 @@ fn session(
         keeps_input: false,
         progress: Some(progress),
         history: 0,
+        full_speed: args.speed == Speed::Max,
         status_every: Some(Duration::from_secs(1)),
         report_every: None,
         histograms,

@@ -149,6 +149,7 @@ fn once(
         keeps_input: config.input.feed.is_redis(),
         progress: None,
         history,
+        full_speed: false,
         status_every: (telemetry.status_interval_ms > 0).then(|| Duration::from_millis(telemetry.status_interval_ms)),
         report_every: (telemetry.report_interval_s > 0)
             .then(|| (Duration::from_secs(telemetry.report_interval_s), telemetry.report)),

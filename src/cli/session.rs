@@ -21,7 +21,7 @@ use crate::{
     ops::{Remark, RunPhase},
     publish::Sources,
     runtime::{FailureKind, background},
-    telemetry::{HgrmUnit, HistogramSet, Latency, ReaderSnapshot, Report, write_hgrm},
+    telemetry::{HgrmUnit, HistogramSet, Latency, ReaderSnapshot, Report, exact_count, percent, write_hgrm},
 };
 use anyhow::{Context, Result};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -116,6 +116,8 @@ pub struct SessionOptions {
     pub progress: Option<(Arc<AtomicU64>, Option<u64>)>,
     /// Records before the live ones, which only warm the engine up.
     pub history: u64,
+    /// Whether the input comes as fast as it can be taken.
+    pub full_speed: bool,
     /// Time between two status lines on a terminal, if any.
     pub status_every: Option<Duration>,
     /// Time between two interim reports, if any, and what they have in them.
@@ -233,7 +235,7 @@ impl RunSession {
                 self.warm = true;
                 self.notifier.ready();
                 self.enter(RunPhase::Running);
-                self.narrator.warm(now, self.engine.snapshot());
+                self.narrator.warm(now, &self.engine);
                 self.say(&format!("warm after {:.1} s", self.started.elapsed().as_secs_f64()));
                 until = self.options.duration.map(|duration| now + duration);
             }
@@ -263,7 +265,7 @@ impl RunSession {
         if let Some(failure) = failure.clone().filter(|failure| failure.kind == FailureKind::ReaderGone) {
             return Err(failure.into());
         }
-        let report = self.engine.report()?;
+        let report = Report { full_speed: self.options.full_speed, ..self.narrator.whole(&self.engine)? };
         if let Some(dir) = &self.options.histograms {
             write_histograms(dir, &self.engine.histograms()?)?;
         }
@@ -388,7 +390,8 @@ impl RunSession {
         let snapshot = self.engine.snapshot();
         if !self.warm {
             let (done, all) = (snapshot.reader.accepted, self.options.history);
-            return format!("warming up on recorded history: {} % of {all} bars", (done * 100 / all.max(1)).min(100));
+            let part = percent(done as f64 / all.max(1) as f64);
+            return format!("warming up on recorded history: {part} of {} bars", exact_count(all));
         }
         self.narrator.status(now, snapshot)
     }

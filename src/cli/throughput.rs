@@ -1,8 +1,11 @@
 //! `bench throughput`.
 
-use super::{duration::parse_duration, note::note, place::PlaceArgs};
+use super::{duration::parse_duration, lab::pretty, note::note, place::PlaceArgs};
 use crate::{
-    lab::bench::{Form, Interrupt, Socket, ThroughputOptions, throughput, throughput_text},
+    lab::{
+        bench::{Form, Interrupt, Socket, ThroughputOptions, throughput, throughput_text},
+        report::{ThroughputRun, rates_json},
+    },
     model::Timeframe,
 };
 use anyhow::{Context, Result, bail};
@@ -55,6 +58,9 @@ pub struct ThroughputArgs {
     /// Where the results go, and under whose name.
     #[command(flatten)]
     pub place: PlaceArgs,
+    /// Print the figures as JSON, of all forms together
+    #[arg(long)]
+    pub json: bool,
     /// Write nothing
     #[arg(long)]
     pub no_results: bool,
@@ -67,17 +73,29 @@ pub struct ThroughputArgs {
 pub fn bench_throughput(args: &ThroughputArgs) -> Result<bool> {
     let forms = args.form.map_or(vec![Form::Legacy, Form::Compact], |form| vec![form]);
     let interrupt = Interrupt::on_signals()?;
-    let mut held = true;
+    let (mut held, mut runs) = (true, Vec::new());
     for form in forms {
         let options = options(args, form, &interrupt)?;
         note(&format!("{}: {} symbols", options.name, options.symbols));
         let outcome = throughput(&options, &mut |line| note(line))?;
         held &= outcome.info.steady.is_none_or(|steady| steady.held);
+        let results = outcome.dir.as_ref().map(|dir| format!("results in {}", dir.display()));
+        if args.json {
+            results.iter().for_each(|line| note(line));
+            let title = outcome.dir.as_ref().and_then(|dir| dir.file_name()).unwrap_or(options.name.as_ref());
+            runs.push(ThroughputRun {
+                title: title.to_string_lossy().into_owned(),
+                info: outcome.info,
+                host: outcome.host,
+            });
+            continue;
+        }
         let mut out = std::io::stdout().lock();
         writeln!(out, "{}", throughput_text(&outcome.info))?;
-        if let Some(dir) = outcome.dir {
-            writeln!(out, "results in {}", dir.display())?;
-        }
+        results.iter().try_for_each(|line| writeln!(out, "{line}"))?;
+    }
+    if args.json {
+        write!(std::io::stdout().lock(), "{}", pretty(&rates_json(&runs)?))?;
     }
     Ok(held)
 }

@@ -269,6 +269,8 @@ impl Engine {
         memory.push(("histograms".to_owned(), 3 * histograms.bytes() as u64));
         Ok(Report {
             elapsed_ns: self.elapsed_ns(),
+            warm_up: None,
+            full_speed: false,
             latencies: Latency::ALL.into_iter().map(row).collect(),
             counters,
             timeframes: self.plan.timeframes.iter().map(ToString::to_string).collect(),

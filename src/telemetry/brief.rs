@@ -2,7 +2,7 @@
 
 use super::{
     EngineSnapshot, LatencyRow,
-    report::percent,
+    report::share,
     table::{exact_count, human_bytes, human_count, human_ns},
 };
 use crate::model::{HeldBack, Refusal};
@@ -74,17 +74,17 @@ impl Brief<'_> {
 
     fn busiest(&self) -> Option<String> {
         let agents = self.now.agents.iter().zip(&self.before.agents);
-        let share = |busy: fn(&super::AgentSnapshot) -> u64| {
+        let most = |busy: fn(&super::AgentSnapshot) -> u64| {
             agents.clone().map(move |((name, now), (_, before))| (busy(now).saturating_sub(busy(before)), name)).max()
         };
-        let (busy, busiest) = share(|agent| agent.busy_ns)?;
-        let (blocked, waits) = share(|agent| agent.blocked_ns)?;
+        let (busy, busiest) = most(|agent| agent.busy_ns)?;
+        let (blocked, waits) = most(|agent| agent.blocked_ns)?;
         let blocked = if blocked == 0 {
             String::new()
         } else {
-            format!("; {waits} waited {} for the next stage", percent(blocked, self.interval_ns))
+            format!("; {waits} waited {} for the next stage", share(blocked, self.interval_ns))
         };
-        Some(format!("busiest   {busiest}, {}{blocked}", percent(busy, self.interval_ns)))
+        Some(format!("busiest   {busiest}, {}{blocked}", share(busy, self.interval_ns)))
     }
 
     fn input(&self) -> Option<String> {

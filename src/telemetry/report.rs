@@ -2,10 +2,11 @@
 //! hot.
 
 use super::engine::EngineSnapshot;
-use super::histogram::{HIGHEST_NS, Latency, LatencySummary};
+use super::histogram::HIGHEST_NS;
+use super::latency_row::LatencyRow;
 use super::memory::ProcessUsage;
 use super::performance::{PerformanceRow, performance_table};
-use super::table::{Table, exact_count, human_bytes, human_count, human_ns};
+use super::table::{Table, exact_count, human_bytes, human_count, human_ns, percent};
 use super::{AgentSnapshot, FlushCause};
 use crate::model::HeldBack;
 use crate::model::Refusal;
@@ -15,22 +16,15 @@ use std::fmt;
 /// Strategies beside each other in a table: five names of the usual length fill a line.
 const STRATEGIES_ACROSS: usize = 5;
 
-/// One latency and its budget.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct LatencyRow {
-    /// What was measured.
-    pub latency: Latency,
-    /// Its figures.
-    pub summary: LatencySummary,
-    /// Latency budget, ns; `None` for a stage, which has no budget.
-    pub budget_ns: Option<u64>,
-}
-
 /// The content of a report.
 #[derive(Debug, Default, Clone)]
 pub struct Report {
     /// Time that the counters cover, ns.
     pub elapsed_ns: u64,
+    /// What was counted until the engine was warm, and how long that took, ns: it is left out of counts and rates.
+    pub warm_up: Option<(EngineSnapshot, u64)>,
+    /// Whether the input came as fast as it could be taken: then latencies are times in queues, and no budget applies.
+    pub full_speed: bool,
     /// Latencies of styles and stages, in the order of the report.
     pub latencies: Vec<LatencyRow>,
     /// All counters.
@@ -47,29 +41,6 @@ pub struct Report {
     pub process: ProcessUsage,
 }
 
-impl LatencyRow {
-    /// Whether the maximum is within the budget; `None` without a budget, or without a measurement.
-    #[must_use]
-    pub fn passes(&self) -> Option<bool> {
-        let budget_ns = self.budget_ns.filter(|_| self.summary.count > 0)?;
-        Some(self.summary.max_ns <= budget_ns)
-    }
-
-    fn cells(&self) -> Vec<String> {
-        let s = &self.summary;
-        let mut cells = vec![self.latency.name().to_owned(), exact_count(s.count)];
-        match s.count {
-            0 => cells.extend((0..5).map(|_| "–".to_owned())),
-            _ => cells.extend([s.p50_ns, s.p90_ns, s.p99_ns, s.p999_ns, s.max_ns].map(human_ns)),
-        }
-        if let Some(budget_ns) = self.budget_ns {
-            let verdict = self.passes().map_or("–", |passes| if passes { "PASS" } else { "FAIL" });
-            cells.extend([human_ns(budget_ns), verdict.to_owned()]);
-        }
-        cells
-    }
-}
-
 impl Report {
     /// Whether all latencies are within their budgets.
     #[must_use]
@@ -77,52 +48,73 @@ impl Report {
         self.latencies.iter().all(|row| row.passes() != Some(false))
     }
 
+    /// Time since the engine was warm, ns.
+    fn live_ns(&self) -> u64 {
+        self.elapsed_ns.saturating_sub(self.warm_up.as_ref().map_or(0, |(_, ns)| *ns))
+    }
+
+    /// What an agent, or a thread of several, had counted when the engine was warm.
+    fn before(&self, name: &str) -> AgentSnapshot {
+        let agents = self.warm_up.iter().flat_map(|(counters, _)| counters.agents.iter().chain(&counters.threads));
+        agents.filter(|(of, _)| of == name).map(|(_, agent)| agent.clone()).next().unwrap_or_default()
+    }
+
     fn throughput(&self) -> Table {
         let c = &self.counters;
-        let rate = |count: u64| {
-            let seconds = self.elapsed_ns.max(1) as f64 / 1e9;
-            vec![exact_count(count), format!("{}/s", human_count((count as f64 / seconds) as u64))]
-        };
-        let title = format!("Throughput over {}", human_ns(self.elapsed_ns));
+        let seconds = self.live_ns().max(1) as f64 / 1e9;
+        let mut title = format!("Throughput over {}", human_ns(self.live_ns()));
+        if let Some((before, ns)) = &self.warm_up {
+            let records = exact_count(before.reader.records_in);
+            title += &format!(", after a warm-up of {} on {records} records", human_ns(*ns));
+        }
         let mut table = Table::new(&title, &["what", "count", "rate"]);
-        let mut row = |name: &str, count| table.row([name.to_owned()].into_iter().chain(rate(count)));
-        row("records in", c.reader.records_in);
-        row("records accepted", c.reader.accepted);
+        let mut row = |name: &str, of: fn(&EngineSnapshot) -> u64| {
+            let count = of(c).saturating_sub(self.warm_up.as_ref().map_or(0, |(before, _)| of(before)));
+            let rate = format!("{}/s", human_count((count as f64 / seconds) as u64));
+            table.row([name.to_owned(), exact_count(count), rate]);
+        };
+        row("records in", |c| c.reader.records_in);
+        row("records accepted", |c| c.reader.accepted);
         if c.reader.external_in > 0 {
-            row("signals of strategies outside", c.reader.external_in);
-            row("taken of these", c.reader.external_taken);
+            row("signals of strategies outside", |c| c.reader.external_in);
+            row("taken of these", |c| c.reader.external_taken);
         }
         if c.reader.replaced > 0 {
-            row("records replaced", c.reader.replaced);
+            row("records replaced", |c| c.reader.replaced);
         }
-        row("records refused", c.refused());
+        row("records refused", |c| c.refused());
         if c.known() > 0 {
-            row("records known from history", c.known());
+            row("records known from history", |c| c.known());
         }
-        row("bytes read", c.reader.bytes);
-        row("bars closed", c.closed());
-        row("bars evaluated", c.worker.bars);
-        row("signals found", c.signals());
-        row("signals published", c.published());
-        row("alerts", c.publisher.alerts);
+        row("bytes read", |c| c.reader.bytes);
+        row("bars closed", |c| c.closed());
+        row("bars evaluated", |c| c.worker.bars);
+        row("signals found", |c| c.signals());
+        row("signals published", |c| c.published());
+        row("alerts", |c| c.publisher.alerts);
         if c.publisher.stale > 0 {
-            row("stale signals", c.publisher.stale);
+            row("stale signals", |c| c.publisher.stale);
         }
-        row("batches written", c.publisher.batches);
-        row("bytes written", c.publisher.bytes);
-        row("dead letters", c.publisher.dead_letters);
+        row("batches written", |c| c.publisher.batches);
+        row("bytes written", |c| c.publisher.bytes);
+        row("dead letters", |c| c.publisher.dead_letters);
         if c.reader.letters_left_out > 0 {
-            row("dead letters left out", c.reader.letters_left_out);
+            row("dead letters left out", |c| c.reader.letters_left_out);
         }
         table
     }
 
     fn latency_tables(&self) -> [Table; 2] {
         let heads = ["style", "count", "p50", "p90", "p99", "p99.9", "max", "budget", "verdict"];
-        let mut styles = Table::new("Latency, arrival to acknowledged write", &heads);
+        let queues = if self.full_speed { "; at full speed: times in queues, which no budget is for" } else { "" };
+        let mut styles = Table::new(&format!("Latency, arrival to acknowledged write{queues}"), &heads);
         let mut stages = Table::new("Latency by stage", &["stage", "count", "p50", "p90", "p99", "p99.9", "max"]);
         for row in &self.latencies {
-            if row.budget_ns.is_some() { styles.row(row.cells()) } else { stages.row(row.cells()) }
+            if row.budget_ns.is_some() {
+                styles.row(row.cells(self.full_speed))
+            } else {
+                stages.row(row.cells(self.full_speed))
+            }
         }
         [styles, stages]
     }
@@ -146,18 +138,20 @@ impl Report {
         let heads = ["name", "cycles", "busy cycles", "work", "busy", "idle", "blocked", "longest", "parks"];
         let mut table = Table::new(title, &heads);
         for (name, agent) in of {
+            let before = self.before(name);
+            let since = |count: fn(&AgentSnapshot) -> u64| count(agent).saturating_sub(count(&before));
             // Agents that share a thread are idle together.
-            let otherwise = |ns: u64| if agent.idle_ns == 0 { "–".to_owned() } else { percent(ns, self.elapsed_ns) };
+            let otherwise = |ns: u64| if agent.idle_ns == 0 { "–".to_owned() } else { share(ns, self.live_ns()) };
             table.row([
                 name.clone(),
-                human_count(agent.duty_cycles),
-                human_count(agent.busy_cycles),
-                human_count(agent.work),
-                percent(agent.busy_ns, self.elapsed_ns),
-                otherwise(agent.idle_ns.saturating_sub(agent.blocked_ns)),
-                otherwise(agent.blocked_ns),
+                human_count(since(|agent| agent.duty_cycles)),
+                human_count(since(|agent| agent.busy_cycles)),
+                human_count(since(|agent| agent.work)),
+                share(since(|agent| agent.busy_ns), self.live_ns()),
+                otherwise(since(|agent| agent.idle_ns).saturating_sub(since(|agent| agent.blocked_ns))),
+                otherwise(since(|agent| agent.blocked_ns)),
                 human_ns(agent.duty_ns_max),
-                human_count(agent.parks),
+                human_count(since(|agent| agent.parks)),
             ]);
         }
         table
@@ -192,7 +186,7 @@ impl Report {
                 ring.name.clone(),
                 ring.capacity.to_string(),
                 ring.inlet.waiting_max.to_string(),
-                percent(ring.inlet.waiting_max, ring.capacity as u64),
+                share(ring.inlet.waiting_max, ring.capacity as u64),
                 human_count(ring.outlet.sent),
                 human_count(ring.backlog()),
                 human_count(ring.outlet.blocked),
@@ -237,11 +231,11 @@ impl Report {
             ("publisher blocked by its server", c.publisher.blocked_ns),
         ];
         for (name, ns) in blocked {
-            table.row([name.to_owned(), human_ns(ns), percent(ns, self.elapsed_ns)]);
+            table.row([name.to_owned(), human_ns(ns), share(ns, self.elapsed_ns)]);
         }
         for (name, link) in &c.links {
             let name = format!("{name} disconnected, {} times connected again", link.reconnects);
-            table.row([name, human_ns(link.down_ns), percent(link.down_ns, self.elapsed_ns)]);
+            table.row([name, human_ns(link.down_ns), share(link.down_ns, self.elapsed_ns)]);
         }
         table
     }
@@ -365,16 +359,16 @@ impl fmt::Display for Report {
     }
 }
 
-/// A share, such as `12.5%`.
-pub(super) fn percent(part: u64, whole: u64) -> String {
-    if whole == 0 { "–".to_owned() } else { format!("{:.1}%", 100.0 * part as f64 / whole as f64) }
+/// A part of a whole, as its share; `–` of nothing.
+pub(super) fn share(part: u64, whole: u64) -> String {
+    if whole == 0 { "–".to_owned() } else { percent(part as f64 / whole as f64) }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::model::TradingStyle;
-    use crate::telemetry::{RingSnapshot, Stage};
+    use crate::telemetry::{Latency, LatencySummary, RingSnapshot, Stage};
 
     fn row(latency: Latency, max_ns: u64, budget_ns: Option<u64>) -> LatencyRow {
         let summary = LatencySummary {
@@ -413,6 +407,8 @@ mod tests {
         let timeframes = (0..MAX_TIMEFRAMES).map(|n| format!("{}m", n + 1)).collect();
         Report {
             elapsed_ns: 2_000_000_000,
+            warm_up: None,
+            full_speed: false,
             latencies: vec![
                 row(Latency::Style(TradingStyle::Day), 99_000_000, Some(100_000_000)),
                 row(Latency::Style(TradingStyle::Swing), 500_000_001, Some(500_000_000)),
@@ -434,6 +430,26 @@ mod tests {
         let verdicts: Vec<_> = report.latencies.iter().map(LatencyRow::passes).collect();
         assert_eq!(verdicts, [Some(true), Some(false), None, None]);
         assert!(!report.passes() && Report::default().passes());
+    }
+
+    #[test]
+    fn what_warmed_the_engine_up_is_kept_out_of_live_figures() {
+        let mut report = report();
+        let mut before = EngineSnapshot::default();
+        before.reader.records_in = 999_900;
+        before.agents = vec![("reader".to_owned(), AgentSnapshot { busy_ns: 400_000_000, ..Default::default() })];
+        report.warm_up = Some((before, 1_000_000_000));
+        let text = report.to_string();
+        assert!(text.contains("Throughput over 1.00 s, after a warm-up of 1.00 s on 999,900 records"), "{text}");
+        let records = text.lines().find(|line| line.contains("records in")).unwrap();
+        assert_eq!(records.split_whitespace().collect::<Vec<_>>(), ["records", "in", "100", "100/s"]);
+        assert!(text.contains("10.0%"), "busy for 100 ms of the second since: {text}");
+    }
+
+    #[test]
+    fn a_replay_at_full_speed_keeps_no_budget_and_breaks_none() {
+        let text = Report { full_speed: true, ..report() }.to_string();
+        assert!(!text.contains("PASS") && !text.contains("FAIL") && text.contains("times in queues"), "{text}");
     }
 
     #[test]

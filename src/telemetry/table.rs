@@ -92,6 +92,12 @@ pub fn exact_count(count: u64) -> String {
     groups.collect::<Vec<_>>().join(",")
 }
 
+/// A share of a whole, such as `12.5%`. Two clocks may differ by a hair: it never says more than the whole.
+#[must_use]
+pub fn percent(share: f64) -> String {
+    format!("{:.1}%", 100.0 * share.clamp(0.0, 1.0))
+}
+
 /// A size in bytes, such as `512 B`, `1.50 MiB`.
 #[must_use]
 pub fn human_bytes(bytes: u64) -> String {
@@ -109,6 +115,7 @@ mod tests {
         assert_eq!([7, 1_234, 45_600_000].map(human_count), ["7", "1.23K", "45.6M"]);
         assert_eq!([0, 999, 1_000, 1_234_567].map(exact_count), ["0", "999", "1,000", "1,234,567"]);
         assert_eq!([512, 1_572_864].map(human_bytes), ["512 B", "1.50 MiB"]);
+        assert_eq!([0.0, 0.125, 1.0, 1.004].map(percent), ["0.0%", "12.5%", "100.0%", "100.0%"]);
     }
 
     #[test]

@@ -10,4 +10,5 @@ mod notify;
 mod outside;
 mod pairs;
 mod pictures;
+mod reports;
 mod revision;

@@ -3,7 +3,7 @@
 use super::cells::{Ink, Row, bar, sparkline};
 use crate::{
     model::time::Iso8601,
-    telemetry::{exact_count, human_bytes, human_count, human_ns},
+    telemetry::{exact_count, human_bytes, human_count, human_ns, percent},
 };
 use serde_json::Value;
 use std::collections::HashMap;
@@ -54,7 +54,7 @@ fn count(value: &Value) -> String {
 }
 
 fn share(value: &Value) -> String {
-    value.as_f64().map_or("–".to_owned(), |share| format!("{:.1}%", 100.0 * share))
+    value.as_f64().map_or("–".to_owned(), percent)
 }
 
 fn of_state(state: &str) -> Ink {

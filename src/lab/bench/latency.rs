@@ -21,10 +21,10 @@ use crate::{
     lab::report::{CoreInfo, Run, RunInfo, StepInfo},
     model::time::push_iso8601,
     runtime::Clock,
-    telemetry::{HgrmUnit, Latency, write_hgrm},
+    telemetry::{HgrmUnit, Latency, human_ns, write_hgrm},
 };
 use anyhow::{Context, Result, bail};
-use std::{fs, path::PathBuf};
+use std::{fs, path::PathBuf, time::Duration};
 
 /// Outcome of a bench.
 #[derive(Debug)]
@@ -48,6 +48,7 @@ pub fn latency(options: &LatencyOptions, note: &mut dyn FnMut(&str)) -> Result<O
     if options.symbols == 0 || !options.rate.is_finite() || options.rate <= 0.0 {
         bail!("at least one symbol and a rate above zero are needed");
     }
+    note(&format!("takes {}", takes(slices::length(options))));
     let prefix = if options.url.is_some() { format!("bench:{}:", std::process::id()) } else { String::new() };
     let spec = EngineSpec {
         symbols: options.symbols,
@@ -68,6 +69,12 @@ pub fn latency(options: &LatencyOptions, note: &mut dyn FnMut(&str)) -> Result<O
     let (dir, run) = results.write(&options.runs, &format!("{date}-{host}-{}", options.name))?;
     let (held, within_budget) = (results.info.faults.is_empty(), results.info.over_budget.is_empty());
     Ok(Outcome { run, dir, held, within_budget })
+}
+
+/// How long something is going to take, at least and at most, for people.
+pub(super) fn takes([least, most]: [Duration; 2]) -> String {
+    let text = |time: Duration| human_ns(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX));
+    if most > least { format!("{} to {}", text(least), text(most)) } else { format!("about {}", text(least)) }
 }
 
 fn info(options: &LatencyOptions, spec: &EngineSpec) -> RunInfo {

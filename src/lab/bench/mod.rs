@@ -42,7 +42,7 @@ pub use latency::{Outcome, latency};
 pub use options::LatencyOptions;
 pub use schedule::{Schedule, Shape, Step};
 pub use server::Socket;
-pub(crate) use throughput::{FIGURE_HEADS, TICK, thousands};
+pub(crate) use throughput::{FIGURE_HEADS, TICK};
 pub use throughput::{
     Figure, ThroughputInfo, ThroughputOptions, ThroughputOutcome, throughput, throughput_text, write_throughput_views,
 };

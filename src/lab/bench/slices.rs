@@ -40,6 +40,20 @@ fn echo_schedule(options: &LatencyOptions, slices: usize) -> Schedule {
     Schedule::new(shape, options.symbols, options.rate, options.warm_up.min(WARM_UP_MAX), duration)
 }
 
+/// How long a bench will take, at least and at most: a ramp ends where its rate is not held.
+pub fn length(options: &LatencyOptions) -> [Duration; 2] {
+    let schedules = schedules(options);
+    let whole = |schedule: &Schedule| Duration::from_nanos(schedule.end_ns());
+    let echoes = match options.echo && !options.embedded {
+        true => whole(&echo_schedule(options, schedules.len())) * (schedules.len() as u32 + 1),
+        false => Duration::ZERO,
+    };
+    let most: Duration = schedules.iter().map(whole).sum();
+    let ramp = schedules.first().filter(|_| options.shape == Shape::Ramp);
+    let least = ramp.map(|ramp| Duration::from_nanos(ramp.step_from_ns(1)));
+    [least.unwrap_or(most) + echoes, most + echoes]
+}
+
 /// Runs echo, engine, echo, engine, …, echo. The engine keeps running and waits for bars while the echo has its turn.
 ///
 /// # Errors

@@ -278,7 +278,7 @@ fn c_states(sys: &Sysfs, plan: &CpuPlan) -> Finding {
 }
 
 fn steal(plan: &CpuPlan, before: &Activity, after: &Activity) -> Finding {
-    let check = check("steal", "≤ 0.1 %")
+    let check = check("steal", "≤ 0.1%")
         .why("time in which the hypervisor ran another guest on this core")
         .fix("a host with dedicated cores: another instance type, or vCPUs pinned by the hypervisor");
     match after.steal(before, &plan.used) {
@@ -290,7 +290,10 @@ fn steal(plan: &CpuPlan, before: &Activity, after: &Activity) -> Finding {
                 _ if part <= 0.05 => Judgement::Warn,
                 _ => Judgement::Fail,
             };
-            check.is(verdict, format!("{:.2} % {}", part * 100.0, if fresh { "during the test" } else { "since boot" }))
+            check.is(
+                verdict,
+                format!("{:.2}% {}", part.min(1.0) * 100.0, if fresh { "during the test" } else { "since boot" }),
+            )
         }
     }
 }

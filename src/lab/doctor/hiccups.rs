@@ -101,9 +101,9 @@ fn item(plan: &CpuPlan, HiccupTest { core, mode, result }: &HiccupTest) -> Findi
                 _ => Judgement::Pass,
             };
             let numbers = [p99_ns, p999_ns, hiccups.max_ns].map(human_ns);
-            let others = hiccups.waited_ns.map_or(0, |ns| ns * 100 / hiccups.elapsed_ns.max(1));
+            let others = hiccups.waited_ns.map_or(0, |ns| (ns * 100 / hiccups.elapsed_ns.max(1)).min(100));
             let others =
-                if others > 0 { format!("; others had the core {others} % of the time") } else { String::new() };
+                if others > 0 { format!("; others had the core {others}% of the time") } else { String::new() };
             check.is(verdict, format!("p99 {}, p99.9 {}, max {}{others}", numbers[0], numbers[1], numbers[2]))
         }
     }

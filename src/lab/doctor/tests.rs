@@ -123,7 +123,7 @@ fn a_tuned_machine_passes_in_everything_that_files_tell() {
     assert!(others.iter().all(|item| item.verdict == Judgement::Unknown), "what was not measured is unknown");
     expect(&items, "exist", Judgement::Pass, "pinned: 2-6");
     expect(&items, "kernel threads", Judgement::Pass, "5 bound");
-    expect(&items, "steal", Judgement::Pass, "0.02 % since boot");
+    expect(&items, "steal", Judgement::Pass, "0.02% since boot");
     assert!(items.iter().all(|item| item.verdict != Judgement::Pass || item.fix.is_empty()));
 }
 

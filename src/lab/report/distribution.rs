@@ -123,6 +123,12 @@ impl Distribution {
         }
     }
 
+    /// Whether there are enough latencies for a quantile to be more than the maximum.
+    #[must_use]
+    pub fn knows(&self, quantile: f64) -> bool {
+        quantile >= 1.0 || self.count as f64 * (1.0 - quantile) >= 1.0
+    }
+
     /// Points of the percentile curve: quantile and value, ns, up to single latencies; the maximum is the last.
     #[must_use]
     pub fn curve(&self) -> Vec<(f64, u64)> {

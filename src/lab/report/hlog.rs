@@ -1,15 +1,19 @@
-//! Interval logs in HdrHistogram's format V2 in base 64, as its standard tools write and read them.
+//! Interval logs of HdrHistogram, as its standard tools write and read them: written with histograms of V2 in base 64, read
+//! also with those of V0 and V1.
 //!
 //! Values are nanoseconds. The column of maxima is in milliseconds, as in the Java implementation.
 
-use super::distribution::{Interval, Series};
-use anyhow::{Context, Result, anyhow};
+use super::{
+    distribution::{Interval, Series},
+    encoding::decode,
+};
+use anyhow::{Context, Result, anyhow, bail};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use hdrhistogram::{
     Histogram,
     serialization::{
-        Deserializer, V2DeflateSerializer,
-        interval_log::{IntervalLogIterator, IntervalLogWriterBuilder, LogEntry, Tag},
+        V2DeflateSerializer,
+        interval_log::{IntervalLogWriterBuilder, Tag},
     },
 };
 use std::{
@@ -57,40 +61,49 @@ pub fn write_hlog(
 /// Reads a log: one series per tag, named after the tag, or after the file if there is no tag.
 ///
 /// # Errors
-/// The file cannot be read or is no log.
+/// The file cannot be read, or a line is none of a log; the error names file and line.
 pub fn read_hlog(path: &Path) -> Result<Vec<Series>> {
     let bytes = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
     let stem = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
     let mut found: BTreeMap<String, Vec<Interval>> = BTreeMap::new();
-    let mut decoder = Deserializer::new();
-    let mut base_s = 0.0;
-    for entry in IntervalLogIterator::new(&bytes) {
-        let entry = entry.map_err(|error| anyhow!("{} is not an interval log: {error:?}", path.display()))?;
-        let LogEntry::Interval(interval) = entry else {
-            if let LogEntry::BaseTime(time) = entry {
-                base_s = time.as_secs_f64();
-            }
+    let mut has_base = false;
+    for (index, line) in String::from_utf8_lossy(&bytes).lines().enumerate() {
+        let line = line.trim();
+        has_base |= line.starts_with("#[BaseTime:");
+        // Comments, and the heads of the columns.
+        if line.is_empty() || line.starts_with(['#', '"']) {
             continue;
-        };
-        let at = || format!("{}: the interval at {} s", path.display(), interval.start_timestamp().as_secs_f64());
-        let encoded =
-            STANDARD.decode(interval.encoded_histogram()).with_context(|| format!("{} is not base 64", at()))?;
-        let histogram: Histogram<u64> =
-            decoder.deserialize(&mut &encoded[..]).map_err(|error| anyhow!("{} is no histogram: {error}", at()))?;
-        let name = interval.tag().map_or_else(|| stem.clone(), |tag| tag.as_str().to_owned());
-        found.entry(name).or_default().push(Interval {
-            start_s: interval.start_timestamp().as_secs_f64(),
-            length_s: interval.duration().as_secs_f64(),
-            histogram,
-        });
+        }
+        let at = || format!("{}:{}: not an interval of a histogram log", path.display(), index + 1);
+        let (tag, interval) = interval(line).with_context(at)?;
+        found.entry(tag.unwrap_or(&stem).to_owned()).or_default().push(interval);
     }
-    if base_s == 0.0 {
+    if !has_base {
         // Without a base time the times are absolute: the log starts at the first.
         let first = found.values().flatten().map(|interval| interval.start_s).fold(f64::INFINITY, f64::min);
         found.values_mut().flatten().for_each(|interval| interval.start_s -= first);
     }
     let series = |(name, intervals)| Series::new(name, intervals).with_context(|| path.display().to_string());
     found.into_iter().map(series).collect()
+}
+
+/// A line of a log: its tag, if any, then start and length in seconds, the maximum, and the histogram in base 64.
+fn interval(line: &str) -> Result<(Option<&str>, Interval)> {
+    let (tag, rest) = match line.strip_prefix("Tag=") {
+        Some(tagged) => {
+            let (tag, rest) = tagged.split_once(',').context("nothing follows the tag")?;
+            (Some(tag), rest)
+        }
+        None => (None, line),
+    };
+    let columns: Vec<&str> = rest.split(',').collect();
+    let [start, length, _, encoded] = columns[..] else {
+        bail!("it has {} columns, not start, length, maximum and histogram", columns.len());
+    };
+    let seconds = |text: &str| text.trim().parse::<f64>().with_context(|| format!("{text:?} is no time in seconds"));
+    let encoded = STANDARD.decode(encoded).context("its histogram is not base 64")?;
+    let histogram = decode(&encoded).context("its histogram cannot be read")?;
+    Ok((tag, Interval { start_s: seconds(start)?, length_s: seconds(length)?, histogram }))
 }
 
 #[cfg(test)]
@@ -140,6 +153,27 @@ mod tests {
         for (quantile, value) in lines.curve() {
             let exact = total.value_at_quantile(quantile);
             assert!(value.abs_diff(exact) <= exact / 200 + 1, "{quantile}: {value} and {exact}");
+        }
+    }
+
+    #[test]
+    fn a_line_that_is_none_is_named_by_file_and_line() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("bad.hlog");
+        let says = |line: &str| {
+            fs::write(&path, format!("#[Histogram log format version 1.3]\n\n{line}\n")).unwrap();
+            format!("{:#}", read_hlog(&path).unwrap_err())
+        };
+        for (line, why) in [
+            ("Tag=day", "nothing follows the tag"),
+            ("0.0,1.0,HISTFA==", "3 columns"),
+            ("0.0,soon,1.0,HISTFA==", "cannot be read"),
+            ("0.0,1.0,1.0,no base 64", "not base 64"),
+            ("0.0,1.0,1.0,AAAAAAAAAAA=", "the encoding 0x0 is not known"),
+            ("0.0,1.0,1.0,HISTFAAAAEV42pNpmSzMwMCgyAABTBDKT4GBgdnNYMcCBvsPEBEJ", "cannot be read"),
+        ] {
+            let said = says(line);
+            assert!(said.contains("bad.hlog:3: ") && said.contains(why), "{line}: {said}");
         }
     }
 

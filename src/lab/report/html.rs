@@ -123,26 +123,38 @@ fn push_table(page: &mut String, run: &Run) {
 }
 
 fn push_comparison(page: &mut String, before: &Run, after: &Run) -> Result<()> {
-    let (from, to, rows) = (escape(&before.title), escape(&after.title), comparison(before, after)?);
-    let _ = write!(
-        page,
-        "<section><h1>What moved</h1><p class=\"about\">{from} → {to}: {}</p>\
-         <div class=\"scroll\"><table><tr><th>series<th>percentile<th>before<th>after<th>change<th>noise<th>",
-        upshot(&rows).join("; "),
+    let rows = comparison(before, after)?;
+    push_upshot(page, [&before.title, &after.title], &upshot(&rows));
+    page.push_str(
+        "<div class=\"scroll\"><table><tr><th>series<th>percentile<th>before<th>after<th>change<th>noise<th>verdict",
     );
     for row in rows {
-        let class = row.change.class();
+        let [change, noise, verdict] = row.change.cells(row.relative(), row.noise);
         let _ = write!(
             page,
-            "<tr class=\"{class}\"><td>{}<td>{}<td>{}<td>{}<td>{:+.1} %<td>± {:.1} %<td>{class}",
+            "<tr class=\"{}\"><td>{}<td>{}<td>{}<td>{}<td>{change}<td>{noise}<td>{verdict}",
+            row.change.class(),
             escape(&row.series),
             row.percentile,
             human_ns(row.before_ns),
             human_ns(row.after_ns),
-            100.0 * row.relative(),
-            100.0 * row.noise,
         );
     }
     page.push_str("</table></div></section>\n");
     Ok(())
+}
+
+/// What a comparison comes to: the headline large, what else there is to know below it.
+pub(super) fn push_upshot(page: &mut String, [before, after]: [&str; 2], lines: &[String]) {
+    let (headline, rest) = lines.split_first().map_or(("", lines), |(first, rest)| (first.as_str(), rest));
+    let _ = write!(
+        page,
+        "<section><h1>What moved</h1><p class=\"about\">{} → {}</p><p class=\"headline\">{}</p>",
+        escape(before),
+        escape(after),
+        escape(headline),
+    );
+    for line in rest {
+        let _ = write!(page, "<p class=\"about\">{}</p>", escape(line));
+    }
 }

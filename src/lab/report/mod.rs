@@ -3,9 +3,11 @@
 mod chart;
 mod compare;
 mod distribution;
+mod encoding;
 mod hgrm;
 mod hlog;
 mod html;
+mod json;
 mod pictures;
 mod png;
 mod rates;
@@ -13,6 +15,7 @@ mod run;
 mod summary;
 mod svg;
 mod throughput;
+mod titles;
 mod views;
 
 #[cfg(test)]
@@ -23,10 +26,12 @@ pub use distribution::{Distribution, Interval, Series};
 pub use hgrm::read_hgrm;
 pub use hlog::{read_hlog, write_hlog};
 pub use html::html;
+pub use json::{rates_json, runs_json};
 pub use pictures::{Picture, Theme, overlay, pictures};
 pub use png::{PngError, draw_png};
 pub use rates::{rates, rates_html};
 pub use run::{CoreInfo, EchoInfo, Run, RunInfo, SliceInfo, StepInfo};
 pub use summary::{comparison_text, run_text, summary_markdown};
 pub use throughput::{RateRow, ThroughputRun, compare_rates, rates_text};
+pub use titles::titles;
 pub use views::{write_picture, write_text, write_views};

@@ -1,7 +1,7 @@
 //! The three pictures of a run: percentiles, course over time, stages.
 
 use super::{
-    chart::{Anchorage, LogAxis, Plot, WIDTH, heading, range_row, tick},
+    chart::{Label, LogAxis, Plot, WIDTH, heading, legend_rows, range_row, tick},
     distribution::{Distribution, Interval, Series},
     run::{Run, StepInfo},
     svg::{Svg, TextAnchor},
@@ -91,14 +91,14 @@ fn deepest(curves: &mut [Curve], count: usize) -> f64 {
 fn percentile_axis(plot: &mut Plot, deepest: f64) {
     for nines in 0..=deepest.floor() as i32 {
         let text = match nines {
-            0 => "0 %".to_owned(),
-            1 => "90 %".to_owned(),
-            2 => "99 %".to_owned(),
-            _ => format!("99.{} %", "9".repeat(nines as usize - 2)),
+            0 => "0%".to_owned(),
+            1 => "90%".to_owned(),
+            2 => "99%".to_owned(),
+            _ => format!("99.{}%", "9".repeat(nines as usize - 2)),
         };
         plot.x_tick(f64::from(nines) / deepest, &text);
     }
-    plot.x_tick(depth(0.5) / deepest, "50 %");
+    plot.x_tick(depth(0.5) / deepest, "50%");
     plot.x_title("percentile");
 }
 
@@ -119,7 +119,12 @@ pub fn overlay(runs: &[Run], theme: Theme) -> Result<Option<Picture>> {
     curves.extend(echoes.map(|(colour, echo)| (String::new(), colour, echo.total.curve())));
     let deepest = deepest(&mut curves, runs.len());
     let values = curves.iter().flat_map(|curve| curve.2.iter().map(|point| point.1));
-    let mut plot = Plot::new("Intended send to signal seen, run by run", "all styles; dashed: the bare echo", values);
+    let mut plot = Plot::new(
+        ["Intended send to signal seen, run by run", "all styles; dashed: the bare echo"],
+        legend_rows(runs.iter().map(|run| run.title.as_str())),
+        values,
+        &[],
+    );
     percentile_axis(&mut plot, deepest);
     for (name, colour, points) in curves {
         let class = format!("{} s{colour}", if name.is_empty() { "dash" } else { "line" });
@@ -181,7 +186,10 @@ fn percentiles(run: &Run) -> Result<Option<Svg>> {
         .collect();
     let values = curves.iter().flat_map(|curve| curve.2.iter().map(|point| point.1));
     let values = values.chain(budgets.iter().map(|budget| budget.3));
-    let mut plot = Plot::new(title, &about(run), values);
+    let rows = legend_rows(curves.iter().map(|curve| curve.0.as_str()));
+    let limits = limits(&budgets, deepest);
+    let labels: Vec<Label> = limits.iter().map(|limit| limit.label.clone()).collect();
+    let mut plot = Plot::new([title, &about(run)], rows, values, &labels);
     percentile_axis(&mut plot, deepest);
     let styles = if ramp.is_some() { 0 } else { count };
     for (index, (name, colour, points)) in curves.into_iter().enumerate() {
@@ -191,57 +199,53 @@ fn percentiles(run: &Run) -> Result<Option<Svg>> {
         plot.legend(&class, &name);
         plot.curve(&class, points.into_iter().map(|(quantile, value)| (depth(quantile) / deepest, value)));
     }
-    budget_lines(&mut plot, &budgets, |quantile| depth(quantile) / deepest);
+    limits.iter().for_each(|limit| limit.draw(&mut plot));
     Ok(Some(plot.svg))
 }
 
-/// Budgets: the maximum as a horizontal line, each percentile as a mark. Styles that share a limit share its mark.
-fn budget_lines(plot: &mut Plot, budgets: &[(usize, &str, f64, u64)], x: impl Fn(f64) -> f64) {
-    let mut drawn: Vec<(&str, u64)> = Vec::new();
-    // Drawn after all lines, so that no line crosses a label.
-    let mut labels: Vec<(String, Vec<Anchorage>)> = Vec::new();
-    for &(colour, name, quantile, limit) in budgets {
-        if drawn.contains(&(name, limit)) {
+/// A budget as it is drawn: a maximum as a line across, a percentile as a mark at its place.
+struct Limit {
+    class: String,
+    /// Where the percentile lies, as a share of the width; `None` for a maximum.
+    at: Option<f64>,
+    label: Label,
+}
+
+impl Limit {
+    fn draw(&self, plot: &mut Plot) {
+        let [left, right] = [0.0, 1.0].map(|share| plot.x(share));
+        let ends = match self.at {
+            Some(share) => [-22.0, 22.0].map(|off| (plot.x(share) + off).clamp(left, right)),
+            None => [left, right],
+        };
+        plot.across(&self.class, ends, self.label.value_ns);
+    }
+}
+
+/// Style by colour, percentile, quantile and limit, ns, of each budget, as they are drawn. Styles that share a limit share
+/// its mark.
+fn limits(budgets: &[(usize, &str, f64, u64)], deepest: f64) -> Vec<Limit> {
+    let mut limits: Vec<Limit> = Vec::new();
+    let mut known: Vec<(&str, u64)> = Vec::new();
+    for &(style, name, quantile, value_ns) in budgets {
+        let share = depth(quantile) / deepest;
+        if known.contains(&(name, value_ns)) || (quantile < 1.0 && share > 1.0) {
             continue;
         }
-        drawn.push((name, limit));
-        let shared = budgets.iter().filter(|budget| (budget.1, budget.3) == (name, limit)).count() > 1;
-        let style = ["day", "swing", "position"].get(colour).copied().unwrap_or("");
-        let style = if shared { "budget" } else { style };
-        let class = if shared { "dash s5".to_owned() } else { format!("dash s{colour}") };
-        let y = plot.y.at(limit);
-        if quantile >= 1.0 {
-            plot.across(&class, [0.0, 1.0].map(Plot::x), limit);
-            labels.push((format!("{style}: at most {}", tick(limit)), along(Plot::x(0.0) + 6.0, y)));
-        } else if x(quantile) <= 1.0 {
-            let at = Plot::x(x(quantile));
-            let ends = [at - 22.0, at + 22.0].map(|x| x.clamp(Plot::x(0.0), Plot::x(1.0)));
-            plot.across(&class.replace("dash", "line"), ends, limit);
-            labels.push((format!("{style} {name}: {}", human_ns(limit)), around(at, y)));
-        }
+        known.push((name, value_ns));
+        let shared = budgets.iter().filter(|budget| (budget.1, budget.3) == (name, value_ns)).count() > 1;
+        let (who, colour) = match ["day", "swing", "position"].get(style) {
+            Some(who) if !shared => (*who, style),
+            _ => ("all", 5),
+        };
+        let (class, at, text) = if quantile >= 1.0 {
+            (format!("dash s{colour}"), None, format!("{who} ≤ {}", tick(value_ns)))
+        } else {
+            (format!("line s{colour}"), Some(share), format!("{who} {name} ≤ {}", human_ns(value_ns)))
+        };
+        limits.push(Limit { class, at, label: Label { text, colour, value_ns } });
     }
-    for (text, places) in labels {
-        plot.label(&text, places.into_iter());
-    }
-}
-
-/// Places for the label of a horizontal line: above it from the left, then below it.
-fn along(left: f64, y: f64) -> Vec<Anchorage> {
-    let rows = [y - 5.0, y + 15.0].into_iter();
-    rows.flat_map(|y| (0..100).map(move |step| (left + 8.0 * f64::from(step), y, TextAnchor::Start))).collect()
-}
-
-/// Places for the label of a mark: above it, since a curve within budget runs below; then below it, then further off.
-fn around(at: f64, y: f64) -> Vec<Anchorage> {
-    let rows = [y - 8.0, y + 18.0, y - 24.0, y + 34.0].into_iter();
-    let beside = [
-        (0.0, TextAnchor::Middle),
-        (0.0, TextAnchor::End),
-        (0.0, TextAnchor::Start),
-        (-30.0, TextAnchor::End),
-        (30.0, TextAnchor::Start),
-    ];
-    rows.flat_map(|y| beside.map(|(off, anchor)| (at + off, y, anchor))).collect()
+    limits
 }
 
 fn over_time(run: &Run) -> Result<Option<Svg>> {
@@ -254,7 +258,8 @@ fn over_time(run: &Run) -> Result<Option<Svg>> {
     let end_s = run.info.iter().filter(|info| !info.steps.is_empty()).fold(end_s, |end, info| end.max(info.duration_s));
     let maxima = signals.iter().chain(&hiccups).map(|interval| interval.histogram.max());
     let medians = signals.iter().map(|interval| interval.histogram.value_at_quantile(0.5));
-    let mut plot = Plot::new("Latency over time, all styles, second by second", &about(run), maxima.chain(medians));
+    let heads = ["Latency over time, all styles, second by second", &about(run)];
+    let mut plot = Plot::new(heads, 1, maxima.chain(medians), &[]);
     let step = [1.0, 2.0, 5.0, 10.0, 20.0, 60.0, 120.0, 300.0, 600.0, 3_600.0]
         .into_iter()
         .find(|step| end_s / step <= 12.0)

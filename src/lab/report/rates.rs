@@ -2,12 +2,12 @@
 
 use super::{
     chart::{WIDTH, heading},
-    html::{END, begin, push_host},
+    html::{END, begin, push_host, push_upshot},
     pictures::{Picture, Theme},
     svg::{Svg, TextAnchor, escape},
     throughput::{HEADS, ThroughputRun, compare_rates, upshot},
 };
-use crate::lab::bench::{FIGURE_HEADS, thousands};
+use crate::{lab::bench::FIGURE_HEADS, telemetry::exact_count};
 use std::fmt::Write as _;
 
 const LEFT: f64 = 170.0;
@@ -57,7 +57,7 @@ pub fn rates(runs: &[ThroughputRun], theme: Theme) -> Picture {
             };
             let width = (RIGHT - LEFT) * rate / max;
             svg.rect(&format!("f{colour}"), LEFT, y, width.max(1.0), BAR - 6.0);
-            let text = format!("{} bars/s · {ns:.0} ns a bar", thousands(rate));
+            let text = format!("{} bars/s · {ns:.0} ns a bar", exact_count(rate.round() as u64));
             svg.text("tick", LEFT + width + 8.0, y + 12.5, TextAnchor::Start, &text);
             y += BAR;
         }
@@ -107,13 +107,8 @@ fn push_run(page: &mut String, run: &ThroughputRun) {
 
 fn push_comparison(page: &mut String, before: &ThroughputRun, after: &ThroughputRun) {
     let rows = compare_rates(&before.info, &after.info);
-    let _ = write!(
-        page,
-        "<section><h1>What moved</h1><p class=\"about\">{} → {}: {}</p><div class=\"scroll\"><table><tr>",
-        escape(&before.title),
-        escape(&after.title),
-        escape(&upshot(&before.info, &after.info, &rows).join("; ")),
-    );
+    push_upshot(page, [&before.title, &after.title], &upshot(&before.info, &after.info, &rows));
+    page.push_str("<div class=\"scroll\"><table><tr>");
     HEADS.iter().for_each(|head| *page += &format!("<th>{head}"));
     for row in rows {
         let _ = write!(page, "<tr class=\"{}\">", row.change.class());

@@ -1,7 +1,7 @@
 //! Runs as tables: for a terminal, and as Markdown.
 
 use super::{
-    compare::{Change, Row, compare},
+    compare::{ABOUT_SINGLE, Change, Moved, Row, compare, headline},
     distribution::{Distribution, QUANTILES, Series},
     pictures::about,
     run::{EchoInfo, Run, SliceInfo},
@@ -24,8 +24,7 @@ pub fn rows(run: &Run) -> Vec<(String, &Distribution)> {
 /// Count and percentiles. With too few latencies, a percentile would equal the maximum: the cell shows a dash.
 pub fn cells(distribution: &Distribution) -> Vec<String> {
     let value = |&(_, quantile): &(&str, f64)| {
-        let known = quantile >= 1.0 || distribution.count() as f64 * (1.0 - quantile) >= 1.0;
-        if known { human_ns(distribution.at(quantile)) } else { "–".to_owned() }
+        if distribution.knows(quantile) { human_ns(distribution.at(quantile)) } else { "–".to_owned() }
     };
     [human_count(distribution.count())].into_iter().chain(QUANTILES.iter().map(value)).collect()
 }
@@ -69,7 +68,7 @@ pub fn findings(run: &Run) -> Vec<(String, bool)> {
     }
     for core in &info.cores {
         let waited = core.waited_ms.map(|ms| format!("its meter waited {ms:.0} ms for other programs"));
-        let stolen = core.stolen.map(|part| format!("the hypervisor took {:.2} % of it", 100.0 * part));
+        let stolen = core.stolen.map(|part| format!("the hypervisor took {:.2}% of it", 100.0 * part.min(1.0)));
         let facts: Vec<String> = waited.into_iter().chain(stolen).collect();
         if !facts.is_empty() {
             lines.push(format!("core {}: {}", core.core, facts.join(", ")));
@@ -174,16 +173,17 @@ pub fn comparison(before: &Run, after: &Run) -> Result<Vec<Row>> {
     compare(&all(before)?, &all(after)?)
 }
 
-/// Summary of a comparison, in one or two lines.
+/// Summary of a comparison, line by line: the headline first.
 pub fn upshot(rows: &[Row]) -> Vec<String> {
-    let moved = |change| rows.iter().filter(|row| row.change == change).count();
-    let (worse, better) = (moved(Change::Worse), moved(Change::Better));
-    let mut lines = vec![format!("beyond the noise: {worse} worse, {better} better, of {}", rows.len())];
-    let of_the_host = |row: &&Row| row.change != Change::Same && (row.series == ECHO || row.series == HICCUPS);
-    if rows.iter().any(|row| of_the_host(&row)) {
-        lines.push("the host moved as well: see its rows before blaming the engine".to_owned());
-    }
-    lines
+    let moved = rows.iter().map(|row| Moved {
+        what: format!("{} {}", row.series, row.percentile),
+        change: row.change,
+        relative: row.relative(),
+        values: [row.before_ns, row.after_ns].map(human_ns),
+        of_host: row.series == ECHO || row.series == HICCUPS,
+    });
+    let single = rows.iter().any(|row| row.change == Change::Single).then(|| ABOUT_SINGLE.to_owned());
+    [headline(&moved.collect::<Vec<_>>())].into_iter().chain(single).collect()
 }
 
 #[cfg(test)]
@@ -218,7 +218,10 @@ mod tests {
         assert!(comparison(&before, &before).unwrap().iter().all(|row| row.change == Change::Same));
         let text = comparison_text(&before, &after).unwrap();
         assert!(text.contains("before → after") && text.contains("WORSE"), "{text}");
-        assert!(text.contains("0 better"), "{text}");
+        assert!(text.contains("  WORSE: 2 worse, most of all day p99"), "{text}");
+        let max = rows.iter().find(|row| row.percentile == "max").unwrap();
+        assert_eq!(max.change, Change::Single, "what moved has a verdict");
+        assert!(text.contains(ABOUT_SINGLE), "{text}");
     }
 
     #[test]

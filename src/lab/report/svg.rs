@@ -26,7 +26,6 @@ impl TextAnchor {
 /// Colours of a stand-alone picture: those of the page in light mode.
 const STYLE: &str = "text{font-family:system-ui,'Segoe UI','DejaVu Sans',sans-serif;font-size:13px;fill:#334155}\
 .title{font-size:19px;font-weight:600;fill:#0f172a}.sub{fill:#64748b}.tick{font-size:12px;fill:#64748b}\
-.halo{stroke:#ffffff;stroke-width:4;stroke-linejoin:round;paint-order:stroke}\
 .label{font-weight:600}.surface{fill:#ffffff}.grid{stroke:#e2e8f0;stroke-width:1}.axis{stroke:#94a3b8;stroke-width:1}\
 .line{fill:none;stroke-width:2.2;stroke-linejoin:round;stroke-linecap:round}.thin{stroke-width:1.3}.w0{stroke-width:5.6}.w1{stroke-width:3.4}.w2{stroke-width:1.4}\
 .dash{stroke-dasharray:5 4;stroke-width:1.4;fill:none}.band{opacity:.22;stroke:none}\

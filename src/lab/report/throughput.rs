@@ -1,9 +1,9 @@
 //! Runs of `bench throughput`: reads them, and compares them figure by figure.
 
-use super::compare::{Change, ERRORS, LEAST, LEAST_UNKNOWN};
+use super::compare::{Change, ERRORS, LEAST, LEAST_UNKNOWN, Moved, headline};
 use crate::{
-    lab::bench::{Figure, TICK, ThroughputInfo, thousands, throughput_text},
-    telemetry::Table,
+    lab::bench::{Figure, TICK, ThroughputInfo, throughput_text},
+    telemetry::{Table, exact_count},
 };
 use anyhow::{Context, Result};
 use std::{fmt::Write as _, fs, path::Path};
@@ -53,19 +53,23 @@ impl RateRow {
         self.after / self.before.max(f64::MIN_POSITIVE) - 1.0
     }
 
+    /// One of its values, for people.
+    fn value(&self, value: f64) -> String {
+        match self.figure {
+            BARS => exact_count(value.round() as u64),
+            RATIO => format!("× {value:.2}"),
+            _ => format!("{value:.0} ns"),
+        }
+    }
+
     fn is_time(&self) -> bool {
         self.figure.ends_with("/bar")
     }
 
     /// Name, figures, change, noise and outcome.
     pub(super) fn cells(&self) -> [String; 7] {
-        let value = |value: f64| match self.figure {
-            BARS => thousands(value),
-            RATIO => format!("{:.0} %", 100.0 * value),
-            _ => format!("{value:.0} ns"),
-        };
         let [change, noise, verdict] = self.change.cells(self.relative(), self.noise);
-        let [before, after] = [self.before, self.after].map(value);
+        let [before, after] = [self.before, self.after].map(|value| self.value(value));
         [self.stretch.to_owned(), self.figure.to_owned(), before, after, change, noise, verdict]
     }
 }
@@ -74,7 +78,7 @@ impl RateRow {
 type Cores = fn(&Figure) -> f64;
 
 const BARS: &str = "bars/s";
-const RATIO: &str = "of the bare loop";
+const RATIO: &str = "÷ bare loop";
 /// Column heads of a comparison.
 pub(super) const HEADS: [&str; 7] = ["stretch", "figure", "before", "after", "change", "noise", "verdict"];
 
@@ -154,14 +158,16 @@ fn noise(figures: &[&Figure]) -> f64 {
     })
 }
 
-/// Summary of a comparison, line by line.
+/// Summary of a comparison, line by line: the headline first.
 pub(super) fn upshot(before: &ThroughputInfo, after: &ThroughputInfo, rows: &[RateRow]) -> Vec<String> {
-    let moved = |change| rows.iter().filter(|row| row.change == change).count();
-    let (worse, better) = (moved(Change::Worse), moved(Change::Better));
-    let mut lines = vec![format!("beyond the noise: {worse} worse, {better} better, of {}", rows.len())];
-    if rows.iter().any(|row| row.change != Change::Same && row.stretch.ends_with("bare loop")) {
-        lines.push("the bare loop moved as well: it is the host, see the engine's part of it".to_owned());
-    }
+    let moved = rows.iter().map(|row| Moved {
+        what: format!("{} {}", row.stretch, row.figure),
+        change: row.change,
+        relative: row.relative(),
+        values: [row.before, row.after].map(|value| row.value(value)),
+        of_host: row.stretch.ends_with("bare loop"),
+    });
+    let mut lines = vec![headline(&moved.collect::<Vec<_>>())];
     let held = |info: &ThroughputInfo| info.steady.map(|steady| steady.held);
     match (held(before), held(after)) {
         (Some(true), Some(false)) => lines.push("steady: a rate was held before, none is after".to_owned()),
@@ -238,7 +244,7 @@ mod tests {
         let rows = compare_rates(&before, &after);
         assert!(rows.iter().all(|row| row.figure != RATIO || row.change == Change::Same), "{rows:?}");
         let lines = upshot(&before, &after, &rows);
-        assert!(lines[1].contains("the bare loop moved as well"), "{lines:?}");
+        assert!(lines[0].contains("the host moved too (flow, bare loop bars/s -25.0%)"), "{lines:?}");
         let other = ThroughputInfo { symbols: 7, ..before.clone() };
         assert!(upshot(&before, &other, &[])[1].contains("the loads differ"));
         // Figures that a run does not hold are not compared.

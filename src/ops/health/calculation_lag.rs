@@ -17,7 +17,7 @@ pub(super) fn check(figures: &HealthFigures, config: &HealthConfig) -> HealthFin
             found.worse(
                 state,
                 format!(
-                    "1 % of the {} signals took {} or longer; their budget is {}",
+                    "1% of the {} signals took {} or longer; their budget is {}",
                     style.name,
                     human_ns(style.p99_ns),
                     human_ns(style.budget_ns)

@@ -1,7 +1,10 @@
 //! Whether every agent comes round, and is not held up by the one behind it.
 
 use super::{HealthFigures, HealthFinding, HealthState};
-use crate::{config::HealthConfig, telemetry::human_ns};
+use crate::{
+    config::HealthConfig,
+    telemetry::{human_ns, percent},
+};
 
 pub(super) fn check(figures: &HealthFigures, config: &HealthConfig) -> HealthFinding {
     if figures.agents.is_empty() {
@@ -29,11 +32,7 @@ pub(super) fn check(figures: &HealthFigures, config: &HealthConfig) -> HealthFin
         if state > HealthState::Ok {
             found.worse(
                 state,
-                format!(
-                    "{} waits {:.0} % of the time for the stage behind it",
-                    agent.name,
-                    100.0 * agent.blocked_share
-                ),
+                format!("{} waits {} of the time for the stage behind it", agent.name, percent(agent.blocked_share)),
                 "the stage behind is the bottleneck: Redis, for the publisher; see busy shares in /status",
             );
         }

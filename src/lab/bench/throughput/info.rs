@@ -3,7 +3,7 @@
 use super::{ThroughputOptions, measure::Figure};
 use crate::{
     lab::bench::{bars::Form, server::Socket},
-    telemetry::Table,
+    telemetry::{Table, exact_count, percent},
 };
 use serde::{Deserialize, Serialize};
 use std::fmt::Write as _;
@@ -104,16 +104,17 @@ impl ThroughputInfo {
     pub(crate) fn rows(&self) -> Vec<[String; 7]> {
         let row = |(name, figure): (&str, Option<&Figure>)| {
             let figure = figure?;
+            let count = |value: f64| exact_count(value.round() as u64);
             let cores = |cpu: f64| {
                 let ns_per_bar = figure.ns_per_bar(cpu);
-                if cpu > 0.0 { format!("{:.0} % ({ns_per_bar:.0} ns)", 100.0 * cpu) } else { "–".to_owned() }
+                if cpu > 0.0 { format!("{cpu:.2} ({ns_per_bar:.0} ns)") } else { "–".to_owned() }
             };
             let held = if figure.held { "" } else { "NOT HELD" };
-            let error = figure.error.map_or_else(String::new, |error| format!(" ± {:.1} %", 100.0 * error));
+            let error = figure.error.map_or_else(String::new, |error| format!(" ±{}", percent(error)));
             Some([
                 name.to_owned(),
-                thousands(figure.bars_per_s) + &error,
-                thousands(figure.entries_per_s),
+                count(figure.bars_per_s) + &error,
+                count(figure.entries_per_s),
                 cores(figure.consumer_cpu),
                 cores(figure.redis_cpu),
                 cores(figure.producer_cpu),
@@ -130,11 +131,10 @@ impl ThroughputInfo {
             ["drain", "flow"].iter().zip(self.ratios().into_iter().zip([&self.drain_ratios, &self.flow_ratios]))
         {
             let Some(ratio) = ratio else { continue };
-            let mut line = format!("{name}: the engine reaches {:.0} % of the bare loop", 100.0 * ratio);
+            let mut line = format!("{name}: engine ÷ bare loop × {ratio:.2}");
             if turns.len() > 1 {
                 let (least, most) = turns.iter().fold((f64::MAX, 0.0f64), |(l, m), &r| (l.min(r), m.max(r)));
-                let (least, most) = (100.0 * least, 100.0 * most);
-                let _ = write!(line, ", {least:.0} to {most:.0} % in each of {} turns", turns.len());
+                let _ = write!(line, ", × {least:.2} to × {most:.2} in each of {} turns", turns.len());
             }
             lines.push(line);
         }
@@ -155,7 +155,7 @@ impl ThroughputInfo {
     pub(crate) fn extent(&self) -> Option<String> {
         let (turns, entries, flow_s) = (self.drain_ratios.len(), self.entries, self.flow_s);
         (entries > 0)
-            .then(|| format!("{turns} turns, {} entries in each drain, {flow_s} s of flow", thousands(entries as f64)))
+            .then(|| format!("{turns} turns, {} entries in each drain, {flow_s} s of flow", exact_count(entries)))
     }
 
     /// The parameters of the run, in one line.
@@ -176,7 +176,8 @@ impl ThroughputInfo {
 }
 
 /// Column heads of the table of stretches.
-pub const FIGURE_HEADS: [&str; 7] = ["what", "bars/s", "entries/s", "consumer", "redis-server", "producer", ""];
+pub const FIGURE_HEADS: [&str; 7] =
+    ["what", "bars/s", "entries/s", "consumer, cores", "redis-server, cores", "producer, cores", ""];
 
 /// A run as text for a terminal.
 #[must_use]
@@ -190,27 +191,4 @@ pub fn throughput_text(info: &ThroughputInfo) -> String {
         let _ = writeln!(text, "  {line}");
     }
     text
-}
-
-/// A count with a separator between thousands.
-pub fn thousands(value: f64) -> String {
-    let digits = format!("{value:.0}");
-    let mut text = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(' ');
-        }
-        text.push(digit);
-    }
-    text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn thousands_are_set_off() {
-        assert_eq!([0.0, 999.4, 1_000.0, 1_234_567.0].map(thousands), ["0", "999", "1 000", "1 234 567"]);
-    }
 }

@@ -25,12 +25,14 @@ const LOOK: Duration = Duration::from_millis(5);
 const PRELUDE: u64 = 64;
 /// Longest time a drain may take.
 const DRAIN_MAX: Duration = Duration::from_secs(60);
+/// Time before a flow is measured.
+pub(super) const WARM: Duration = Duration::from_secs(1);
 /// Lead of the producer in a flow, s of its rate: longer than a batch's flush interval plus the replies under way.
 const AHEAD_S: f64 = 0.3;
 /// The first steady attempt runs at this share of the flow's rate, and each further attempt at this share of the last.
 const FIRST: f64 = 0.95;
 const NEXT: f64 = 0.93;
-const ATTEMPTS: u32 = 5;
+pub(super) const ATTEMPTS: u32 = 5;
 /// A rate is held if the backlog stays below this share of a second's entries, and the producer is this close to its
 /// schedule.
 const BACKLOG_S: f64 = 0.25;
@@ -323,7 +325,7 @@ impl Bench<'_> {
         })
     }
 
-    /// Watches a flow: waits a second, or half of the length, and then measures the stretch.
+    /// Watches a flow: waits [`WARM`], or half of the length, and then measures the stretch.
     fn watch(
         &self,
         consumer: &mut dyn Consumer,
@@ -333,7 +335,7 @@ impl Bench<'_> {
         ended: impl Fn() -> bool,
     ) -> Result<Stretch> {
         let begin = Instant::now();
-        let warm = Duration::from_secs(1).min(length / 2);
+        let warm = WARM.min(length / 2);
         let mut from: Option<(u64, u64, Times)> = None;
         let mut backlogs: Vec<(f64, f64)> = Vec::new();
         let mut course = Vec::new();

@@ -19,7 +19,7 @@ mod results;
 mod tape;
 
 pub use cpu::TICK;
-pub use info::{FIGURE_HEADS, ThroughputInfo, thousands, throughput_text};
+pub use info::{FIGURE_HEADS, ThroughputInfo, throughput_text};
 pub use measure::Figure;
 pub use results::write_throughput_views;
 
@@ -28,6 +28,7 @@ use super::{
     engine_config::EngineSpec,
     host,
     interrupt::Interrupt,
+    latency::takes,
     server::{RedisServer, Socket},
 };
 use crate::{
@@ -35,9 +36,10 @@ use crate::{
     model::time::push_iso8601,
     model::{Timeframe, TradingStyle},
     runtime::Clock,
+    telemetry::exact_count,
 };
 use anyhow::{Context, Result, bail};
-use measure::{Bench, Stretch, together};
+use measure::{ATTEMPTS, Bench, Stretch, WARM, together};
 use std::{cell::RefCell, path::PathBuf, time::Duration};
 
 /// Maximum number of entries preloaded for each drain, which bounds the memory of the server.
@@ -86,8 +88,23 @@ pub struct ThroughputOptions {
 pub struct ThroughputOutcome {
     /// The figures.
     pub info: ThroughputInfo,
+    /// Description of the host.
+    pub host: toml::Table,
     /// Folder of the run; `None` if no files were written.
     pub dir: Option<PathBuf>,
+}
+
+/// How long a bench will take, at least and at most, beside the entries that are written and read for the drains: how fast
+/// those are is what it measures.
+fn length(options: &ThroughputOptions) -> ([Duration; 2], u64) {
+    let turns = options.turns.max(1);
+    let entries = 2 * u64::from(turns) * options.entries;
+    if options.drain_only {
+        return ([Duration::ZERO; 2], entries);
+    }
+    let flows = 2 * turns * (options.duration / turns + WARM.min(options.duration / turns / 2));
+    let attempt = options.duration / 2 + WARM.min(options.duration / 4);
+    ([flows + attempt, flows + ATTEMPTS * attempt], entries)
 }
 
 /// Measures and writes the results; reports progress through `note`.
@@ -103,6 +120,9 @@ pub fn throughput(options: &ThroughputOptions, note: &mut dyn FnMut(&str)) -> Re
     if !(1..=TURNS_MAX).contains(&options.turns) {
         bail!("1 to {TURNS_MAX} turns can be taken, not {}", options.turns);
     }
+    let (flows, entries) = length(options);
+    let flows = if options.drain_only { String::new() } else { takes(flows) + ", and " };
+    note(&format!("takes {flows}the time to write and read {} entries", exact_count(entries)));
     let spec = EngineSpec {
         symbols: options.symbols,
         base,
@@ -141,7 +161,7 @@ pub fn throughput(options: &ThroughputOptions, note: &mut dyn FnMut(&str)) -> Re
         }
         None => None,
     };
-    Ok(ThroughputOutcome { info, dir })
+    Ok(ThroughputOutcome { info, host, dir })
 }
 
 /// Measures everything, one stretch after the other.

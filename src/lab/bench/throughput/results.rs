@@ -23,7 +23,7 @@ fn markdown(info: &ThroughputInfo, host: &toml::Table) -> String {
         let _ = writeln!(text, "- {line}");
     }
     text.push_str(
-        "\n![rates](rates.svg)\n\nPer cent are of one core, nanoseconds of processor time per bar; ± is the standard error \
+        "\n![rates](rates.svg)\n\nProcessor time is in cores, and in nanoseconds per bar; ± is the standard error \
          of the rate over eight or more parts of the time. The bare loop and the engine take turns. `drain`: a stream that \
          is full already, read to its end. `flow`: the producer keeps just ahead of the consumer. `steady`: the producer \
          keeps its own schedule, and the backlog does not grow. The engine's progress is its committed position. The bare \
