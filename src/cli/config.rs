@@ -1,11 +1,10 @@
 //! `config show` and `config check`: what is in effect, and whether it is valid.
 
 use super::{
-    calendar::this_year,
     config_args::{ConfigArgs, PrintArgs},
-    history,
     note::note,
     redis::Server,
+    startable::obstacles,
 };
 use crate::config::{Config, Faults, Layer, Loaded};
 use serde_json::{Value, json};
@@ -60,15 +59,20 @@ fn by_key(value: &Value, key: String, each: &mut impl FnMut(&str)) {
 /// # Errors
 /// Those of the writer.
 pub fn check(layers: &[Layer], available_cores: usize, as_json: bool, out: &mut impl Write) -> io::Result<bool> {
-    let loaded = match load(layers) {
-        Ok(loaded) => loaded,
-        Err(faults) => return write_faults(&faults, as_json, out),
-    };
-    if let Err(faults) = loaded.config.check_calendars(this_year()) {
-        return write_faults(&faults, as_json, out);
+    let (loaded, faults) = Config::load_all(layers, is_offline(layers));
+    let mut lines: Vec<String> = faults.iter().map(ToString::to_string).collect();
+    // Of what could not be parsed, nobody knows what is in it.
+    if faults.iter().all(|fault| !fault.key.is_empty()) {
+        lines.extend(obstacles(&loaded.config, &faults));
     }
-    if let Err(fault) = history::check(&loaded.config) {
-        return write_lines(&[format!("{fault:#}")], as_json, out);
+    let brought = loaded.config.redis.config_from_redis && loaded.config.input.feed.is_redis();
+    if lines.is_empty() && brought && is_offline(layers) && Config::load(layers).is_err() {
+        let none = "watchlist: is empty; redis.config_from_redis brings it from documents in Redis, and none was read: check \
+                    with --redis, or write them";
+        lines.push(none.to_owned());
+    }
+    if !lines.is_empty() {
+        return write_lines(&lines, as_json, out);
     }
     let summary = summary(&loaded, available_cores);
     if as_json {
@@ -83,12 +87,12 @@ pub fn check(layers: &[Layer], available_cores: usize, as_json: bool, out: &mut 
 }
 
 /// If no layer is a document, Redis was not asked for any.
+fn is_offline(layers: &[Layer]) -> bool {
+    !layers.iter().any(|layer| matches!(layer, Layer::Document { .. }))
+}
+
 fn load(layers: &[Layer]) -> Result<Loaded, Faults> {
-    if layers.iter().any(|layer| matches!(layer, Layer::Document { .. })) {
-        Config::load(layers)
-    } else {
-        Config::load_offline(layers)
-    }
+    if is_offline(layers) { Config::load_offline(layers) } else { Config::load(layers) }
 }
 
 fn summary(Loaded { config, .. }: &Loaded, available_cores: usize) -> String {

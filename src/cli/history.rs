@@ -47,15 +47,21 @@ fn options(files: &HistoryFiles, prices: Prices) -> Result<FileOptions> {
     Ok(args.options(files.timeframe, prices))
 }
 
+/// What only the reading of the files would show: options that are none.
+pub fn faults(config: &Config) -> Vec<anyhow::Error> {
+    let of = |input: &HistoryConfig| match input {
+        HistoryConfig::Stream(_) => None,
+        HistoryConfig::Files(files) => options(files, config.prices()).err(),
+    };
+    config.input.history.iter().filter_map(of).collect()
+}
+
 /// Checks what only the reading of the files would show.
 ///
 /// # Errors
-/// Options of files that are none.
+/// The first of [`faults`].
 pub fn check(config: &Config) -> Result<()> {
-    config.input.history.iter().try_for_each(|input| match input {
-        HistoryConfig::Stream(_) => Ok(()),
-        HistoryConfig::Files(files) => options(files, config.prices()).map(drop),
-    })
+    faults(config).into_iter().next().map_or(Ok(()), Err)
 }
 
 /// How many bytes a file has, and their checksum: whether it is the one that was read before.

@@ -46,13 +46,13 @@ pub fn with_heartbeats(config: &Config) -> Config {
     config
 }
 
-/// Starts the ingestion, if the feed is one.
+/// Whether the configuration lets the ingestion start, if the feed is one.
 ///
 /// # Errors
-/// It cannot be started.
-pub fn start(args: &RunArgs, config: &Config) -> Result<Option<IngestChild>> {
+/// Why it does not.
+pub fn allowed(config: &Config) -> Result<()> {
     if config.input.feed != Feed::Ingest {
-        return Ok(None);
+        return Ok(());
     }
     if config.ingest.provider.is_empty() {
         bail!("input.feed is \"ingest\": from which provider? set ingest.provider, or write --feed PROVIDER");
@@ -62,6 +62,18 @@ pub fn start(args: &RunArgs, config: &Config) -> Result<Option<IngestChild>> {
             "engine.sandbox lets the engine start no other program: run `wagehood-engine ingest` beside it, with input.feed = \"redis\""
         );
     }
+    Ok(())
+}
+
+/// Starts the ingestion, if the feed is one.
+///
+/// # Errors
+/// It cannot be started.
+pub fn start(args: &RunArgs, config: &Config) -> Result<Option<IngestChild>> {
+    if config.input.feed != Feed::Ingest {
+        return Ok(None);
+    }
+    allowed(config)?;
     let mut first = command(args, config)?;
     let child = spawn(&mut first)?;
     let (stop, quiet) = (Arc::new(AtomicBool::new(false)), args.common.quiet);

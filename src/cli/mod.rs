@@ -59,6 +59,7 @@ mod shadow;
 mod sides;
 mod silent;
 mod standby;
+mod startable;
 mod state;
 mod symbols;
 mod throughput;

@@ -9,8 +9,8 @@
 use crate::config::{Config, SnapshotStore};
 use anyhow::{Context, Result, bail};
 use landlock::{
-    ABI, Access, AccessFs, AccessNet, CompatLevel, Compatible, NetPort, Ruleset, RulesetAttr, RulesetCreatedAttr,
-    RulesetStatus, path_beneath_rules,
+    ABI, Access, AccessFs, AccessNet, CompatLevel, Compatible, NetPort, Ruleset, RulesetAttr, RulesetCreated,
+    RulesetCreatedAttr, RulesetStatus, path_beneath_rules,
 };
 use seccompiler::{BpfProgram, SeccompAction, SeccompFilter};
 use std::{
@@ -80,16 +80,29 @@ pub fn enter(config: &Config, port: Option<u16>, writes: &[PathBuf]) -> Result<(
     refuse().context("engine.sandbox: the seccomp filter")
 }
 
-/// Files are read everywhere and written below these directories; connections go to these ports.
-fn restrict(dirs: &[PathBuf], port: Option<u16>) -> Result<()> {
-    let ports = port.into_iter().chain([DNS_PORT]).map(|port| Ok(NetPort::new(port, AccessNet::ConnectTcp)));
-    let reads = AccessFs::from_read(KNOWN) & !AccessFs::Execute;
-    let status = Ruleset::default()
+/// Whether the kernel has what the configuration asks for.
+///
+/// # Errors
+/// A kernel without it.
+pub fn available(config: &Config) -> Result<()> {
+    if config.engine.sandbox { ruleset().map(drop).context("engine.sandbox") } else { Ok(()) }
+}
+
+/// Rules about files and ports, without any yet.
+fn ruleset() -> Result<RulesetCreated> {
+    Ruleset::default()
         .set_compatibility(CompatLevel::HardRequirement)
         .handle_access(AccessFs::from_all(KNOWN))?
         .handle_access(AccessNet::ConnectTcp)?
         .create()
-        .context("this kernel has no Landlock, or one from before Linux 6.7; set engine.sandbox = false")?
+        .context("this kernel has no Landlock, or one from before Linux 6.7; set engine.sandbox = false")
+}
+
+/// Files are read everywhere and written below these directories; connections go to these ports.
+fn restrict(dirs: &[PathBuf], port: Option<u16>) -> Result<()> {
+    let ports = port.into_iter().chain([DNS_PORT]).map(|port| Ok(NetPort::new(port, AccessNet::ConnectTcp)));
+    let reads = AccessFs::from_read(KNOWN) & !AccessFs::Execute;
+    let status = ruleset()?
         .add_rules(path_beneath_rules(["/"], reads))?
         .add_rules(path_beneath_rules(dirs, reads | AccessFs::from_write(KNOWN)))?
         .add_rules(ports.map(|rule: Result<_, landlock::RulesetError>| rule))?

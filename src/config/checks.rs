@@ -15,21 +15,36 @@ use super::{
 use crate::model::{MAX_SYMBOL_LEN, MAX_TIMEFRAMES, Timeframe, is_symbol};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Checks a configuration whose single values are all valid; `offline` as in [`Config::load_offline`].
-pub(super) fn check(config: &Config, tree: &Node, offline: bool, faults: &mut Vec<Fault>) {
-    let mut checks = Checks { tree, faults };
+/// Checks a configuration whose single values are valid, but for those of the spoiled keys, which have others in their place;
+/// `offline` as in [`Config::load_offline`].
+pub(super) fn check(config: &Config, tree: &Node, offline: bool, spoiled: &[String], faults: &mut Vec<Fault>) {
+    let mut checks = Checks { tree, spoiled, faults };
     engine(config, &mut checks);
-    streams(config, &mut checks);
-    watchlist(config, offline, &mut checks);
-    intervals(config, &mut checks);
-    calendar_checks::check(config, &mut checks);
+    watchlist(config, &mut checks);
+    if checks.knows(&["strategies", "timeframes"]) {
+        overrides(config, &mut checks);
+    }
+    if checks.knows(&["watchlist", "input.feed", "redis.config_from_redis"]) {
+        some_symbol(config, offline, &mut checks);
+    }
+    if checks.knows(&["input.streams", "input.history", "input.feed"]) {
+        streams(config, &mut checks);
+    }
+    if checks.knows(&["input.streams", "timeframes", "watchlist"]) {
+        intervals(config, &mut checks);
+    }
+    if checks.knows(&["input.streams", "timeframes", "calendars"]) {
+        calendar_checks::check(config, &mut checks);
+    }
     tls(config, &mut checks);
     judge(config, &mut checks);
     custom_rules::check(config, &mut checks);
     telemetry::check(&config.telemetry, &mut checks);
-    for (path, problem) in names::check(config) {
-        let path: Vec<&str> = path.iter().map(String::as_str).collect();
-        checks.fault(&path, problem);
+    if checks.knows(&["input.streams", "input.history"]) {
+        for (path, problem) in names::check(config) {
+            let path: Vec<&str> = path.iter().map(String::as_str).collect();
+            checks.fault(&path, problem);
+        }
     }
     let limits = &config.limits;
     checks.require(limits.max_entry_bytes <= limits.read_buffer_max_bytes, &["limits", "max_entry_bytes"], || {
@@ -57,6 +72,7 @@ fn judge(config: &Config, checks: &mut Checks<'_>) {
     });
     for (i, symbol) in calibration.market.iter().enumerate() {
         let known = config.watchlist.is_empty()
+            || !checks.knows(&["watchlist"])
             || config.watchlist.iter().any(|asset| asset.enabled && asset.symbol == *symbol);
         checks.require(known || !calibration.enabled, &["calibration", "market", &i.to_string()], || {
             format!("{symbol:?} is not on the watchlist; add it there, or take it out here")
@@ -141,7 +157,8 @@ fn streams(config: &Config, checks: &mut Checks<'_>) {
     });
 }
 
-fn watchlist(config: &Config, offline: bool, checks: &mut Checks<'_>) {
+/// Checks each symbol by itself, and that none is there twice.
+fn watchlist(config: &Config, checks: &mut Checks<'_>) {
     let mut seen: BTreeMap<&str, usize> = BTreeMap::new();
     for (i, asset) in config.watchlist.iter().enumerate() {
         let index = i.to_string();
@@ -163,6 +180,10 @@ fn watchlist(config: &Config, offline: bool, checks: &mut Checks<'_>) {
             });
         }
     }
+}
+
+/// Checks that the parameters of single symbols go together with those that they have from their timeframes.
+fn overrides(config: &Config, checks: &mut Checks<'_>) {
     let mut bases: Vec<StrategyParams> = Vec::new();
     for params in timeframes(config).into_iter().map(|timeframe| config.strategies.of(timeframe)) {
         if !bases.contains(&params) {
@@ -180,6 +201,10 @@ fn watchlist(config: &Config, offline: bool, checks: &mut Checks<'_>) {
             }
         }
     }
+}
+
+/// Checks that there are symbols, and not too many.
+fn some_symbol(config: &Config, offline: bool, checks: &mut Checks<'_>) {
     let count = symbols(config);
     checks.require(count <= config.limits.max_symbols, &["limits", "max_symbols"], || {
         format!("found {}; allowed: {count} or more, so many symbols are enabled", config.limits.max_symbols)

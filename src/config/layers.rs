@@ -5,6 +5,7 @@ use super::{
     aliases::normalise,
     checks, documents,
     fault::{Fault, Faults},
+    heal::heal,
     node::{Data, Node, Table},
     origin::Origin,
     params, parse,
@@ -168,8 +169,7 @@ const fn empty() -> Node {
 
 /// Merges these layers over the defaults: always returns a configuration, and all faults of it.
 pub(super) fn load(layers: &[Layer], offline: bool) -> (Loaded, Vec<Fault>) {
-    let (mut tree, mut faults) = parse::toml_file(DEFAULT_TOML.as_bytes(), &|line| Origin::Default { line });
-    params::declare(&mut tree);
+    let (mut tree, mut faults) = (defaults(), Vec::new());
     let (mut notes, mut foreign) = (Vec::new(), None);
     let mut sorted: Vec<&Layer> = layers.iter().collect();
     sorted.sort_by_key(|layer| layer.height());
@@ -193,8 +193,9 @@ pub(super) fn load(layers: &[Layer], offline: bool) -> (Loaded, Vec<Fault>) {
                 .to_owned();
             found.push(Fault { origin, key: "output.compat".to_owned(), problem });
         }
-        if found.is_empty() && faults.is_empty() {
-            checks::check(&config, &tree, offline, &mut found);
+        // Of what could not be parsed, nobody knows what is in it.
+        if faults.iter().all(|fault| !fault.key.is_empty()) {
+            found.extend(between(&config, &tree, offline, &[&faults[..], &found[..]].concat()));
         }
         // If the syntax is broken, faults of the recovered values on that line say nothing new.
         faults.extend(found.into_iter().filter(|fault| !broken.contains(&fault.origin)));
@@ -202,6 +203,30 @@ pub(super) fn load(layers: &[Layer], offline: bool) -> (Loaded, Vec<Fault>) {
     };
     notes.extend(config.above_zero_notes());
     (Loaded { config, effective: Effective::new(tree), notes }, faults)
+}
+
+/// What does not go together in a configuration: with values that are right in place of those that have faults themselves.
+fn between(config: &Config, tree: &Node, offline: bool, faults: &[Fault]) -> Vec<Fault> {
+    let mut found = Vec::new();
+    if faults.is_empty() {
+        checks::check(config, tree, offline, &[], &mut found);
+        return found;
+    }
+    let healed = heal(tree, &defaults(), faults);
+    let mut left = Vec::new();
+    let mut section = Section::new(String::new(), &healed, &mut left);
+    let config = Config::read(&mut section);
+    section.finish();
+    let spoiled: Vec<String> = faults.iter().chain(&left).map(|fault| fault.key.clone()).collect();
+    checks::check(&config, tree, offline, &spoiled, &mut found);
+    found
+}
+
+/// The tree of the defaults, which have no faults: a test checks that.
+fn defaults() -> Node {
+    let (mut tree, _) = parse::toml_file(DEFAULT_TOML.as_bytes(), &|line| Origin::Default { line });
+    params::declare(&mut tree);
+    tree
 }
 
 impl Default for Config {
@@ -233,6 +258,13 @@ impl Config {
     #[must_use]
     pub fn load_anyway(layers: &[Layer]) -> Self {
         load(layers, true).0.config
+    }
+
+    /// What these layers say, with all of their faults: as [`Config::load`], or offline as [`Config::load_offline`].
+    #[must_use]
+    pub fn load_all(layers: &[Layer], offline: bool) -> (Loaded, Faults) {
+        let (loaded, faults) = load(layers, offline);
+        (loaded, Faults::sorted(faults))
     }
 
     fn checked(layers: &[Layer], offline: bool) -> Result<Loaded, Faults> {

@@ -18,6 +18,7 @@ mod documents;
 mod effective;
 mod external;
 mod fault;
+mod heal;
 mod ingest;
 mod input;
 mod judge;

@@ -158,6 +158,7 @@ enabled = 1
         "my.toml:4: engine.ring_size: found 1; allowed: a whole number from 2 to 1048576",
         "my.toml:5: engine.threading: found \"many\"; allowed: \"auto\", \"dedicated\", \"shared\"",
         "my.toml:6: engine.idle_spins: found 1.5; allowed: a whole number from 0 to 1000000",
+        "my.toml:7: engine.cores: core 3 is given to two agents",
         "my.toml:11: input.feed: found true; allowed: \"mock\", \"redis\"",
         "my.toml:12: input.streams[0].timeframe: found \"1q\"; allowed: a timeframe",
         "my.toml:12: input.streams[1].name: is missing; allowed: a text that is not empty",
@@ -179,6 +180,33 @@ enabled = 1
     }
     assert_eq!(found.len(), expected.len(), "{}", found.join("\n"));
     assert!(!found.join("").contains("hunter2"));
+}
+
+#[test]
+fn what_does_not_go_together_is_told_beside_faults_of_other_layers() {
+    let layers = [
+        file(
+            "[[watchlist]]\nsymbol = \"A\"\n[[watchlist]]\nsymbol = \"A\"\n[[watchlist]]\nsymbol = 7\n[redis]\ntls_cert = \"x\"\n",
+        ),
+        document("strategies", r#"[{"name": "macd_rsi", "enabled": 7}]"#),
+        Layer::Override(Override::new("limits.max_entry_bytes", -1)),
+        Layer::Override(Override::new("input.block_ms", 60_000)),
+    ];
+    let found: Vec<String> = Config::load(&layers).unwrap_err().iter().map(ToString::to_string).collect();
+    for text in [
+        "my.toml:4: watchlist[1].symbol: \"A\" is watchlist[0] already",
+        "my.toml:6: watchlist[2].symbol: found 7",
+        "my.toml:8: redis.tls_cert: is there without the other",
+        "realtime_config:strategies: ",
+        "command line: limits.max_entry_bytes: found -1",
+        "command line: input.block_ms: found 60000; allowed: less than redis.timeout_ms",
+    ] {
+        assert!(found.iter().any(|fault| fault.contains(text)), "not reported: {text}\n{}", found.join("\n"));
+    }
+    assert_eq!(found.len(), 6, "{}", found.join("\n"));
+    // What depends on a value that is faulty by itself is not told: the timeframes on the streams, for one.
+    let found = faults("[input]\nstreams = [{ name = \"x\", timeframe = \"1q\" }]\n[timeframes]\nlist = [\"1s\"]\n");
+    assert!(found.len() == 1 && found[0].contains("streams[0].timeframe"), "{found:?}");
 }
 
 #[test]
