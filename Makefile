@@ -6,7 +6,7 @@ ONLY ?= --test redis --test faults
 PROFILE ?= fast
 
 .DEFAULT_GOAL := help
-.PHONY: help run test recorded-hour faults simulate soak fuzz models ci bench bench-latency perf perf-parquet instructions clean redis-server exchange-calendars valkey test-valkey
+.PHONY: help run test recorded-hour faults simulate soak fuzz models ci bench bench-latency perf perf-parquet instructions deb package-files clean redis-server exchange-calendars valkey test-valkey
 
 help: ## list these commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -65,6 +65,21 @@ fuzz: ## feed mutated input bytes to the decoders for a minute (FUZZ_S=600 SEED=
 
 models: ## try every interleaving of the wake-ups of ring and parker (loom)
 	$(CARGO) test --locked --manifest-path tests/models/Cargo.toml --target-dir target/models
+
+deb: ## make a Debian package in target/debian; needs `cargo install cargo-deb`
+	$(CARGO) build --release --locked
+	$(MAKE) package-files BINARY=target/release/wagehood-engine
+	$(CARGO) deb --no-build --locked
+
+BINARY ?= target/release/wagehood-engine
+
+package-files: # what a package has besides what lies here
+	mkdir -p target/package/man
+	$(BINARY) man target/package/man
+	$(BINARY) completions bash > target/package/wagehood-engine.bash
+	$(BINARY) completions zsh > target/package/_wagehood-engine
+	$(BINARY) completions fish > target/package/wagehood-engine.fish
+	$(BINARY) config schema > target/package/config.schema.json
 
 ci: ## run everything that must pass before a change lands
 	bash .ci/run

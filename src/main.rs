@@ -7,11 +7,13 @@ use wagehood_engine::cli::{
     args::{Action, Cli},
     bench_echo, bench_latency, bench_throughput, calendar,
     config_args::ConfigCommand,
-    config_command, config_reload, doctor, edit,
+    config_command, config_reload, config_schema, doctor, edit,
     exit::Exit,
     explain, explain_signal, health, ingest, inspect,
     lab_args::BenchCommand,
-    migrate, note, performance, replay, report, run, state_command, top,
+    migrate, note, performance, replay, report, run,
+    shell::{completions, man},
+    state_command, top,
 };
 use wagehood_engine::{
     config::redact,
@@ -45,6 +47,7 @@ fn main() -> ExitCode {
         Action::Doctor(args) => doctor(args),
         Action::Config(ConfigCommand::Show(args)) => config_command(args, true),
         Action::Config(ConfigCommand::Check(args)) => config_command(args, false),
+        Action::Config(ConfigCommand::Schema) => config_schema().map(|()| true),
         Action::Config(ConfigCommand::Reload(args)) => config_reload(args),
         Action::Watchlist(args) => edit(Entries::Symbols, args),
         Action::Strategies(args) => edit(Entries::Strategies, args),
@@ -55,6 +58,8 @@ fn main() -> ExitCode {
         Action::Bench(BenchCommand::Throughput(args)) => bench_throughput(args),
         Action::Bench(BenchCommand::Echo(args)) => bench_echo(args).map(|()| true),
         Action::Report(args) => report(args).map(|()| true),
+        Action::Completions(args) => completions(args).map(|()| true),
+        Action::Man(args) => man(args).map(|()| true),
     };
     match result {
         Ok(true) => ExitCode::SUCCESS,

@@ -20,15 +20,17 @@ use std::{
 use tape::{Rng, Walk};
 use wagehood_engine::{
     aggregate::TimeBarAggregator,
-    config::{PriceMethod, StrategyParams},
+    config::{Config, PriceMethod, StrategyParams},
     correlate::{Correlator, Verdict},
+    engine::{Group, tap},
     feed::{Entry, FrameRecord, Record, decode_entry, encode_frame},
     judge::{Judge, Trails},
     lanes::Isa,
     model::{
-        Bar, Candidate, Completeness, Composite, CustomStrategy, Directory, Side, Signal, SignalKind, SourceId,
-        Strategy, StreamId, SymbolId, Timeframe, TimeframeId, TradingStyle, WorkerMessage,
+        Bar, Candidate, Completeness, Composite, Composites, CustomStrategy, Directory, Side, Signal, SignalKind,
+        SourceId, Strategy, StreamId, SymbolId, Timeframe, TimeframeId, TradingStyle, WorkerMessage,
     },
+    ops::{Board, Operations, OperationsOptions, RunPhase},
     publish::{Labels, Merge, OutputNames, Sources, bar_csv, signal_json_line, xadd_bar, xadd_signal},
     redis_io::{Commands, Scanner, XreadCursor, XreadItem},
     strategies::{
@@ -244,6 +246,40 @@ fn publishing() {
     });
     assert_eq!(merge.grown(), 0);
     assert!(published >= RECORDS as u64);
+}
+
+/// What the publisher does more where the listener is on: everything goes to its thread too, which is often too slow for it.
+#[test]
+fn publishing_with_the_listener_on() {
+    let plan = plan::plan(&["1m", "5m", "1h", "1d"], &[u32::MAX; 4]);
+    let (mut tap, watch) = tap(8_192);
+    let mut telemetry = Config::default().telemetry;
+    telemetry.listen = "127.0.0.1:0".to_owned();
+    let options = OperationsOptions {
+        name: "test".to_owned(),
+        config_version: String::new(),
+        telemetry,
+        token: None,
+        watch: Some(watch),
+        relay: None,
+    };
+    let listener = Operations::start(options, Board::new(RunPhase::Running)).unwrap();
+    assert!(listener.address().is_some());
+    let mut correlator = Correlator::new(&plan);
+    let (mut group, mut published) = (Vec::with_capacity(64), Composites::with_capacity(64));
+    let mut rng = Rng(7);
+    none("publishing with the listener on", 10_000, |n| {
+        group.clear();
+        group.push(signal(n, &mut rng));
+        let (symbol, seq, event_ts) = (group[0].symbol, group[0].seq, group[0].event_ts);
+        published.clear();
+        correlator.on_group(&mut group, |verdict| {
+            let (Verdict::Publish(weighed) | Verdict::Hold(weighed, _)) = verdict;
+            published.push(&weighed);
+        });
+        let signals = &published;
+        tap.group(&Group { symbol, seq, event_ts, rows: &[], signals, replayed: false, published_ms: event_ts });
+    });
 }
 
 /// Outcomes of the signals of four cells, and what is made of them.

@@ -7,6 +7,7 @@ use super::{
     file_args::FileArgs,
     ingest_args::{IngestArgs, known_provider},
     lab_args::{BenchCommand, ReportArgs},
+    shell::{CompletionsArgs, ManArgs},
     watch_args::{EngineArgs, ExplainArgs, HealthArgs, TopArgs},
 };
 use crate::{
@@ -126,6 +127,14 @@ pub enum Action {
     Bench(BenchCommand),
     /// Print the results of a benchmark, or compare several
     Report(ReportArgs),
+    /// Print what completes this command line in a shell
+    ///
+    /// For bash: `wagehood-engine completions bash > ~/.local/share/bash-completion/completions/wagehood-engine`.
+    Completions(CompletionsArgs),
+    /// Write the manual pages into a folder
+    ///
+    /// `wagehood-engine man ~/.local/share/man/man1`, then `man wagehood-engine`.
+    Man(ManArgs),
 }
 
 /// Arguments of `run`.

@@ -6,7 +6,7 @@ use super::{
     redis::Server,
     startable::obstacles,
 };
-use crate::config::{Config, Faults, Layer, Loaded};
+use crate::config::{Config, Faults, Layer, Loaded, schema};
 use serde_json::{Value, json};
 use std::{
     io::{self, Write},
@@ -167,6 +167,14 @@ pub fn config_command(PrintArgs { which: args, json }: &PrintArgs, show_it: bool
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(true),
         other => Ok(other?),
     }
+}
+
+/// `config schema`.
+///
+/// # Errors
+/// The output cannot be written.
+pub fn config_schema() -> anyhow::Result<()> {
+    Ok(writeln!(io::stdout().lock(), "{:#}", schema())?)
 }
 
 /// `config reload`: has a running engine read its configuration again. False where it refuses it.

@@ -10,6 +10,10 @@ pub enum ConfigCommand {
     Show(PrintArgs),
     /// Check a configuration and report all its faults at once
     Check(PrintArgs),
+    /// Print a JSON schema of the configuration, for editors: texts, ranges and names as one types
+    ///
+    /// Save it, and write `#:schema ./FILE` in the first line of a configuration, for editors that read TOML.
+    Schema,
     /// Have a running engine read its file and its documents again, and say what it makes of them
     Reload(ConfigArgs),
 }

@@ -57,6 +57,7 @@ mod secrets;
 mod session;
 mod shadow;
 mod sides;
+pub mod shell;
 mod silent;
 mod standby;
 mod startable;
@@ -68,7 +69,7 @@ mod watch_args;
 mod why;
 
 pub use calendar::calendar;
-pub use config::{config_command, config_reload};
+pub use config::{config_command, config_reload, config_schema};
 pub use doctor::doctor;
 pub use edit::{Entries, edit};
 pub use host::{Host, Simulated};

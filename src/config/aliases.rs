@@ -19,6 +19,11 @@ pub(super) fn strategy(name: &str) -> Option<&'static str> {
     TABLES.iter().map(|&(known, _)| known).find(|&known| known == name)
 }
 
+/// The name of a strategy in the existing system.
+pub(super) fn old_name(strategy: &str) -> String {
+    format!("{strategy}{SUFFIX}")
+}
+
 /// Maps a parameter name of the existing system to the name here.
 pub(super) fn parameter(strategy: &str, name: &str) -> Option<&'static str> {
     let &(_, pick) = TABLES.iter().find(|(known, _)| *known == strategy)?;

@@ -5,6 +5,7 @@ use super::{
     node::{Data, Node},
     rules::{Named, Scalar, choice, text},
     section::{FromSection, Optional, Or, Section},
+    shape::{ANY, Declared, Shape},
 };
 use crate::{
     calendar::{Anchor, BUILT_IN, Choice, Clock, Definition, Extended, Hours, Outside},
@@ -47,6 +48,8 @@ impl FromSection for CalendarsConfig {
                 section.refuse(node, path, &allowed);
                 continue;
             }
+            section.declare(name, || Declared::Every(ANY));
+            section.declare(name, || Declared::Shape(Shape::Table, "the settings of one calendar".to_owned()));
             let mut inner = section.below(name, node);
             let calendar = CalendarConfig::read(name, &mut inner);
             inner.finish();
@@ -90,14 +93,16 @@ impl CalendarConfig {
 
 /// Reads one of the lists of what was announced after the table was made.
 fn corrections(key: &'static str, section: &mut Section<'_, '_>, mut definition: Option<&mut Definition>) {
-    let Some(node) = section.node(key) else { return };
-    let path = section.key(key);
     let early = key == "early_closes";
     let allowed = if early {
         "a list of dates with times, such as [\"2027-01-08@13:00\"]"
     } else {
         "a list of dates, such as [\"2027-01-08\"]"
     };
+    let shape = || Shape::List(Box::new(text().shape()));
+    section.declare(key, || Declared::Shape(shape(), allowed.to_owned()));
+    let Some(node) = section.node(key) else { return };
+    let path = section.key(key);
     let Data::List(list) = &node.data else {
         section.refuse(node, path, allowed);
         return;
@@ -160,6 +165,9 @@ impl Scalar for ExtendedHours {
     }
     fn allowed(&self) -> String {
         "three times of day, from, to, and to on early closes, such as [\"04:00\", \"20:00\", \"17:00\"]".to_owned()
+    }
+    fn shape(&self) -> Shape {
+        Shape::List(Box::new(text().shape()))
     }
 }
 

@@ -3,6 +3,7 @@
 use super::{
     rules::{Template, Text, TimeframeText, choice, choice_enum, int, text},
     section::{Field, Optional, Section, section},
+    shape::{ANY, Declared, Shape},
 };
 use crate::model::Timeframe;
 use std::collections::BTreeMap;
@@ -104,9 +105,12 @@ impl Field for Providers {
     type Out = BTreeMap<String, ProviderConfig>;
     fn take(&self, section: &mut Section<'_, '_>, key: &'static str) -> Self::Out {
         let mut found = BTreeMap::new();
+        section.declare(key, || Declared::Shape(Shape::Table, "tables by the name of a provider".to_owned()));
         let Some(node) = section.node(key) else { return found };
         let mut tables = section.below(key, node);
         for (name, node) in tables.rest() {
+            tables.declare(name, || Declared::Every(ANY));
+            tables.declare(name, || Declared::Shape(Shape::Table, "the settings of one provider".to_owned()));
             let mut inner = tables.below(name, node);
             found.insert(name.to_owned(), super::section::FromSection::read(&mut inner));
             inner.finish();

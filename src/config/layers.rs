@@ -9,7 +9,8 @@ use super::{
     node::{Data, Node, Table},
     origin::Origin,
     params, parse,
-    section::{FromSection as _, Section},
+    section::{Found, FromSection as _, Section},
+    shape::Declarations,
 };
 use std::{fmt, path::Path};
 
@@ -181,11 +182,12 @@ pub(super) fn load(layers: &[Layer], offline: bool) -> (Loaded, Vec<Fault>) {
     }
     let broken: Vec<Origin> = faults.iter().map(|fault| fault.origin.clone()).collect();
     let config = {
-        let mut found = Vec::new();
-        let mut section = Section::new(String::new(), &tree, &mut found);
+        let mut read = Found::default();
+        let mut section = Section::new(String::new(), &tree, &mut read);
         let mut config = Config::read(&mut section);
         config.input.with_signals();
         section.finish();
+        let mut found = read.faults;
         if let Some(origin) = foreign.filter(|_| config.output.compat.is_none()) {
             let problem = "is missing: the existing system has written this document, and its readers take nothing but its own \
                 forms; allowed: \"current\" (one timeframe), \"multi\" (several), \"later\" (JSON), for the version whose \
@@ -213,11 +215,11 @@ fn between(config: &Config, tree: &Node, offline: bool, faults: &[Fault]) -> Vec
         return found;
     }
     let healed = heal(tree, &defaults(), faults);
-    let mut left = Vec::new();
+    let mut left = Found::default();
     let mut section = Section::new(String::new(), &healed, &mut left);
     let config = Config::read(&mut section);
     section.finish();
-    let spoiled: Vec<String> = faults.iter().chain(&left).map(|fault| fault.key.clone()).collect();
+    let spoiled: Vec<String> = faults.iter().chain(&left.faults).map(|fault| fault.key.clone()).collect();
     checks::check(&config, tree, offline, &spoiled, &mut found);
     found
 }
@@ -227,6 +229,16 @@ fn defaults() -> Node {
     let (mut tree, _) = parse::toml_file(DEFAULT_TOML.as_bytes(), &|line| Origin::Default { line });
     params::declare(&mut tree);
     tree
+}
+
+/// What the rules declare of every key of the defaults with a text over them, and the defaults.
+pub(super) fn sample(text: &str) -> (Declarations, Node) {
+    let mut tree = defaults();
+    let (over, _) = parse::toml_file(text.as_bytes(), &|line| Origin::Default { line });
+    tree.overlay(over);
+    let mut found = Found { declared: Some(Declarations::new()), ..Found::default() };
+    let _: Config = Config::read(&mut Section::new(String::new(), &tree, &mut found));
+    (found.declared.unwrap_or_default(), defaults())
 }
 
 impl Default for Config {

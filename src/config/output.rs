@@ -4,6 +4,7 @@ use super::{
     node::{Data, Node},
     rules::{Flag, Scalar, Template, Text, choice, choice_enum, int, text},
     section::{List, Optional, nested, section},
+    shape::Shape,
 };
 use crate::model::Timeframe;
 
@@ -83,6 +84,9 @@ impl Scalar for IndicatorName {
     }
     fn allowed(&self) -> String {
         INDICATORS.map(|(name, _)| format!("{name:?}")).join(", ")
+    }
+    fn shape(&self) -> Shape {
+        Shape::OneOf(INDICATORS.map(|(name, _)| name.to_owned()).to_vec())
     }
 }
 

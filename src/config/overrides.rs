@@ -4,8 +4,10 @@ use super::{
     aliases,
     node::{Data, Node, Table},
     origin::Origin,
+    params::declare_old_names,
     rules::{Flag, Real, Scalar, int},
     section::{Field, Optional, Section},
+    shape::{Declared, Shape},
 };
 use crate::strategies::{Number, ParamVisitor, StrategyParams, TABLES, Whole};
 
@@ -33,6 +35,10 @@ impl Scalar for StrategyName {
     fn allowed(&self) -> String {
         let names: Vec<&str> = TABLES.iter().map(|(name, _)| *name).filter(|name| *name != "common").collect();
         format!("one of {}", names.join(", "))
+    }
+    fn shape(&self) -> Shape {
+        let names = TABLES.iter().map(|(name, _)| *name).filter(|name| *name != "common");
+        Shape::OneOf(names.flat_map(|name| [name.to_owned(), aliases::old_name(name)]).collect())
     }
 }
 
@@ -80,14 +86,18 @@ impl Field for OverridesField {
     type Out = Overrides;
     fn take(&self, section: &mut Section<'_, '_>, key: &'static str) -> Overrides {
         let mut overrides = Overrides::default();
+        section.declare(key, || Declared::Shape(Shape::Table, "a table of strategies, each of parameters".to_owned()));
         let empty = Node::new(Data::Table(Table::new()), Origin::Program);
         let node = section.node(key).unwrap_or(&empty);
         let mut section = section.below(key, node);
         for &(name, pick) in TABLES.iter().filter(|(name, _)| *name != "common") {
+            section.declare(name, || Declared::Shape(Shape::Table, "a table of parameters".to_owned()));
+            section.declare(&aliases::old_name(name), || Declared::OldName(name.to_owned()));
             let Some(node) = section.node(name) else { continue };
             let mut inner = section.below(name, node);
             let mut values = Vec::new();
             pick(&mut StrategyParams::default()).visit(&mut Collect { section: &mut inner, values: &mut values });
+            declare_old_names(pick, &mut inner);
             inner.finish();
             overrides.0.extend(values.into_iter().map(|(param, value)| (name, param, value)));
         }

@@ -1,12 +1,14 @@
 //! `[strategies]`: the parameters of the strategies, as they declare them, and what differs by timeframe.
 
 use super::{
+    aliases,
     custom::CustomConfig,
     external::ExternalStrategy,
     node::{Data, Node, Table},
     origin::Origin,
     rules::{Flag, Real, Scalar, TimeframeText, int},
     section::{FromSection, List, Optional, Section, Tables},
+    shape::{Declared, Shape},
     timeframes::each_timeframe,
 };
 use crate::{
@@ -112,16 +114,27 @@ pub(super) fn declare(tree: &mut Node) {
     }
 }
 
+/// Declares the names that parameters have in the existing system.
+pub(super) fn declare_old_names(pick: Pick, section: &mut Section<'_, '_>) {
+    for &(old, here) in pick(&mut StrategyParams::default()).old_names() {
+        section.declare(old, || Declared::OldName(here.to_owned()));
+    }
+}
+
 impl FromSection for StrategiesConfig {
     fn read(section: &mut Section<'_, '_>) -> Self {
         let mut config = Self::default();
         let empty = Node::new(Data::Table(Table::new()), Origin::Program);
         let mut nodes = Vec::new();
         for &(name, pick) in TABLES {
+            section.declare(name, || Declared::Shape(Shape::Table, "a table of parameters".to_owned()));
+            section.declare(&aliases::old_name(name), || Declared::OldName(name.to_owned()));
             let node = section.node(name).unwrap_or(&empty);
             nodes.push((name, pick, node));
             let mut inner = section.below(name, node);
             pick(&mut config.default).visit(&mut Reader { section: &mut inner, required: true });
+            declare_old_names(pick, &mut inner);
+            inner.declare("timeframes", || Declared::Shape(Shape::Table, "tables by timeframe".to_owned()));
             inner.node("timeframes");
             if name != "common" && inner.has("supported_timeframes") {
                 config.supported.insert(name, inner.get("supported_timeframes", List(TimeframeText)));
@@ -139,6 +152,7 @@ impl FromSection for StrategiesConfig {
             each_timeframe(&mut inner, |timeframe, inner| {
                 let params = config.timeframes.entry(timeframe).or_insert_with(|| config.default.clone());
                 pick(params).visit(&mut Reader { section: inner, required: false });
+                declare_old_names(pick, inner);
                 for (key, problem) in pick(params).contradictions().0 {
                     if !known.iter().any(|(k, _)| *k == key) {
                         inner.fault(key, problem);

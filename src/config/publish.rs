@@ -4,6 +4,7 @@ use super::{
     node::{Data, Node},
     rules::{Flag, Scalar},
     section::{nested, section},
+    shape::Shape,
 };
 use crate::model::{Timeframe, TradingStyle};
 use std::fmt;
@@ -49,6 +50,9 @@ impl fmt::Display for MaxAge {
     }
 }
 
+/// A length of time, as a regular expression.
+const TIME_SPAN: &str = "^ *[0-9]+ *(ms|s|m|h|d) *$";
+
 /// A length of time with its unit, such as `15m`, or 0; ms.
 pub(super) struct TimeSpan;
 
@@ -68,6 +72,9 @@ impl Scalar for TimeSpan {
     fn allowed(&self) -> String {
         "a whole number and ms, s, m, h or d, such as \"15m\", at most 10 years; or 0".to_owned()
     }
+    fn shape(&self) -> Shape {
+        Shape::Either(vec![Shape::Pattern(TIME_SPAN), Shape::Whole(0, 0)])
+    }
 }
 
 /// An age, `auto` or `off`.
@@ -84,6 +91,9 @@ impl Scalar for Age {
     }
     fn allowed(&self) -> String {
         format!("\"auto\", \"off\", or {}", TimeSpan.allowed())
+    }
+    fn shape(&self) -> Shape {
+        Shape::Either(vec![Shape::OneOf(["auto", "off"].map(str::to_owned).to_vec()), TimeSpan.shape()])
     }
 }
 

@@ -6,6 +6,7 @@ use super::{
     StyleRules, TelemetryConfig, TimeConfig, TimeframesConfig,
     rules::{int, not_negative, real},
     section::{FromSection, Optional, Section, Tables, nested, section},
+    shape::{Declared, Shape},
     timeframes::{BUFFER, each_timeframe},
 };
 use crate::model::{Timeframe, TradingStyle};
@@ -109,6 +110,7 @@ impl FromSection for StyleConfig {
         };
         let settle_s = section.get("settle_s", int(0, 86_400));
         let mut timeframes = BTreeMap::new();
+        section.declare("timeframes", || Declared::Shape(Shape::Table, "tables by timeframe".to_owned()));
         if let Some(node) = section.node("timeframes") {
             each_timeframe(&mut section.below("timeframes", node), |timeframe, inner| {
                 let settings = ProfileTimeframe {

@@ -3,6 +3,7 @@
 pub(super) use super::section::Scalar;
 use super::{
     node::{Data, Node},
+    shape::{Shape, TIMEFRAME},
     url::RedisUrl,
 };
 use crate::model::{AssetType, Timeframe, TradingStyle};
@@ -19,6 +20,9 @@ impl Scalar for Flag {
     }
     fn allowed(&self) -> String {
         "true or false".to_owned()
+    }
+    fn shape(&self) -> Shape {
+        Shape::Flag
     }
 }
 
@@ -42,6 +46,9 @@ impl<T: TryFrom<i64>> Scalar for Int<T> {
     }
     fn allowed(&self) -> String {
         format!("a whole number from {} to {}", self.min, self.max)
+    }
+    fn shape(&self) -> Shape {
+        Shape::Whole(self.min, self.max)
     }
 }
 
@@ -87,6 +94,9 @@ impl Scalar for Real {
             (false, false) => format!("a number from {} to {}", self.min, self.max),
         }
     }
+    fn shape(&self) -> Shape {
+        Shape::Real { min: self.min, max: self.max, above: self.above }
+    }
 }
 
 /// A text; `empty` says whether it may be empty.
@@ -110,6 +120,9 @@ impl Scalar for Text {
     fn allowed(&self) -> String {
         if self.empty { "a text".to_owned() } else { "a text that is not empty".to_owned() }
     }
+    fn shape(&self) -> Shape {
+        Shape::Text { empty: self.empty }
+    }
 }
 
 /// A name with placeholders, such as `calculations:{symbol}_complete`.
@@ -131,6 +144,9 @@ impl Scalar for Template {
     fn allowed(&self) -> String {
         format!("a name that has {} in it, once", self.0.join(" and "))
     }
+    fn shape(&self) -> Shape {
+        Shape::Text { empty: false }
+    }
 }
 
 /// A timeframe.
@@ -144,6 +160,9 @@ impl Scalar for TimeframeText {
     fn allowed(&self) -> String {
         "a timeframe: a number and s, m, h, d or w, such as \"5m\", at most 10 years".to_owned()
     }
+    fn shape(&self) -> Shape {
+        Shape::Pattern(TIMEFRAME)
+    }
 }
 
 /// The URL of a Redis server.
@@ -156,6 +175,9 @@ impl Scalar for Url {
     }
     fn allowed(&self) -> String {
         AddressError::ALLOWED.to_owned()
+    }
+    fn shape(&self) -> Shape {
+        Shape::Text { empty: false }
     }
     fn found(&self, node: &Node) -> String {
         match &node.data {
@@ -197,6 +219,9 @@ impl<T: Named> Scalar for Choice<T> {
     }
     fn allowed(&self) -> String {
         T::NAMES.iter().map(|(name, _)| format!("{name:?}")).collect::<Vec<_>>().join(", ")
+    }
+    fn shape(&self) -> Shape {
+        Shape::OneOf(T::NAMES.iter().chain(T::ALIASES).map(|(name, _)| (*name).to_owned()).collect())
     }
 }
 

@@ -4,7 +4,17 @@ use super::{
     fault::{Fault, nearest},
     node::{Data, Node, Table},
     origin::Origin,
+    shape::{Declarations, Declared, Shape},
 };
+
+/// What a reading finds.
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    /// The faults.
+    pub faults: Vec<Fault>,
+    /// What the keys are declared to be, if that is asked for.
+    pub declared: Option<Declarations>,
+}
 
 /// A table being read: knows its path and which keys were requested.
 pub(super) struct Section<'t, 'f> {
@@ -13,7 +23,7 @@ pub(super) struct Section<'t, 'f> {
     table: Option<&'t Table>,
     origin: &'t Origin,
     known: Vec<&'static str>,
-    faults: &'f mut Vec<Fault>,
+    found: &'f mut Found,
 }
 
 /// How a key of a section becomes a field.
@@ -31,20 +41,37 @@ pub(super) trait FromSection: Sized {
 
 impl<'t, 'f> Section<'t, 'f> {
     /// The section of a node, which must be a table.
-    pub(super) fn new(path: String, node: &'t Node, faults: &'f mut Vec<Fault>) -> Self {
+    pub(super) fn new(path: String, node: &'t Node, found: &'f mut Found) -> Self {
         if node.table().is_none() {
             // A user who writes `redis = "…"` may mean the URL, or the password.
-            let found = if path == "redis" { node.kind().to_owned() } else { node.found() };
-            let problem = format!("found {found}; allowed: a table of keys");
-            faults.push(Fault { origin: node.origin.clone(), key: path.clone(), problem });
+            let text = if path == "redis" { node.kind().to_owned() } else { node.found() };
+            let problem = format!("found {text}; allowed: a table of keys");
+            found.faults.push(Fault { origin: node.origin.clone(), key: path.clone(), problem });
         }
-        Self { path, table: node.table(), origin: &node.origin, known: Vec::new(), faults }
+        Self { path, table: node.table(), origin: &node.origin, known: Vec::new(), found }
     }
 
     /// The value of a key, which counts as known from now on.
     pub(super) fn node(&mut self, key: &'static str) -> Option<&'t Node> {
         self.known.push(key);
         self.table.and_then(|table| table.get(key))
+    }
+
+    /// Notes what a key is declared to be, if that is asked for.
+    pub(super) fn declare(&mut self, key: &str, declared: impl FnOnce() -> Declared) {
+        if self.found.declared.is_none() {
+            return;
+        }
+        let path = self.key(key);
+        if let Some(all) = &mut self.found.declared {
+            all.push((path, declared()));
+        }
+    }
+
+    /// The same with what a key means.
+    pub(super) fn about(&mut self, key: &'static str, text: &'static str) -> &mut Self {
+        self.declare(key, || Declared::About(text));
+        self
     }
 
     /// Reads a field.
@@ -70,18 +97,18 @@ impl<'t, 'f> Section<'t, 'f> {
 
     /// A section below this one.
     pub(super) fn below<'n, 's>(&'s mut self, key: &str, node: &'n Node) -> Section<'n, 's> {
-        Section::new(self.key(key), node, self.faults)
+        Section::new(self.key(key), node, self.found)
     }
 
     /// Reports a fault of a key's value.
     pub(super) fn fault(&mut self, key: &str, problem: String) {
         let origin = self.table.and_then(|t| t.get(key)).map_or(self.origin, |node| &node.origin).clone();
-        self.faults.push(Fault { origin, key: self.key(key), problem });
+        self.found.faults.push(Fault { origin, key: self.key(key), problem });
     }
 
     /// Reports a fault of any value.
     pub(super) fn fault_at(&mut self, node: &Node, key: String, problem: String) {
-        self.faults.push(Fault { origin: node.origin.clone(), key, problem });
+        self.found.faults.push(Fault { origin: node.origin.clone(), key, problem });
     }
 
     /// Reports a value that is not allowed.
@@ -114,7 +141,7 @@ impl<'t, 'f> Section<'t, 'f> {
                 None => format!("unknown key; known here: {}", self.known.join(", ")),
             };
             let origin = node.origin.clone();
-            self.faults.push(Fault { origin, key: self.key(&key.escape_debug().to_string()), problem: hint });
+            self.found.faults.push(Fault { origin, key: self.key(&key.escape_debug().to_string()), problem: hint });
         }
     }
 }
@@ -126,6 +153,8 @@ pub(super) trait Scalar {
     fn read(&self, node: &Node) -> Option<Self::Out>;
     /// What the rule allows, for messages.
     fn allowed(&self) -> String;
+    /// What the rule allows, for the schema.
+    fn shape(&self) -> Shape;
     /// A refused value, as it may be shown.
     fn found(&self, node: &Node) -> String {
         node.found()
@@ -151,6 +180,7 @@ pub(super) struct Optional<S>(pub S);
 impl<S: std::ops::Deref<Target: Scalar>> Field for Optional<S> {
     type Out = Option<<S::Target as Scalar>::Out>;
     fn take(&self, section: &mut Section<'_, '_>, key: &'static str) -> Self::Out {
+        section.declare(key, || Declared::Shape(self.0.shape(), self.0.allowed()));
         let node = section.node(key)?;
         let value = self.0.read(node);
         if value.is_none() {
@@ -177,6 +207,8 @@ pub(super) struct List<S>(pub S);
 impl<S: Scalar> Field for List<S> {
     type Out = Vec<S::Out>;
     fn take(&self, section: &mut Section<'_, '_>, key: &'static str) -> Self::Out {
+        let shape = || Shape::List(Box::new(self.0.shape()));
+        section.declare(key, || Declared::Shape(shape(), format!("a list; each: {}", self.0.allowed())));
         let Some(node) = section.node(key) else {
             section.missing(key, &format!("a list; each: {}", self.0.allowed()));
             return Vec::new();
@@ -210,8 +242,9 @@ impl<T: FromSection> Field for Nested<T> {
     fn take(&self, section: &mut Section<'_, '_>, key: &'static str) -> T {
         let empty = Node::new(Data::Table(Table::new()), Origin::Program);
         let path = section.key(key);
+        section.declare(key, || Declared::Shape(Shape::Table, "a table".to_owned()));
         let node = section.node(key).unwrap_or(&empty);
-        let mut inner = Section::new(path, node, section.faults);
+        let mut inner = Section::new(path, node, section.found);
         let value = T::read(&mut inner);
         inner.finish();
         value
@@ -225,6 +258,7 @@ impl<T> Field for Tables<T> {
     type Out = Vec<T>;
     fn take(&self, section: &mut Section<'_, '_>, key: &'static str) -> Vec<T> {
         let path = section.key(key);
+        section.declare(key, || Declared::Shape(Shape::Tables, "a list of tables".to_owned()));
         let Some(node) = section.node(key) else { return Vec::new() };
         let Data::List(list) = &node.data else {
             section.refuse(node, path, "a list of tables");
@@ -232,7 +266,7 @@ impl<T> Field for Tables<T> {
         };
         let mut values = Vec::with_capacity(list.len());
         for (i, item) in list.iter().enumerate() {
-            let mut inner = Section::new(format!("{path}[{i}]"), item, section.faults);
+            let mut inner = Section::new(format!("{path}[{i}]"), item, section.found);
             values.extend((self.0)(&mut inner));
             inner.finish();
         }
@@ -240,15 +274,15 @@ impl<T> Field for Tables<T> {
     }
 }
 
-/// Declares a section: a struct in which every field has its rule.
+/// Declares a section: a struct in which every field has its text and its rule.
 macro_rules! section {
-    ($(#[$meta:meta])* $name:ident { $($(#[$fmeta:meta])* $field:ident : $ty:ty = $rule:expr),* $(,)? }) => {
+    ($(#[$meta:meta])* $name:ident { $($(#[doc = $doc:literal])+ $field:ident : $ty:ty = $rule:expr),* $(,)? }) => {
         $(#[$meta])*
         #[derive(Debug, Clone, PartialEq)]
-        pub struct $name { $($(#[$fmeta])* pub $field: $ty),* }
+        pub struct $name { $($(#[doc = $doc])+ pub $field: $ty),* }
         impl $crate::config::section::FromSection for $name {
             fn read(section: &mut $crate::config::section::Section<'_, '_>) -> Self {
-                Self { $($field: section.get(stringify!($field), $rule)),* }
+                Self { $($field: section.about(stringify!($field), concat!($($doc),+)).get(stringify!($field), $rule)),* }
             }
         }
     };

@@ -5,6 +5,7 @@ use super::{
     publish::TimeSpan,
     rules::{Named, Scalar, TimeframeText, choice, choice_enum, text},
     section::{Field, Optional, Section},
+    shape::{Declared, Shape},
 };
 use crate::model::{MAX_SYMBOL_LEN, StampedAt, Timeframe, is_symbol, time_zone};
 
@@ -257,6 +258,7 @@ pub(super) fn interval(section: &mut Section<'_, '_>) -> Option<Timeframe> {
     let mut found: Option<Timeframe> = None;
     let mut sound = true;
     for (key, node) in named {
+        section.declare(key, || Declared::Shape(TimeframeText.shape(), TimeframeText.allowed()));
         let Some(node) = node else { continue };
         match TimeframeText.read(node) {
             None => {
@@ -290,6 +292,9 @@ impl Scalar for ZoneText {
     fn allowed(&self) -> String {
         "a time zone, such as \"America/New_York\", \"UTC\" or \"+05:30\"".to_owned()
     }
+    fn shape(&self) -> Shape {
+        Shape::Text { empty: false }
+    }
 }
 
 /// Values with names.
@@ -299,6 +304,8 @@ impl Field for FieldNames {
     type Out = Vec<(StreamField, String)>;
     fn take(&self, section: &mut Section<'_, '_>, key: &'static str) -> Self::Out {
         let mut found = Vec::new();
+        let names = || StreamField::NAMES.iter().map(|(name, _)| (*name).to_owned()).collect();
+        section.declare(key, || Declared::Shape(Shape::Texts(names()), "names by value".to_owned()));
         pairs(section, key, |section, name, node| {
             let value = StreamField::named(name);
             let (path, shown) = (format!("{key}.{name}"), section.key(key));
@@ -324,6 +331,8 @@ impl Field for Renames {
     type Out = Vec<(String, String)>;
     fn take(&self, section: &mut Section<'_, '_>, key: &'static str) -> Self::Out {
         let mut found = Vec::new();
+        section
+            .declare(key, || Declared::Shape(Shape::Texts(Vec::new()), "symbols by the name in the stream".to_owned()));
         pairs(section, key, |section, name, node| match &node.data {
             Data::Text(text) if is_symbol(text.as_bytes()) => found.push((name.to_owned(), text.clone())),
             _ => {

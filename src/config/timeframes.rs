@@ -5,6 +5,7 @@ use super::{
     fault::nearest,
     rules::{Flag, Scalar as _, TimeframeText, above_zero, choice, int, not_negative},
     section::{FromSection, List, Or, Section},
+    shape::{Declared, Shape, TIMEFRAME},
 };
 use crate::model::{Timeframe, TradingStyle};
 use std::collections::BTreeMap;
@@ -110,6 +111,8 @@ pub(super) fn each_timeframe(section: &mut Section<'_, '_>, mut read: impl FnMut
         if let Some(other) = seen.insert(timeframe, key) {
             section.fault_at(node, path, format!("is the same timeframe as `{other}`; keep one of them"));
         }
+        section.declare(key, || Declared::Every(TIMEFRAME));
+        section.declare(key, || Declared::Shape(Shape::Table, "the settings of one timeframe".to_owned()));
         let mut inner = section.below(key, node);
         read(timeframe, &mut inner);
         inner.finish();

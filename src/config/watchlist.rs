@@ -6,6 +6,7 @@ use super::{
     overrides::{Overrides, StrategyName},
     rules::{Flag, Scalar as _, Text, TimeframeText, above_zero, choice, choice_enum, int, not_negative, text},
     section::{Field, List, Optional, Or, Section},
+    shape::{Declared, Shape},
     timeframes::{BUFFER, each_timeframe},
 };
 use crate::{
@@ -161,6 +162,9 @@ struct AssetTimeframes;
 impl Field for AssetTimeframes {
     type Out = Option<BTreeMap<Timeframe, AssetTimeframe>>;
     fn take(&self, section: &mut Section<'_, '_>, key: &'static str) -> Self::Out {
+        let shape = || Shape::Either(vec![Shape::List(Box::new(TimeframeText.shape())), Shape::Table]);
+        let allowed = "a list of timeframes, or a table timeframe -> settings";
+        section.declare(key, || Declared::Shape(shape(), allowed.to_owned()));
         let node = section.node(key)?;
         let path = section.key(key);
         let mut timeframes = BTreeMap::new();
@@ -181,7 +185,7 @@ impl Field for AssetTimeframes {
             Data::Table(_) => each_timeframe(&mut section.below(key, node), |timeframe, inner| {
                 timeframes.insert(timeframe, AssetTimeframe::read(inner));
             }),
-            _ => section.refuse(node, path, "a list of timeframes, or a table timeframe -> settings"),
+            _ => section.refuse(node, path, allowed),
         }
         Some(timeframes)
     }

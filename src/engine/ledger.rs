@@ -3,7 +3,7 @@
 use crate::{
     config::Plan,
     judge::Judge,
-    model::{HORIZONS, Roster, SignalFigures, Strategy, TimeframeId},
+    model::{CONFIDENCE_BINS, HORIZONS, Roster, SignalFigures, Strategy, TimeframeId},
     telemetry::{Counter, OutcomeSummary, PerformanceRow},
 };
 use std::sync::OnceLock;
@@ -13,6 +13,8 @@ use std::sync::OnceLock;
 struct Shown {
     n: Counter,
     figures: [Counter; 6],
+    /// By tenth of the confidence: signals, sum of their confidences, how many were won.
+    bins: [[Counter; 3]; CONFIDENCE_BINS],
 }
 
 /// The figures that reports show, and all of them at the end.
@@ -49,6 +51,13 @@ impl PerformanceLedger {
         shown.n.set(figures.n);
         let values = [win_rate, low, high, net_mean_bps, mean_se_bps, skill];
         shown.figures.iter().zip(values).for_each(|(to, value)| to.set(value.to_bits()));
+        for ([count, sum, won], (n, said, wins)) in
+            shown.bins.iter().zip(said.map(|score| score.bins).into_iter().flatten())
+        {
+            count.set(n);
+            sum.set(said.to_bits());
+            won.set(wins);
+        }
     }
 
     /// Takes everything, at the end.
@@ -69,7 +78,9 @@ impl PerformanceLedger {
         let summary = |shown: &Shown| {
             let [win_rate, low, high, net_mean_bps, mean_se_bps, skill] =
                 shown.figures.each_ref().map(|bits| f64::from_bits(bits.get()));
-            OutcomeSummary { n: shown.n.get(), win_rate, wilson: [low, high], net_mean_bps, mean_se_bps, skill }
+            let bin = |[n, said, wins]: &[Counter; 3]| (n.get(), f64::from_bits(said.get()), wins.get());
+            let (n, bins) = (shown.n.get(), shown.bins.each_ref().map(bin));
+            OutcomeSummary { n, win_rate, wilson: [low, high], net_mean_bps, mean_se_bps, skill, bins }
         };
         let rows = self.shown.iter().enumerate().map(|(index, row)| PerformanceRow {
             timeframe: self.timeframes[index / self.roster.count()].clone(),

@@ -61,8 +61,8 @@ pub struct LatencyFigures {
     pub total: LatencySummary,
     /// Over the last minute or so.
     pub window: LatencySummary,
-    /// By edge: times up to it, since the start.
-    pub buckets: Vec<u64>,
+    /// Upper edges of the buckets, ns, and the times up to each, since the start.
+    pub buckets: Vec<(u64, u64)>,
 }
 
 /// All latencies.
@@ -70,14 +70,29 @@ pub struct LatencyFigures {
 pub struct Latencies {
     /// By latency, in the order of reports.
     pub rows: Vec<LatencyFigures>,
-    /// Upper edges of the buckets, ns.
-    pub edges_ns: Vec<u64>,
 }
 
+/// First and last edge, ns: 1 µs, 100 s. Of the styles, those between 10 µs and 10 s are fine.
+const DECADES: [u32; 2] = [3, 11];
+const FINE_DECADES: [u32; 2] = [4, 10];
 /// Edges in a decade: each is 12 % above the one before.
 const EDGES_A_DECADE: u32 = 20;
-/// First and last edge, ns: 1 µs, 100 s.
-const DECADES: [u32; 2] = [3, 11];
+/// The same where they are fine: 2 %, so that a quantile between two of them is as near.
+const FINE_EDGES_A_DECADE: u32 = 117;
+
+/// The upper edges of the buckets of a latency, ns. A budget is one of them.
+fn edges_ns(latency: Latency, budgets_ns: &[u64]) -> Vec<u64> {
+    let grid = |[from, to]: [u32; 2], parts: u32| {
+        (from * parts..=to * parts).map(move |step| 10_f64.powf(f64::from(step) / f64::from(parts)).round() as u64)
+    };
+    let mut edges: Vec<u64> = grid(DECADES, EDGES_A_DECADE).chain(budgets_ns.iter().copied()).collect();
+    if matches!(latency, Latency::Style(_)) {
+        edges.extend(grid(FINE_DECADES, FINE_EDGES_A_DECADE));
+    }
+    edges.sort_unstable();
+    edges.dedup();
+    edges
+}
 
 impl Latencies {
     /// Figures of these histograms: since the start, and of the last while.
@@ -88,25 +103,20 @@ impl Latencies {
             Latency::Style(style) => Some(budget_ns(style)),
             Latency::Stage(_) => None,
         };
-        let steps = DECADES[0] * EDGES_A_DECADE..=DECADES[1] * EDGES_A_DECADE;
-        let edge = |step: u32| 10_f64.powf(f64::from(step) / f64::from(EDGES_A_DECADE)).round() as u64;
-        let mut edges_ns: Vec<u64> = steps.map(edge).chain(styles.map(&budget_ns)).collect();
-        edges_ns.sort_unstable();
-        edges_ns.dedup();
+        let budgets_ns = styles.map(&budget_ns);
         let row = |latency: Latency| LatencyFigures {
             latency,
             budget_ns: budget(latency),
             total: total.summary(latency),
             window: window.summary(latency),
-            buckets: buckets(total, latency, &edges_ns),
+            buckets: buckets(total, latency, &edges_ns(latency, &budgets_ns)),
         };
-        let rows = Latency::ALL.into_iter().map(row).collect();
-        Self { rows, edges_ns }
+        Self { rows: Latency::ALL.into_iter().map(row).collect() }
     }
 }
 
-/// By edge: recorded times up to it.
-fn buckets(set: &HistogramSet, latency: Latency, edges_ns: &[u64]) -> Vec<u64> {
+/// Edges, and the recorded times up to each.
+fn buckets(set: &HistogramSet, latency: Latency, edges_ns: &[u64]) -> Vec<(u64, u64)> {
     let mut counts = vec![0; edges_ns.len()];
     for value in set.histogram(latency).into_iter().flat_map(|histogram| histogram.iter_recorded()) {
         let place = edges_ns.partition_point(|edge| *edge < value.value_iterated_to());
@@ -115,11 +125,11 @@ fn buckets(set: &HistogramSet, latency: Latency, edges_ns: &[u64]) -> Vec<u64> {
         }
     }
     let mut sum = 0;
-    counts.iter_mut().for_each(|count| {
-        sum += *count;
-        *count = sum;
+    let up_to = counts.into_iter().map(|count| {
+        sum += count;
+        sum
     });
-    counts
+    edges_ns.iter().copied().zip(up_to).collect()
 }
 
 /// A line for people.

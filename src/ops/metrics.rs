@@ -231,7 +231,7 @@ pub(super) fn text(view: &View<'_>, open_metrics: bool) -> String {
     for row in &view.latencies.rows {
         let help =
             "Time spent in a stage, or from the arrival of the record that closed the bar to the acknowledged write.";
-        let edges = view.latencies.edges_ns.iter().map(|ns| seconds(*ns)).zip(row.buckets.iter().copied());
+        let edges = row.buckets.iter().map(|(edge_ns, below)| (seconds(*edge_ns), *below));
         let sum = row.total.mean_ns as f64 * row.total.count as f64 / 1e9;
         let labels = [("of", row.latency.name())];
         out.histogram(("wagehood_latency_seconds", help), &labels, edges, (row.total.count, sum));

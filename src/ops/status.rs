@@ -145,10 +145,11 @@ fn timeframes(view: &View<'_>) -> Value {
 fn performance(view: &View<'_>) -> Value {
     let rows = view.performance.iter().filter(|row| row.horizons.iter().any(|horizon| horizon.n > 0));
     let horizon = |(bars, of): (&usize, &OutcomeSummary)| {
-        // A NaN becomes null.
+        // By tenth of the confidence: how many signals, their mean confidence, how many were won. A NaN becomes null.
+        let bins: Vec<Value> = of.bins.iter().map(|&(n, said, won)| json!([n, said / n as f64, won])).collect();
         json!({
             "bars": bars, "n": of.n, "win_share": of.win_rate, "wilson": of.wilson, "return_bps": of.net_mean_bps,
-            "error_bps": of.mean_se_bps, "skill": of.skill,
+            "error_bps": of.mean_se_bps, "skill": of.skill, "reliability": bins,
         })
     };
     rows.map(|row| {

@@ -1,6 +1,7 @@
 //! What the signals are worth, as a report shows it. Not hot.
 
 use super::table::{Table, exact_count};
+use crate::model::CONFIDENCE_BINS;
 
 /// The figures of a timeframe and strategy at one horizon. Returns in basis points, less fees.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -17,6 +18,9 @@ pub struct OutcomeSummary {
     pub mean_se_bps: f64,
     /// Skill of the confidence: above 0 is better than the share won before. NaN where that cannot be told.
     pub skill: f64,
+    /// By tenth of the confidence: signals, sum of their confidences, how many were won. Of the calibrated confidence where
+    /// there is one, else of the composite.
+    pub bins: [(u64, f64, u64); CONFIDENCE_BINS],
 }
 
 /// The figures of a timeframe and strategy.
@@ -84,6 +88,7 @@ mod tests {
             net_mean_bps: -12.3,
             mean_se_bps: 6.7,
             skill: -0.233,
+            bins: [(0, 0.0, 0); CONFIDENCE_BINS],
         };
         let row = |timeframe: &str, figures| PerformanceRow {
             timeframe: timeframe.to_owned(),

@@ -245,10 +245,19 @@ fn a_recorded_market_is_a_page_that_needs_no_network() {
         .collect();
     std::fs::write(dir.path().join("bars.csv"), format!("symbol,timestamp,open,high,low,close,volume\n{bars}"))
         .unwrap();
-    let out = outside::engine(["replay", "-q", "--input", "bars.csv", "--html", "page.html"])
-        .current_dir(dir.path())
-        .output()
-        .unwrap();
+    let out = outside::engine([
+        "replay",
+        "-q",
+        "--set",
+        "performance.enabled=true",
+        "--input",
+        "bars.csv",
+        "--html",
+        "page.html",
+    ])
+    .current_dir(dir.path())
+    .output()
+    .unwrap();
     assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
     browser.call("Network.enable", json!({}));
     browser.call(
@@ -259,6 +268,7 @@ fn a_recorded_market_is_a_page_that_needs_no_network() {
     browser.until(&format!("{COLOURS} > 10"));
     assert_eq!(browser.value("document.getElementById('charttitle').textContent"), "Symbol SPY");
     assert!(browser.value("document.querySelectorAll('#signals tr').length").as_u64() > Some(0));
+    reliability(&mut browser);
     // What only a running engine has is not there.
     let shown = browser.value("[...document.querySelectorAll('.live, #overall')].filter(e => e.offsetParent).length");
     assert_eq!(shown, 0);
@@ -268,4 +278,28 @@ fn a_recorded_market_is_a_page_that_needs_no_network() {
         browser.keep(&format!("replay-{width}"));
     }
     assert_eq!(browser.complaints, Vec::<String>::new());
+}
+
+/// The curve of all rows together, that of one chosen by keyboard, and of another horizon.
+fn reliability(browser: &mut Browser) {
+    browser.until("document.querySelectorAll('#relychart circle').length > 0");
+    let title = "document.getElementById('relytitle').textContent";
+    assert_eq!(browser.value(title), "Reliability of the confidence after 10 bars: all rows together");
+    // The dots hold every judged signal, each once.
+    let counted = "[...document.querySelectorAll('#relybins tr')].reduce((n, r) => n + +r.cells[1].textContent.replaceAll(',', ''), 0)";
+    let judged = "RECORDED.status.performance.reduce((n, p) => n + p.horizons[rely.horizon].reliability.reduce((n, b) => n + b[0], 0), 0)";
+    let all = browser.value(counted);
+    assert_eq!(all, browser.value(judged));
+    assert!(all.as_u64() > Some(20), "{all}");
+    let label = "document.getElementById('relychart').getAttribute('aria-label')";
+    assert!(browser.value(label).as_str().unwrap().contains("% said, "), "a reader hears it too");
+    browser.value("document.querySelector('#performance tr').focus()");
+    browser.press("Enter");
+    let row = browser.value("(p => p.timeframe + ' ' + p.strategy)(RECORDED.status.performance[0])");
+    browser.until(&format!("{title} == 'Reliability of the confidence after 10 bars: ' + {row}"));
+    assert!(browser.value(counted).as_u64() < all.as_u64(), "one row is less than all");
+    browser.value("document.querySelector('#relyhorizon button').click()");
+    browser.until(&format!("{title} == 'Reliability of the confidence after 1 bar: ' + {row}"));
+    browser.value("document.getElementById('relyall').click()");
+    browser.until(&format!("{title}.endsWith('all rows together')"));
 }

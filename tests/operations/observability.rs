@@ -3,7 +3,10 @@
 use crate::{
     client::{get, say},
     running::Running,
+    server::{Entry, Server},
+    written::{now_ms, record},
 };
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use std::{
     io::Write,
@@ -87,6 +90,61 @@ impl Drop for Prometheus {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// Starts an engine on Redis, has it publish some thousand signals, and compares what Prometheus makes of the buckets with
+/// the histograms that the engine writes at its end, line by line.
+#[test]
+fn quantiles_of_prometheus_are_within_two_per_cent_of_the_histograms() {
+    if !has("prometheus") {
+        return;
+    }
+    let (server, dir) = (Server::start(), tempfile::tempdir().unwrap());
+    let symbols: Vec<String> = (0..100).map(|n| format!("S{n}")).collect();
+    let watchlist: Vec<String> = symbols.iter().map(|symbol| format!("{{symbol=\"{symbol}\"}}")).collect();
+    let (url, watchlist) = (server.unix(), format!("watchlist=[{}]", watchlist.join(",")));
+    let args = ["--redis", &url, "--set", &watchlist, "--set", "engine.probe=true", "--histograms"];
+    let seconds = ["--set", "timeframes.list=[\"1s\"]", "--set", "input.streams=[{name=\"bars\",timeframe=\"1s\"}]"];
+    let dir = dir.path().display().to_string();
+    let mut engine = Running::start(&[&args[..], &[&dir], &seconds].concat());
+    let prometheus = Prometheus::start(engine.at);
+    let (mut client, now) = (server.connect(), now_ms() / 1_000);
+    for second in now - 50..now - 10 {
+        let records: Vec<Entry> = symbols.iter().map(|symbol| record(symbol, second * 1_000)).collect();
+        client.add("bars", &records);
+    }
+    let first = |results: Vec<Value>| -> Option<f64> { results.first()?["value"][1].as_str()?.parse().ok() };
+    engine.until("all signals, and a scrape behind them", || {
+        let own = get(engine.at, "/status").json()["latency"]["day"]["total"]["count"].as_f64()?;
+        let scraped = first(prometheus.ask("wagehood_latency_seconds_count{of=\"day\"}")?)?;
+        (own >= 4_000.0 && own == scraped).then_some(())
+    });
+    let quantile = |of: f64| {
+        let asked = format!("histogram_quantile({of}, wagehood_latency_seconds_bucket{{of=\"day\"}})");
+        engine.until(&asked, || first(prometheus.ask(&asked)?))
+    };
+    let at: Vec<f64> =
+        [0.1, 0.2, 0.3, 0.4, 0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.775, 0.8, 0.825, 0.85, 0.875, 0.9, 0.95, 0.975, 0.9875]
+            .into();
+    let asked: Vec<(f64, f64)> = at.into_iter().map(|of| (of, quantile(of))).collect();
+    kill_process(Pid::from_child(&engine.child), Signal::TERM).unwrap();
+    assert!(engine.child.wait().unwrap().success(), "{}", engine.told());
+    let text = std::fs::read_to_string(PathBuf::from(dir).join("day.hgrm")).unwrap();
+    let line = |line: &str| -> Option<[f64; 3]> {
+        let mut columns = line.split_whitespace().map(str::parse::<f64>);
+        Some([columns.next()?.ok()?, columns.next()?.ok()?, columns.next()?.ok()?])
+    };
+    let lines: Vec<[f64; 3]> = text.lines().filter_map(line).collect();
+    assert!(lines.last().unwrap()[2] >= 4_000.0, "{text}");
+    let mut compared = 0;
+    for (of, found) in asked {
+        // Only these percentiles are lines of the file.
+        let Some([own_us, ..]) = lines.iter().find(|line| (line[1] - of).abs() < 1e-9) else { continue };
+        let apart = (found * 1e6 / own_us - 1.0).abs();
+        assert!(apart < 0.02, "{of}: {found} s, and {own_us} µs in the file");
+        compared += 1;
+    }
+    assert!(compared > 10, "{compared}\n{text}");
 }
 
 #[test]

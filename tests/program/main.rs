@@ -8,6 +8,7 @@ mod interrupt;
 mod notify;
 #[path = "../outside/mod.rs"]
 mod outside;
+mod package;
 mod pairs;
 mod pictures;
 mod reports;

@@ -250,8 +250,9 @@ mod tests {
 
     /// The numbers of an attribute in elements of one kind.
     fn attributes(svg: &str, element: &str, name: &str) -> Vec<f64> {
-        let of = svg.split(&format!("<{element} ")).skip(1);
-        of.filter_map(|text| text.split(&format!(" {name}=\"")).nth(1)?.split('"').next()?.parse().ok()).collect()
+        let (tag, attribute) = (format!("<{element} "), format!(" {name}=\""));
+        let of = svg.split(&tag).skip(1);
+        of.filter_map(|text| text.split(&attribute).nth(1)?.split('"').next()?.parse().ok()).collect()
     }
 
     #[test]

@@ -1,0 +1,45 @@
+//! `completions` and `man`: the command line, for shells and for readers.
+
+use super::args::Cli;
+use anyhow::{Context, Result};
+use clap::{Args, CommandFactory as _};
+use clap_complete::Shell;
+use std::{fs, io::Write, path::PathBuf};
+
+/// Arguments of `completions`.
+#[derive(Debug, Args)]
+pub struct CompletionsArgs {
+    /// The shell
+    #[arg(value_name = "SHELL")]
+    pub shell: Shell,
+}
+
+/// Arguments of `man`.
+#[derive(Debug, Args)]
+pub struct ManArgs {
+    /// Folder for the pages, one for each command; it is made where there is none
+    #[arg(value_name = "DIR")]
+    pub dir: PathBuf,
+}
+
+/// `completions`.
+///
+/// # Errors
+/// The output cannot be written.
+pub fn completions(args: &CompletionsArgs) -> Result<()> {
+    let (mut command, mut script) = (Cli::command(), Vec::new());
+    let name = command.get_name().to_owned();
+    clap_complete::generate(args.shell, &mut command, name, &mut script);
+    Ok(std::io::stdout().lock().write_all(&script)?)
+}
+
+/// `man`.
+///
+/// # Errors
+/// A page cannot be written.
+pub fn man(args: &ManArgs) -> Result<()> {
+    let failed = || format!("cannot write to {}", args.dir.display());
+    fs::create_dir_all(&args.dir).with_context(failed)?;
+    clap_mangen::generate_to(Cli::command(), &args.dir).with_context(failed)?;
+    Ok(writeln!(std::io::stdout().lock(), "pages in {}", args.dir.display())?)
+}
