@@ -197,13 +197,14 @@ fn what_does_not_go_together_is_told_beside_faults_of_other_layers() {
         "my.toml:4: watchlist[1].symbol: \"A\" is watchlist[0] already",
         "my.toml:6: watchlist[2].symbol: found 7",
         "my.toml:8: redis.tls_cert: is there without the other",
+        "my.toml:8: redis.tls_cert: is there, but redis.url is without TLS",
         "realtime_config:strategies: ",
         "command line: limits.max_entry_bytes: found -1",
         "command line: input.block_ms: found 60000; allowed: less than redis.timeout_ms",
     ] {
         assert!(found.iter().any(|fault| fault.contains(text)), "not reported: {text}\n{}", found.join("\n"));
     }
-    assert_eq!(found.len(), 6, "{}", found.join("\n"));
+    assert_eq!(found.len(), 7, "{}", found.join("\n"));
     // What depends on a value that is faulty by itself is not told: the timeframes on the streams, for one.
     let found = faults("[input]\nstreams = [{ name = \"x\", timeframe = \"1q\" }]\n[timeframes]\nlist = [\"1s\"]\n");
     assert!(found.len() == 1 && found[0].contains("streams[0].timeframe"), "{found:?}");

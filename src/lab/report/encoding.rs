@@ -164,7 +164,11 @@ mod tests {
             }
             let read = decode(&encode(&histogram, version, width, deflate)).unwrap();
             prop_assert_eq!(read.len(), histogram.len());
-            prop_assert!(read == histogram, "{:?} {:?}", read, histogram);
+            // A slot tells no more than itself: the least value in it is not kept.
+            let slots = |of: &Histogram<u64>| {
+                of.iter_recorded().map(|slot| (slot.value_iterated_to(), slot.count_at_value())).collect::<Vec<_>>()
+            };
+            prop_assert_eq!(slots(&read), slots(&histogram));
         }
 
         #[test]

@@ -218,7 +218,7 @@ mod tests {
         assert!(comparison(&before, &before).unwrap().iter().all(|row| row.change == Change::Same));
         let text = comparison_text(&before, &after).unwrap();
         assert!(text.contains("before → after") && text.contains("WORSE"), "{text}");
-        assert!(text.contains("  WORSE: 2 worse, most of all day p99"), "{text}");
+        assert!(text.contains("  WORSE: 3 worse, most of all day p99"), "{text}");
         let max = rows.iter().find(|row| row.percentile == "max").unwrap();
         assert_eq!(max.change, Change::Single, "what moved has a verdict");
         assert!(text.contains(ABOUT_SINGLE), "{text}");
