@@ -8,10 +8,10 @@ use super::{
     secrets,
 };
 use crate::{
-    config::{CalculationEvents as Events, Config, Layer, Override, Start},
+    config::{Config, Layer, Override, SignalsFormat, Start},
     engine::{
-        Arrived, CalculationEvents, Dial, ENTRIES, Incidents, Recovery, RedisLink, RedisOutputOptions, RedisSink,
-        RedisSinkOptions, RemoteStore, ServerTime, load_journal,
+        Arrived, Dial, ENTRIES, Incidents, Recovery, RedisLink, RedisOutputOptions, RedisSink, RedisSinkOptions,
+        RemoteStore, ServerTime, load_journal,
     },
     feed::{
         EntryForm,
@@ -20,8 +20,8 @@ use crate::{
     lab::doctor::ServerClocks,
     model::{Directory, StreamId},
     publish::{
-        CompatNames, HashSpec, KeySpec, Lease, LeaseSpec, OutputNames, StreamSpec, check_key, check_outputs,
-        check_performance,
+        CompatNames, Dictionary, HashSpec, KeySpec, Lease, LeaseSpec, OutputNames, SignalFrames, SignalWriter,
+        StreamSpec, check_key, check_outputs, check_performance,
     },
     redis_io::{Address, Link, LinkError, LinkOptions, Network, Tls, TlsFiles},
     runtime::{Clock, HostTime},
@@ -390,14 +390,12 @@ impl<'a> Server<'a> {
         let inputs: Vec<String> = self.config.input.streams.iter().map(|s| s.name.clone()).collect();
         let options = RedisOutputOptions {
             names,
-            calculation_events: match output.calculation_events {
-                Events::Bars => CalculationEvents::Bars,
-                Events::Signals => CalculationEvents::Signals,
-                Events::Off => CalculationEvents::Off,
-            },
+            signals: self.signal_writer(&mut link, directory)?,
+            calculation_events_format: output.calculation_events_format,
+            calculation_events: output.calculation_events,
             bars: output.bars,
             alerts: output.alerts,
-            latest_values: output.latest_values,
+            latest_values: output.latest_values.then_some(output.latest_format),
             indicators: output.indicator_bits(),
             compat: compatible(self.config),
             silent: false,
@@ -417,6 +415,21 @@ impl<'a> Server<'a> {
         lease.confirm(sink.link())?;
         sink.guard(lease.clone());
         Ok(RedisLink { sink, recovery: Some(self.recovery(lease, position.batch.clone(), incidents)), options })
+    }
+
+    /// What writes the signals: for frames, with the names that there are already.
+    fn signal_writer(&self, link: &mut Link, directory: &Directory) -> Result<SignalWriter> {
+        let output = &self.config.output;
+        match output.signals_format {
+            SignalsFormat::Fields => return Ok(SignalWriter::Fields),
+            SignalsFormat::Json => return Ok(SignalWriter::Json),
+            SignalsFormat::Frame => {}
+        }
+        let key = format!("{}{}", self.prefix, output.keys.names_key(&self.config.engine.name));
+        check_key(link, &key, "hash")?;
+        let dictionary = Dictionary::new(&key, &link.ask(&Cmd::hgetall(&key))?, directory)?;
+        let frames = SignalFrames::new(dictionary, directory.timeframes().len(), output.streams.signals_maxlen);
+        Ok(SignalWriter::Frames(Box::new(frames)))
     }
 
     /// Bounds of a writer of transactions.
@@ -443,6 +456,7 @@ impl<'a> Server<'a> {
             timeframe_indicators: key(&k.timeframe_indicators, k.timeframe_indicators_ttl_s),
             composite_signals: key(&k.composite, k.composite_ttl_s),
             latest_price: key(&k.latest_price, k.latest_price_ttl_s),
+            latest: key(&k.latest, k.latest_ttl_s),
             performance: HashSpec::new(&format!("{prefix}{}{}", k.prefix, k.performance)),
             compat: CompatNames::new(&format!("{prefix}{}", k.prefix)),
         }

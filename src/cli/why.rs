@@ -5,6 +5,7 @@ use super::{host::Host, layers::layers, redis::Server, watch_args::ExplainArgs};
 use crate::{
     config::{Config, Layer, Override},
     model::{StreamId, time::Iso8601},
+    publish::SignalReader,
     redis_io::Link,
     runtime::Clock,
 };
@@ -12,14 +13,15 @@ use anyhow::{Context, Result, bail};
 use redis::Cmd;
 use serde_json::{Map, Value};
 use std::{
+    collections::HashMap,
     fmt::Write as _,
     fs::File,
     io::{BufRead, BufReader, Write as _, stdout},
     path::Path,
 };
 
-/// Entries asked for at once.
-const CHUNK: usize = 500;
+/// Entries asked for at once: of frames they are megabytes.
+const CHUNK: usize = 25;
 /// How far around a signal's entry the calculation event of its batch is looked for, ms.
 const AROUND_MS: u64 = 1_000;
 
@@ -97,9 +99,7 @@ fn in_redis(args: &ExplainArgs) -> Result<Option<Found>> {
     let server = Server::on(&Host::new(Clock::new()), &config)?;
     let mut link = server.connect("explain")?;
     let streams = &config.output.streams;
-    let Some((entry, fields)) = last_with(&mut link, &streams.signals, "signal_id", &args.signal_id)? else {
-        return Ok(None);
-    };
+    let Some((entry, fields)) = last_signal(&mut link, &streams.signals, &args.signal_id)? else { return Ok(None) };
     let mut found = Found { entry: Some(entry), ..Found::default() };
     for (name, value) in fields {
         // Numbers, peers and factors are JSON; the rest is text.
@@ -124,10 +124,9 @@ fn in_redis(args: &ExplainArgs) -> Result<Option<Found>> {
     let (from, to) = (entry.ms.saturating_sub(AROUND_MS), entry.ms.saturating_add(AROUND_MS));
     let ask = Cmd::xrange(&streams.calculation_events, from, to);
     let entries: Vec<(StreamId, Fields)> = link.ask(&ask)?;
-    let of =
-        |name: &str, fields: &Fields| fields.iter().find(|(field, _)| field == name).map(|(_, value)| value.clone());
-    let event = entries.iter().find(|(_, fields)| of("event_id", fields).is_some_and(|id| id.starts_with(&event)));
-    let results = event.and_then(|(_, fields)| serde_json::from_str::<Value>(&of("results", fields)?).ok());
+    let events: Vec<Value> = entries.into_iter().filter_map(|(_, fields)| event_of(fields)).collect();
+    let is_it = |found: &&Value| found["event_id"].as_str().is_some_and(|id| id.starts_with(&event));
+    let results = events.iter().find(is_it).map(|event| event["results"].clone());
     found.indicators = results.and_then(|results| results["timeframe_results"].get(text("timeframe")).cloned());
     Ok(Some(found))
 }
@@ -138,16 +137,31 @@ fn is_text(name: &str) -> bool {
     texts.contains(&name)
 }
 
-/// The newest entry of a stream in which a field has this value.
-fn last_with(link: &mut Link, stream: &str, field: &str, value: &str) -> Result<Option<(StreamId, Fields)>> {
-    let mut to = "+".to_owned();
+/// A calculation event as an object, in whichever form it was written.
+fn event_of(fields: Fields) -> Option<Value> {
+    if let [(name, json)] = &fields[..] {
+        return (name == "event").then(|| serde_json::from_str(json).ok())?;
+    }
+    let fields: HashMap<String, String> = fields.into_iter().collect();
+    let results: Value = serde_json::from_str(fields.get("results")?).ok()?;
+    Some(serde_json::json!({ "event_id": fields.get("event_id")?, "results": results }))
+}
+
+/// The newest signal of this identity in a stream, and its entry.
+fn last_signal(link: &mut Link, stream: &str, id: &str) -> Result<Option<(StreamId, Fields)>> {
+    let (mut to, mut reader) = ("+".to_owned(), SignalReader::default());
     loop {
-        let entries: Vec<(StreamId, Fields)> = link.ask(&Cmd::xrevrange_count(stream, &to, "-", CHUNK))?;
+        let entries: Vec<(StreamId, Vec<(Vec<u8>, Vec<u8>)>)> =
+            link.ask(&Cmd::xrevrange_count(stream, &to, "-", CHUNK))?;
         let Some((oldest, _)) = entries.last() else { return Ok(None) };
         to = format!("({oldest}");
-        let is_it = |fields: &Fields| fields.iter().any(|(name, text)| name == field && text == value);
-        if let Some(found) = entries.into_iter().find(|(_, fields)| is_it(fields)) {
-            return Ok(Some(found));
+        for (entry, fields) in &entries {
+            let signals = reader.read(fields, |key| Ok::<_, anyhow::Error>(link.ask(&Cmd::hgetall(key))?));
+            let signals = signals.with_context(|| format!("{stream}, entry {entry}"))?;
+            let is_it = |texts: &Fields| texts.iter().any(|(name, text)| name == "signal_id" && text == id);
+            if let Some(found) = signals.into_iter().find(is_it) {
+                return Ok(Some((*entry, found)));
+            }
         }
     }
 }

@@ -8,6 +8,7 @@ use super::{
     input::HistoryConfig,
     names,
     node::Node,
+    output::{Compat, EventsFormat, LatestFormat},
     resolve::{EVERY, MAX_STREAMS, cannot, makeable, symbols, timeframes},
     streams::{Holds, StreamConfig},
     telemetry,
@@ -39,6 +40,7 @@ pub(super) fn check(config: &Config, tree: &Node, offline: bool, spoiled: &[Stri
     tls(config, &mut checks);
     judge(config, &mut checks);
     custom_rules::check(config, &mut checks);
+    output(config, &mut checks);
     telemetry::check(&config.telemetry, &mut checks);
     if checks.knows(&["input.streams", "input.history"]) {
         for (path, problem) in names::check(config) {
@@ -78,6 +80,20 @@ fn judge(config: &Config, checks: &mut Checks<'_>) {
             format!("{symbol:?} is not on the watchlist; add it there, or take it out here")
         });
     }
+}
+
+/// Readers of the existing system know the fields of events, and keys of latest values, alone.
+fn output(config: &Config, checks: &mut Checks<'_>) {
+    let output = &config.output;
+    let reads_fields = !matches!(output.compat, None | Some(Compat::Off));
+    let is_fields = output.calculation_events_format == EventsFormat::Fields;
+    checks.require(is_fields || !reads_fields, &["output", "calculation_events_format"], || {
+        "is not \"fields\", which are all that the readers of output.compat know; allowed with it: \"fields\"".into()
+    });
+    let is_keys = output.latest_format == LatestFormat::Keys;
+    checks.require(is_keys || !reads_fields, &["output", "latest_format"], || {
+        "is not \"keys\", which are all that the readers of output.compat know; allowed with it: \"keys\"".into()
+    });
 }
 
 /// Files for TLS have no effect without TLS: a user who names them does not want plain text on the network.

@@ -64,7 +64,9 @@ pub use judge::{
 };
 pub use layers::{DEFAULT_TOML, Layer, Loaded, Override};
 pub use origin::Origin;
-pub use output::{CalculationEvents, Compat, KeysConfig, OutputConfig, StreamsConfig};
+pub use output::{
+    CalculationEvents, Compat, EventsFormat, KeysConfig, LatestFormat, OutputConfig, SignalsFormat, StreamsConfig,
+};
 pub use overrides::Overrides;
 pub use params::StrategiesConfig;
 pub use plan::{Asset, CellSpec, Plan, StyleRules};

@@ -3,7 +3,12 @@
 //! A stream that is both would feed the engine its own output for ever; of two outputs under one name, one would overwrite
 //! the other or fail for its type.
 
-use super::{Config, HistoryConfig, output::CalculationEvents, resolve::timeframes, streams::Holds};
+use super::{
+    Config, HistoryConfig,
+    output::{CalculationEvents, LatestFormat, SignalsFormat},
+    resolve::timeframes,
+    streams::Holds,
+};
 use crate::model::{Strategy, Timeframe};
 use std::collections::{BTreeSet, HashMap};
 
@@ -131,8 +136,11 @@ fn keys(config: &Config) -> Vec<Name> {
         ("snapshot", keys.snapshot_key(engine), "the snapshots"),
         ("config", keys.config_key(engine), "the last good documents"),
     ];
+    let frames = (config.output.signals_format == SignalsFormat::Frame)
+        .then(|| ("names", keys.names_key(engine), "the names in frames"));
     let health = config.telemetry.health_to_redis.then(|| ("health", keys.health_key(engine), "the health"));
-    let own = own.into_iter().chain(health).map(|(key, text, what)| name(&["output", "keys", key], text, what));
+    let own =
+        own.into_iter().chain(frames).chain(health).map(|(key, text, what)| name(&["output", "keys", key], text, what));
     let documents = config.redis.document_keys().into_iter().filter(|_| config.redis.config_from_redis);
     let documents = documents.map(|key| name(&["redis", "config_prefix"], key, "a document of the configuration"));
     own.chain(documents).chain(performance(config)).collect()
@@ -162,6 +170,11 @@ fn latest(config: &Config) -> Vec<Name> {
     let (keys, frames) = (&config.output.keys, timeframes(config));
     let symbols: BTreeSet<&str> = config.watchlist.iter().map(|asset| asset.symbol.as_str()).collect();
     for symbol in symbols {
+        if config.output.latest_format == LatestFormat::Hash {
+            let text = keys.fill(&keys.latest, symbol, "");
+            all.push(name(&["output", "keys", "latest"], text, format!("output.keys.latest of {symbol}")));
+            continue;
+        }
         for (key, template) in
             [("calculations", &keys.calculations), ("composite", &keys.composite), ("latest_price", &keys.latest_price)]
         {

@@ -21,6 +21,38 @@ choice_enum! {
 }
 
 choice_enum! {
+    /// How signals are written to their stream.
+    SignalsFormat {
+        /// An entry each, with a field for each value.
+        Fields = "fields",
+        /// An entry each, with one field of JSON.
+        Json = "json",
+        /// An entry a batch, with a binary frame of all its signals.
+        Frame = "frame",
+    }
+}
+
+choice_enum! {
+    /// How calculation events are written to their stream.
+    EventsFormat {
+        /// An entry each, with its fields.
+        Fields = "fields",
+        /// An entry each, with one field of JSON.
+        Json = "json",
+    }
+}
+
+choice_enum! {
+    /// How latest values are kept.
+    LatestFormat {
+        /// A key for each value, each with a lifetime of its own.
+        Keys = "keys",
+        /// A hash for each symbol.
+        Hash = "hash",
+    }
+}
+
+choice_enum! {
     /// Which readers of the existing system the keys and events are written for.
     Compat {
         /// None: JSON, with everything that there is.
@@ -43,12 +75,18 @@ section! {
         batch_entries: usize = int(1, 100_000),
         /// Longest wait of an entry for its batch, ms.
         batch_interval_ms: u64 = int(0, 60_000),
+        /// How signals are written to their stream.
+        signals_format: SignalsFormat = choice(),
         /// Which bars produce calculation events.
         calculation_events: CalculationEvents = choice(),
+        /// How calculation events are written to their stream.
+        calculation_events_format: EventsFormat = choice(),
         /// Whether closed bars of longer timeframes are published.
         bars: bool = Flag,
         /// Whether the keys of latest values are written.
         latest_values: bool = Flag,
+        /// How they are kept.
+        latest_format: LatestFormat = choice(),
         /// Whether alerts are published.
         alerts: bool = Flag,
         /// Which indicators are in the keys and events of latest values.
@@ -173,6 +211,10 @@ section! {
         latest_price: String = Template(&["{symbol}"]),
         /// Lifetime, s.
         latest_price_ttl_s: u64 = int(1, MAX_TTL),
+        /// All latest values of a symbol, as a hash.
+        latest: String = Template(&["{symbol}"]),
+        /// Lifetime, s.
+        latest_ttl_s: u64 = int(1, MAX_TTL),
         /// Hash of the figures of a timeframe and strategy; never expires.
         performance: String = Template(&["{timeframe}", "{strategy}"]),
         /// Input position of an engine, committed with its output; never expires.
@@ -181,6 +223,8 @@ section! {
         journal: String = Template(&["{name}"]),
         /// The lease: which process of this engine name may write.
         lease: String = Template(&["{name}"]),
+        /// The names in frames of signals, by number. Never expires.
+        names: String = Template(&["{name}"]),
         /// The last good documents of an engine; with `:changes` appended the stream of their changes. Never expire.
         config: String = Template(&["{name}"]),
         /// Index of the snapshots of an engine, and prefix of their chunks. Never expires.
@@ -221,6 +265,12 @@ impl KeysConfig {
     #[must_use]
     pub fn lease_key(&self, name: &str) -> String {
         self.fill(&self.lease.replace("{name}", "{symbol}"), name, "")
+    }
+
+    /// Key of the names in the frames of an engine by name.
+    #[must_use]
+    pub fn names_key(&self, name: &str) -> String {
+        self.fill(&self.names.replace("{name}", "{symbol}"), name, "")
     }
 
     /// Key of the last good documents of an engine by name.

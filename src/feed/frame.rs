@@ -3,7 +3,7 @@
 //! Decoding reads the bytes in place: it allocates nothing, copies one record at a time and does not block.
 //! Encoding allocates only what the output vector lacks.
 //!
-//! A frame is, little-endian and without padding, a header of 24 bytes (version `u16`, count `u16`, base interval in
+//! A frame is, little-endian and without padding, a [`FrameHeader`] of 24 bytes (version `u16`, count `u16`, base interval in
 //! seconds `u32`, `ingest_ns` `u64`, flags `u32` = 0, CRC-32 `u32` of the 20 bytes before it and of all records) and
 //! `count` records of 80 bytes, see [`FrameRecord`]. This is what bincode's legacy configuration makes of the two
 //! structures, and it is also their memory, so that other programs may write it with either.
@@ -11,7 +11,7 @@
 //! State that is saved has a format of its own: see [`crate::state`].
 
 use super::{Record, Refusal};
-use crate::model::Timeframe;
+use crate::model::{FrameHeader, Timeframe};
 
 /// Most bars in one frame.
 pub const MAX_FRAME_RECORDS: usize = 1_024;
@@ -19,8 +19,7 @@ pub const MAX_FRAME_RECORDS: usize = 1_024;
 pub const FRAME_SYMBOL_LEN: usize = 16;
 /// The format's name (`0x57`) and its version.
 const VERSION: u16 = 0x5701;
-const HEADER_LEN: usize = 24;
-const CHECKED_HEADER_LEN: usize = 20;
+const HEADER_LEN: usize = FrameHeader::LEN;
 const RECORD_LEN: usize = 80;
 /// Largest frame, bytes.
 pub const MAX_FRAME_LEN: usize = HEADER_LEN + MAX_FRAME_RECORDS * RECORD_LEN;
@@ -31,17 +30,6 @@ const BINCODE: bincode::config::Configuration<
     bincode::config::Fixint,
     bincode::config::Limit<MAX_FRAME_LEN>,
 > = bincode::config::legacy().with_limit::<MAX_FRAME_LEN>();
-
-#[derive(Debug, Clone, Copy, PartialEq, bincode::Encode, bincode::Decode)]
-#[repr(C)]
-struct Header {
-    version: u16,
-    count: u16,
-    interval_s: u32,
-    ingest_ns: u64,
-    flags: u32,
-    crc: u32,
-}
 
 /// One bar in a frame.
 #[derive(Debug, Clone, Copy, PartialEq, bincode::Encode, bincode::Decode)]
@@ -69,7 +57,7 @@ pub struct FrameRecord {
     pub reserved: u32,
 }
 
-const _: () = assert!(size_of::<Header>() == HEADER_LEN && size_of::<FrameRecord>() == RECORD_LEN);
+const _: () = assert!(size_of::<FrameRecord>() == RECORD_LEN);
 
 impl FrameRecord {
     /// Packs a record; its interval and ingestion time belong to the frame.
@@ -116,31 +104,25 @@ pub fn encode_frame(
     let count = u16::try_from(records.len()).map_err(|_| too_many())?;
     let interval_s = interval_s(base).ok_or(FrameError::Interval(base))?;
     let start = out.len();
-    let result = encode(Header { version: VERSION, count, interval_s, ingest_ns, flags: 0, crc: 0 }, records, out);
+    let result = encode(
+        FrameHeader { version: VERSION, count, of: interval_s, time_ns: ingest_ns, flags: 0, crc: 0 },
+        records,
+        out,
+    );
     if result.is_err() {
         out.truncate(start);
     }
     Ok(result?)
 }
 
-fn encode(header: Header, records: &[FrameRecord], out: &mut Vec<u8>) -> Result<(), bincode::error::EncodeError> {
+fn encode(header: FrameHeader, records: &[FrameRecord], out: &mut Vec<u8>) -> Result<(), bincode::error::EncodeError> {
     let start = out.len();
     out.resize(start + HEADER_LEN + records.len() * RECORD_LEN, 0);
-    let (head, body) = out[start..].split_at_mut(HEADER_LEN);
-    for (record, bytes) in records.iter().zip(body.as_chunks_mut::<RECORD_LEN>().0) {
+    let frame = &mut out[start..];
+    for (record, bytes) in records.iter().zip(frame[HEADER_LEN..].as_chunks_mut::<RECORD_LEN>().0) {
         bincode::encode_into_slice(record, bytes, BINCODE)?;
     }
-    bincode::encode_into_slice(header, &mut *head, BINCODE)?;
-    let crc = checksum(&head[..CHECKED_HEADER_LEN], body);
-    head[CHECKED_HEADER_LEN..].copy_from_slice(&crc.to_le_bytes());
-    Ok(())
-}
-
-fn checksum(head: &[u8], body: &[u8]) -> u32 {
-    let mut crc = crc32fast::Hasher::new();
-    crc.update(head);
-    crc.update(body);
-    crc.finalize()
+    header.seal(frame)
 }
 
 /// The interval in whole seconds, as the header holds it.
@@ -164,21 +146,17 @@ impl<'a> FrameView<'a> {
     /// [`Refusal::BadFrame`] for an unknown version, a wrong length (too short, too long), no record or more than
     /// [`MAX_FRAME_RECORDS`], a wrong checksum; [`Refusal::WrongTimeframe`] for a sound frame of another interval.
     pub fn parse(bytes: &'a [u8], base: Timeframe) -> Result<Self, Refusal> {
-        let (head, body) = bytes.split_first_chunk::<HEADER_LEN>().ok_or(Refusal::BadFrame)?;
-        let (header, _): (Header, usize) = bincode::decode_from_slice(head, BINCODE).map_err(|_| Refusal::BadFrame)?;
+        let (header, body) = FrameHeader::read(bytes).ok_or(Refusal::BadFrame)?;
         let (records, trailing) = body.as_chunks::<RECORD_LEN>();
         let count = usize::from(header.count);
         let shape = header.version == VERSION && header.flags == 0 && trailing.is_empty() && records.len() == count;
-        if !shape || count == 0 || count > MAX_FRAME_RECORDS {
+        if !shape || count == 0 || count > MAX_FRAME_RECORDS || !header.is_intact(bytes) {
             return Err(Refusal::BadFrame);
         }
-        if checksum(&head[..CHECKED_HEADER_LEN], body) != header.crc {
-            return Err(Refusal::BadFrame);
-        }
-        if interval_s(base) != Some(header.interval_s) {
+        if interval_s(base) != Some(header.of) {
             return Err(Refusal::WrongTimeframe);
         }
-        Ok(Self { records, base, ingest_ns: header.ingest_ns })
+        Ok(Self { records, base, ingest_ns: header.time_ns })
     }
 
     /// Number of bars, 1 to [`MAX_FRAME_RECORDS`].

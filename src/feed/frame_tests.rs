@@ -37,8 +37,8 @@ fn frame(count: usize) -> Vec<u8> {
 
 /// Repairs the checksum of a frame that a test has changed.
 fn reseal(frame: &mut [u8]) {
-    let crc = checksum(&frame[..CHECKED_HEADER_LEN], &frame[HEADER_LEN..]);
-    frame[CHECKED_HEADER_LEN..HEADER_LEN].copy_from_slice(&crc.to_le_bytes());
+    let crc = FrameHeader::checksum(frame);
+    frame[20..HEADER_LEN].copy_from_slice(&crc.to_le_bytes());
 }
 
 fn refusal(bytes: &[u8]) -> Option<Refusal> {
@@ -61,7 +61,7 @@ fn bincode_writes_the_bytes_of_the_structures() {
     let bytes = by_hand(&record);
     assert_eq!(bincode::encode_to_vec(record, BINCODE).unwrap(), bytes);
     assert_eq!(bincode::encode_to_vec(record, bincode::config::legacy()).unwrap(), bytes);
-    let header = Header { version: VERSION, count: 3, interval_s: 60, ingest_ns: u64::MAX - 1, flags: 0, crc: 5 };
+    let header = FrameHeader { version: VERSION, count: 3, of: 60, time_ns: u64::MAX - 1, flags: 0, crc: 5 };
     let words = [0x0003_5701_u32, 60, u32::MAX - 1, u32::MAX, 0, 5];
     let expected: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
     assert_eq!(bincode::encode_to_vec(header, BINCODE).unwrap(), expected);

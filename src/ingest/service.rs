@@ -132,7 +132,7 @@ impl Service {
     }
 
     fn commit(&mut self, now: Now) -> Result<(), AgentError> {
-        while self.sink.has_room()
+        while self.sink.has_room(0)
             && let Some(item) = self.desk.take_next()
         {
             self.outbox.put(item, &self.desk, now.wall_ns, self.sink.batch());

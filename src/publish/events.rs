@@ -1,5 +1,6 @@
 //! Results of a symbol as an entry of the calculation events' stream: nothing allocated besides the buffer's growth.
 
+use super::fields::Fields;
 use super::indicators::fill_indicators;
 use super::json::Object;
 use super::names::OutputNames;
@@ -54,6 +55,21 @@ pub fn xadd_calculation_event(
     command.field_with("results", |out| push_results(out, results, directory));
 }
 
+/// Appends the same with one field, `event`: an object of the four.
+pub fn xadd_calculation_event_json(
+    commands: &mut Commands,
+    names: &mut OutputNames,
+    results: &SymbolResults<'_>,
+    directory: &Directory,
+) {
+    names.calculation_events.xadd(commands, 1).field_with("event", |out| {
+        let mut object = Object::open(out);
+        event_fields(&mut object, results, directory, Some(results.seq));
+        object.value("results", |out| push_results(out, results, directory));
+        object.close();
+    });
+}
+
 /// Opens the entry of a symbol's results, of whose four fields `results` is still to come. `seq` ends the event's id, where
 /// the reader wants one.
 pub(super) fn open_event<'a>(
@@ -63,9 +79,16 @@ pub(super) fn open_event<'a>(
     directory: &Directory,
     seq: Option<u64>,
 ) -> Command<'a> {
-    let symbol = directory.symbol(results.symbol);
     let mut command = names.calculation_events.xadd(commands, 4);
-    command.field_with("event_id", |out| {
+    event_fields(&mut command, results, directory, seq);
+    command
+}
+
+/// The fields of an event but its results.
+#[inline]
+fn event_fields(fields: &mut impl Fields, results: &SymbolResults<'_>, directory: &Directory, seq: Option<u64>) {
+    let symbol = directory.symbol(results.symbol);
+    fields.text_with("event_id", |out| {
         out.extend_from_slice(b"calc_");
         out.extend_from_slice(symbol.as_bytes());
         out.push(b'_');
@@ -75,9 +98,8 @@ pub(super) fn open_event<'a>(
             push_u64(out, seq);
         }
     });
-    command.field("symbol", symbol);
-    command.field_with("timestamp", |out| push_iso8601(out, results.event_ts));
-    command
+    fields.text("symbol", symbol);
+    fields.text_with("timestamp", |out| push_iso8601(out, results.event_ts));
 }
 
 fn push_results(out: &mut Vec<u8>, results: &SymbolResults<'_>, directory: &Directory) {

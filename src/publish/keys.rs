@@ -78,7 +78,7 @@ pub fn set_symbol_latest(
     });
 }
 
-fn push_calculations(out: &mut Vec<u8>, latest: &LatestValues<'_>, directory: &Directory) {
+pub(super) fn push_calculations(out: &mut Vec<u8>, latest: &LatestValues<'_>, directory: &Directory) {
     let mut object = Object::open(out);
     if let Some(row) = latest.base() {
         fill_indicators(&mut object, &row.indicators);
@@ -138,15 +138,18 @@ pub fn set_timeframe_indicators(
 ) {
     let labels = [directory.symbol(row.bar.symbol), directory.timeframe_name(row.bar.timeframe)];
     let timeframe = timeframe_of(Some(row), directory);
-    names.timeframe_indicators.set(commands, labels, timeframe, |out| {
-        let mut object = Object::open(out);
-        fill_indicators(&mut object, &row.indicators);
-        if forming {
-            fill_forming(&mut object, row);
-        }
-        fill_readiness(&mut object, "readiness", &row.readiness);
-        object.close();
-    });
+    names.timeframe_indicators.set(commands, labels, timeframe, |out| push_timeframe(out, row, forming));
+}
+
+/// Appends the indicators of one timeframe that are ready, and how far its cell has come.
+pub(super) fn push_timeframe(out: &mut Vec<u8>, row: &IndicatorRow, forming: bool) {
+    let mut object = Object::open(out);
+    fill_indicators(&mut object, &row.indicators);
+    if forming {
+        fill_forming(&mut object, row);
+    }
+    fill_readiness(&mut object, "readiness", &row.readiness);
+    object.close();
 }
 
 /// Appends a `SET` of `<SYM>_composite_signal`: the [`Vote`] as of a group and its event time, Unix ms.
@@ -159,32 +162,38 @@ pub fn set_composite_signal(
     directory: &Directory,
 ) {
     let (symbol, timeframe) = (directory.symbol(latest.symbol), latest.shortest(directory));
-    names.composite_signals.set(commands, [symbol, ""], timeframe, |out| {
-        let mut object = Object::open(out);
-        object.text("symbol", symbol).name("direction", vote.direction()).float("confidence", vote.confidence);
-        object.name("strength", vote.strength()).int("timeframes_analyzed", vote.timeframes.into());
-        object.int("strategies_analyzed", vote.strategies.into()).int("contributing_signals", vote.contributing.into());
-        object.float("timeframe_alignment", vote.timeframe_alignment);
-        object.float("strategy_alignment", vote.strategy_alignment);
-        object.text_with("timestamp", |out| push_iso8601(out, event_ts));
-        object.close();
-    });
+    names.composite_signals.set(commands, [symbol, ""], timeframe, |out| push_composite(out, symbol, vote, event_ts));
+}
+
+/// Appends what a symbol's signals say together.
+pub(super) fn push_composite(out: &mut Vec<u8>, symbol: &str, vote: &Vote, event_ts: i64) {
+    let mut object = Object::open(out);
+    object.text("symbol", symbol).name("direction", vote.direction()).float("confidence", vote.confidence);
+    object.name("strength", vote.strength()).int("timeframes_analyzed", vote.timeframes.into());
+    object.int("strategies_analyzed", vote.strategies.into()).int("contributing_signals", vote.contributing.into());
+    object.float("timeframe_alignment", vote.timeframe_alignment);
+    object.float("strategy_alignment", vote.strategy_alignment);
+    object.text_with("timestamp", |out| push_iso8601(out, event_ts));
+    object.close();
 }
 
 /// Appends a `SET` of the symbol's latest bar.
 pub fn set_latest_price(commands: &mut Commands, names: &OutputNames, bar: &Bar, directory: &Directory) {
     let symbol = directory.symbol(bar.symbol);
     let timeframe = directory.timeframes()[bar.timeframe.index()];
-    names.latest_price.set(commands, [symbol, ""], timeframe, |out| {
-        let mut object = Object::open(out);
-        object.value("event_id", |out| push_quoted(out, |out| push_bar_id(out, bar, directory)));
-        object.text("symbol", symbol).text_with("timestamp", |out| push_iso8601(out, bar.ts));
-        object.float("price", bar.close).float("volume", bar.volume).float("open_price", bar.open);
-        object.float("high_price", bar.high).float("low_price", bar.low).float("close_price", bar.close);
-        object.text("source", SOURCE);
-        object.object("metadata", |metadata| {
-            metadata.text("timeframe", directory.timeframe_name(bar.timeframe));
-        });
-        object.close();
+    names.latest_price.set(commands, [symbol, ""], timeframe, |out| push_price(out, bar, directory));
+}
+
+/// Appends a bar as the latest price.
+pub(super) fn push_price(out: &mut Vec<u8>, bar: &Bar, directory: &Directory) {
+    let mut object = Object::open(out);
+    object.value("event_id", |out| push_quoted(out, |out| push_bar_id(out, bar, directory)));
+    object.text("symbol", directory.symbol(bar.symbol)).text_with("timestamp", |out| push_iso8601(out, bar.ts));
+    object.float("price", bar.close).float("volume", bar.volume).float("open_price", bar.open);
+    object.float("high_price", bar.high).float("low_price", bar.low).float("close_price", bar.close);
+    object.text("source", SOURCE);
+    object.object("metadata", |metadata| {
+        metadata.text("timeframe", directory.timeframe_name(bar.timeframe));
     });
+    object.close();
 }

@@ -12,18 +12,22 @@ mod dead_letter;
 mod events;
 mod fields;
 mod file;
+mod frames;
 mod indicators;
 mod json;
 mod keys;
 mod latest;
+mod latest_hash;
 mod lease;
 mod levels;
 mod merge;
 mod names;
 mod performance;
 mod process;
+mod read;
 mod selection;
 mod signal;
+mod signals;
 #[cfg(test)]
 mod tests;
 mod tree;
@@ -34,19 +38,26 @@ pub use bars::{BAR_CSV_HEADER, bar_csv, indicator_csv, indicator_csv_header, xad
 pub use check::{check_key, check_outputs, check_performance};
 pub use compat::{CompatView, SymbolConfig, xadd_compat_event};
 pub use dead_letter::{DeadLetter, DeadLetterLimits, xadd_dead_letter};
-pub use events::{SymbolResults, xadd_calculation_event};
+pub use events::{SymbolResults, xadd_calculation_event, xadd_calculation_event_json};
 pub use file::{FileError, FileSink};
+pub use frames::{
+    Dictionary, DictionaryError, PeerRecord, SignalFlags, SignalFrame, SignalFrameError, SignalFrames, SignalNames,
+    SignalRecord,
+};
 pub use indicators::keep_indicators;
 pub use json::{Array, Object};
 pub use keys::{
     LatestValues, set_calculations, set_composite_signal, set_latest_price, set_symbol_latest, set_timeframe_indicators,
 };
 pub use latest::{Fresh, Latest, SavedLatest};
+pub use latest_hash::hset_latest;
 pub use lease::{Attempt, Holder, Lease, LeaseError, LeaseSpec};
 pub use levels::LevelRules;
 pub use merge::{Item, Merge};
 pub use names::{CompatNames, HashSpec, InputKind, KeySpec, Labels, OutputNames, Sources, StreamSpec};
 pub use performance::{hset_counts, hset_figures, outcome_json_line, push_figures};
+pub use read::{SignalEntryError, SignalReader, SignalTexts};
 pub use selection::{Switched, switch_json_line, xadd_switch};
-pub use signal::{push_signal_id, signal_json_line, xadd_signal};
+pub use signal::{push_signal_id, signal_json_line, xadd_signal, xadd_signal_json};
+pub use signals::SignalWriter;
 pub use vote::Vote;

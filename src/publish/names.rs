@@ -51,6 +51,8 @@ pub struct OutputNames {
     pub composite_signals: KeySpec,
     /// Latest bar of a symbol.
     pub latest_price: KeySpec,
+    /// All latest values of a symbol in one hash, where they are wanted so.
+    pub latest: KeySpec,
     /// What the signals of a timeframe and strategy are worth.
     pub performance: HashSpec,
     /// Keys that only readers of the existing system know.
@@ -104,6 +106,7 @@ impl Default for OutputNames {
             timeframe_indicators: key("wagehood:timeframe_indicators:{symbol}_{timeframe}", 300),
             composite_signals: key("wagehood:composite_signals:{symbol}_composite_signal", 600),
             latest_price: key("wagehood:market_data:latest_price_{symbol}", 60),
+            latest: key("wagehood:latest:{symbol}", 600),
             performance: HashSpec::new("wagehood:performance:{timeframe}:{strategy}"),
             compat: CompatNames::new("wagehood:"),
         }
@@ -151,6 +154,13 @@ impl StreamSpec {
     #[inline]
     pub(super) fn xadd<'a>(&mut self, commands: &'a mut Commands, fields: usize) -> Command<'a> {
         self.xadd_to(commands, 0, "", fields)
+    }
+
+    /// Opens an `XADD` with `fields` fields to the stream, of which so many entries are kept.
+    pub(super) fn xadd_kept<'a>(&self, commands: &'a mut Commands, entries: u64, fields: usize) -> Command<'a> {
+        let mut command = commands.command(6 + 2 * fields);
+        command.arg("XADD").arg(&self.name).arg("MAXLEN").arg("~").uint(entries).arg("*");
+        command
     }
 
     /// Opens an `XADD` with `fields` fields to the stream of the family that has this suffix; a suffix always has the
@@ -212,16 +222,26 @@ impl KeySpec {
         write: impl FnOnce(&mut Vec<u8>),
     ) {
         let mut command = commands.command(if self.ttl_s == 0 { 3 } else { 5 });
-        command.arg("SET").arg_with(|out| {
-            for (part, label) in self.parts.iter().zip(labels.iter().chain([&""])) {
-                out.extend_from_slice(part.as_bytes());
-                out.extend_from_slice(label.as_bytes());
-            }
-        });
+        command.arg("SET").arg_with(|out| self.push(out, labels));
         command.arg_with(write);
         if self.ttl_s != 0 {
-            command.arg("EX").uint(self.ttl_s.max(renewed_s(timeframe)));
+            command.arg("EX").uint(self.life_s(timeframe));
         }
+    }
+
+    /// Appends the key of a symbol (and timeframe or other name, else empty).
+    #[inline]
+    pub(super) fn push(&self, out: &mut Vec<u8>, labels: [&str; 2]) {
+        for (part, label) in self.parts.iter().zip(labels.iter().chain([&""])) {
+            out.extend_from_slice(part.as_bytes());
+            out.extend_from_slice(label.as_bytes());
+        }
+    }
+
+    /// How long a value lives that bars of this timeframe renew, s; 0 for ever.
+    #[inline]
+    pub(super) fn life_s(&self, timeframe: Timeframe) -> u64 {
+        if self.ttl_s == 0 { 0 } else { self.ttl_s.max(renewed_s(timeframe)) }
     }
 
     /// Time after which a value that is not refreshed expires, s; 0 for never.
@@ -264,10 +284,19 @@ impl Sources {
         Self(inputs)
     }
 
+    /// The name of the file that a record is a line of; `None` of an entry of a stream.
+    #[inline]
+    pub(super) fn file(&self, source: SourceId) -> Option<&str> {
+        match self.0.get(source.index()) {
+            Some(InputKind::File { name }) => Some(name),
+            _ => None,
+        }
+    }
+
     /// Appends the name of a record; an input that is not in the table counts as a stream.
     #[inline]
     pub fn push_id(&self, out: &mut Vec<u8>, source: SourceId) {
-        if let Some(InputKind::File { name }) = self.0.get(source.index()) {
+        if let Some(name) = self.file(source) {
             out.extend_from_slice(name.as_bytes());
             out.push(b':');
             push_u64(out, source.id.ms);

@@ -122,8 +122,11 @@ pub fn signal_json_line(out: &mut Vec<u8>, weighed: &Weighed<'_>, labels: Labels
     out.push(b'\n');
 }
 
-/// Appends an `XADD` of a signal to the signals' stream: numbers as decimal text; peers and factors as JSON. It is published
-/// at `published_ms`, Unix ms: the only field that tells one reading of the input from another.
+/// The field that says when a signal was published, Unix ms: the only one that tells one reading of the input from another.
+pub(super) const PUBLISHED: &str = "published_ms";
+
+/// Appends an `XADD` of a signal to the signals' stream, a field for each value: numbers as decimal text; peers and factors
+/// as JSON. It is published at `published_ms`, Unix ms.
 pub fn xadd_signal(
     commands: &mut Commands,
     names: &mut OutputNames,
@@ -135,5 +138,21 @@ pub fn xadd_signal(
     signal_fields(&mut count, weighed, labels);
     let mut command = names.signals.xadd(commands, count.0 + 1);
     signal_fields(&mut command, weighed, labels);
-    command.field_int("published_ms", published_ms);
+    command.field_int(PUBLISHED, published_ms);
+}
+
+/// Appends the same with one field, `signal`: the object of [`signal_json_line`] with `published_ms`.
+pub fn xadd_signal_json(
+    commands: &mut Commands,
+    names: &mut OutputNames,
+    weighed: &Weighed<'_>,
+    labels: Labels<'_>,
+    published_ms: i64,
+) {
+    names.signals.xadd(commands, 1).field_with("signal", |out| {
+        let mut object = Object::open(out);
+        signal_fields(&mut object, weighed, labels);
+        object.int(PUBLISHED, published_ms);
+        object.close();
+    });
 }

@@ -56,13 +56,30 @@ fn damage_newest_snapshot(dir: &Path, random: &mut Random) {
 
 #[test]
 fn signals_are_those_of_an_undisturbed_run_each_once() {
-    let (faults, seed) = (env("FAULTS", 25), env("SEED", 1));
+    storm("fields", env("FAULTS", 25));
+}
+
+#[test]
+fn signals_in_json_are_those_of_an_undisturbed_run_each_once() {
+    storm("json", env("FAULTS", 8));
+}
+
+#[test]
+fn signals_in_frames_are_those_of_an_undisturbed_run_each_once() {
+    storm("frame", env("FAULTS", 12));
+}
+
+/// So many faults strike an engine that writes its signals in this form; one that nothing strikes writes fields.
+fn storm(format: &str, faults: u64) {
+    let seed = env("SEED", 1);
     let mut random = Random(seed);
     let dir = tempfile::tempdir().unwrap();
     let mut server = Server::start();
     let proxy = Proxy::start(server.port);
     let names = symbols(24, 16);
-    let mut engine = Engine::new(dir.path(), "stormy", &config(proxy.port, "stormy", &names, ""), &[]);
+    let stormy = config(proxy.port, "stormy", &names, "");
+    let stormy = stormy.replace("[output]\n", &format!("[output]\nsignals_format = {format:?}\n"));
+    let mut engine = Engine::new(dir.path(), "stormy", &stormy, &[]);
     engine.start();
     let writer = Writer::start(server.port, seed, [24, 16], [2_000, 500]);
     let began = Instant::now();
@@ -123,7 +140,7 @@ fn signals_are_those_of_an_undisturbed_run_each_once() {
         (calm.len(), calm == stormy)
     });
     eprintln!(
-        "seed {seed}: {records} records in {:.1} s, the engine started {} times",
+        "{format}, seed {seed}: {records} records in {:.1} s, the engine started {} times",
         wrote.as_secs_f64(),
         engine.starts
     );

@@ -5,17 +5,23 @@ use std::{
     collections::{BTreeMap, HashMap},
     time::{Duration, Instant},
 };
+use wagehood_engine::publish::{SignalEntryError, SignalReader};
 
 pub type Entry = BTreeMap<String, String>;
 
-/// All entries of a stream, without their ids and the time at which they were written.
+/// All entries of a stream, without their ids and the time at which they were written; signals each by itself, in whichever
+/// form they were written.
 pub fn entries(connection: &mut redis::Connection, stream: &str) -> Vec<Entry> {
-    let (mut all, mut from) = (Vec::new(), "-".to_owned());
+    let (mut all, mut from, mut reader) = (Vec::new(), "-".to_owned(), SignalReader::default());
     loop {
         let page: StreamRangeReply = connection.xrange_count(stream, &from, "+", 5_000).unwrap();
         for entry in &page.ids {
-            let fields = entry.map.iter().filter(|(name, _)| *name != "published_ms");
-            all.push(fields.map(|(k, v)| (k.clone(), redis::from_redis_value_ref(v).unwrap())).collect());
+            let bytes = |value: &redis::Value| redis::from_redis_value_ref::<Vec<u8>>(value).unwrap();
+            let fields: Vec<_> = entry.map.iter().map(|(k, v)| (k.clone().into_bytes(), bytes(v))).collect();
+            let ask = |key: &str| Ok::<_, SignalEntryError>(connection.hgetall(key).unwrap());
+            for signal in reader.read(&fields, ask).unwrap() {
+                all.push(signal.into_iter().filter(|(name, _)| name != "published_ms").collect());
+            }
             from = format!("({}", entry.id);
         }
         if page.ids.len() < 5_000 {

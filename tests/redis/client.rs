@@ -20,7 +20,10 @@ fn installed(dir: &Path) -> Option<PathBuf> {
     let copy = dir.join("package");
     let made = run(Path::new("python3"), &["-m", "venv", dir.join("venv").to_str()?])
         && run(Path::new("cp"), &["-r", package, copy.to_str()?])
-        && run(&python, &["-m", "pip", "install", "-q", "--disable-pip-version-check", copy.to_str()?]);
+        && run(
+            &python,
+            &["-m", "pip", "install", "-q", "--disable-pip-version-check", &format!("{}[numpy]", copy.to_str()?)],
+        );
     if !made {
         eprintln!(
             "skipped: no virtual environment with redis-py can be made here (python3-venv, and a package registry)"
@@ -28,6 +31,17 @@ fn installed(dir: &Path) -> Option<PathBuf> {
         return None;
     }
     Some(python)
+}
+
+/// An engine that writes nothing but signals, in this form, to a stream of their own.
+fn of_form(format: &str) -> String {
+    format!(
+        "[engine]\nname = {format:?}\nclock_events = false\n[input]\nstart = \"oldest\"\n[[input.streams]]\n\
+         name = \"market_data_stream\"\ntimeframe = \"1m\"\n[timeframes]\nlist = [\"1m\", \"5m\"]\n[output]\n\
+         signals_format = {format:?}\ncalculation_events = \"off\"\nlatest_values = false\nbars = false\n\
+         alerts = false\n[output.streams]\nsignals = \"signals:{format}\"\n[[watchlist]]\nsymbol = \"SPY\"\n\
+         [[watchlist]]\nsymbol = \"QQQ\"\n"
+    )
 }
 
 #[test]
@@ -45,6 +59,15 @@ fn the_client_for_python_reads_and_changes_what_is_there() {
     let bars = series::bars(&["SPY", "QQQ", "IWM"], START_MS, 60_000, 500);
     let last = client.add("market_data_stream", &entries(bars.iter().map(Bar::legacy)));
     engine.until_at(&mut client, "market_data_stream", &last);
+    for format in ["json", "frame"] {
+        let toml = of_form(format);
+        let mut engine = Engine::run(&toml, &server.unix());
+        engine.until(&format!("all of it was written as {format}"), || {
+            let key = format!("wagehood:engine:position:{format}");
+            client.position_field(&key, "market_data_stream").as_deref() == Some(&last)
+        });
+        engine.stop().succeeded();
+    }
     let tests = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/python/tests");
     let ran = Command::new(python)
         .args(["-B", "-m", "unittest", "discover", "-s", tests, "-v"])
@@ -53,7 +76,7 @@ fn the_client_for_python_reads_and_changes_what_is_there() {
         .unwrap();
     assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
     let said = String::from_utf8_lossy(&ran.stderr).into_owned();
-    assert!(said.contains("Ran 12 tests"), "{said}");
+    assert!(said.contains("Ran 14 tests"), "{said}");
     let number = |client: &mut super::server::Client| client.position_field("wagehood:engine:config:main", "number");
     engine.until("the symbol was taken", || number(&mut client).as_deref() == Some("2"));
     let ended = engine.stop().succeeded();

@@ -53,7 +53,7 @@ enum Feed {
 }
 
 /// Runs the engine again and again, ending it by `end` in the middle of its work, and compares.
-fn disturbed(threading: &str, feed: Feed, end: impl Fn(Engine)) {
+fn disturbed(threading: &str, feed: Feed, format: &str, end: impl Fn(Engine)) {
     let server = Server::start();
     let mut client = server.connect();
     let last = client.add(STREAM, &input());
@@ -63,6 +63,7 @@ fn disturbed(threading: &str, feed: Feed, end: impl Fn(Engine)) {
     assert!(wanted.iter().all(|entries| !entries.is_empty()), "an output is empty");
     let all = client.entries(STREAM);
     client.delete_all_but(if feed == Feed::AtOnce { &[STREAM] } else { &[] });
+    let toml = toml.replace("[output]\n", &format!("[output]\nsignals_format = {format:?}\n"));
 
     let (mut dice, mut rounds, mut moments) = (Dice(3), 0, 0);
     std::thread::scope(|scope| {
@@ -105,7 +106,7 @@ fn disturbed(threading: &str, feed: Feed, end: impl Fn(Engine)) {
 #[test]
 fn stopped_and_started_again() {
     for threading in ["shared", "dedicated"] {
-        disturbed(threading, Feed::Steady, |engine| drop(engine.stop().succeeded()));
+        disturbed(threading, Feed::Steady, "fields", |engine| drop(engine.stop().succeeded()));
     }
 }
 
@@ -113,8 +114,18 @@ fn stopped_and_started_again() {
 fn killed_and_started_again() {
     for threading in ["shared", "dedicated"] {
         for feed in [Feed::AtOnce, Feed::Steady] {
-            disturbed(threading, feed, |engine| drop(engine.kill()));
+            disturbed(threading, feed, "fields", |engine| drop(engine.kill()));
         }
+    }
+}
+
+/// What was written before in fields is what there is to compare with.
+#[test]
+fn killed_and_started_again_in_every_form() {
+    for (threading, feed, format) in
+        [("shared", Feed::Steady, "json"), ("shared", Feed::AtOnce, "frame"), ("dedicated", Feed::Steady, "frame")]
+    {
+        disturbed(threading, feed, format, |engine| drop(engine.kill()));
     }
 }
 

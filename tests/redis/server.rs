@@ -12,6 +12,7 @@ use std::{
     time::{Duration, Instant},
 };
 use tempfile::TempDir;
+use wagehood_engine::publish::{SignalEntryError, SignalReader, SignalTexts};
 
 /// The names and values of an entry, as they came.
 pub type Fields = Vec<(Vec<u8>, Vec<u8>)>;
@@ -242,10 +243,22 @@ fn entry(value: Value) -> Entry {
 }
 
 impl Client {
-    /// All entries of a stream.
+    /// All entries of a stream; signals each by itself, in fields, in whichever form they were written.
     pub fn entries(&mut self, stream: &str) -> Vec<Entry> {
         let reply = redis::cmd("XRANGE").arg(stream).arg("-").arg("+").query::<Value>(&mut self.0).unwrap();
-        array(reply).into_iter().map(entry).collect()
+        let mut reader = SignalReader::default();
+        let unpacked = |entry: Entry| {
+            if entry.names() != ["frame", "names"] && entry.names() != ["signal"] {
+                return vec![entry];
+            }
+            let ask = |key: &str| Ok::<_, SignalEntryError>(self.0.hgetall(key).unwrap());
+            let signals = reader.read(&entry.fields, ask).unwrap();
+            let bytes = |(name, text): (String, String)| (name.into_bytes(), text.into_bytes());
+            let one =
+                |texts: SignalTexts| Entry { id: entry.id.clone(), fields: texts.into_iter().map(bytes).collect() };
+            signals.into_iter().map(one).collect()
+        };
+        array(reply).into_iter().map(entry).flat_map(unpacked).collect()
     }
 
     /// What the entries of a stream say, without their ids and the time at which they were written.

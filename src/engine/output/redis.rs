@@ -1,8 +1,11 @@
 //! Results into a Redis server: streams, keys of latest values and the position, one transaction a batch.
 
+mod event;
+mod latest;
+
 use super::{AlertRule, Group, Recovery, RedisSink, Standing, Written, journal::xadd_exception};
 use crate::{
-    config::Compat,
+    config::{Compat, EventsFormat, LatestFormat},
     engine::{
         ServerTime,
         notes::{Letter, Mark},
@@ -10,10 +13,8 @@ use crate::{
     feed::streams::{Exception, Gap, Order, Place, StreamStart},
     model::{Directory, IndicatorRow, StreamId},
     publish::{
-        self, CompatView, DeadLetterLimits, Labels, Latest, LevelRules, Notice, OutputNames, Severity, StreamSpec,
-        SymbolConfig, SymbolResults, Vote, keep_indicators, set_calculations, set_composite_signal, set_latest_price,
-        set_symbol_latest, set_timeframe_indicators, xadd_bar, xadd_calculation_event, xadd_compat_event,
-        xadd_dead_letter, xadd_notice, xadd_signal, xadd_signal_alert,
+        self, DeadLetterLimits, Labels, Latest, LevelRules, Notice, OutputNames, Severity, SignalWriter, StreamSpec,
+        SymbolConfig, Vote, keep_indicators, xadd_bar, xadd_dead_letter, xadd_notice, xadd_signal_alert,
     },
     redis_io::Commands,
     runtime::{AgentError, Clock, Interests},
@@ -29,14 +30,18 @@ pub use crate::config::CalculationEvents;
 pub struct RedisOutputOptions {
     /// Names, lengths and lifetimes.
     pub names: OutputNames,
+    /// How signals are written.
+    pub signals: SignalWriter,
     /// Which groups make a calculation event.
     pub calculation_events: CalculationEvents,
+    /// How events are written.
+    pub calculation_events_format: EventsFormat,
     /// Whether closed bars that were made of shorter ones are written to the stream of their timeframe.
     pub bars: bool,
     /// Whether alerts are written.
     pub alerts: bool,
-    /// Whether keys of latest values are written.
-    pub latest_values: bool,
+    /// How latest values are written, if they are.
+    pub latest_values: Option<LatestFormat>,
     /// Which indicators latest values and events show, as bits in the order of the manual.
     pub indicators: u8,
     /// Which readers of the existing system keys and events are for.
@@ -106,9 +111,6 @@ pub struct RedisWiring {
     pub counters: Arc<CachePadded<PublisherCounters>>,
 }
 
-/// Symbols whose latest values go in one batch: some 0.5 ms of the server's time.
-const LATEST_TOGETHER: usize = 64;
-
 /// Time between two batches whose position has the stamp, which is the same in all of them, ns: where the hash was lost, it
 /// is there again by then.
 const STAMP_NS: u64 = 1_000_000_000;
@@ -173,7 +175,7 @@ impl RedisOutput {
     /// Takes the results of a group: its bars, its signals, and the symbol's calculation event where it makes one.
     #[inline]
     pub fn group(&mut self, group: &Group<'_>, alerts: AlertRule, labels: Labels<'_>) {
-        let Group { symbol, seq, event_ts, signals, replayed, published_ms, .. } = *group;
+        let Group { symbol, event_ts, signals, replayed, published_ms, .. } = *group;
         for row in group.rows {
             if self.options.indicators == ALL_INDICATORS {
                 self.latest.row(row);
@@ -191,39 +193,24 @@ impl RedisOutput {
             if replayed {
                 continue;
             }
-            xadd_signal(self.sink.batch(), &mut self.options.names, &weighed, labels, published_ms);
+            let (batch, RedisOutputOptions { signals: writer, names, .. }) = (self.sink.batch(), &mut self.options);
+            writer.write(batch, names, &weighed, labels, published_ms);
             if self.options.alerts && alerts.holds(&weighed) {
                 xadd_signal_alert(self.sink.batch(), &mut self.options.names, weighed.composite, labels);
             }
         }
         let vote = Vote::of(signals);
-        let signals = signals.as_slice();
-        let wanted = match self.options.calculation_events {
-            CalculationEvents::Off => false,
-            CalculationEvents::Signals => !signals.is_empty(),
-            CalculationEvents::Bars => !group.rows.is_empty() || !signals.is_empty(),
-        };
-        if wanted && !replayed {
-            let results = SymbolResults { symbol, seq, event_ts, rows: self.latest.rows(symbol), signals, vote };
-            let Compatible { to, rules, symbols } = &self.options.compat;
-            let config = symbols.get(symbol.index()).filter(|_| *to == Compat::Multi);
-            let (batch, names) = (self.sink.batch(), &mut self.options.names);
-            match to {
-                Compat::Off | Compat::Later => xadd_calculation_event(batch, names, &results, labels.directory),
-                Compat::Current | Compat::Multi => {
-                    let view = CompatView { rules: *rules, directory: labels.directory };
-                    xadd_compat_event(batch, names, &results, config, view);
-                }
-            }
+        if !replayed {
+            self.event(group, vote, labels);
         }
-        if self.options.latest_values {
+        if self.options.latest_values.is_some() {
             self.latest.group_done(symbol, event_ts, vote);
         }
     }
 
     /// Takes what the indicators of a bar that is still forming would be: for latest values alone.
     pub fn forming(&mut self, row: &IndicatorRow) {
-        if self.options.latest_values {
+        if self.options.latest_values.is_some() {
             let mut row = *row;
             keep_indicators(&mut row.indicators, self.options.indicators);
             self.latest.forming(&row);
@@ -314,10 +301,11 @@ impl RedisOutput {
             return Standing::default();
         }
         let latest_ns = (!self.latest.is_clean()).then_some(self.latest_due_ns);
+        let taken_bytes = self.options.signals.pending_bytes();
         Standing {
             entries: self.sink.pending() as usize,
-            dirty: self.moved || self.sink.pending() > 0 || !self.latest.is_clean(),
-            full: !self.sink.has_room(),
+            dirty: self.moved || self.sink.pending() > 0 || taken_bytes > 0 || !self.latest.is_clean(),
+            full: !self.sink.has_room(taken_bytes),
             in_flight: self.sink.is_in_flight(),
             latest_due_ns: if self.latest_left > 0 { Some(0) } else { latest_ns },
             renewal_ns: self.sink.renewal_ns(),
@@ -347,6 +335,7 @@ impl RedisOutput {
     /// Closes the transaction with the position and hands it to the socket.
     fn commit(&mut self) -> Result<(), AgentError> {
         let now_ns = self.clock.ns();
+        self.options.signals.close(self.sink.batch(), &self.options.names);
         if let Some(key) = &self.options.position_key {
             let stamp = if now_ns >= self.stamp_due_ns { &self.options.stamp[..] } else { &[] };
             if !stamp.is_empty() {
@@ -406,53 +395,5 @@ impl RedisOutput {
         }
         self.commit()?;
         self.poll()
-    }
-
-    /// Appends the next latest values: of so few symbols that a signal which comes meanwhile hardly waits.
-    fn write_some_latest(&mut self, now_ns: u64, directory: &Directory) {
-        if self.latest_left == 0 {
-            self.latest_left = self.latest.waiting();
-            self.latest_due_ns = now_ns + self.options.latest_interval_ns;
-        }
-        let count = self.latest_left.min(LATEST_TOGETHER);
-        self.latest_left -= count;
-        self.latest_waits_ns = None;
-        self.write_latest(count, directory);
-    }
-
-    /// Appends the latest values of so many symbols that have something new.
-    fn write_latest(&mut self, count: usize, directory: &Directory) {
-        let (sink, names) = (&mut self.sink, &self.options.names);
-        let Compatible { to, rules, symbols } = &self.options.compat;
-        let view = CompatView { rules: *rules, directory };
-        // An opinion lives on as long as the symbol has bars.
-        let again_ms = 1_000 * i64::try_from(names.composite_signals.ttl_s() / 3).unwrap_or(i64::MAX / 1_000);
-        self.latest.flush(count, again_ms, |fresh| {
-            let values = &fresh.values;
-            let commands = sink.batch();
-            match to {
-                Compat::Current => return view.set_current(commands, names, values),
-                Compat::Multi => {
-                    if let Some(config) = symbols.get(values.symbol.index()) {
-                        view.set_multi(commands, names, values, config, (fresh.new_rows, fresh.opinion.as_ref()));
-                    }
-                    return;
-                }
-                Compat::Later => set_symbol_latest(commands, names, values, directory),
-                Compat::Off => {}
-            }
-            set_calculations(commands, names, values, directory);
-            for (index, (row, forming)) in values.newest().enumerate() {
-                if let Some(row) = row.filter(|_| fresh.new_rows & 1 << index != 0) {
-                    set_timeframe_indicators(commands, names, (row, forming), directory);
-                }
-            }
-            if let Some((vote, event_ts)) = &fresh.vote {
-                set_composite_signal(commands, names, values, vote, *event_ts, directory);
-            }
-            if let Some(base) = values.base() {
-                set_latest_price(commands, names, &base.bar, directory);
-            }
-        });
     }
 }

@@ -153,11 +153,12 @@ impl RedisSink {
         &mut self.building
     }
 
-    /// Whether the batch being built takes another command; where not, commit it, and wait while one is in flight.
+    /// Whether the batch being built takes another command, where so many bytes are to come anyway; where not, commit it, and
+    /// wait while one is in flight.
     #[inline]
     #[must_use]
-    pub fn has_room(&self) -> bool {
-        self.building.bytes().len() < self.options.batch_bytes_max
+    pub fn has_room(&self, beside: usize) -> bool {
+        self.building.bytes().len() + beside < self.options.batch_bytes_max
     }
 
     /// Commands in the batch being built.

@@ -5,10 +5,12 @@ use crate::{
     feed::{Entry, Record, decode_entry},
     model::StreamId,
     model::{Timeframe, TradingStyle},
+    publish::SignalReader,
     redis_io::{FieldIter, Link, XreadCursor, XreadItem, encode_xread},
     runtime::Clock,
 };
 use anyhow::{Result, bail};
+use redis::Cmd;
 use std::time::Duration;
 
 /// What the stream holds.
@@ -101,6 +103,9 @@ pub struct Subscriber<'a> {
     asked: bool,
     clock: &'a Clock,
     styles: &'a [TradingStyle],
+    /// For signals that are not in fields of their own: the reader, and the entries that wait for it.
+    reader: SignalReader,
+    packed: Vec<Vec<(Vec<u8>, Vec<u8>)>>,
 }
 
 impl<'a> Subscriber<'a> {
@@ -113,7 +118,8 @@ impl<'a> Subscriber<'a> {
         clock: &'a Clock,
         styles: &'a [TradingStyle],
     ) -> Self {
-        Self { link, stream, reads, base, last: StreamId::default(), asked: false, clock, styles }
+        let (reader, packed) = (SignalReader::default(), Vec::new());
+        Self { link, stream, reads, base, last: StreamId::default(), asked: false, clock, styles, reader, packed }
     }
 
     /// Takes what arrives within `timeout`. Records latencies if the start of the schedule is given, ns of the clock.
@@ -135,6 +141,19 @@ impl<'a> Subscriber<'a> {
         let Some(len) = replies::next(&mut self.link, timeout)? else { return Ok(()) };
         // The signal counts as seen now: the whole reply has arrived.
         let now_ns = self.clock.ns();
+        let mut note = |symbol: Option<usize>, bar_ts: i64| -> Result<()> {
+            let Some(symbol) = symbol else { return Ok(()) };
+            let Some(round) = ledger.first_sight(symbol, bar_ts) else { return Ok(()) };
+            let (Some(start_ns), Some(step)) = (start_ns, ledger.schedule.step_of(round)) else {
+                return Ok(());
+            };
+            let due_ns = ledger.schedule.due_ns(round, symbol);
+            let latency_ns = now_ns.saturating_sub(start_ns + due_ns);
+            let at_ns = due_ns - ledger.schedule.measured_from_ns();
+            let style = self.styles.get(symbol).copied().unwrap_or(TradingStyle::Day);
+            seen.styles[style.index()].record(at_ns, latency_ns)?;
+            seen.steps[step].record(at_ns, latency_ns)
+        };
         let mut cursor = XreadCursor::default();
         while let Some(item) = cursor.next(&self.link.received()[..len])? {
             match item {
@@ -142,20 +161,11 @@ impl<'a> Subscriber<'a> {
                 XreadItem::Error(text) => bail!("XREAD: {}", text.escape_ascii()),
                 XreadItem::Entry(entry) => {
                     self.last = entry.id;
-                    let mut note = |symbol: Option<usize>, bar_ts: i64| -> Result<()> {
-                        let Some(symbol) = symbol else { return Ok(()) };
-                        let Some(round) = ledger.first_sight(symbol, bar_ts) else { return Ok(()) };
-                        let (Some(start_ns), Some(step)) = (start_ns, ledger.schedule.step_of(round)) else {
-                            return Ok(());
-                        };
-                        let due_ns = ledger.schedule.due_ns(round, symbol);
-                        let latency_ns = now_ns.saturating_sub(start_ns + due_ns);
-                        let at_ns = due_ns - ledger.schedule.measured_from_ns();
-                        let style = self.styles.get(symbol).copied().unwrap_or(TradingStyle::Day);
-                        seen.styles[style.index()].record(at_ns, latency_ns)?;
-                        seen.steps[step].record(at_ns, latency_ns)
-                    };
                     match self.reads {
+                        Reads::Signals if is_packed(entry.fields.clone()) => {
+                            let owned = entry.fields.map(|(name, value)| (name.to_vec(), value.to_vec()));
+                            self.packed.push(owned.collect());
+                        }
                         Reads::Signals => {
                             if let Some((symbol, bar_ts)) = probe(entry.fields) {
                                 note(symbol_index(symbol), bar_ts)?;
@@ -168,12 +178,26 @@ impl<'a> Subscriber<'a> {
         }
         self.link.consume(len);
         self.asked = false;
+        for entry in self.packed.drain(..) {
+            let ask = |key: &str| -> Result<_> { Ok(self.link.ask(&Cmd::hgetall(key))?) };
+            for signal in self.reader.read(&entry, ask)? {
+                let fields = signal.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes()));
+                if let Some((symbol, bar_ts)) = probe(fields) {
+                    note(symbol_index(symbol), bar_ts)?;
+                }
+            }
+        }
         Ok(())
     }
 }
 
+/// Whether an entry holds its signals in a frame or in JSON.
+fn is_packed<'a>(mut fields: impl Iterator<Item = (&'a [u8], &'a [u8])>) -> bool {
+    fields.next().is_some_and(|(name, _)| name == b"frame" || name == b"signal")
+}
+
 /// Symbol and bar of a signal; `None` if it is not one of the probe's.
-fn probe(fields: FieldIter<'_>) -> Option<(&[u8], i64)> {
+fn probe<'a>(fields: impl Iterator<Item = (&'a [u8], &'a [u8])>) -> Option<(&'a [u8], i64)> {
     let (mut symbol, mut bar_ts, mut is_probe) = (None, None, false);
     for (name, value) in fields {
         match name {

@@ -3,6 +3,7 @@
 import os
 import pickle
 import unittest
+from typing import Any, List
 
 import redis
 import wagehood_engine as wagehood
@@ -50,6 +51,52 @@ class Client(unittest.TestCase):
         own = wagehood.Signals(self.client, "0", symbols=["SPY"], count=10_000).read(block_ms=0)
         self.assertEqual(len(own), sum(one.symbol == "SPY" for one in read))
         self.assertEqual(wagehood.signals(self.client).read(block_ms=0), [])
+
+    def read_all(self, stream: str, last_id: str = "0", client: Any = None) -> List[wagehood.Signal]:
+        reader, read = wagehood.Signals(client or self.client, last_id, stream, count=3), []
+        while True:
+            more = reader.read(block_ms=0)
+            if not more:
+                return read
+            read += more
+
+    def test_all_forms_say_the_same(self) -> None:
+        said = lambda read: [{**one.__dict__, "id": None, "more": None} for one in read]
+        wanted = said(self.read_all("signals"))
+        self.assertLess(self.client.xlen("signals:frame"), len(wanted), "an entry holds several")
+        text = redis.Redis(unix_socket_path=SOCKET, decode_responses=True)
+        for stream in ("signals:json", "signals:frame"):
+            read = self.read_all(stream)
+            self.assertEqual(said(read), wanted, stream)
+            self.assertTrue(all(one.more["published_ms"] > 0 for one in read))
+            self.assertEqual(len({one.id for one in read}), len(read))
+            self.assertEqual(read, self.read_all(stream, client=text))
+            # From any of them on, also in the middle of a frame, by either way of reading.
+            for at in range(0, len(read), 5):
+                self.assertEqual(self.read_all(stream, read[at].id), read[at + 1 :])
+            turns = wagehood.signals(self.client, "0", stream=stream, symbols=["QQQ"])
+            own = [one for one in read if one.symbol == "QQQ"]
+            for one in own:
+                self.assertEqual(next(turns), one)
+                self.assertEqual(turns.last_id, one.id)
+
+    def test_frames_are_arrays(self) -> None:
+        entries = self.client.xrange("signals:frame")
+        key = entries[0][1][b"names"].decode()
+        found = [fields[b"frame"] for _, fields in entries]
+        records, names = wagehood.to_numpy(found, key, wagehood.Names(self.client))
+        read = self.read_all("signals:frame")
+        self.assertEqual(list(names[records["symbol"]]), [one.symbol for one in read])
+        for column in ("price", "confidence", "priority", "bar_ts", "event_ts"):
+            self.assertEqual(records[column].tolist(), [getattr(one, column) for one in read])
+        votes = (records["peers"]["vote"] == 1).sum(axis=1).tolist()
+        self.assertEqual(votes, [len(one.supporting) for one in read])
+        bad = bytearray(found[0])
+        bad[100] ^= 1
+        with self.assertRaises(wagehood.FrameError):
+            wagehood.to_numpy([bytes(bad)], key, wagehood.Names(self.client))
+        with self.assertRaises(wagehood.FrameError):
+            wagehood.to_numpy(found, "nowhere", wagehood.Names(self.client))
 
     def test_documents_are_changed_in_their_form(self) -> None:
         manager = wagehood.ConfigManager(self.client, prefix="elsewhere:")
@@ -115,10 +162,10 @@ class Client(unittest.TestCase):
 
     def test_fields_beside_have_their_types(self) -> None:
         entry = self.client.xrange("signals", count=1)[0]
-        beside = {b"n": b"12", b"win_rate": b"0.5", b"calibration_n": b"7", b"calibrated": b"false", b"selected": b"true"}
+        beside = {b"win_rate_n": b"12", b"win_rate": b"0.5", b"calibration_n": b"7", b"calibrated": b"false", b"selected": b"true"}
         more = {b"liquid": b"false", b"stale": b"true", b"history": b"incomplete"}
         read = parse(entry[0], {**entry[1], **beside, **more}).more
-        wanted = {"n": 12, "win_rate": 0.5, "calibration_n": 7, "calibrated": False, "selected": True}
+        wanted = {"win_rate_n": 12, "win_rate": 0.5, "calibration_n": 7, "calibrated": False, "selected": True}
         wanted.update(liquid=False, stale=True, history="incomplete")
         found = {name: read[name] for name in wanted}
         self.assertEqual(found, wanted)

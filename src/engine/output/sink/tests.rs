@@ -63,7 +63,7 @@ fn a_batch_larger_than_the_sockets_buffers_goes_through() {
     for _ in 0..64 {
         xadd(&mut sink, "signals", &vec![b'x'; 200_000]);
     }
-    assert!(!sink.has_room());
+    assert!(!sink.has_room(0));
     commit(&mut sink, 0).unwrap();
     decide(&mut sink).unwrap();
 }

@@ -3,6 +3,7 @@
 use super::{bare::bare, producer::Flow};
 use crate::{
     lab::bench::{child::Guarded, engine_config::EngineSpec, server::RedisServer, tempdir::TempDir},
+    publish::SignalFrame,
     redis_io::{Link, LinkError, StreamInfo},
 };
 use anyhow::{Result, bail};
@@ -18,6 +19,9 @@ use std::{
     thread::JoinHandle,
     time::Duration,
 };
+
+/// Frames of signals that are looked at.
+const FRAMES: usize = 50;
 
 /// Longest time the engine may take to finish what it has read.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -89,6 +93,18 @@ impl<'a> EngineConsumer<'a> {
         })
     }
 
+    /// Signals that an entry holds: one, or in frames what the newest hold on average.
+    fn signals_an_entry(&mut self) -> Result<f64> {
+        let newest: Vec<(String, Vec<(Vec<u8>, Vec<u8>)>)> =
+            self.link.ask(&Cmd::xrevrange_count(&self.signals, "+", "-", FRAMES))?;
+        let mut counts = Vec::new();
+        for (_, fields) in &newest {
+            let Some((_, frame)) = fields.iter().find(|(name, _)| name == b"frame") else { return Ok(1.0) };
+            counts.push(SignalFrame::parse(frame)?.len() as f64);
+        }
+        Ok(counts.iter().sum::<f64>() / counts.len().max(1) as f64)
+    }
+
     fn log(&self) -> String {
         fs::read_to_string(self.dir.path().join("log")).unwrap_or_default().trim().to_owned()
     }
@@ -105,7 +121,7 @@ impl Consumer for EngineConsumer<'_> {
 
     fn signals(&mut self) -> Result<u64> {
         match StreamInfo::ask(&mut self.link, &self.signals) {
-            Ok(info) => Ok(info.added.unwrap_or(0)),
+            Ok(info) => Ok((info.added.unwrap_or(0) as f64 * self.signals_an_entry()?) as u64),
             // A stream that does not exist holds no signals.
             Err(LinkError::Server { .. }) => Ok(0),
             Err(error) => Err(error.into()),
