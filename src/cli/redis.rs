@@ -20,8 +20,8 @@ use crate::{
     lab::doctor::ServerClocks,
     model::{Directory, StreamId},
     publish::{
-        CompatNames, Dictionary, HashSpec, KeySpec, Lease, LeaseSpec, OutputNames, SignalFrames, SignalWriter,
-        StreamSpec, check_key, check_outputs, check_performance,
+        CompatNames, Dictionary, HashSpec, KeySpec, Lease, LeaseSpec, OutputNames, SignalFrame, SignalFrames,
+        SignalNames, SignalWriter, StreamSpec, check_key, check_outputs, check_performance,
     },
     redis_io::{Address, Link, LinkError, LinkOptions, Network, Tls, TlsFiles},
     runtime::{Clock, HostTime},
@@ -427,7 +427,18 @@ impl<'a> Server<'a> {
         }
         let key = format!("{}{}", self.prefix, output.keys.names_key(&self.config.engine.name));
         check_key(link, &key, "hash")?;
-        let dictionary = Dictionary::new(&key, &link.ask(&Cmd::hgetall(&key))?, directory)?;
+        let saved: HashMap<String, String> = link.ask(&Cmd::hgetall(&key))?;
+        let dictionary = Dictionary::new(&key, &saved, directory)?;
+        // What is there must stay readable: a hash that was deleted would begin anew, with other numbers.
+        let stream = format!("{}{}", self.prefix, output.streams.signals);
+        let newest: Vec<(String, HashMap<String, Vec<u8>>)> = link.ask(&Cmd::xrevrange_count(&stream, "+", "-", 1))?;
+        let frame =
+            newest.first().filter(|(_, fields)| fields.get("names").is_some_and(|named| *named == key.as_bytes()));
+        if let Some(frame) = frame.and_then(|(_, fields)| SignalFrame::parse(fields.get("frame")?).ok()) {
+            frame.check_names(&SignalNames::new(saved)).with_context(|| {
+                format!("the newest entry of {stream} cannot be read; restore {key} from a backup, or delete the stream {stream}")
+            })?;
+        }
         let frames = SignalFrames::new(dictionary, directory.timeframes().len(), output.streams.signals_maxlen);
         Ok(SignalWriter::Frames(Box::new(frames)))
     }

@@ -582,6 +582,17 @@ fn faults_of(text: &str) -> Vec<String> {
 }
 
 #[test]
+fn readers_of_the_existing_system_get_the_forms_that_they_know() {
+    const HEAD: &str = "[[watchlist]]\nsymbol = \"A\"\n[output]\n";
+    for (key, form) in [("calculation_events_format", "json"), ("latest_format", "hash")] {
+        let faults = faults_of(&format!("{HEAD}compat = \"later\"\n{key} = \"{form}\""));
+        assert!(faults.len() == 1 && faults[0].contains(&format!("output.{key}: is not")), "{faults:#?}");
+        assert_eq!(faults_of(&format!("{HEAD}compat = \"off\"\n{key} = \"{form}\"")), [""; 0]);
+    }
+    assert_eq!(faults_of(&format!("{HEAD}compat = \"later\"\nsignals_format = \"frame\"")), [""; 0]);
+}
+
+#[test]
 fn no_name_is_used_twice() {
     const HEAD: &str = "[input]\nfeed = \"redis\"\n[[input.streams]]\nname = \"in\"\ntimeframe = \"1s\"\n[timeframes]\nlist = [\"1s\", \"1m\"]\n[[watchlist]]\nsymbol = \"A\"\n";
     assert_eq!(faults_of(HEAD), [""; 0]);
@@ -596,6 +607,14 @@ fn no_name_is_used_twice() {
         ("[output.streams]\nsignals = \"bars_1m\"\nmarket_data_prefix = \"bars_\"", "where closed 1m bars are written"),
         ("[output.streams]\nsignals = \"wagehood:engine:position:main\"", "the position"),
         (&format!("[output.streams]\nsignals = \"{lease}:committed\""), "the mark of the last batch"),
+        (
+            "[output]\nsignals_format = \"frame\"\n[output.streams]\nsignals = \"wagehood:engine:names:main\"",
+            "the names in frames",
+        ),
+        (
+            "[output]\nlatest_format = \"hash\"\n[output.streams]\nsignals = \"wagehood:latest:A\"",
+            "output.keys.latest of A",
+        ),
         ("[output.keys]\ncomposite = \"calculations:{symbol}_complete\"", "output.keys.composite of A"),
         (
             "[output.keys]\nlatest_price = \"timeframe_indicators:{symbol}_1m\"",

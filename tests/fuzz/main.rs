@@ -17,6 +17,7 @@ mod payload;
 mod request;
 mod resp;
 mod settings;
+mod signals;
 mod snapshots;
 
 use harness::{Outcome, Target};
@@ -25,7 +26,7 @@ use std::{path::Path, time::Duration};
 #[global_allocator]
 static ALLOCATOR: harness::Counting = harness::Counting;
 
-const TARGETS: [Target; 10] = [
+const TARGETS: [Target; 12] = [
     feed::ENTRY,
     payload::PAYLOAD,
     feed::FRAME,
@@ -36,6 +37,8 @@ const TARGETS: [Target; 10] = [
     settings::PICKLES,
     snapshots::SNAPSHOT,
     request::REQUEST,
+    signals::FRAMES,
+    signals::JSON,
 ];
 
 /// Time of a target where nobody asks for more, ms.

@@ -54,11 +54,20 @@ fn lines_have_time_and_level_and_under_systemd_a_priority() {
 
 #[test]
 fn a_signal_is_explained_as_long_as_the_streams_hold_it() {
+    for (signals, events) in [("fields", "fields"), ("json", "json"), ("frame", "json")] {
+        is_explained(signals, events);
+    }
+}
+
+/// With signals and calculation events in these forms.
+fn is_explained(signals: &str, events: &str) {
+    let forms = [format!("output.signals_format={signals}"), format!("output.calculation_events_format={events}")];
     let server = Server::start();
     let mut client = server.connect();
     let url = server.unix();
     let set = ["--set", "watchlist=[{symbol=\"SPY\"}]", "--set", "engine.probe=true"];
-    let engine = Running::start(&[&["--redis", &url], &set[..]].concat());
+    let forms = ["--set", &forms[0], "--set", &forms[1]];
+    let engine = Running::start(&[&["--redis", &url], &set[..], &forms].concat());
     let second = now_ms() / 1_000;
     let records: Vec<_> = (0..5).map(|n| record("SPY", (second - 20 + n) * 1_000)).collect();
     client.add("market_data_1s", &records);

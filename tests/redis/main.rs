@@ -17,6 +17,7 @@ mod equality;
 mod external;
 mod faults;
 mod forming;
+mod forms;
 mod history;
 mod legacy;
 mod migrate;

@@ -176,7 +176,7 @@ fn fields(record: &SignalRecord, peers: &[u8], names: &SignalNames) -> Vec<(Stri
     ];
     let flags = SignalFlags::in_record(record);
     if flags.has_n() {
-        if record.n > 0 {
+        if record.win_rate_n > 0 {
             fields.push(("win_rate", real(record.win_rate)));
         }
         fields.push(("win_rate_n", record.win_rate_n.to_string()));

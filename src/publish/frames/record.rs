@@ -150,7 +150,7 @@ impl SignalFlags {
     /// The names of the bits, from the lowest.
     const NAMES: [&'static str; 9] = [
         "stale",
-        "has_n",
+        "has_win_rate_n",
         "has_calibrated",
         "calibrated",
         "has_selected",

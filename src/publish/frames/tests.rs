@@ -16,11 +16,9 @@ const KEY: &str = "wagehood:engine:names:main";
 
 /// The commands of a batch, each as its arguments.
 fn parsed(commands: &Commands) -> Vec<Vec<Vec<u8>>> {
-    let (mut parser, mut rest, mut all) = (::redis::Parser::new(), commands.bytes(), Vec::new());
-    while !rest.is_empty() {
-        all.push(::redis::from_redis_value(parser.parse_value(&mut rest).unwrap()).unwrap());
-    }
-    all
+    let (mut parser, mut rest) = (::redis::Parser::new(), commands.bytes());
+    let mut next = || ::redis::from_redis_value(parser.parse_value(&mut rest).unwrap()).unwrap();
+    (0..commands.count()).map(|_| next()).collect()
 }
 
 /// A server that keeps one stream and hashes, for what writers append.
