@@ -2,12 +2,14 @@
 #![allow(clippy::unwrap_used)]
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use std::hint::black_box;
+use std::{collections::HashMap, hint::black_box};
 use wagehood_engine::model::{
     Candidate, Completeness, Composite, Directory, Judged, Peer, Side, Signal, SignalKind, SourceId, Strategy,
     StreamId, SymbolId, TimeframeId, TradingStyle, Weighed,
 };
-use wagehood_engine::publish::{Labels, OutputNames, Sources, signal_json_line, xadd_signal};
+use wagehood_engine::publish::{
+    Dictionary, Labels, OutputNames, SignalFrames, Sources, signal_json_line, xadd_signal, xadd_signal_json,
+};
 use wagehood_engine::redis_io::{Commands, Scanner, XreadCursor, XreadItem};
 
 const ENTRIES: usize = 100;
@@ -117,6 +119,26 @@ fn write(c: &mut Criterion) {
             xadd_signal(&mut commands, &mut names, black_box(&weighed), labels, 1_751_985_000_000);
         });
     });
+    group.bench_function("xadd_json", |b| {
+        b.iter(|| {
+            commands.clear();
+            xadd_signal_json(&mut commands, &mut names, black_box(&weighed), labels, 1_751_985_000_000);
+        });
+    });
+    // A hundred signals a batch; what each costs, with its share of the frame.
+    let dictionary = Dictionary::new("names", &HashMap::new(), &directory).unwrap();
+    let mut frames = SignalFrames::new(dictionary, directory.timeframes().len(), 10_000);
+    group.throughput(Throughput::Elements(100));
+    group.bench_function("frame_of_100", |b| {
+        b.iter(|| {
+            commands.clear();
+            for _ in 0..100 {
+                frames.push(&mut commands, &names.signals, black_box(&weighed), labels, 1_751_985_000_000);
+            }
+            frames.close(&mut commands, &names.signals);
+        });
+    });
+    group.throughput(Throughput::Elements(1));
     let mut line = Vec::with_capacity(1 << 12);
     group.bench_function("json_line", |b| {
         b.iter(|| {

@@ -14,6 +14,7 @@ mod tape;
 use std::{
     alloc::{GlobalAlloc, Layout, System},
     cell::Cell as StdCell,
+    collections::HashMap,
     hint::black_box,
     sync::Arc,
 };
@@ -31,7 +32,10 @@ use wagehood_engine::{
         SourceId, Strategy, StreamId, SymbolId, Timeframe, TimeframeId, TradingStyle, WorkerMessage,
     },
     ops::{Board, Operations, OperationsOptions, RunPhase},
-    publish::{Labels, Merge, OutputNames, Sources, bar_csv, signal_json_line, xadd_bar, xadd_signal},
+    publish::{
+        Dictionary, Labels, Merge, OutputNames, SignalFrames, Sources, bar_csv, signal_json_line, xadd_bar,
+        xadd_signal, xadd_signal_json,
+    },
     redis_io::{Commands, Scanner, XreadCursor, XreadItem},
     strategies::{
         Cell, CellLayout, Cells,
@@ -213,6 +217,8 @@ fn publishing() {
     assert!((0..4).all(|k| directory.name_symbol(SymbolId(k), &format!("S{k}"))));
     let (mut names, sources) = (OutputNames::default(), Sources::default());
     let labels = Labels { directory: &directory, sources: &sources };
+    let dictionary = Dictionary::new("names", &HashMap::new(), &directory).unwrap();
+    let mut frames = SignalFrames::new(dictionary, timeframes.len(), 10_000);
     let mut merge = Merge::new(2, 64);
     let mut correlator = Correlator::new(&plan);
     let mut group = Vec::with_capacity(64);
@@ -240,7 +246,12 @@ fn publishing() {
             commands.clear();
             lines.clear();
             xadd_signal(&mut commands, &mut names, &weighed, labels, 0);
+            xadd_signal_json(&mut commands, &mut names, &weighed, labels, 0);
             signal_json_line(&mut lines, &weighed, labels);
+            frames.push(&mut commands, &names.signals, &weighed, labels, 0);
+            if published % 50 == 49 {
+                frames.close(&mut commands, &names.signals);
+            }
             published += 1;
         });
     });

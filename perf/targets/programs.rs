@@ -73,6 +73,7 @@ pub fn redis(group: &str, wants: &dyn Fn(&str) -> bool) -> Result<Vec<Found>> {
     let cases: &[(&'static str, Vec<String>)] = match group {
         "compact" => &[
             ("compact", lean.clone()),
+            ("compact_frames", [&lean[..], &["output.signals_format=frame".to_owned()]].concat()),
             ("compact_quiet", [&lean[..], &quiet[..]].concat()),
             ("compact_all", Vec::new()),
         ],

@@ -74,6 +74,18 @@ fn the_schedule_is_kept_and_every_bar_gives_a_signal() {
 }
 
 #[test]
+fn signals_are_seen_in_every_form() {
+    for form in ["json", "frame"] {
+        let dir = tempfile::tempdir().unwrap();
+        let settings = vec![format!("output.signals_format={form}")];
+        let short = Duration::from_millis(1_000);
+        let outcome = run(&LatencyOptions { settings, duration: short, hiccups: false, ..options(dir.path()) });
+        let info = outcome.run.info.as_ref().unwrap();
+        assert_eq!((info.sent, info.lost), (20 * 60, 0), "{form}: {info:?}");
+    }
+}
+
+#[test]
 fn engine_and_echo_take_turns_and_the_spread_is_reported() {
     let dir = tempfile::tempdir().unwrap();
     let mut notes = Vec::new();

@@ -49,12 +49,6 @@ impl SignalFrames {
         if self.count == 0 { 0 } else { self.frame.len() }
     }
 
-    /// The key of the names.
-    #[must_use]
-    pub fn names_key(&self) -> &str {
-        self.dictionary.key()
-    }
-
     /// Takes a signal, published at `published_ms`, Unix ms. A frame that is full goes to the commands.
     #[inline]
     pub fn push(
