@@ -5,7 +5,7 @@ use super::{host::Host, layers::layers, redis::Server, watch_args::ExplainArgs};
 use crate::{
     config::{Config, Layer, Override},
     model::{StreamId, time::Iso8601},
-    publish::SignalReader,
+    publish::{RawFields, SignalReader},
     redis_io::Link,
     runtime::Clock,
 };
@@ -151,8 +151,7 @@ fn event_of(fields: Fields) -> Option<Value> {
 fn last_signal(link: &mut Link, stream: &str, id: &str) -> Result<Option<(StreamId, Fields)>> {
     let (mut to, mut reader) = ("+".to_owned(), SignalReader::default());
     loop {
-        let entries: Vec<(StreamId, Vec<(Vec<u8>, Vec<u8>)>)> =
-            link.ask(&Cmd::xrevrange_count(stream, &to, "-", CHUNK))?;
+        let entries: Vec<(StreamId, RawFields)> = link.ask(&Cmd::xrevrange_count(stream, &to, "-", CHUNK))?;
         let Some((oldest, _)) = entries.last() else { return Ok(None) };
         to = format!("({oldest}");
         for (entry, fields) in &entries {

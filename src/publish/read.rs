@@ -6,6 +6,9 @@ use std::collections::HashMap;
 /// A signal as its fields: names and texts, as an entry of the form with fields has them.
 pub type SignalTexts = Vec<(String, String)>;
 
+/// The names and values of an entry, as they came.
+pub type RawFields = Vec<(Vec<u8>, Vec<u8>)>;
+
 /// Reads entries of the signals' stream, and remembers the names that frames need.
 #[derive(Debug, Default)]
 pub struct SignalReader {

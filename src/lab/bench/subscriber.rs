@@ -5,7 +5,7 @@ use crate::{
     feed::{Entry, Record, decode_entry},
     model::StreamId,
     model::{Timeframe, TradingStyle},
-    publish::SignalReader,
+    publish::{RawFields, SignalReader},
     redis_io::{FieldIter, Link, XreadCursor, XreadItem, encode_xread},
     runtime::Clock,
 };
@@ -105,7 +105,7 @@ pub struct Subscriber<'a> {
     styles: &'a [TradingStyle],
     /// For signals that are not in fields of their own: the reader, and the entries that wait for it.
     reader: SignalReader,
-    packed: Vec<Vec<(Vec<u8>, Vec<u8>)>>,
+    packed: Vec<RawFields>,
 }
 
 impl<'a> Subscriber<'a> {
