@@ -63,6 +63,7 @@
 //! | peer | an active signal of the same symbol on another timeframe; it supports or opposes |
 //! | composite confidence | a signal's confidence, weighed with its peers |
 //! | held back | not published, by a filter; it still counts as a peer |
+//! | place | where in the log signals are decided on together, if a style may publish only so many a second: an entry, a clock event, the lines of files with one time |
 //! | outcome | what became of a signal, one, three or ten bars after it |
 //! | selection | which lanes are on, by their outcomes; a lane is a symbol, timeframe and strategy |
 //! | liquidity | whether the bars of a cell come as its calendar has them |

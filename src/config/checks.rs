@@ -11,7 +11,7 @@ use super::{
     output::{Compat, EventsFormat, LatestFormat},
     resolve::{EVERY, MAX_STREAMS, cannot, makeable, symbols, timeframes},
     streams::{Holds, StreamConfig},
-    telemetry,
+    telemetry, wall_checks,
 };
 use crate::model::{MAX_SYMBOL_LEN, MAX_TIMEFRAMES, Timeframe, is_symbol};
 use std::collections::{BTreeMap, BTreeSet};
@@ -41,6 +41,7 @@ pub(super) fn check(config: &Config, tree: &Node, offline: bool, spoiled: &[Stri
     judge(config, &mut checks);
     custom_rules::check(config, &mut checks);
     output(config, &mut checks);
+    wall_checks::check(config, &mut checks);
     telemetry::check(&config.telemetry, &mut checks);
     if checks.knows(&["input.streams", "input.history"]) {
         for (path, problem) in names::check(config) {

@@ -46,6 +46,7 @@ mod tests;
 mod threads;
 mod timeframes;
 mod url;
+mod wall_checks;
 mod watchlist;
 mod wire;
 
@@ -65,7 +66,8 @@ pub use judge::{
 pub use layers::{DEFAULT_TOML, Layer, Loaded, Override};
 pub use origin::Origin;
 pub use output::{
-    CalculationEvents, Compat, EventsFormat, KeysConfig, LatestFormat, OutputConfig, SignalsFormat, StreamsConfig,
+    CalculationEvents, Compat, EventsFormat, KeysConfig, LatestFormat, OutputConfig, SignalRates, SignalsFormat,
+    StreamsConfig,
 };
 pub use overrides::Overrides;
 pub use params::StrategiesConfig;

@@ -6,7 +6,7 @@ use super::{
     section::{List, Optional, nested, section},
     shape::Shape,
 };
-use crate::model::Timeframe;
+use crate::model::{Timeframe, TradingStyle};
 
 choice_enum! {
     /// Which bars produce a calculation event.
@@ -91,12 +91,34 @@ section! {
         alerts: bool = Flag,
         /// Which indicators are in the keys and events of latest values.
         indicators: Vec<&'static str> = List(IndicatorName),
+        /// Signals that a trading style may publish in a second.
+        max_signals_per_s: SignalRates = nested(),
         /// Which readers of the existing system keys and events are for; `None` where nobody has said.
         compat: Option<Compat> = Optional(&choice()),
         /// Names and lengths of the streams.
         streams: StreamsConfig = nested(),
         /// Names and lifetimes of the keys.
         keys: KeysConfig = nested(),
+    }
+}
+
+section! {
+    /// Signals that a trading style may publish in a second of the log; 0 for as many as there are.
+    SignalRates {
+        /// Within the day.
+        day: u32 = int(0, 1_000_000),
+        /// Days.
+        swing: u32 = int(0, 1_000_000),
+        /// Weeks and longer.
+        position: u32 = int(0, 1_000_000),
+    }
+}
+
+impl SignalRates {
+    /// The limits by [`TradingStyle::index`].
+    #[must_use]
+    pub const fn table(&self) -> [u32; TradingStyle::ALL.len()] {
+        [self.day, self.swing, self.position]
     }
 }
 

@@ -99,6 +99,8 @@ pub struct Plan {
     pub max_age: [MaxAge; 3],
     /// Whether stale signals are held back.
     pub hold_stale: bool,
+    /// By trading style: signals that may be published in a second of the log; 0 for as many as there are.
+    pub max_signals_per_s: [u32; 3],
     /// By input stream: how much later than its bars' ends its records are expected, ms. Empty where signals have no age:
     /// in a replay of files.
     pub expected_delays: Vec<i64>,
@@ -140,6 +142,12 @@ impl Plan {
             }
         }
         fed_by
+    }
+
+    /// Whether some style may publish only so many signals a second: then they are decided on together, by priority.
+    #[must_use]
+    pub fn has_signal_limits(&self) -> bool {
+        self.max_signals_per_s.iter().any(|&max| max > 0)
     }
 
     /// Symbols that there may be at most.

@@ -226,6 +226,7 @@ impl Config {
             styles: self.styles.table(),
             max_age: self.publish.max_age.table(),
             hold_stale: self.publish.hold_stale,
+            max_signals_per_s: self.output.max_signals_per_s.table(),
             expected_delays: Vec::new(),
             performance: self.performance.rules(),
             letter_quota: self.output.streams.letter_quota(),

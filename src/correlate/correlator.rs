@@ -1,7 +1,8 @@
 //! Groups of signals in, composites out.
 
 use super::{
-    filter::Cooldowns,
+    filter::{Cooldowns, passes},
+    rate::{RateLimits, RateState},
     table::{ActiveSignals, EntryState, Peers},
 };
 use crate::{
@@ -123,6 +124,8 @@ pub struct Correlator {
     /// By timeframe and trading style: from which age on a signal is stale, ms; and whether such are held back.
     max_age_ms: Box<[[i64; TradingStyle::ALL.len()]]>,
     hold_stale: bool,
+    /// Where a style may publish only so many signals a second.
+    rate: Option<RateLimits>,
     /// The time that ages count from, Unix ms; `i64::MIN` where signals have none.
     as_of: i64,
     symbols: Vec<SymbolState>,
@@ -140,6 +143,7 @@ impl Correlator {
             calibrated_priority: plan.calibration.priority,
             max_age_ms: plan.timeframes.iter().map(|&timeframe| plan.max_age.map(|age| age.ms(timeframe))).collect(),
             hold_stale: plan.hold_stale,
+            rate: RateLimits::new(plan.max_signals_per_s),
             as_of: i64::MIN,
             symbols: Vec::with_capacity(plan.assets.len()),
             roster: plan.roster,
@@ -208,7 +212,38 @@ impl Correlator {
     /// Bytes held.
     #[must_use]
     pub fn bytes(&self) -> usize {
-        self.symbols.iter().map(|s| size_of::<SymbolState>() + s.active.bytes() + s.cooldowns.bytes()).sum()
+        let symbols = self.symbols.iter().map(|s| size_of::<SymbolState>() + s.active.bytes() + s.cooldowns.bytes());
+        symbols.sum::<usize>() + self.rate.as_ref().map_or(0, RateLimits::bytes)
+    }
+
+    /// What has been used of the limits of a second, where there are any: then signals wait for [`rank`](Self::rank).
+    #[must_use]
+    pub fn rate(&self) -> Option<RateState> {
+        self.rate.as_ref().map(RateLimits::state)
+    }
+
+    /// Goes on from what had been used of the limits of a second.
+    pub fn restore_rate(&mut self, state: RateState) {
+        if let Some(rate) = &mut self.rate {
+            rate.restore(state);
+        }
+    }
+
+    /// Decides on the signals that the log gives at one place, at this wall, Unix ms, where styles have limits: those of
+    /// higher priority first, equal ones in the order of publication. They come in that order, as [`on_group`](Self::on_group)
+    /// has let them pass; `verdicts` are those of the same places. A signal that cools down uses nothing up, and one that is
+    /// held back starts no cooldown.
+    pub fn rank(&mut self, wall_ms: i64, signals: &[Composite], verdicts: &mut Vec<Option<HeldBack>>) {
+        verdicts.clear();
+        verdicts.resize(signals.len(), None);
+        let Self { rate: Some(rate), symbols, styles, .. } = self else { return };
+        rate.decide(wall_ms, signals, |number, left| {
+            let Composite { signal, style, .. } = &signals[number];
+            let cooldowns = &mut symbols[signal.symbol.index()].cooldowns;
+            let admitted = cooldowns.admit(signal, &styles[style.index()], || left);
+            verdicts[number] = admitted.err();
+            admitted.is_ok() && signal.strategy != Strategy::Probe
+        });
     }
 
     /// Takes what a cell's history is worth from now on: signals that it could have voted on say whether some of it is
@@ -228,7 +263,8 @@ impl Correlator {
     }
 
     /// Takes one group, the signals of one symbol whose bars have the same end, sorts it into the order of publication
-    /// (longest timeframe first, then the strategies' order) and gives each signal its verdict.
+    /// (longest timeframe first, then the strategies' order) and gives each signal its verdict. Where styles have limits, what
+    /// is published by it has still to be [ranked](Self::rank).
     ///
     /// Allocates nothing.
     pub fn on_group(&mut self, group: &mut [Signal], on_verdict: impl FnMut(Verdict<'_>)) {
@@ -285,7 +321,12 @@ impl Correlator {
             let weighed = Weighed { composite: &composite, expires, stale, supporting, opposing, judged };
             let admitted = match stale && self.hold_stale {
                 true => Err(HeldBack::Stale),
-                false => state.cooldowns.admit(signal, &self.styles[style.index()], composite_confidence, &judged),
+                false => passes(signal, &self.styles[style.index()], composite_confidence, &judged),
+            };
+            // Where styles have limits, only what is published in the end starts a cooldown.
+            let admitted = match &self.rate {
+                None => admitted.and_then(|()| state.cooldowns.admit(signal, &self.styles[style.index()], || Ok(()))),
+                Some(_) => admitted,
             };
             match admitted {
                 Ok(()) => on_verdict(Verdict::Publish(weighed)),

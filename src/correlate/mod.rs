@@ -5,9 +5,11 @@
 
 mod correlator;
 mod filter;
+mod rate;
 mod table;
 
 pub use correlator::{Correlator, SymbolSignals, Verdict};
+pub use rate::RateState;
 pub use table::EntryState;
 
 pub use crate::{config::default_weight, model::HeldBack};

@@ -3,11 +3,15 @@
 
 mod external;
 mod outside;
+mod wiring;
+
+pub use wiring::{IntakeWiring, Origin};
 
 use super::{
     BarOutlet, Of, Restored, Saver,
     letter_quota::LetterQuota,
     notes::{Letter, LetterBytes, Mark, Note, RawFields},
+    place_marks::PlaceMarks,
     refusals::RefusalLog,
 };
 use crate::{
@@ -23,44 +27,6 @@ use outside::Outside;
 use rustc_hash::FxHashMap;
 use std::sync::Arc;
 
-/// Where and when a record came from.
-#[derive(Debug, Clone, Copy)]
-pub struct Origin {
-    /// The entry.
-    pub source: SourceId,
-    /// Its number among all entries ever added to its stream; 0 if unknown.
-    pub number: u64,
-    /// Whether the journal already holds what it has to hold of it.
-    pub journaled: bool,
-    /// The wall of the entry of a stream, Unix ms: the time in its id, less what the ids are ahead of the time.
-    pub wall_ms: Option<i64>,
-    /// How far they are ahead, ms; and whether that is another from this entry on, which is to be journalled.
-    pub offset: (i64, bool),
-    /// Monotonic time of arrival, ns.
-    pub arrival_ns: u64,
-    /// Whether the entry's effects were published before the engine was started.
-    pub replayed: bool,
-}
-
-/// What an intake is wired to.
-#[derive(Debug)]
-pub struct IntakeWiring {
-    /// What is calculated.
-    pub plan: Arc<Plan>,
-    /// To the aggregator.
-    pub bars: Outlet<crate::model::BarMessage>,
-    /// To the publisher, if it keeps a position.
-    pub notes: Option<Outlet<Note>>,
-    /// Bytes of the refused records on that ring.
-    pub letters: LetterBytes,
-    /// Names of the symbols.
-    pub directory: Arc<Directory>,
-    /// The reader's counters.
-    pub counters: Arc<CachePadded<ReaderCounters>>,
-    /// Samples of what was refused.
-    pub refusals: Arc<RefusalLog>,
-}
-
 /// Admits records to the pipeline. Allocates for a new symbol and for a refused record, never for an accepted record of a
 /// known symbol. Never blocks.
 #[derive(Debug)]
@@ -70,6 +36,7 @@ pub struct Intake {
     admission: Admission,
     bars: BarOutlet,
     notes: Option<Outlet<Note>>,
+    places: PlaceMarks,
     letters: LetterBytes,
     directory: Arc<Directory>,
     counters: Arc<CachePadded<ReaderCounters>>,
@@ -114,6 +81,7 @@ impl Intake {
             symbols,
             bars: BarOutlet::new(wiring.bars),
             notes: wiring.notes,
+            places: PlaceMarks::default(),
             letters: wiring.letters,
             directory: wiring.directory,
             counters: wiring.counters,
@@ -378,7 +346,31 @@ impl Intake {
             let Origin { source, number, journaled, replayed, .. } = *origin;
             let (moment, behind, offset) = (self.admission.moment(), self.behind, origin.offset);
             let as_of = Self::as_of(moment, self.delays.get(source.index()).copied().flatten());
-            notes.send(Note::Mark(Mark { seq, source, number, moment, behind, offset, journaled, replayed, as_of }));
+            let mark = Mark { seq, source, number, moment, behind, offset, journaled, replayed, as_of };
+            if let Some(mark) = self.places.entry(mark) {
+                notes.send(Note::Mark(mark));
+            }
+        }
+    }
+
+    /// Takes lines of one time together from now on, where signals are decided on together: until they are [parted](Self::part).
+    pub fn take_together(&mut self) {
+        if self.plan.has_signal_limits() {
+            self.places.take_together();
+        }
+    }
+
+    /// Which lines are one place.
+    #[inline]
+    #[must_use]
+    pub fn places(&self) -> &PlaceMarks {
+        &self.places
+    }
+
+    /// Parts what follows from the lines before.
+    pub fn part(&mut self) {
+        if let (Some(notes), Some(mark)) = (&mut self.notes, self.places.part()) {
+            notes.send(Note::Mark(mark));
         }
     }
 
@@ -459,6 +451,7 @@ impl Intake {
     /// The encoder fails; writing to memory never does.
     #[cold]
     pub fn snapshot(&mut self, number: u32, saver: &mut Saver) -> Result<(), StateError> {
+        self.part();
         saver.begin(number);
         saver.record(Of::Reader, |keys, out| {
             put(out, &ReaderState { inputs: self.positions.clone() })?;
@@ -483,6 +476,7 @@ impl Intake {
 
     /// Ends the input.
     pub fn end(&mut self) {
+        self.part();
         self.bars.control(Control::End);
     }
 }

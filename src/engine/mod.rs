@@ -14,6 +14,7 @@ mod letter_quota;
 mod memory;
 mod notes;
 mod output;
+mod place_marks;
 mod probe;
 mod refusals;
 mod running;

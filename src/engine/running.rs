@@ -76,7 +76,8 @@ impl Engine {
         let Setup { plan, topology, directory, sources, source, outputs, rows, marks, restore, snapshots, incidents } =
             setup;
         let (halt, drain, done) = (Halt::new(), Halt::new(), Halt::new());
-        let table = topology.rings(&plan, marks);
+        // Where signals are decided on together, the publisher is told what is together.
+        let table = topology.rings(&plan, marks || plan.has_signal_limits());
         let roles = Topology::agents(&table);
         let seats = Seats::new(&topology, roles.clone(), &clock, &halt)?;
         seats.wakers().for_each(|waker| drain.register(waker));

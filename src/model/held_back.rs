@@ -18,5 +18,7 @@ named! {
         Cooldown = "cooldown",
         /// It is stale, and those are to be held back.
         Stale = "stale",
+        /// Its style has published as many signals in this second as it may, those of higher priority first.
+        RateLimited = "rate_limited",
     }
 }

@@ -31,6 +31,8 @@ pub enum RecordOf<'a> {
     Worth(&'a str),
     /// What the signals of a timeframe and a strategy or kind are worth.
     Account(&'a str, &'a str),
+    /// What had been used of the limits of signals of a second.
+    Rate,
 }
 
 impl<'a> RecordOf<'a> {
@@ -43,7 +45,7 @@ impl<'a> RecordOf<'a> {
             Self::Aggregator | Self::Symbol(_) => 3,
             Self::Cell(..) | Self::Publisher => 2,
             Self::Trail(..) | Self::Worth(_) => 3,
-            Self::Account(..) | Self::Drifts | Self::Quality => 1,
+            Self::Account(..) | Self::Drifts | Self::Quality | Self::Rate => 1,
         }
     }
 
@@ -52,7 +54,7 @@ impl<'a> RecordOf<'a> {
     pub const fn oldest(self) -> u8 {
         match self {
             Self::Reader | Self::Aggregator | Self::Cell(..) | Self::Publisher | Self::Symbol(_) => 2,
-            Self::Trail(..) | Self::Worth(_) | Self::Account(..) | Self::Drifts | Self::Quality => 1,
+            Self::Trail(..) | Self::Worth(_) | Self::Account(..) | Self::Drifts | Self::Quality | Self::Rate => 1,
         }
     }
 
@@ -68,6 +70,7 @@ impl<'a> RecordOf<'a> {
             Self::Account(timeframe, name) => (8, timeframe, name),
             Self::Drifts => (9, "", ""),
             Self::Quality => (10, "", ""),
+            Self::Rate => (20, "", ""),
         }
     }
 }
@@ -89,6 +92,7 @@ impl<'a> RecordOf<'a> {
             8 => Self::Account(symbol, timeframe),
             9 => Self::Drifts,
             10 => Self::Quality,
+            20 => Self::Rate,
             _ => return None,
         })
     }

@@ -39,6 +39,8 @@ struct Case {
     publish: bool,
     /// Shared thread or dedicated ones, workers, ring slots, and records of a duty cycle.
     ways: Vec<(bool, usize, usize, usize)>,
+    /// More of the configuration.
+    more: Vec<(&'static str, toml::Value)>,
 }
 
 impl Case {
@@ -54,7 +56,7 @@ impl Case {
         let timeframes: toml::Value = self.timeframes.split(',').map(toml::Value::from).collect::<Vec<_>>().into();
         let base = [("name".to_owned(), "in".into()), ("timeframe".to_owned(), self.base.to_string().into())];
         let streams = vec![toml::Value::Table(base.into_iter().collect())];
-        vec![
+        let mut layers = vec![
             Override::new("watchlist", watchlist.collect::<Vec<_>>()),
             Override::new("timeframes.list", timeframes),
             Override::new("input.streams", streams),
@@ -65,7 +67,9 @@ impl Case {
             Override::new("calibration.enabled", true),
             Override::new("calibration.market", vec![toml::Value::from(self.symbols[0].as_str())]),
             Override::new("strategies.custom", custom()),
-        ]
+        ];
+        layers.extend(self.more.iter().map(|(key, value)| Override::new(key, value.clone())));
+        layers
     }
 }
 
@@ -263,7 +267,7 @@ const WAYS: [(bool, usize, usize, usize); 4] =
     [(true, 1, 8_192, 256), (false, 3, 2, 3), (true, 2, 64, 1), (false, 1, 16, 4_096)];
 
 /// Bars of some symbols, with gaps, repeated ones, and lines that are none.
-fn write_walk(path: &Path, symbols: usize, seconds: i64, seed: u64) -> u64 {
+pub fn write_walk(path: &Path, symbols: usize, seconds: i64, seed: u64) -> u64 {
     let mut state = seed | 1;
     let mut random = move |n: u64| {
         state ^= state << 13;
@@ -300,8 +304,14 @@ fn cut_anywhere() {
     let input = dir.path().join("in.csv");
     let lines = write_walk(&input, 4, 500, 11);
     let symbols = (0..4).map(|symbol| format!("S{symbol}")).collect();
-    let case =
-        Case { symbols, base: "1s".parse().unwrap(), timeframes: "1s,5s,1m", publish: true, ways: WAYS.to_vec() };
+    let case = Case {
+        symbols,
+        base: "1s".parse().unwrap(),
+        timeframes: "1s,5s,1m",
+        publish: true,
+        ways: WAYS.to_vec(),
+        more: Vec::new(),
+    };
     let (whole, _) = live(&case, 0, &input, None, None);
     assert!(whole.signals.lines().count() > 50, "{} signals prove little", whole.signals.lines().count());
     let cuts = prop::collection::btree_set(1..lines, 1..6);
@@ -319,12 +329,47 @@ fn cut_anywhere_while_cells_lie_in_rows() {
     let input = dir.path().join("in.csv");
     let lines = write_walk(&input, 17, 700, 12);
     let symbols = (0..17).map(|symbol| format!("S{symbol}")).collect();
-    let case = Case { symbols, base: "1s".parse().unwrap(), timeframes: "1s,5s", publish: false, ways: WAYS.to_vec() };
+    let case = Case {
+        symbols,
+        base: "1s".parse().unwrap(),
+        timeframes: "1s,5s",
+        publish: false,
+        ways: WAYS.to_vec(),
+        more: Vec::new(),
+    };
     let (whole, _) = live(&case, 0, &input, None, None);
     assert!(whole.signals.lines().count() > 500, "{} signals prove little", whole.signals.lines().count());
     let every = lines / 9;
     in_lives(&case, &input, &(1..9).map(|cut| cut * every).collect::<Vec<_>>(), &whole)
         .unwrap_or_else(|error| panic!("{error}"));
+}
+
+#[test]
+fn cut_between_times_where_signals_are_limited() {
+    let dir = tempfile::tempdir().unwrap();
+    let input = dir.path().join("in.csv");
+    write_walk(&input, 17, 500, 13);
+    let symbols = (0..17).map(|symbol| format!("S{symbol}")).collect();
+    let more = vec![("output.max_signals_per_s.day", toml::Value::from(1))];
+    let free = Case {
+        symbols,
+        base: "1s".parse().unwrap(),
+        timeframes: "1s,5s",
+        publish: true,
+        ways: WAYS.to_vec(),
+        more: Vec::new(),
+    };
+    let case = Case { more, ..free.clone() };
+    let (whole, _) = live(&case, 0, &input, None, None);
+    let count = |written: &Written| written.signals.lines().count();
+    assert!(count(&whole) > 50 && count(&whole) + 50 < count(&live(&free, 0, &input, None, None).0));
+    // The lines before which another time begins.
+    let text = fs::read_to_string(&input).unwrap();
+    let times: Vec<&str> = text.lines().map(|line| line.split(',').next().unwrap()).collect();
+    let begins = |k: &usize| times[*k].parse::<i64>().is_ok() && times[*k] > times[*k - 1];
+    let edges: Vec<u64> = (2..times.len()).filter(begins).map(|k| k as u64).collect();
+    let cuts: Vec<u64> = edges.iter().copied().step_by(edges.len() / 8).skip(1).collect();
+    in_lives(&case, &input, &cuts, &whole).unwrap_or_else(|error| panic!("{error}"));
 }
 
 #[test]
@@ -344,6 +389,7 @@ fn anywhere_in_a_recorded_market() {
         timeframes: "1m,5m,15m,1h,4h,1d",
         publish: true,
         ways: WAYS.to_vec(),
+        more: Vec::new(),
     };
     let (whole, _) = live(&case, 0, &input, None, None);
     let lines = text.lines().count() as u64;
@@ -371,8 +417,14 @@ fn what_does_not_concern_a_cell_does_not_make_it_cold() {
     let input = dir.path().join("in.csv");
     write_walk(&input, 4, 300, 7);
     let symbols: Vec<String> = (0..4).map(|symbol| format!("S{symbol}")).collect();
-    let case =
-        Case { symbols, base: "1s".parse().unwrap(), timeframes: "1s,5s,1m", publish: true, ways: WAYS.to_vec() };
+    let case = Case {
+        symbols,
+        base: "1s".parse().unwrap(),
+        timeframes: "1s,5s,1m",
+        publish: true,
+        ways: WAYS.to_vec(),
+        more: Vec::new(),
+    };
     let (_, snapshot) = live(&case, 0, &input, None, None);
     let config = |symbols: [&str; 4], timeframes: &'static str, sets: &[(&str, toml::Value)]| {
         let symbols = symbols.map(str::to_owned).to_vec();
@@ -421,7 +473,14 @@ fn every_flipped_byte_is_detected() {
     let input = dir.path().join("in.csv");
     write_walk(&input, 2, 120, 5);
     let symbols = (0..2).map(|symbol| format!("S{symbol}")).collect();
-    let case = Case { symbols, base: "1s".parse().unwrap(), timeframes: "1s,1m", publish: true, ways: WAYS.to_vec() };
+    let case = Case {
+        symbols,
+        base: "1s".parse().unwrap(),
+        timeframes: "1s,1m",
+        publish: true,
+        ways: WAYS.to_vec(),
+        more: Vec::new(),
+    };
     let state = keep_state(&case, &input, dir.path());
     let bytes = fs::read(&state).unwrap();
     Snapshot::parse(bytes.clone()).unwrap();

@@ -12,8 +12,8 @@ use wagehood_engine::{
     config::{MaxAge, Plan, StyleRules},
     correlate::{Correlator, HeldBack, Verdict, default_weight},
     model::{
-        Candidate, Peer, Side, Signal, SignalKind, SourceId, Span, Strategy, SymbolId, Timeframe, TimeframeId,
-        TradingStyle, Weighed,
+        Candidate, Composite, Peer, Side, Signal, SignalKind, SourceId, Span, Strategy, SymbolId, Timeframe,
+        TimeframeId, TradingStyle, Weighed,
     },
 };
 
@@ -205,6 +205,7 @@ fn check(plan: &Plan, weighed: &Weighed<'_>, held: Option<HeldBack>, want: &Expe
         }
         Some(HeldBack::Cooldown) => prop_assert!(want.cooling_down, "held back: {want:?}"),
         Some(HeldBack::Stale) => prop_assert!(want.stale && plan.hold_stale, "held back: {want:?}"),
+        Some(HeldBack::RateLimited) => prop_assert!(false, "held back without a limit"),
     }
     Ok(())
 }
@@ -247,6 +248,7 @@ fn compare(market: &Market, tally: &mut Tally) -> Result<(), TestCaseError> {
                 }
                 Some(HeldBack::Cooldown) => tally.cooldown += 1,
                 Some(HeldBack::Stale) => tally.held_stale += 1,
+                Some(HeldBack::RateLimited) => panic!("held back without a limit"),
             }
             tally.stale += u64::from(weighed.stale);
             tally.supported += u64::from(!weighed.supporting.is_empty());
@@ -276,6 +278,95 @@ fn composites_and_verdicts_are_those_of_the_definition() {
             .all(|n| n > 100),
         "{t:?}"
     );
+}
+
+/// A signal that all other filters have let pass, with its place in the order of publication.
+type Passed = (usize, Composite);
+
+/// What the definition publishes of the signals of one place, and why not the rest; `published` are all before, each with the
+/// second of its wall.
+fn decide(plan: &Plan, second: i64, place: &[Passed], published: &mut Vec<(i64, Composite)>) -> Vec<Option<HeldBack>> {
+    let limit = |composite: &Composite| plan.max_signals_per_s[composite.style.index()];
+    let mut left: Vec<&Passed> = place.iter().collect();
+    let mut verdicts = vec![None; place.len()];
+    while !left.is_empty() {
+        // Styles without a limit have all that they want, and so their own order.
+        let first_free = left.iter().position(|(_, composite)| limit(composite) == 0);
+        let next = first_free.unwrap_or_else(|| {
+            (0..left.len()).fold(0, |best, k| if left[k].1.priority > left[best].1.priority { k } else { best })
+        });
+        let (number, composite) = left.remove(next);
+        let (signal, cooldown) = (&composite.signal, plan.styles[composite.style.index()].cooldown_bars);
+        let lane = |s: &Signal| (s.symbol, s.timeframe, s.strategy, s.candidate.side);
+        let cools = published.iter().any(|(_, before)| {
+            lane(&before.signal) == lane(signal)
+                && cooldown > 0
+                && signal.bar_index <= before.signal.bar_index + cooldown
+        });
+        let used = published.iter().filter(|(at, before)| *at == second && before.style == composite.style).count();
+        verdicts[*number] = match limit(composite) {
+            _ if cools => Some(HeldBack::Cooldown),
+            max if max > 0 && used >= max as usize => Some(HeldBack::RateLimited),
+            _ => {
+                published.push((second, *composite));
+                None
+            }
+        };
+    }
+    verdicts
+}
+
+/// Places of several groups each, whose signals are decided on together.
+fn limited(market: &Market, limits: [u32; 3], tally: &mut [u64; 3]) -> Result<(), TestCaseError> {
+    let mut rng = Rng(market.seed);
+    let plan = Plan { max_signals_per_s: limits, ..market.plan(&mut rng) };
+    let mut correlator = Correlator::new(&plan);
+    let (mut place, mut published, mut verdicts): (Vec<Passed>, Vec<_>, Vec<_>) = (Vec::new(), Vec::new(), Vec::new());
+    let mut wall_ms = 1_514_764_800_000;
+    for mut group in market.groups(&plan, &mut rng) {
+        correlator.on_group(&mut group, |verdict| match verdict {
+            Verdict::Publish(weighed) => place.push((place.len(), *weighed.composite)),
+            Verdict::Hold(_, HeldBack::Cooldown | HeldBack::RateLimited) => panic!("decided too early"),
+            Verdict::Hold(..) => {}
+        });
+        if rng.chance(0.3) {
+            let composites: Vec<Composite> = place.iter().map(|(_, composite)| *composite).collect();
+            // In another life half of the time: what is left of a second is saved.
+            if rng.chance(0.5) {
+                let rate = correlator.rate();
+                let mut next = Correlator::new(&plan);
+                rate.into_iter().for_each(|rate| next.restore_rate(rate));
+                prop_assert_eq!(next.rate(), rate);
+            }
+            correlator.rank(wall_ms, &composites, &mut verdicts);
+            let wanted = decide(&plan, wall_ms.div_euclid(1_000), &place, &mut published);
+            prop_assert_eq!(&verdicts, &wanted);
+            for verdict in &verdicts {
+                tally[verdict.map_or(0, |reason| 1 + usize::from(reason == HeldBack::RateLimited))] += 1;
+            }
+            place.clear();
+            wall_ms += [0, 1, 400, 1_000, 60_000][rng.count(0, 4)];
+        }
+    }
+    let most = limits.iter().zip(TradingStyle::ALL).filter(|(max, _)| **max > 0);
+    for (max, style) in most {
+        let mut seconds: Vec<i64> = published.iter().filter(|(_, c)| c.style == style).map(|(at, _)| *at).collect();
+        seconds.sort_unstable();
+        prop_assert!(seconds.chunk_by(|a, b| a == b).all(|second| second.len() <= *max as usize));
+    }
+    Ok(())
+}
+
+#[test]
+fn a_limit_publishes_by_priority_and_holds_back_the_rest() {
+    let tally = RefCell::new([0; 3]);
+    let limits =
+        prop::array::uniform3(prop_oneof![1 => Just(0u32), 2 => 1..6u32]).prop_filter("none", |l| l != &[0; 3]);
+    TestRunner::new(cases(150))
+        .run(&(market(), limits), |(market, limits)| limited(&market, limits, &mut tally.borrow_mut()))
+        .unwrap_or_else(|e| panic!("{e}"));
+    let tally = tally.into_inner();
+    assert!(tally.iter().all(|&n| n > 100), "published, cooling down, over the limit: {tally:?}");
 }
 
 #[test]

@@ -59,6 +59,7 @@ pub fn plan(timeframes: &[&str], enabled: &[u32]) -> Plan {
         styles: [rules(); 3],
         max_age: [MaxAge::Auto; 3],
         hold_stale: false,
+        max_signals_per_s: [0; 3],
         expected_delays: Vec::new(),
         performance: PerformanceRules { enabled: true, fee_bps: 0.0, full: false, interval_ms: 60_000 },
         letter_quota: 100,

@@ -20,6 +20,7 @@ mod forming;
 mod forms;
 mod history;
 mod legacy;
+mod limits;
 mod migrate;
 mod output;
 mod performance;

@@ -3,6 +3,7 @@
 mod batch;
 mod judging;
 mod parts;
+mod place;
 mod saving;
 mod wiring;
 
@@ -13,25 +14,23 @@ use crate::{
     config::Plan,
     correlate::{Correlator, Verdict},
     engine::{
-        Blocked, Memory, Of, Restored, Saver,
+        Blocked, Memory, Restored, Saver,
         notes::{Committing, LetterBytes, Mark, Note},
         output::{Group, Output, RedisOutput, Written},
     },
-    model::{Composite, Composites, Judged, Signal, SymbolId, WorkerMessage},
+    model::{Composite, Composites, Judged, SymbolId, WorkerMessage},
     publish::Merge,
     runtime::{Agent, AgentError, Clock, Halt, Inlet, Interests, Now, Work},
-    state::{StateError, put},
+    state::StateError,
     telemetry::{FlushCause, Latency, PublisherCounters, Recorder, Stage},
 };
-use batch::{Asked, Awaiting, Batch};
+use batch::{Asked, Batch};
 use crossbeam_utils::CachePadded;
 use judging::Judging;
 use parts::Parts;
+use place::Place;
 use saving::Saving;
 use std::sync::Arc;
-
-/// Symbols that are saved in a duty cycle: some 10 µs.
-const SYMBOLS_A_CYCLE: usize = 8;
 
 /// Drives [`Merge`], [`Correlator`] and [`Output`]. Allocates when a symbol appears for the first time.
 #[derive(Debug)]
@@ -56,6 +55,8 @@ pub struct PublisherAgent {
     /// What the signals are worth, where that is followed.
     judging: Option<Judging>,
     composites: Composites,
+    /// What waits to be decided on together, where styles may publish only so many signals.
+    place: Option<Place>,
     /// Symbols that the correlator and the output know.
     symbols: usize,
     memory: Arc<Memory>,
@@ -86,6 +87,7 @@ impl PublisherAgent {
             parts: Parts::new(&plan),
             judging: plan.performance.enabled.then(|| Judging::new(&plan, ledger)),
             composites: Composites::with_capacity(group.max(64)),
+            place: plan.has_signal_limits().then(Place::new),
             symbols: 0,
             memory: wiring.memory,
             committing: wiring.committing,
@@ -110,6 +112,9 @@ impl PublisherAgent {
     /// Takes its part of the state that the engine goes on from.
     pub fn restore(&mut self, restored: &mut Restored) {
         self.merge.resume(restored.publisher.seq);
+        if let Some(rate) = restored.rate {
+            self.correlator.restore_rate(rate);
+        }
         if let Some(judging) = &mut self.judging {
             judging.restore(restored);
         }
@@ -124,85 +129,6 @@ impl PublisherAgent {
             redis.order = restored.publisher.order;
             redis.latest.restored(&restored.readiness, restored.is_history);
         }
-    }
-
-    /// Begins to save: what has been published up to the barrier, with sequence `seq`.
-    #[cold]
-    fn snapshot(&mut self, seq: u64, number: u32) -> Result<(), StateError> {
-        // The one before is late. Its symbols have been saved, but not yet what it waits for: it is given up.
-        self.save(usize::MAX)?;
-        let unwritten = self.batch.has_something(&self.output.standing());
-        let Some(saving) = &mut self.saving else { return Ok(()) };
-        if saving.is_on() {
-            saving.saver.abandon();
-        }
-        saving.saver.begin(number);
-        saving.saver.record(Of::Publisher, |_, out| {
-            put(out, &seq)?;
-            self.output.redis.as_ref().map_or(Ok(()), |redis| put(out, &redis.order))
-        })?;
-        if let Some(judging) = &self.judging {
-            judging.begin_saving(saving)?;
-        }
-        saving.sweep.start(self.symbols);
-        saving.awaits = Some(saving.flushed + u64::from(unwritten));
-        saving.end_if_done();
-        Ok(())
-    }
-
-    /// Saves the next symbols of the snapshot at work; how many.
-    fn save(&mut self, max: usize) -> Result<usize, StateError> {
-        let mut count = 0;
-        while count < max
-            && let Some(symbol) = self.saving.as_mut().and_then(|saving| saving.sweep.take_next())
-        {
-            self.save_symbol(symbol)?;
-            count += 1;
-        }
-        while count < max
-            && let Some(saving) = &mut self.saving
-            && let Some(judging) = &self.judging
-            && let Some(key) = saving.accounts.take_next()
-        {
-            judging.save_key(key, saving)?;
-            count += 1;
-        }
-        Ok(count)
-    }
-
-    /// Saves a symbol that is about to change, where the snapshot at work wants it as it is.
-    #[inline]
-    fn save_before_change(&mut self, symbol: SymbolId) -> Result<(), StateError> {
-        let wanted = self.saving.as_mut().is_some_and(|saving| saving.sweep.needs(symbol.index()));
-        if wanted { self.save_symbol(symbol.index()) } else { Ok(()) }
-    }
-
-    /// Saves a little of the snapshot at work where there is room, or all that is left at the end.
-    #[inline]
-    fn go_on_saving(&mut self, ended: bool) -> Result<usize, StateError> {
-        let Some(saving) = self.saving.as_mut().filter(|saving| saving.is_sweeping()) else { return Ok(0) };
-        let room = saving.saver.flush();
-        match (ended, room) {
-            (true, _) => self.save(usize::MAX),
-            (false, true) => self.save(SYMBOLS_A_CYCLE),
-            (false, false) => Ok(0),
-        }
-    }
-
-    #[cold]
-    fn save_symbol(&mut self, index: usize) -> Result<(), StateError> {
-        let symbol = SymbolId(index as u16);
-        let Some(saving) = &mut self.saving else { return Ok(()) };
-        saving.saver.record(Of::Symbol(symbol), |keys, out| {
-            keys.save_table(symbol, out)?;
-            self.correlator.save(symbol, out)?;
-            self.output.redis.as_ref().map_or(Ok(()), |redis| redis.latest.save(symbol, out))
-        })?;
-        if let Some(judging) = &self.judging {
-            judging.save_symbol(symbol, saving)?;
-        }
-        saving.end_if_done();
-        Ok(())
     }
 
     fn tell_memory(&self) {
@@ -260,6 +186,9 @@ impl PublisherAgent {
                     self.correlator.set_as_of(mark.as_of);
                     while self.next_group(mark.seq, mark.replayed, now)? {
                         count += 1;
+                    }
+                    if self.place.is_some() {
+                        self.decide(mark.moment, mark.replayed, now);
                     }
                     self.mark(&mark, now);
                 }
@@ -333,7 +262,9 @@ impl PublisherAgent {
         }
         self.weigh(replayed, now);
         self.settle()?;
-        if self.parts.is_published() {
+        if let Some(place) = self.place.as_mut().filter(|_| self.parts.is_published()) {
+            place.push((symbol, seq, event_ts), &self.parts.rows);
+        } else if self.parts.is_published() {
             let (rows, signals) = (&self.parts.rows[..], &self.composites);
             let published_ms = now.wall_ms();
             self.output.group(&Group { symbol, seq, event_ts, rows, signals, replayed, published_ms });
@@ -365,7 +296,10 @@ impl PublisherAgent {
     #[inline]
     fn weigh(&mut self, replayed: bool, now: Now) {
         self.composites.clear();
-        let (composites, output, batch) = (&mut self.composites, &self.output, &mut self.batch);
+        let (output, batch) = (&self.output, &mut self.batch);
+        // Signals that are decided on together wait, with those of the groups before.
+        let waits = self.place.is_some();
+        let composites = self.place.as_mut().map_or(&mut self.composites, |place| &mut place.signals);
         let (counters, recorder, judging) = (&self.counters, &mut self.recorder, &mut self.judging);
         let judge = |composite: &Composite, weights| {
             judging.as_mut().map_or(Judged::NOTHING, |judging| judging.judge(composite, weights))
@@ -373,13 +307,8 @@ impl PublisherAgent {
         self.correlator.on_group_judged(&mut self.parts.signals, judge, |verdict| match verdict {
             Verdict::Publish(weighed) => {
                 composites.push(&weighed);
-                if !replayed {
-                    let Signal { strategy, timeframe, arrival_ns, .. } = weighed.composite.signal;
-                    counters.published[strategy.index()][timeframe.index()].bump();
-                    counters.alerts.add(u64::from(output.is_alert(&weighed)));
-                    counters.stale.add(u64::from(weighed.stale));
-                    recorder.since(Latency::Stage(Stage::Correlate), now.ns, arrival_ns);
-                    batch.push(Awaiting { style: weighed.composite.style, arrival_ns });
+                if !replayed && !waits {
+                    batch.published(&weighed, output.is_alert(&weighed), counters, recorder, now);
                 }
             }
             Verdict::Hold(_, reason) => {

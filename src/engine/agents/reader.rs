@@ -85,6 +85,9 @@ impl ReaderAgent {
         if let Source::Redis(source) = &source {
             intake.set_streams(source.rules(), clock_events, source.published_moment());
         }
+        if let Source::Files(_) = &source {
+            intake.take_together();
+        }
         let blocked = Blocked::default();
         Self { source, intake, drain, recorder, clock, batch, ended: false, blocked, barriers: None }
     }
@@ -125,6 +128,7 @@ impl Agent for ReaderAgent {
             self.end(now)?;
             count += 1;
         }
+        let wanted = self.barriers.as_mut().is_some_and(|barriers| barriers.is_due(now.ns));
         while clear && count < self.batch && !self.ended {
             match self.source.poll(now, &mut self.intake)? {
                 Polled::Entry => {
@@ -135,12 +139,16 @@ impl Agent for ReaderAgent {
                 Polled::End => self.end(now)?,
             }
             clear = self.intake.is_clear();
+            if wanted && self.intake.places().is_on() && self.intake.places().is_parted() {
+                break;
+            }
         }
         if entries > 0 {
             self.intake.counters().reads.bump();
             self.recorder.since(Latency::Stage(Stage::Read), self.clock.ns(), self.intake.arrival_ns());
         }
-        if let Some(barriers) = self.barriers.as_mut().filter(|_| clear && !self.ended)
+        let parted = self.intake.places().is_parted();
+        if let Some(barriers) = self.barriers.as_mut().filter(|_| clear && parted && !self.ended)
             && barriers.is_due(now.ns)
         {
             barriers.begin(&mut self.intake, now.ns)?;

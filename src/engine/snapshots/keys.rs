@@ -31,6 +31,8 @@ pub enum Of {
     Drifts,
     /// How good the calibrated confidence is of late.
     Quality,
+    /// What had been used of the limits of a second.
+    Rate,
     /// What the signals of a symbol are worth.
     Worth(SymbolId),
     /// What the signals of a timeframe and a strategy or kind, by name, are worth.
@@ -164,6 +166,7 @@ impl Keys {
             }
             Of::Drifts => (RecordOf::Drifts, 0),
             Of::Quality => (RecordOf::Quality, 0),
+            Of::Rate => (RecordOf::Rate, 0),
             Of::Worth(symbol) => (RecordOf::Worth(self.symbol(symbol)), 0),
             Of::Account(timeframe, name) => (RecordOf::Account(self.timeframe(timeframe), name), 0),
         }

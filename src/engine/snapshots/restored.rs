@@ -4,7 +4,7 @@
 use super::{super::letter_quota::SavedQuota, Keys, Of};
 use crate::{
     aggregate::{OpenBars, SavedDrifts},
-    correlate::SymbolSignals,
+    correlate::{RateState, SymbolSignals},
     feed::{
         AdmissionState, SavedNewestBar,
         streams::{Order, Place},
@@ -108,6 +108,8 @@ pub struct Restored {
     pub accounts: Vec<(usize, SavedAccounts)>,
     /// How good the calibrated confidence was of late.
     pub quality: CalibrationQuality,
+    /// What had been used of the limits of a second, where there were any.
+    pub rate: Option<RateState>,
     /// Where the publisher stood.
     pub publisher: PublisherState,
     /// The cells that are cold, in the order of symbols and timeframes.
@@ -144,6 +146,7 @@ impl Restored {
             worths: Vec::new(),
             accounts: decoder.accounts()?,
             quality: decoder.quality()?,
+            rate: decoder.rate()?,
             publisher: decoder.publisher()?,
             cold: Vec::new(),
             columns: keys.plan().timeframes.len(),
@@ -184,6 +187,7 @@ impl Restored {
         self.inputs.clear();
         self.admission.end_history();
         self.publisher.order = Order::default();
+        self.rate = None;
         self
     }
 
@@ -427,6 +431,16 @@ impl<'a> Decoder<'a> {
         let quality = CalibrationQuality::read(&mut bytes)?;
         ends(bytes, "the quality of the calibrated confidence")?;
         Ok(quality)
+    }
+
+    /// What had been used of the limits of a second; none where the snapshot does not say.
+    fn rate(&self) -> Result<Option<RateState>, StateError> {
+        let part = RecordOf::Rate;
+        let record = self.snapshot.record(part).filter(|record| record.is_readable(part));
+        let Some(mut bytes) = record.map(|record| record.bytes) else { return Ok(None) };
+        let rate = take(&mut bytes)?;
+        ends(bytes, "the limits of a second")?;
+        Ok(Some(rate))
     }
 
     /// What the signals of timeframes with strategies and kinds are worth.

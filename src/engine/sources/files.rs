@@ -58,6 +58,27 @@ pub struct FilesSource {
     disorder: Disorder,
     /// Whether its records only warm the cells.
     is_history: bool,
+    together: Together,
+}
+
+/// Lines that are taken together.
+#[derive(Debug, Default)]
+struct Together {
+    /// Their time, Unix ms.
+    ts: Option<i64>,
+    /// Whether the line that parts them from the next waits in the merge.
+    parted: bool,
+}
+
+impl Together {
+    /// Whether a line, which then waits, is of another time than those before.
+    #[inline]
+    fn parts(&mut self, line: &Line<'_>) -> bool {
+        let Ok(record) = &line.result else { return false };
+        self.parted = self.ts != Some(record.ts);
+        self.ts = Some(record.ts);
+        self.parted
+    }
 }
 
 /// Where a file went back in time, for whoever starts over then.
@@ -116,6 +137,7 @@ impl FilesSource {
             strict: false,
             disorder: Disorder::default(),
             is_history: false,
+            together: Together::default(),
         }
     }
 
@@ -179,7 +201,8 @@ impl FilesSource {
             return Ok(Polled::Nothing);
         }
         let held = self.due_ns.take().is_some();
-        let next = if held { Ok(self.lines.current()) } else { self.lines.next() };
+        let again = held || std::mem::take(&mut self.together.parted);
+        let next = if again { Ok(self.lines.current()) } else { self.lines.next() };
         self.waits = false;
         let next = match next {
             Ok(next) => next,
@@ -197,6 +220,11 @@ impl FilesSource {
             return Ok(Polled::End);
         };
         if self.taken.get(merged.input).is_some_and(|&line| merged.line.number <= line) {
+            return Ok(Polled::Entry);
+        }
+        if intake.places().is_on() && self.together.parts(&merged.line) {
+            // Before it waits for its time, and where a snapshot may be made.
+            intake.part();
             return Ok(Polled::Entry);
         }
         if let (Pace::Times(factor), Ok(record)) = (self.pace, &merged.line.result)

@@ -1,6 +1,11 @@
 //! The batch in the making: when it takes more, and when it is written. Pure; allocates nothing after the start.
 
-use crate::{engine::output::Standing, model::TradingStyle, runtime::Now, telemetry::FlushCause};
+use crate::{
+    engine::output::Standing,
+    model::{Signal, TradingStyle, Weighed},
+    runtime::Now,
+    telemetry::{FlushCause, Latency, PublisherCounters, Recorder, Stage},
+};
 
 /// When a batch is written.
 #[derive(Debug, Clone, Copy)]
@@ -87,9 +92,27 @@ impl Batch {
         room || self.in_entry
     }
 
-    /// Takes a published signal.
+    /// Takes a published signal, which may be an alert as well, and counts it.
     #[inline]
-    pub fn push(&mut self, signal: Awaiting) {
+    pub fn published(
+        &mut self,
+        weighed: &Weighed<'_>,
+        is_alert: bool,
+        counters: &PublisherCounters,
+        recorder: &mut Recorder,
+        now: Now,
+    ) {
+        let Signal { strategy, timeframe, arrival_ns, .. } = weighed.composite.signal;
+        counters.published[strategy.index()][timeframe.index()].bump();
+        counters.alerts.add(u64::from(is_alert));
+        counters.stale.add(u64::from(weighed.stale));
+        recorder.since(Latency::Stage(Stage::Correlate), now.ns, arrival_ns);
+        self.push(Awaiting { style: weighed.composite.style, arrival_ns });
+    }
+
+    /// Takes a signal that waits for its acknowledgement.
+    #[inline]
+    fn push(&mut self, signal: Awaiting) {
         self.signals.push(signal);
     }
 
