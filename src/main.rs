@@ -11,7 +11,7 @@ use wagehood_engine::cli::{
     exit::Exit,
     explain, explain_signal, health, ingest, inspect,
     lab_args::BenchCommand,
-    migrate, note, performance, replay, report, run,
+    migrate, note, partitions, performance, replay, report, run,
     shell::{completions, man},
     state_command, top,
 };
@@ -53,6 +53,7 @@ fn main() -> ExitCode {
         Action::Strategies(args) => edit(Entries::Strategies, args),
         Action::Timeframes(args) => edit(Entries::Timeframes, args),
         Action::Migrate(args) => migrate(args),
+        Action::Partitions(command) => partitions(command).map(|()| true),
         Action::State(command) => state_command(command),
         Action::Bench(BenchCommand::Latency(args)) => bench_latency(args),
         Action::Bench(BenchCommand::Throughput(args)) => bench_throughput(args),

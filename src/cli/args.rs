@@ -7,6 +7,7 @@ use super::{
     file_args::FileArgs,
     ingest_args::{IngestArgs, known_provider},
     lab_args::{BenchCommand, ReportArgs},
+    partition_args::PartitionsCommand,
     shell::{CompletionsArgs, ManArgs},
     watch_args::{EngineArgs, ExplainArgs, HealthArgs, TopArgs},
 };
@@ -119,6 +120,9 @@ pub enum Action {
     Timeframes(EditArgs),
     /// Move from the existing system to this engine on a live server, step by step, and back
     Migrate(MigrateArgs),
+    /// The partitions of the symbols, where there are some: which are where, and who owns them
+    #[command(subcommand)]
+    Partitions(PartitionsCommand),
     /// Look into the snapshots of an engine on Redis
     #[command(subcommand)]
     State(StateCommand),

@@ -6,7 +6,7 @@ use super::{
     redis::Server,
     startable::obstacles,
 };
-use crate::config::{Config, Faults, Layer, Loaded, schema};
+use crate::config::{Config, Faults, Layer, Loaded, PartitionMap, schema};
 use serde_json::{Value, json};
 use std::{
     io::{self, Write},
@@ -184,9 +184,15 @@ pub fn config_schema() -> anyhow::Result<()> {
 pub fn config_reload(args: &ConfigArgs) -> anyhow::Result<bool> {
     let mut layers = super::layers::layers(args.path(), &args.set)?;
     super::redis::over(args.redis.as_ref().filter(|url| !url.is_empty()), &mut layers);
-    let answer = super::reload::ask(&Config::load_anyway(&layers))?;
-    writeln!(io::stdout().lock(), "{answer}")?;
-    Ok(!answer.starts_with("the configuration"))
+    let config = Config::load_anyway(&layers);
+    let (count, mut taken) = (config.partitions.count, true);
+    for partition in config.partitions.owned() {
+        let answer = super::reload::ask(&config.of_partition(partition, &PartitionMap::new(count)))?;
+        let of = if count > 1 { format!("partition {partition}: ") } else { String::new() };
+        writeln!(io::stdout().lock(), "{of}{answer}")?;
+        taken &= !answer.starts_with("the configuration");
+    }
+    Ok(taken)
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! `doctor`: whether this host does what a configuration needs.
 
-use super::{args::DoctorArgs, ingest_doctor, note::note, redis::Server, session::layers};
+use super::{args::DoctorArgs, ingest_doctor, note::note, part::only, redis::Server, session::layers};
 use crate::{
     config::{Config, Layer, Override},
     feed::EntryForm,
@@ -31,7 +31,7 @@ pub fn doctor(args: &DoctorArgs) -> Result<bool> {
     if let Some(url) = &args.redis {
         layers.push(Layer::Override(Override::new("redis.url", url.as_str())));
     }
-    let config = load(layers)?;
+    let config = only(load(layers)?)?;
     let on_redis = args.redis.is_some() || config.input.feed.is_redis();
     let questions = if on_redis { Some(questions(&config)?) } else { None };
     let sys = Sysfs::default();

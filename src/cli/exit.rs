@@ -2,6 +2,7 @@
 
 use super::{
     identity::NotAsLeft,
+    partition_map::OtherPartitions,
     patience::NotThere,
     recorded::NothingAccepted,
     session::{Abandoned, Stopped},
@@ -86,7 +87,7 @@ fn of(cause: &(dyn Error + 'static)) -> Option<Exit> {
     if cause.is::<NotAsLeft>() {
         return Some(Exit::NotAsLeft);
     }
-    if cause.is::<Faults>() || cause.is::<AddressError>() || cause.is::<TlsFilesError>() {
+    if cause.is::<OtherPartitions>() || cause.is::<Faults>() || cause.is::<AddressError>() || cause.is::<TlsFilesError>() {
         return Some(Exit::Configuration);
     }
     of_server(cause)

@@ -8,6 +8,7 @@ use super::{
     lease::take_lease,
     note::note,
     notify::Notifier,
+    partition_map::agreed,
     patience::Patience,
     redis::Server,
     secrets,
@@ -15,11 +16,11 @@ use super::{
     symbols,
 };
 use crate::{
-    config::{Asset, Config, Feed, HistoryConfig, IngestConfig, Layer, Loaded, Override},
+    config::{Asset, Config, Feed, HistoryConfig, IngestConfig, Layer, Loaded, Override, PartitionMap},
     engine::{Incidents, RedisSink},
     ingest::{
         Commission, Desk, EXCEPT, HEARTBEAT, Holds, MAKERS, MEMORY, Maker, NEWEST, Outbox, OutboxOptions, Provider,
-        PublishedBefore, Service, beat_of, stream_of,
+        PublishedBefore, Route, Service, beat_of,
     },
     model::{Timeframe, time::Iso8601},
     publish::{Lease, check_key},
@@ -104,7 +105,7 @@ fn fetch(args: &IngestArgs, backfill: &BackfillArgs, stop: &Arc<AtomicBool>) -> 
 }
 
 /// Does a job to its end.
-fn work(args: &IngestArgs, config: &Config, job: Job, stop: &Arc<AtomicBool>) -> Result<()> {
+fn work(args: &IngestArgs, config: &Config, mut job: Job, stop: &Arc<AtomicBool>) -> Result<()> {
     let quiet = args.common.quiet;
     let mut config = config.clone();
     // Keys and connections are named as an engine's, under names of its own.
@@ -116,12 +117,14 @@ fn work(args: &IngestArgs, config: &Config, job: Job, stop: &Arc<AtomicBool>) ->
     let mut patience = Patience::new(&host, &config.redis, quiet, stop);
     let lease = patience.wait(|| take_lease(&host, &server, args.standby, quiet, stop, || ()))?;
     let holds = if job.span.is_none() { holds(&config, job.timeframe) } else { Holds::default() };
-    let kept = patience.wait(|| kept(&server, &job.streams, &config, &holds))?;
+    let map = patience.wait(|| agreed(&server, &config))?;
+    let route = route(map, &config, &mut job)?;
+    let kept = patience.wait(|| kept(&server, &job.streams, &route, &config, &holds))?;
     let provider = provider(args, &config, &job, &kept, &host, stop)?;
     let incidents = Arc::new(Incidents::default());
     let sink = patience.wait(|| sink(&server, &lease, kept.batch.clone(), &incidents))?;
     let outbox = Outbox::new(outbox_options(&config, &server, &lease, &job));
-    let desk = Desk::new(&job.symbols, job.timeframe, job.streams.len(), kept.published);
+    let desk = Desk::new(&job.symbols, job.timeframe, route, kept.published);
     let desk = match job.span {
         None => desk.dense(provider.is_dense()).holding(holds),
         Some((from_ms, to_ms)) => desk.spanning(from_ms, to_ms),
@@ -270,6 +273,20 @@ fn holds(config: &Config, timeframe: Timeframe) -> Holds {
     };
     let by_symbol = plan.assets.iter().map(|asset| (asset.symbol.clone(), of(asset))).collect();
     Holds::new(by_symbol, of(&plan.default_asset))
+/// Which way the bars of a job go: with partitions to the stream of each, in place of the one that was named.
+///
+/// # Errors
+/// Several streams beside partitions.
+fn route(map: PartitionMap, config: &Config, job: &mut Job) -> Result<Route> {
+    if map.count == 1 {
+        return Ok(Route::spread(job.streams.len()));
+    }
+    let [stream] = &job.streams[..] else {
+        let (streams, timeframe) = (job.streams.join(", "), job.timeframe);
+        bail!("{streams} are several streams of {timeframe}: with [partitions] name one, which has a stream for each partition");
+    };
+    job.streams = config.partition_stream(stream);
+    Ok(Route::partitions(map))
 }
 
 /// What was committed before.
@@ -280,7 +297,13 @@ struct Kept {
 }
 
 /// Reads the position.
-fn kept(server: &Server<'_>, streams: &[String], config: &Config, holds: &Holds) -> Result<Kept> {
+fn kept(
+    server: &Server<'_>,
+    streams: &[String],
+    route: &Route,
+    config: &Config,
+    holds: &Holds,
+) -> Result<Kept> {
     let mut link = server.connect("start")?;
     let key = server.position_key();
     check_key(&mut link, &key, "hash")?;
@@ -306,7 +329,7 @@ fn kept(server: &Server<'_>, streams: &[String], config: &Config, holds: &Holds)
             let except: Vec<&str> = except.split(',').collect();
             // A heartbeat says nothing of the symbols of another stream.
             let own = |name: &&String| {
-                stream_of(name, streams.len()) == index && holds.of(name) == hold_ms && !except.contains(&name.as_str())
+                route.of(name) == index && holds.of(name) == hold_ms && !except.contains(&name.as_str())
             };
             proved.extend(newest.keys().filter(own).map(|name| (name.clone(), end_ms)));
         }

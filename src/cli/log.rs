@@ -8,6 +8,7 @@ use crate::{
 };
 use serde_json::{Map, Value};
 use std::{
+    cell::Cell,
     collections::HashMap,
     fmt::Write as _,
     io::{IsTerminal as _, Write as _, stderr},
@@ -118,6 +119,20 @@ struct Log {
 static LOG: LazyLock<Mutex<Log>> =
     LazyLock::new(|| Mutex::new(Log { style: Style::Plain, level: LogLevel::Info, codes: HashMap::new() }));
 
+thread_local! {
+    static PARTITION: Cell<Option<usize>> = const { Cell::new(None) };
+}
+
+/// The lines of this thread are about the engine of this partition, beside others of this process.
+pub fn of_partition(partition: usize) {
+    PARTITION.set(Some(partition));
+}
+
+/// Whose engine the lines of this thread are about, where there are several.
+pub fn partition() -> Option<usize> {
+    PARTITION.get()
+}
+
 impl Log {
     /// How many lines of a code were not shown, where one is shown now.
     fn admits(&mut self, code: &str, now: Instant) -> Option<u64> {
@@ -171,6 +186,8 @@ pub fn log(line: &LogLine<'_>) {
         let Some(suppressed) = log.admits(line.code, Instant::now()) else { return };
         (log.style, suppressed)
     };
+    let own = partition().map(|partition| format!("partition {partition}: {}", line.text));
+    let line = LogLine { text: own.as_deref().unwrap_or(line.text), ..*line };
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let text = line.format(style, i64::try_from(since.as_millis()).unwrap_or(i64::MAX), suppressed);
     // If this cannot be written either, no one is left to tell.

@@ -3,6 +3,7 @@
 //! Without `NOTIFY_SOCKET` in the environment nothing is sent. Nothing here blocks: a datagram that finds no room is
 //! lost.
 
+use super::roll;
 use std::{
     ffi::OsStr,
     io,
@@ -67,18 +68,21 @@ impl Notifier {
     /// The engine is not ready yet, and why; asks for this much more time.
     pub fn starting(&self, why: &str, extension: Duration) {
         // One that was a standby is ready already, and its watchdog runs.
-        let alive = if self.watchdog.is_some() { "\nWATCHDOG=1" } else { "" };
+        let alive = if self.watchdog.is_some() && roll::alive() { "\nWATCHDOG=1" } else { "" };
         self.send(&format!("EXTEND_TIMEOUT_USEC={}\nSTATUS={}{alive}", extension.as_micros(), why.replace('\n', " ")));
     }
 
     /// The engine waits for another to end, as long as it takes: that is what it was started for, so it is ready.
     pub fn standing_by(&self, why: &str) {
-        self.send(&format!("READY=1\nSTATUS={}", why.replace('\n', " ")));
+        let ready = if roll::ready() { "READY=1\n" } else { "" };
+        self.send(&format!("{ready}STATUS={}", why.replace('\n', " ")));
     }
 
     /// The engine works.
     pub fn ready(&self) {
-        self.send("READY=1");
+        if roll::ready() {
+            self.send("READY=1");
+        }
     }
 
     /// The engine has been asked to end.
@@ -107,7 +111,9 @@ impl Notifier {
             if draining { moved.any(|moved| moved) } else { moved.all(|moved| moved) }
         });
         if moving {
-            self.send("WATCHDOG=1");
+            if roll::alive() {
+                self.send("WATCHDOG=1");
+            }
             self.alive = Some((now, cycles));
         }
     }

@@ -1,8 +1,8 @@
 //! `performance`: what the signals of an engine are worth, as it last wrote it; and the file of a replay.
 
-use super::{args::PerformanceArgs, redis::Server, session::layers};
+use super::{args::PerformanceArgs, part::only, redis::Server, session::layers};
 use crate::{
-    config::{Config, Layer, Loaded, Override, Plan},
+    config::{Config, Layer, Override, Plan},
     judge::{Account, Judge},
     model::{Directory, HORIZONS, Strategy, SymbolId, TimeframeId},
     publish::push_figures,
@@ -22,7 +22,7 @@ pub fn performance(args: &PerformanceArgs) -> Result<()> {
     if let Some(url) = &args.redis {
         layers.push(Layer::Override(Override::new("redis.url", url.as_str())));
     }
-    let Loaded { config, .. } = Config::load_offline(&layers)?;
+    let config = only(Config::load_offline(&layers)?.config)?;
     let wanted = wanted(args, &config)?;
     let mut link = Server::new(&config)?.prefixed(&args.prefix).connect("performance")?;
     let mut all = Map::new();

@@ -448,6 +448,8 @@ impl<'a> Server<'a> {
         RedisSinkOptions {
             batch_bytes_max: self.config.limits.write_buffer_max_bytes,
             reply_timeout_ns: self.config.redis.timeout_ms * 1_000_000,
+            replicas: self.config.redis.replicas,
+            replicas_wait_ms: self.config.redis.replicas_wait_ms,
         }
     }
 

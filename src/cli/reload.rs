@@ -8,6 +8,7 @@ use super::{
     calendar::this_year,
     host::Host,
     kept::{Documents, Kept, complete, documents, key},
+    part::Part,
     redis::Server,
 };
 use crate::{
@@ -104,6 +105,8 @@ impl Drop for Watching {
 pub struct Watcher {
     /// The configuration in effect.
     pub config: Config,
+    /// What of it the engine is.
+    pub part: Part,
     /// The layers without documents.
     pub layers: Vec<Layer>,
     /// The file among them, to be read again.
@@ -131,6 +134,7 @@ impl Watcher {
         let host = Host::new(Clock::new());
         let poll = Duration::from_secs(self.config.redis.config_poll_s);
         let from_redis = self.config.redis.config_from_redis;
+        let own = self.part.of(&self.config);
         let (mut link, mut looked) = (None, Instant::now());
         let mut refused: Option<(Documents, Vec<Layer>)> = None;
         while !reload.over.load(Ordering::Relaxed) {
@@ -141,7 +145,7 @@ impl Watcher {
                 continue;
             }
             looked = Instant::now();
-            let seen = self.look(&host, &mut link);
+            let seen = look(&own, &host, &mut link);
             // A server that is away is asked again; the engine says that it is.
             let Ok((found, question)) = seen else {
                 link = None;
@@ -154,14 +158,17 @@ impl Watcher {
                 let text = answer.as_ref().map_or_else(|line| line.clone(), |next| outcome(next.is_some()));
                 // Whoever has asked asks again.
                 let _ = link
-                    .ask::<()>(cmd("HSET").arg(key(&self.config)).arg(&[("answered", question), ("answer", text)][..]));
+                    .ask::<()>(cmd("HSET").arg(key(&own)).arg(&[("answered", question), ("answer", text)][..]));
             }
             match answer {
-                Err(line) if !line.is_empty() => self.refuse(&mut link, reload, line),
+                Err(line) if !line.is_empty() => {
+                    alert(&own, &mut link, "error", std::slice::from_ref(&line));
+                    lock(&reload.lines).push(line);
+                }
                 Err(_) | Ok(None) => {}
                 Ok(Some(next)) => {
-                    let lines = differences(&self.config, &next.config);
-                    self.alert(&mut link, "warning", &lines);
+                    let lines = differences(&own, &self.part.of(&next.config));
+                    alert(&own, &mut link, "warning", &lines);
                     lock(&reload.lines).extend(lines);
                     *lock(&reload.next) = Some(next);
                     reload.due.store(true, Ordering::Relaxed);
@@ -169,22 +176,6 @@ impl Watcher {
                 }
             }
         }
-    }
-
-    /// The documents in the server, and what `config reload` asks.
-    fn look(&self, host: &Host, kept: &mut Option<Link>) -> Result<(Vec<Layer>, Option<String>)> {
-        let server = Server::on(host, &self.config)?;
-        let mut link = match kept.take() {
-            Some(link) => link,
-            None => server.connect("configuration")?,
-        };
-        let field = |link: &mut Link, name: &str| link.ask::<Option<String>>(&Cmd::hget(key(&self.config), name));
-        let asked = field(&mut link, "asked")?;
-        let answered = if asked.is_some() { field(&mut link, "answered")? } else { None };
-        let question = asked.filter(|question| answered.as_ref() != Some(question));
-        let found = if self.config.redis.config_from_redis { server.documents(&mut link)? } else { Vec::new() };
-        *kept = Some(link);
-        Ok((found, question))
     }
 
     /// What to make of what was found: nothing, a configuration to go on with, or a line on what does not hold, which is
@@ -231,31 +222,42 @@ impl Watcher {
         }
         Ok(Some(Next { layers, config, documents: now }))
     }
+}
 
-    fn refuse(&self, link: &mut Option<Link>, reload: &Reload, line: String) {
-        self.alert(link, "error", std::slice::from_ref(&line));
-        lock(&reload.lines).push(line);
-    }
+/// The documents in the server, and what `config reload` asks.
+fn look(config: &Config, host: &Host, kept: &mut Option<Link>) -> Result<(Vec<Layer>, Option<String>)> {
+    let server = Server::on(host, config)?;
+    let mut link = match kept.take() {
+        Some(link) => link,
+        None => server.connect("configuration")?,
+    };
+    let field = |link: &mut Link, name: &str| link.ask::<Option<String>>(&Cmd::hget(key(config), name));
+    let asked = field(&mut link, "asked")?;
+    let answered = if asked.is_some() { field(&mut link, "answered")? } else { None };
+    let question = asked.filter(|question| answered.as_ref() != Some(question));
+    let found = if config.redis.config_from_redis { server.documents(&mut link)? } else { Vec::new() };
+    *kept = Some(link);
+    Ok((found, question))
+}
 
-    /// An entry of the alert stream for each line.
-    fn alert(&self, link: &mut Option<Link>, kind: &str, lines: &[String]) {
-        let Some(link) = link.as_mut().filter(|_| self.config.output.alerts) else { return };
-        let streams = &self.config.output.streams;
-        let at = crate::model::time::Iso8601(Clock::new().now().wall_ms()).to_string();
-        for line in lines {
-            let message: String = line.chars().take(MESSAGE_MAX).collect();
-            let fields = [
-                ("event_id", format!("alert_{kind}_configuration_{at}")),
-                ("type", kind.to_owned()),
-                ("symbol", "SYSTEM".to_owned()),
-                ("message", message),
-                ("timestamp", at.clone()),
-                ("metadata", "{\"component\":\"configuration\"}".to_owned()),
-            ];
-            let maxlen = redis::streams::StreamMaxlen::Approx(streams.alerts_maxlen as usize);
-            // An alert that cannot be written stands in the log.
-            let _ = link.ask::<()>(&Cmd::xadd_maxlen(&streams.alerts, maxlen, "*", &fields));
-        }
+/// An entry of the alert stream for each line.
+fn alert(config: &Config, link: &mut Option<Link>, kind: &str, lines: &[String]) {
+    let Some(link) = link.as_mut().filter(|_| config.output.alerts) else { return };
+    let streams = &config.output.streams;
+    let at = crate::model::time::Iso8601(Clock::new().now().wall_ms()).to_string();
+    for line in lines {
+        let message: String = line.chars().take(MESSAGE_MAX).collect();
+        let fields = [
+            ("event_id", format!("alert_{kind}_configuration_{at}")),
+            ("type", kind.to_owned()),
+            ("symbol", "SYSTEM".to_owned()),
+            ("message", message),
+            ("timestamp", at.clone()),
+            ("metadata", "{\"component\":\"configuration\"}".to_owned()),
+        ];
+        let maxlen = redis::streams::StreamMaxlen::Approx(streams.alerts_maxlen as usize);
+        // An alert that cannot be written stands in the log.
+        let _ = link.ask::<()>(&Cmd::xadd_maxlen(&streams.alerts, maxlen, "*", &fields));
     }
 }
 
@@ -265,8 +267,8 @@ fn outcome(taken: bool) -> String {
 
 /// The new configuration, with what cannot change while the engine runs as it was.
 fn as_far_as_it_can(old: &Config, new: Config) -> Config {
-    let Config { engine, input, mock, redis, state, limits, telemetry, ingest, output, .. } = old.clone();
-    let mut next = Config { engine, input, mock, redis, state, limits, telemetry, ingest, ..new };
+    let Config { engine, input, partitions, mock, redis, state, limits, telemetry, ingest, output, .. } = old.clone();
+    let mut next = Config { engine, input, partitions, mock, redis, state, limits, telemetry, ingest, ..new };
     (next.output.streams, next.output.keys) = (output.streams, output.keys);
     next
 }

@@ -13,12 +13,14 @@ use super::{
     log,
     note::note,
     operations::{Operating, config_version, operate},
+    part::{self, Part},
     patience::Patience,
     rebuild::Rebuild,
     redis::{Position, Server, over},
     reload::{Next, Watcher, Watching, start_documents},
+    roll,
     sandbox,
-    session::{RunSession, SessionOptions, StartGuard, common_layers, histograms_dir, layers, stop_flag},
+    session::{RunSession, SessionOptions, StartGuard, Stopped, common_layers, histograms_dir, layers, stop_flag},
     standby::Standby,
     state::Wanted,
     symbols,
@@ -31,10 +33,13 @@ use crate::{
     publish::{InputKind as Input, Lease, Sources},
     runtime::{Clock, HostTime, available_cores, pin_current_thread},
 };
-use anyhow::Result;
+use anyhow::{Context as _, Result, anyhow, bail};
 use std::{
     path::{Path, PathBuf},
-    sync::{Arc, atomic::AtomicBool},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -57,28 +62,103 @@ pub fn run(args: &RunArgs) -> Result<()> {
     // What is said before the configuration is read is said in the form that the command line asks for.
     log::set(args.log_format.unwrap_or_default(), args.log_level.unwrap_or(LogLevel::Info));
     let hup = hang_up_flag()?;
-    let mut args = args.clone();
     let started = Instant::now();
     let host = Host::new(Clock::new());
-    let (mut config, mut documents) = first(&host, &layers, args.common.quiet, &stop)?;
-    let _child = ingest_child::start(&args, &config)?;
+    let (config, documents) = first(&host, &layers, args.common.quiet, &stop)?;
+    let parts = part::owned(&host, &config, args.common.quiet, &stop)?;
+    let _child = ingest_child::start(args, &config)?;
     let histograms = histograms_dir(&config.telemetry.histograms_dir)?;
-    sandbox::enter(&config, port(&config), &written(&args, &config, histograms.as_deref()))?;
+    sandbox::enter(&config, port(&config), &written(args, &config, histograms.as_deref()))?;
+    let life = Life { args, layers, config, documents, stop, started };
+    match &parts[..] {
+        [part] => life.live(part, &host, hup),
+        _ => life.live_together(&parts),
+    }
+}
+
+/// What the engines of a process begin with.
+struct Life<'a> {
+    args: &'a RunArgs,
+    layers: Vec<Layer>,
+    config: Config,
+    documents: Documents,
+    stop: Arc<AtomicBool>,
+    started: Instant,
+}
+
+impl Life<'_> {
+    /// Runs the engine of a part, again after every change of the configuration, until it is told to stop. `hup` is raised
+    /// where the file is to be read again.
+    fn live(&self, part: &Part, host: &Host, hup: Arc<AtomicBool>) -> Result<()> {
+    let Self { layers, config, documents, stop, .. } = self;
+    let (mut layers, mut config, mut documents) = (layers.clone(), config.clone(), documents.clone());
+    let mut args = self.args.clone();
     let whole = args.duration;
     loop {
         let watcher = Watcher {
             config: config.clone(),
+            part: part.clone(),
             layers: layers.clone(),
             file: args.config.clone(),
             documents: documents.clone(),
             hup: Arc::clone(&hup),
         };
-        let used = ingest_child::with_heartbeats(&config);
-        let Some(next) = once(&host, (&used, &documents), &args, &stop, watcher)? else { return Ok(()) };
+        let used = part.of(&config);
+        let Some(next) = once(host, (&used, &documents), &args, stop, watcher)? else { return Ok(()) };
         (layers, config, documents) = (next.layers, next.config, next.documents);
         // What a start was told, it has done.
         (args.standby, args.accept_loss, args.from, args.again) = (false, false, None, true);
-        args.duration = whole.map(|duration| duration.saturating_sub(started.elapsed()));
+        args.duration = whole.map(|duration| duration.saturating_sub(self.started.elapsed()));
+    }
+    }
+
+    /// Runs the engines of several parts, each on a thread of its own. One that fails ends the others, which finish first.
+    ///
+    /// # Errors
+    /// The first failure.
+    fn live_together(&self, parts: &[Part]) -> Result<()> {
+        let of_one = [(self.args.signals.is_some(), "--signals"), (self.args.ui, "--ui")];
+        if let Some((_, what)) = of_one.iter().find(|(asked, _)| *asked) {
+            let owned = parts.len();
+            bail!("{what} is of one engine, and this process owns {owned} partitions: own one, such as --set partitions.own=0");
+        }
+        roll::expect(self.config.partitions.owned());
+        let live = &|part: &Part| {
+            let _panic = EndsAll(&self.stop);
+            part.enter();
+            let lived = hang_up_flag().and_then(|hup| self.live(part, &Host::new(Clock::new()), hup));
+            roll::leave();
+            if let Err(error) = &lived {
+                // Beside others its failure is told where it happens, and by the process at its end.
+                if !self.stop.swap(true, Ordering::Relaxed) {
+                    note(&format!("warning: ends all partitions of this process: {error}"));
+                }
+            }
+            lived.with_context(|| part.name())
+        };
+        std::thread::scope(|scope| {
+            let start = |part| std::thread::Builder::new().name(Part::name(part)).spawn_scoped(scope, move || live(part));
+            let threads: Vec<_> = parts.iter().map(start).collect();
+            let end = |thread: std::io::Result<std::thread::ScopedJoinHandle<'_, Result<()>>>| {
+                thread.context("a thread of a partition")?.join().unwrap_or_else(|_| Err(anyhow!("a partition has panicked")))
+            };
+            threads.into_iter().map(end).fold(Ok(()), |first: Result<()>, ended| match first {
+                // One that was told to end because another failed is not the reason.
+                Err(error) if error.chain().any(|cause| cause.is::<Stopped>()) && ended.is_err() => ended,
+                first => first.and(ended),
+            })
+        })
+    }
+}
+
+/// Ends all engines of the process where the one beside it panics.
+struct EndsAll<'a>(&'a AtomicBool);
+
+impl Drop for EndsAll<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.store(true, Ordering::Relaxed);
+        }
     }
 }
 
@@ -233,7 +313,8 @@ fn load(host: &Host, layers: &[Layer], quiet: bool, stop: &AtomicBool) -> Result
     }
     let server = Server::on(host, &loaded.config)?;
     let mut patience = Patience::new(host, &loaded.config.redis, quiet, stop);
-    let (found, lines) = patience.wait(|| start_documents(&loaded.config, &server, layers))?;
+    let kept = part::any(&loaded.config);
+    let (found, lines) = patience.wait(|| start_documents(&kept, &server, layers))?;
     let documents = kept::documents(&found);
     Ok((checked(Config::load(&[layers, &found[..]].concat())?)?, documents, lines))
 }

@@ -2,6 +2,7 @@
 
 use super::{
     args::{SavedArgs, StateCommand},
+    part::only,
     run::rows_wanted,
     session::layers,
     state::name_cold,
@@ -30,7 +31,7 @@ use std::{
 /// A configuration that does not hold, files that cannot be listed, an output that cannot be written.
 pub fn state_command(command: &StateCommand) -> Result<bool> {
     let (StateCommand::Inspect(args) | StateCommand::Verify(args) | StateCommand::Export(args)) = command;
-    let config = Config::load_offline(&layers(args.config.as_deref(), &args.set)?)?.config;
+    let config = only(Config::load_offline(&layers(args.config.as_deref(), &args.set)?)?.config)?;
     let plan = Arc::new(config.plan());
     let directory = Arc::new(Directory::new(plan.capacity(), &plan.timeframes));
     let keys = Keys::new(&plan, rows_wanted(&config).indicators(), &directory);

@@ -3,7 +3,7 @@
 
 use super::{
     habits::Habits,
-    log::{LogLine, log},
+    log::{LogLine, log, partition},
     narrator::Narrator,
     note::note,
     notify::Notifier,
@@ -179,7 +179,8 @@ impl RunSession {
     /// # Errors
     /// The system accepts no signal handler.
     pub fn new(engine: Engine, options: SessionOptions, stop: Arc<AtomicBool>) -> Result<Self> {
-        let live = std::io::stderr().is_terminal() && !options.quiet && options.screen.is_none();
+        let alone = partition().is_none();
+        let live = alone && std::io::stderr().is_terminal() && !options.quiet && options.screen.is_none();
         let bar = match &options.progress {
             _ if !live => ProgressBar::hidden(),
             Some((_, Some(total))) => ProgressBar::new(*total),
@@ -277,7 +278,8 @@ impl RunSession {
             if self.options.results_on_stdout {
                 note(&report.to_string());
             } else {
-                writeln!(std::io::stdout().lock(), "{report}")?;
+                let own = partition().map_or_else(String::new, |partition| format!("partition {partition}\n"));
+                writeln!(std::io::stdout().lock(), "{own}{report}")?;
             }
         }
         match failure {

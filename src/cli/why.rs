@@ -1,7 +1,7 @@
 //! `explain`: where a published signal comes from. It reads what the streams still hold, or a file of signals, and changes
 //! nothing.
 
-use super::{host::Host, layers::layers, redis::Server, watch_args::ExplainArgs};
+use super::{host::Host, layers::layers, partition_map::agreed, redis::Server, watch_args::ExplainArgs};
 use crate::{
     config::{Config, Layer, Override},
     model::{StreamId, time::Iso8601},
@@ -96,7 +96,11 @@ fn in_redis(args: &ExplainArgs) -> Result<Option<Found>> {
         layers.push(Layer::Override(Override::new("redis.url", url.as_str())));
     }
     let config = Config::load_offline(&layers)?.config;
-    let server = Server::on(&Host::new(Clock::new()), &config)?;
+    let host = Host::new(Clock::new());
+    let map = agreed(&Server::on(&host, &config)?, &config)?;
+    let symbol = args.signal_id.rsplitn(4, ':').last().unwrap_or_default();
+    let config = config.of_partition(map.of(symbol), &map);
+    let server = Server::on(&host, &config)?;
     let mut link = server.connect("explain")?;
     let streams = &config.output.streams;
     let Some((entry, fields)) = last_signal(&mut link, &streams.signals, &args.signal_id)? else { return Ok(None) };

@@ -10,6 +10,7 @@ use super::{
     node::Node,
     output::{Compat, EventsFormat, LatestFormat},
     resolve::{EVERY, MAX_STREAMS, cannot, makeable, symbols, timeframes},
+    partitioned,
     streams::{Holds, StreamConfig},
     telemetry, wall_checks,
 };
@@ -42,6 +43,7 @@ pub(super) fn check(config: &Config, tree: &Node, offline: bool, spoiled: &[Stri
     custom_rules::check(config, &mut checks);
     output(config, &mut checks);
     wall_checks::check(config, &mut checks);
+    partitioned::check(config, &mut checks);
     telemetry::check(&config.telemetry, &mut checks);
     if checks.knows(&["input.streams", "input.history"]) {
         for (path, problem) in names::check(config) {
@@ -52,6 +54,10 @@ pub(super) fn check(config: &Config, tree: &Node, offline: bool, spoiled: &[Stri
     let limits = &config.limits;
     checks.require(limits.max_entry_bytes <= limits.read_buffer_max_bytes, &["limits", "max_entry_bytes"], || {
         format!("found {}; allowed: at most read_buffer_max_bytes", limits.max_entry_bytes)
+    });
+    let (wait, timeout) = (config.redis.replicas_wait_ms, config.redis.timeout_ms);
+    checks.require(config.redis.replicas == 0 || wait < timeout, &["redis", "replicas_wait_ms"], || {
+        format!("found {wait}; allowed: less than redis.timeout_ms, which is {timeout}, or a slow replica looks like a dead server")
     });
     checks.require(config.input.block_ms < config.redis.timeout_ms, &["input", "block_ms"], || {
         let (block, timeout) = (config.input.block_ms, config.redis.timeout_ms);
@@ -107,6 +113,12 @@ fn tls(config: &Config, checks: &mut Checks<'_>) {
             "is there without the other of redis.tls_cert and redis.tls_key; allowed: both or neither".into()
         });
     }
+    let moves = redis.url.address().is_ok_and(|address| address.group().is_some());
+    checks.require(!config.engine.sandbox || !moves, &["engine", "sandbox"], || {
+        "is true, but redis.url names sentinels: which port their primary has is not known before the start, and a sandbox lets \
+         the engine connect to no other; set it to false"
+            .into()
+    });
     let plain = redis.url.address().is_ok_and(|address| address.is_plain_tcp());
     for (key, file) in [("tls_ca", &redis.tls_ca), ("tls_cert", &redis.tls_cert)] {
         checks.require(file.is_empty() || !plain, &["redis", key], || {

@@ -170,6 +170,10 @@ section! {
         start_wait_s: u64 = int(0, 31_536_000),
         /// Longest pause between two attempts to reconnect, ms.
         reconnect_max_ms: u64 = int(1, 600_000),
+        /// Replicas that must have a batch before it counts as written.
+        replicas: u32 = int(0, 16),
+        /// How long the server waits for them at a time, ms.
+        replicas_wait_ms: u64 = int(1, 600_000),
         /// How long the lease lasts without renewal, ms: after it, another process of the same engine name may take
         /// over.
         lease_ms: u64 = int(500, 600_000),

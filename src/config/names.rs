@@ -135,6 +135,7 @@ fn keys(config: &Config) -> Vec<Name> {
         ("lease", lease, "the lease"),
         ("snapshot", keys.snapshot_key(engine), "the snapshots"),
         ("config", keys.config_key(engine), "the last good documents"),
+        ("partitions", keys.partitions_key(), "the map of the partitions"),
     ];
     let frames = (config.output.signals_format == SignalsFormat::Frame)
         .then(|| ("names", keys.names_key(engine), "the names in frames"));

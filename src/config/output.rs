@@ -171,7 +171,7 @@ section! {
         signals: String = text(),
         /// Its length, entries.
         signals_maxlen: u64 = int(1, MAX_LEN),
-        /// Prefix of the streams of closed bars; the name of the timeframe follows.
+        /// Prefix of the streams of closed bars; the name of the timeframe follows, or stands at `{timeframe}`.
         market_data_prefix: String = text(),
         /// Length of each of them, entries.
         market_data_maxlen: u64 = int(1, MAX_LEN),
@@ -208,7 +208,11 @@ impl StreamsConfig {
     /// Name of the stream of a timeframe's closed bars.
     #[must_use]
     pub fn market_data(&self, timeframe: Timeframe) -> String {
-        format!("{}{timeframe}", self.market_data_prefix)
+        let prefix = &self.market_data_prefix;
+        match prefix.split_once("{timeframe}") {
+            Some((before, behind)) => format!("{before}{timeframe}{behind}"),
+            None => format!("{prefix}{timeframe}"),
+        }
     }
 }
 
@@ -251,6 +255,8 @@ section! {
         config: String = Template(&["{name}"]),
         /// Index of the snapshots of an engine, and prefix of their chunks. Never expires.
         snapshot: String = Template(&["{name}"]),
+        /// The map from symbols to partitions; never expires.
+        partitions: String = text(),
         /// How the engine is.
         health: String = Template(&["{name}"]),
         /// Lifetime, s.
@@ -305,6 +311,12 @@ impl KeysConfig {
     #[must_use]
     pub fn snapshot_key(&self, name: &str) -> String {
         self.fill(&self.snapshot.replace("{name}", "{symbol}"), name, "")
+    }
+
+    /// Key of the map from symbols to partitions.
+    #[must_use]
+    pub fn partitions_key(&self) -> String {
+        format!("{}{}", self.prefix, self.partitions)
     }
 
     /// Key of the health of an engine by name.

@@ -2,7 +2,7 @@
 
 use super::{
     AssetConfig, CalendarsConfig, CalibrationConfig, EngineConfig, IngestConfig, InputConfig, LimitsConfig, MockConfig,
-    OutputConfig, PerformanceConfig, PublishConfig, RedisConfig, SelectionConfig, StateConfig, StrategiesConfig,
+    OutputConfig, PartitionsConfig, PerformanceConfig, PublishConfig, RedisConfig, SelectionConfig, StateConfig, StrategiesConfig,
     StyleRules, TelemetryConfig, TimeConfig, TimeframesConfig,
     rules::{int, not_negative, real},
     section::{FromSection, Optional, Section, Tables, nested, section},
@@ -23,6 +23,8 @@ section! {
         engine: EngineConfig = nested(),
         /// Where bars come from.
         input: InputConfig = nested(),
+        /// The partitions of the symbols.
+        partitions: PartitionsConfig = nested(),
         /// The mock market.
         mock: MockConfig = nested(),
         /// How market data comes in by itself.

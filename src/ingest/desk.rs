@@ -7,6 +7,7 @@ use super::{
     line::{Coming, Holding, Holds, Line},
     market::{Event, FeedBar, PastWanted},
     outgoing::{DeskCounts, Outgoing},
+    route::Route,
 };
 use crate::model::Timeframe;
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
@@ -30,7 +31,7 @@ pub struct PublishedBefore {
 #[derive(Debug)]
 pub struct Desk {
     timeframe: Timeframe,
-    streams: usize,
+    route: Route,
     published: PublishedBefore,
     holds: Holds,
     lines: Vec<Line>,
@@ -53,19 +54,14 @@ pub struct Desk {
     lines_said: Vec<String>,
 }
 
-/// Which stream a symbol goes to: always the same.
-#[must_use]
-pub fn stream_of(name: &str, streams: usize) -> usize {
-    crc32fast::hash(name.as_bytes()) as usize % streams.max(1)
-}
-
 impl Desk {
-    /// The desk of these symbols, whose bars go to so many streams.
+    /// The desk of these symbols, whose bars go this way.
     #[must_use]
-    pub fn new(symbols: &[String], timeframe: Timeframe, streams: usize, published: PublishedBefore) -> Self {
+    pub fn new(symbols: &[String], timeframe: Timeframe, route: Route, published: PublishedBefore) -> Self {
         let mut desk = Self {
             timeframe,
-            streams,
+            corrected: vec![0; route.streams()],
+            route,
             published,
             holds: Holds::default(),
             lines: Vec::with_capacity(symbols.len()),
@@ -77,7 +73,6 @@ impl Desk {
             said_ms: BTreeMap::new(),
             over: false,
             counts: DeskCounts::default(),
-            corrected: vec![0; streams],
             lines_said: Vec::new(),
         };
         symbols.iter().for_each(|name| desk.name(name.clone()));
@@ -128,7 +123,7 @@ impl Desk {
     fn name(&mut self, name: String) {
         let newest = self.published.newest.get(&name).copied();
         let proved = self.published.proved.get(&name).copied().unwrap_or(i64::MIN);
-        let stream = stream_of(&name, self.streams);
+        let stream = self.route.of(&name);
         let hold_ms = self.holds.of(&name);
         // What has been said is not said again.
         let said_ms = self.said_ms.entry((stream, hold_ms)).or_insert(0);

@@ -20,7 +20,7 @@ fn bar(symbol: usize, second: i64) -> FeedBar {
 
 fn desk(names: &[&str], published: PublishedBefore) -> Desk {
     let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
-    Desk::new(&names, "1s".parse().unwrap(), 1, published)
+    Desk::new(&names, "1s".parse().unwrap(), Route::spread(1), published)
 }
 
 fn items(desk: &mut Desk) -> Vec<Outgoing> {

@@ -35,16 +35,18 @@ mod outbox;
 mod outgoing;
 mod provider;
 mod providers;
+mod route;
 mod service;
 mod trades;
 
 use conditions::counts as sale_counts;
 
-pub use desk::{Desk, PublishedBefore, stream_of};
+pub use desk::{Desk, PublishedBefore};
 pub use line::Holds;
 pub use market::{Event, FeedBar, PastWanted};
 pub use outbox::{EXCEPT, HEARTBEAT, MEMORY, NEWEST, Outbox, OutboxOptions, beat_of};
 pub use outgoing::{DeskCounts, Outgoing};
 pub use provider::{Commission, CommissionError, Maker, Provider};
 pub use providers::MAKERS;
+pub use route::Route;
 pub use service::Service;

@@ -22,8 +22,7 @@ pub fn check_outputs(
         check_key(link, &stream.name, "stream")?;
     }
     for index in 0..directory.timeframes().len() {
-        let key = names.bars.name.clone() + directory.timeframe_name(TimeframeId::new(index));
-        check_key(link, &key, "stream")?;
+        check_key(link, &names.bars.named(directory.timeframe_name(TimeframeId::new(index))), "stream")?;
     }
     check_key(link, position_key, "hash")
 }

@@ -171,6 +171,14 @@ impl LeaseSpec {
         if set == Value::Nil { self.attempt(link) } else { Ok(Attempt::Taken(lease)) }
     }
 
+    /// Who holds the lease, if anybody does.
+    ///
+    /// # Errors
+    /// A server that is gone or refuses.
+    pub fn holder(&self, link: &mut Link) -> Result<Option<Holder>, LinkError> {
+        Ok(get(link, &self.key)?.map(Holder))
+    }
+
     /// The greatest epoch that a committed batch is named after; 0 where there is none.
     fn used_epoch(&self, link: &mut Link) -> Result<u64, LinkError> {
         let mut used = 0;

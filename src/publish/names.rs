@@ -9,6 +9,8 @@ use crate::text::push_u64;
 pub struct StreamSpec {
     /// Name of the stream, or the prefix of the names.
     pub name: String,
+    /// Of a family, what stands behind the suffix of each.
+    pub tail: String,
     /// Entries that the stream keeps, approximately (`MAXLEN ~`).
     pub maxlen: u64,
     /// By stream of the family: entries since it was last trimmed.
@@ -144,10 +146,17 @@ impl HashSpec {
 }
 
 impl StreamSpec {
-    /// A stream, or a family of them by its prefix.
+    /// A stream, or a family of them: by its prefix, or with `{timeframe}` where the name of each differs.
     #[must_use]
     pub fn new(name: &str, maxlen: u64) -> Self {
-        Self { name: name.to_owned(), maxlen, untrimmed: [0; MAX_TIMEFRAMES] }
+        let (name, tail) = name.split_once("{timeframe}").unwrap_or((name, ""));
+        Self { name: name.to_owned(), tail: tail.to_owned(), maxlen, untrimmed: [0; MAX_TIMEFRAMES] }
+    }
+
+    /// The name of the stream of the family that has this suffix.
+    #[must_use]
+    pub fn named(&self, suffix: &str) -> String {
+        format!("{}{suffix}{}", self.name, self.tail)
     }
 
     /// Opens an `XADD` with `fields` fields to the stream.
@@ -177,7 +186,14 @@ impl StreamSpec {
         let trims = *untrimmed == 0;
         *untrimmed = (*untrimmed + 1) % TRIM_EVERY;
         let mut command = commands.command(if trims { 6 } else { 3 } + 2 * fields);
-        command.arg("XADD").arg_pair(&self.name, suffix);
+        command.arg("XADD");
+        if self.tail.is_empty() {
+            command.arg_pair(&self.name, suffix);
+        } else {
+            command.arg_with(|out| {
+                [&*self.name, suffix, &*self.tail].iter().for_each(|part| out.extend_from_slice(part.as_bytes()));
+            });
+        }
         if trims {
             command.arg("MAXLEN").arg("~").uint(self.maxlen);
         }

@@ -15,7 +15,7 @@ use std::io;
 use std::time::{Duration, Instant};
 
 /// Commands whose second word is part of their name.
-const CONTAINERS: [&str; 3] = ["CLIENT", "CONFIG", "XINFO"];
+const CONTAINERS: [&str; 4] = ["CLIENT", "CONFIG", "SENTINEL", "XINFO"];
 
 impl Link {
     /// Sends one command and waits for its reply, at most the link's
@@ -94,6 +94,20 @@ impl Link {
         };
         self.consume(len);
         result
+    }
+
+    /// Waits for what the server says unasked, at most so long; `None` where it says nothing.
+    pub(super) fn hear(&mut self, patience: Duration) -> Result<Option<Value>, LinkError> {
+        let (address, what) = (self.address().to_owned(), "SUBSCRIBE".to_owned());
+        let len = match self.next_reply(Instant::now() + patience) {
+            Ok(len) => len,
+            Err(Broken::Io(error)) if error.kind() == io::ErrorKind::TimedOut => return Ok(None),
+            Err(Broken::Io(source)) => return Err(LinkError::Io { address, what, source }),
+            Err(Broken::Protocol(source)) => return Err(LinkError::Protocol { address, what, source }),
+        };
+        let said = redis::parse_redis_value(&self.received()[..len]);
+        self.consume(len);
+        said.map(Some).map_err(|_| LinkError::Protocol { address, what, source: ProtocolError::Shape })
     }
 
     fn next_reply(&mut self, deadline: Instant) -> Result<usize, Broken> {

@@ -1,6 +1,6 @@
 //! A connection to a server: non-blocking, polled by the agent that owns it, buffers reused.
 //!
-//! [`Link::connect`] and [`Link::ask`] block, up to their timeouts; nothing else does.
+//! Connecting and [`Link::ask`] block, up to their timeouts; nothing else does.
 
 use super::inbox::Inbox;
 use super::link_error::LinkError;
@@ -13,6 +13,8 @@ use super::wire::Network;
 use redis::cmd;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 /// How a link is made, and its bounds.
@@ -58,15 +60,17 @@ pub struct Link {
     outbox: Vec<u8>,
     written: usize,
     reply_timeout: Duration,
+    /// What counts the switches of its primary, where sentinels named it, and the count when they did.
+    switches: Option<(Arc<AtomicU64>, u64)>,
 }
 
 impl Link {
-    /// Connects, logs in, selects the database, and makes the link non-blocking.
+    /// Connects to the one server of an address, logs in, selects the database, and makes the link non-blocking.
     ///
     /// # Errors
     ///
     /// [`LinkError`] names the address, the step and what to do about it.
-    pub fn connect(address: &Address, options: &LinkOptions) -> Result<Self, LinkError> {
+    pub(super) fn open(address: &Address, options: &LinkOptions) -> Result<Self, LinkError> {
         let (network, tls) = (options.network.as_ref(), options.tls.as_ref());
         let socket = Socket::connect(address.socket(), network, tls, options.connect_timeout)
             .map_err(|source| LinkError::Connect { address: address.to_string(), source })?;
@@ -78,6 +82,7 @@ impl Link {
             outbox: Vec::with_capacity(1 << 12),
             written: 0,
             reply_timeout: options.reply_timeout,
+            switches: None,
         };
         link.log_in(address, options).map_err(|error| hung_up(error, address))?;
         Ok(link)
@@ -96,6 +101,20 @@ impl Link {
         self.ask::<()>(cmd("CLIENT").arg("SETNAME").arg(name))?;
         // Refused while the server loads its data, unlike everything before.
         self.ask::<()>(&cmd("PING"))
+    }
+
+    /// Fails from now on where the count is another than this: then its server is not the primary any more.
+    pub(super) fn leave_after(&mut self, switches: Arc<AtomicU64>, seen: u64) {
+        self.switches = Some((switches, seen));
+    }
+
+    /// Whether another server has become the primary.
+    #[inline]
+    fn left(&self) -> io::Result<()> {
+        match &self.switches {
+            Some((switches, seen)) if switches.load(Ordering::Relaxed) != *seen => Err(switched()),
+            _ => Ok(()),
+        }
     }
 
     /// Longest wait for a reply to [`Link::ask`].
@@ -117,6 +136,7 @@ impl Link {
     /// if a reply outgrows the receive buffer, and the socket's own errors. The link cannot be used again.
     #[inline]
     pub fn fill(&mut self) -> io::Result<usize> {
+        self.left()?;
         match self.socket.read(self.inbox.room()?) {
             Ok(0) => Err(io::Error::from(io::ErrorKind::UnexpectedEof)),
             Ok(len) => {
@@ -171,6 +191,7 @@ impl Link {
     /// The socket's own; the link cannot be used again.
     #[inline]
     pub fn write_pending(&mut self) -> io::Result<bool> {
+        self.left()?;
         while self.written < self.outbox.len() {
             match self.socket.write(&self.outbox[self.written..]) {
                 Ok(0) => return Err(io::Error::from(io::ErrorKind::WriteZero)),
@@ -192,6 +213,7 @@ impl Link {
     /// The socket's own; the link cannot be used again.
     #[inline]
     pub fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.left()?;
         match self.socket.write(bytes) {
             Err(error) if later(&error) => Ok(0),
             result => result,
@@ -203,6 +225,11 @@ impl AsFd for Link {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.socket.as_fd()
     }
+}
+
+#[cold]
+fn switched() -> io::Error {
+    io::Error::new(io::ErrorKind::ConnectionAborted, "the sentinels say that another server is the primary now")
 }
 
 /// A TLS server silently closes a connection that does not speak TLS.

@@ -6,11 +6,15 @@
 
 mod admin;
 mod command;
+mod connect;
+mod group;
 mod inbox;
 mod link;
 mod link_error;
 mod scan;
+mod sentinel;
 mod server_error;
+mod slot;
 mod socket;
 mod stream_identity;
 mod stream_info;
@@ -25,12 +29,14 @@ mod wire;
 mod xread;
 
 pub use command::{Command, Commands};
+pub use group::Group;
 pub use link::{Link, LinkOptions};
 pub use link_error::LinkError;
 pub(crate) use link_error::words;
 pub use scan::{Progress, Scanner};
 pub(crate) use server_error::code;
 pub use server_error::{ErrorClass, ServerErrorKind};
+pub use slot::{SLOTS, slot};
 pub use socket::connect_tls;
 pub use stream_identity::{Another, Remembered};
 pub use stream_info::StreamInfo;

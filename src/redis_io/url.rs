@@ -1,12 +1,17 @@
 //! Where a server is and who connects: read from a URL by the `redis` crate, printed without its password.
 
+use super::group::{Group, Seed};
 use redis::{ConnectionAddr, ConnectionInfo, IntoConnectionInfo, RedisConnectionInfo};
 use std::{fmt, str::FromStr};
 
 /// A server, the account on it and the database: `redis[s]://[user[:password]@]host[:port][/db]`, or
-/// `redis+unix:///path?db=n&user=&pass=` (also `unix:///path`). Neither `Display` nor `Debug` shows the password.
+/// `redis+unix:///path?db=n&user=&pass=` (also `unix:///path`); or those of the primary that sentinels know under a name:
+/// `redis[s]+sentinel://[user[:password]@]host[:port],…/name[/db]`. Neither `Display` nor `Debug` shows the password.
 #[derive(Clone)]
-pub struct Address(ConnectionInfo);
+pub struct Address {
+    info: ConnectionInfo,
+    group: Option<Group>,
+}
 
 /// Why a text is not the address of a server. The text may hold a password and is not repeated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,8 +21,10 @@ pub enum AddressError {
     NoScheme,
     /// The scheme is not one of Redis.
     Scheme,
-    /// The address of a Sentinel or of a cluster.
+    /// The address of a cluster.
     Group,
+    /// Sentinels, or the name of their primary, are missing or wrong.
+    Sentinels,
     /// User or password hold characters that end them.
     Account,
     /// Host, port or database are missing or wrong.
@@ -37,7 +44,8 @@ pub enum AddressError {
 impl AddressError {
     /// What an address may look like.
     pub const ALLOWED: &'static str = "redis://[user:password@]host[:port][/database], the same with rediss:// (TLS), \
-        or redis+unix:///path or unix:///path to a socket; special characters of the password as %XX";
+        redis+sentinel://[user:password@]host[:port],host[:port]/name[/database] for the primary that sentinels know by \
+        this name, or redis+unix:///path or unix:///path to a socket; special characters of the password as %XX";
 
     /// What is wrong with the text.
     #[must_use]
@@ -46,8 +54,11 @@ impl AddressError {
             Self::NoScheme => "a text without redis:// (not shown)",
             Self::Scheme => "an address of another scheme (not shown)",
             Self::Group => {
-                "the address of a Sentinel or a cluster, which are not asked (not shown; name the primary itself, or a name or \
+                "the address of a cluster, which is not asked (not shown; name the primary itself, or a name or \
                  proxy that leads to it after a failover: the engine dials it again)"
+            }
+            Self::Sentinels => {
+                "an address of sentinels without hosts, or without the name of their primary behind them (not shown)"
             }
             Self::Account => "an address with a /, ? or # in user or password (not shown; write %2F, %3F, %23)",
             Self::Place => "an address whose host, port or database is not valid (not shown)",
@@ -81,6 +92,8 @@ impl FromStr for Address {
             // The crate reads this scheme only if its own TLS is built in.
             "rediss" | "valkeys" => ("redis", true, false),
             "redis+unix" | "valkey+unix" | "unix" => ("unix", false, true),
+            "redis+sentinel" | "valkey+sentinel" => return Self::of_sentinels("redis", rest),
+            "rediss+sentinel" | "valkeys+sentinel" => return Self::of_sentinels("rediss", rest),
             other if other.contains("sentinel") || other.contains("cluster") => return Err(AddressError::Group),
             _ => return Err(AddressError::Scheme),
         };
@@ -119,20 +132,59 @@ impl FromStr for Address {
             let addr = ConnectionAddr::TcpTls { host: host.clone(), port: *port, insecure: false, tls_params: None };
             info = info.set_addr(addr);
         }
-        Ok(Self(info))
+        Ok(Self { info, group: None })
     }
 }
 
 impl Address {
-    /// The socket of the server.
-    #[must_use]
-    pub fn socket(&self) -> &ConnectionAddr {
-        self.0.addr()
+    /// Reads what stands behind the scheme of sentinels; their primary has this one.
+    fn of_sentinels(scheme: &str, rest: &str) -> Result<Self, AddressError> {
+        let (account, places) = rest.rsplit_once('@').map_or(("", rest), |(account, places)| (account, places));
+        let (group, db) = Group::sentinels(places).ok_or(AddressError::Sentinels)?;
+        let at = if account.is_empty() { "" } else { "@" };
+        // Its own place is asked for.
+        let one: Self = format!("{scheme}://{account}{at}sentinels/{db}").parse()?;
+        Ok(Self { group: Some(group), ..one })
     }
 
-    /// Its TCP port; `None` where it is a unix socket.
+    /// The servers that are asked which one it is, if that is not fixed.
+    #[must_use]
+    pub fn group(&self) -> Option<&Group> {
+        self.group.as_ref()
+    }
+
+    /// The same account and database, with or without TLS as here, at another place.
+    pub(super) fn at(&self, (host, port): &Seed) -> Self {
+        self.over(match self.socket() {
+            ConnectionAddr::TcpTls { .. } => {
+                ConnectionAddr::TcpTls { host: host.clone(), port: *port, insecure: false, tls_params: None }
+            }
+            _ => ConnectionAddr::Tcp(host.clone(), *port),
+        })
+    }
+
+    /// The same without an account, and with the first database.
+    pub(super) fn without_account(&self) -> Self {
+        Self { info: self.info.clone().set_redis_settings(RedisConnectionInfo::default()), group: None }
+    }
+
+    /// The same with the account of another, and with the first database.
+    pub(super) fn with_account_of(&self, other: &Self) -> Self {
+        Self { info: self.info.clone().set_redis_settings(other.account().clone().set_db(0)), group: None }
+    }
+
+    /// The socket of the server; of one that is asked for, of the same kind.
+    #[must_use]
+    pub fn socket(&self) -> &ConnectionAddr {
+        self.info.addr()
+    }
+
+    /// Its TCP port; `None` where it is a unix socket, or is asked for.
     #[must_use]
     pub fn port(&self) -> Option<u16> {
+        if self.group.is_some() {
+            return None;
+        }
         match self.socket() {
             ConnectionAddr::Tcp(_, port) | ConnectionAddr::TcpTls { port, .. } => Some(*port),
             _ => None,
@@ -142,20 +194,20 @@ impl Address {
     /// The account on it and the database.
     #[must_use]
     pub fn account(&self) -> &RedisConnectionInfo {
-        self.0.redis_settings()
+        self.info.redis_settings()
     }
 
     /// The same with this password.
     #[must_use]
     pub fn with_password(&self, password: &str) -> Self {
         let account = self.account().clone().set_password(password);
-        Self(self.0.clone().set_redis_settings(account))
+        Self { info: self.info.clone().set_redis_settings(account), group: self.group.clone() }
     }
 
     /// The same account and database over another socket.
     #[must_use]
     pub fn over(&self, socket: ConnectionAddr) -> Self {
-        Self(self.0.clone().set_addr(socket))
+        Self { info: self.info.clone().set_addr(socket), group: None }
     }
 
     /// Whether connections to it speak TLS.
@@ -189,6 +241,10 @@ impl fmt::Display for Address {
                 return write!(f, "redis+unix://{socket}?db={}{user}", settings.db());
             }
         };
+        if let Some(group) = &self.group {
+            let at = if account.is_empty() { "" } else { "@" };
+            return write!(f, "{scheme}+sentinel://{account}{at}{group}/{}", settings.db());
+        }
         let host = if host.contains(':') { format!("[{host}]") } else { host.clone() };
         let at = if account.is_empty() { "" } else { "@" };
         write!(f, "{scheme}://{account}{at}{host}:{port}/{}", settings.db())
@@ -222,6 +278,8 @@ mod tests {
             ),
             ("unix:///run/redis.sock", "redis+unix:///run/redis.sock?db=0"),
             ("valkeys://h/1?protocol=2", "rediss://h:6379/1"),
+            ("redis+sentinel://a,b:7000,[::1]:7001/main", "redis+sentinel://a:26379,b:7000,[::1]:7001/main/0"),
+            ("rediss+sentinel://me:s%40cret@a/main/3", "rediss+sentinel://me:***@a:26379/main/3"),
         ] {
             let address: Address = url.parse().unwrap();
             assert_eq!(address.to_string(), printed);
@@ -248,6 +306,13 @@ mod tests {
             ("unix://run/redis.sock", AddressError::Path),
             ("unix:///run/redis.sock?db=two", AddressError::Path),
             ("redis://:sec/ret@h", AddressError::Account),
+            ("redis+cluster://h", AddressError::Group),
+            ("redis+sentinel://:secret@h", AddressError::Sentinels),
+            ("redis+sentinel://:secret@h/", AddressError::Sentinels),
+            ("redis+sentinel://:secret@h:0/main", AddressError::Sentinels),
+            ("redis+sentinel://:secret@h,/main", AddressError::Sentinels),
+            ("redis+sentinel://:secret@h/main/x", AddressError::Place),
+            ("redis+sentinel://:secret@h/main?a=b", AddressError::Sentinels),
         ] {
             assert_eq!(url.parse::<Address>().unwrap_err(), error, "{url}");
         }

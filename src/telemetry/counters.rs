@@ -197,6 +197,8 @@ counters! {
         dead_letters: Counter,
         /// Batches sent again, because they were refused or lost under way.
         resent: Counter,
+        /// Waits that were over before enough replicas had a batch.
+        short_of_replicas: Counter,
         /// Time for which a full batch waited for the one under way, ns.
         blocked_ns: Counter,
     }

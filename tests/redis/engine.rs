@@ -107,6 +107,13 @@ impl Engine {
         }
     }
 
+    /// Waits until these words are on its standard error.
+    #[track_caller]
+    pub fn until_said(&mut self, words: &str) {
+        let path = self.path("stderr");
+        self.until(&format!("it had said {words:?}"), || fs::read_to_string(&path).unwrap_or_default().contains(words));
+    }
+
     /// Waits until the position of engine `main` in a stream is at this entry.
     #[track_caller]
     pub fn until_at(&mut self, client: &mut Client, stream: &str, id: &str) {

@@ -24,7 +24,7 @@ pub fn readable(all: &[Fields]) -> Vec<String> {
 }
 
 /// The server that is tested with: `WAGEHOOD_REDIS_SERVER` names another one, such as that of Valkey.
-fn program() -> std::ffi::OsString {
+pub fn program() -> std::ffi::OsString {
     std::env::var_os("WAGEHOOD_REDIS_SERVER").unwrap_or_else(|| "redis-server".into())
 }
 

@@ -22,7 +22,7 @@ use crate::{
     runtime::{AgentError, Interests},
     telemetry::PublisherCounters,
 };
-use answers::Answers;
+use answers::{Answered, Answers};
 use crossbeam_utils::CachePadded;
 use redis::cmd;
 use std::{io, os::fd::AsFd, sync::Arc};
@@ -34,11 +34,15 @@ pub struct RedisSinkOptions {
     pub batch_bytes_max: usize,
     /// Longest wait for the answer to a batch, ns; a server that is silent for longer counts as lost.
     pub reply_timeout_ns: u64,
+    /// Replicas that must have a batch before it counts as written; 0 where the server's own word is enough.
+    pub replicas: u32,
+    /// How long the server waits for them at a time, ms: less than the wait for an answer.
+    pub replicas_wait_ms: u64,
 }
 
 impl Default for RedisSinkOptions {
     fn default() -> Self {
-        Self { batch_bytes_max: 1 << 20, reply_timeout_ns: 5_000_000_000 }
+        Self { batch_bytes_max: 1 << 20, reply_timeout_ns: 5_000_000_000, replicas: 0, replicas_wait_ms: 1_000 }
     }
 }
 
@@ -81,6 +85,8 @@ pub struct RedisSink {
     /// When the held batch is sent again, ns; and since when it is refused.
     resend_ns: Option<u64>,
     refused_ns: Option<u64>,
+    /// Since when too few replicas have the batch.
+    short_ns: Option<u64>,
     written_bytes: u64,
     counters: Arc<CachePadded<PublisherCounters>>,
     /// Where it is named what a batch was committed without.
@@ -102,7 +108,8 @@ impl RedisSink {
             flying: Commands::with_capacity(options.batch_bytes_max),
             flight: Flight::None,
             written: 0,
-            answers: Answers::new(),
+            answers: Answers::new(options.replicas),
+            short_ns: None,
             lease: None,
             renew_ns: 0,
             sent_ns: 0,
@@ -245,11 +252,7 @@ impl RedisSink {
         }
         self.answers.expect(self.building.count());
         self.building.command(1).arg("EXEC");
-        if let Some(lease) = &self.lease {
-            // For the next batch: its transaction is not run if the lease changes hands after this look at it.
-            self.building.command(2).arg("WATCH").arg(&lease.spec.key);
-            self.building.command(2).arg("GET").arg(&lease.spec.key);
-        }
+        behind(&mut self.building, &self.options, self.lease.as_ref());
         std::mem::swap(&mut self.building, &mut self.flying);
         self.begin();
         self.send_from_start(now_ns);
@@ -289,11 +292,15 @@ impl RedisSink {
             let received = self.link.fill().map_err(|e| self.lost(e))?;
             while let Some(len) = self.link.reply().map_err(|e| SinkError::protocol(self.link.address(), e))? {
                 let reply = &self.link.received()[..len];
-                let done = self.answers.take(reply, self.lease.as_ref(), self.link.address());
+                let answered = self.answers.take(reply, self.lease.as_ref(), self.link.address());
                 self.link.consume(len);
-                if done? {
-                    self.flight = Flight::None;
-                    return Ok(Written::All);
+                match answered? {
+                    Answered::More => {}
+                    Answered::Committed => {
+                        self.flight = Flight::None;
+                        return Ok(Written::All);
+                    }
+                    Answered::Short => self.wait_again(now_ns),
                 }
             }
             // There is no answer yet to what has just been sent.
@@ -307,11 +314,24 @@ impl RedisSink {
         Ok(Written::Pending)
     }
 
+    /// Asks again for the replicas of a batch that is committed: it is not written before they have it.
+    #[cold]
+    fn wait_again(&mut self, now_ns: u64) {
+        let mut commands = Commands::with_capacity(256);
+        behind(&mut commands, &self.options, self.lease.as_ref());
+        self.link.outbox().extend_from_slice(commands.bytes());
+        self.answers.wait_again();
+        self.sent_ns = now_ns;
+        self.fell_short(now_ns);
+    }
+
     /// Sends what the socket takes: the number of bytes.
     #[inline]
     fn send(&mut self) -> Result<usize, SinkError> {
         let rest = &self.flying.bytes()[self.written..];
         if rest.is_empty() {
+            // What asks for the replicas again, where anything does.
+            self.link.write_pending().map_err(|e| self.lost(e))?;
             return Ok(0);
         }
         match self.link.write(rest) {
@@ -325,5 +345,17 @@ impl RedisSink {
 
     fn lost(&self, source: io::Error) -> SinkError {
         SinkError::Lost { address: self.link.address().to_owned(), source }
+    }
+}
+
+/// What is sent behind a transaction: the question for its replicas, and for the next batch a look at the lease, whose
+/// transaction is not run if it changes hands after that.
+fn behind(commands: &mut Commands, options: &RedisSinkOptions, lease: Option<&Lease>) {
+    if options.replicas > 0 {
+        commands.command(3).arg("WAIT").uint(options.replicas.into()).uint(options.replicas_wait_ms);
+    }
+    if let Some(lease) = lease {
+        commands.command(2).arg("WATCH").arg(&lease.spec.key);
+        commands.command(2).arg("GET").arg(&lease.spec.key);
     }
 }

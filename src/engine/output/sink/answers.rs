@@ -6,12 +6,27 @@ use crate::{
     redis_io::{Limits, ServerErrorKind, Token, token},
 };
 
-/// Reads the answers to a batch: a simple string a command, the results of its `EXEC`, and with a lease those of the
-/// `WATCH` and `GET` behind it.
+/// What an answer has come to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Answered {
+    /// There are more to come.
+    More,
+    /// The batch is committed.
+    Committed,
+    /// It is committed, and too few replicas are known to have it.
+    Short,
+}
+
+/// Reads the answers to a batch: a simple string a command, the results of its `EXEC`, where replicas count that of the `WAIT`
+/// behind it, and with a lease those of the `WATCH` and `GET` behind that.
 #[derive(Debug)]
 pub(super) struct Answers {
     /// Whether the lease was ours when it was looked at last, on this connection.
     pub armed: bool,
+    /// How many replicas must have a batch.
+    replicas: u32,
+    /// Whether so many have the one that was committed.
+    short: bool,
     /// Which command of the batch is the `EXEC`.
     exec_at: u32,
     /// Commands that are answered.
@@ -26,8 +41,8 @@ pub(super) struct Answers {
 
 impl Answers {
     /// Of no batch.
-    pub fn new() -> Self {
-        Self { armed: true, exec_at: 0, taken: 0, refused: None, outcome: None, failures: Vec::new() }
+    pub fn new(replicas: u32) -> Self {
+        Self { armed: true, replicas, short: false, exec_at: 0, taken: 0, refused: None, outcome: None, failures: Vec::new() }
     }
 
     /// Expects the answers to a batch whose `EXEC` is this command.
@@ -38,27 +53,46 @@ impl Answers {
 
     /// Expects the answers to the same batch from the first on.
     pub fn restart(&mut self) {
-        (self.taken, self.refused, self.outcome) = (0, None, None);
+        (self.taken, self.refused, self.outcome, self.short) = (0, None, None, false);
         self.failures.clear();
     }
 
-    /// Takes the next answer, of the server at this address, to a batch under this lease; true where the batch is
-    /// committed.
-    pub fn take(&mut self, reply: &[u8], lease: Option<&Lease>, address: &str) -> Result<bool, SinkError> {
+    /// Expects the answers to a `WAIT` and what follows it once more, for a batch that is committed.
+    pub fn wait_again(&mut self) {
+        (self.taken, self.outcome) = (self.exec_at + 1, Some(Ok(())));
+    }
+
+    /// The last answer but for what a lease asks behind it.
+    fn over(&mut self, outcome: Result<(), SinkError>) -> Result<Answered, SinkError> {
+        outcome.map(|()| if self.short { Answered::Short } else { Answered::Committed })
+    }
+
+    /// Takes the next answer, of the server at this address, to a batch under this lease.
+    pub fn take(&mut self, reply: &[u8], lease: Option<&Lease>, address: &str) -> Result<Answered, SinkError> {
         let index = self.taken;
         self.taken += 1;
         let shape = || SinkError::shape(address);
         let Some((element, next)) = token(reply, 0, &Limits::NONE).unwrap_or(None) else { return Err(shape()) };
         if index < self.exec_at {
-            return self.queued(index, element, address).map(|()| false);
+            return self.queued(index, element, address).map(|()| Answered::More);
         }
         if index > self.exec_at {
-            return match (index - self.exec_at, element, lease) {
+            // Where no replicas count, the answer to their command is left out.
+            return match (index - self.exec_at + u32::from(self.replicas == 0), element, lease) {
                 (_, Token::Error(text), _) => Err(SinkError::no_transaction(address, text)),
-                (1, Token::Simple(_), _) => Ok(false),
-                (2, found, Some(lease)) => {
+                (1, Token::Int(have), lease) => {
+                    self.short = have < i64::from(self.replicas);
+                    if lease.is_some() {
+                        return Ok(Answered::More);
+                    }
+                    let outcome = self.outcome.take().unwrap_or_else(|| Err(shape()));
+                    self.over(outcome)
+                }
+                (2, Token::Simple(_), _) => Ok(Answered::More),
+                (3, found, Some(lease)) => {
                     self.armed = found == Token::Bulk(lease.value.as_bytes());
-                    self.outcome.take().unwrap_or_else(|| Err(shape())).map(|()| true)
+                    let outcome = self.outcome.take().unwrap_or_else(|| Err(shape()));
+                    self.over(outcome)
                 }
                 _ => Err(shape()),
             };
@@ -82,11 +116,11 @@ impl Answers {
             }
             _ => return Err(shape()),
         };
-        if lease.is_none() {
-            return outcome.map(|()| true);
+        if lease.is_none() && self.replicas == 0 {
+            return self.over(outcome);
         }
         self.outcome = Some(outcome);
-        Ok(false)
+        Ok(Answered::More)
     }
 
     /// Takes the answer to a command before the `EXEC`; the first is the `MULTI`.

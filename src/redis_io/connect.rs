@@ -1,0 +1,22 @@
+//! Connecting: to the server of an address, or to the one that a group of servers names. Blocks.
+
+use super::link::{Link, LinkOptions};
+use super::link_error::LinkError;
+use super::sentinel;
+use super::url::Address;
+
+impl Link {
+    /// Connects, logs in, selects the database, and makes the link non-blocking. Where the address is one of sentinels, they
+    /// are asked which server that is.
+    ///
+    /// # Errors
+    ///
+    /// [`LinkError`] names the address, the step and what to do about it.
+    pub fn connect(address: &Address, options: &LinkOptions) -> Result<Self, LinkError> {
+        // A network of the caller's has one server.
+        if options.network.is_some() || address.group().is_none() {
+            return Self::open(address, options);
+        }
+        sentinel::connect(address, options)
+    }
+}

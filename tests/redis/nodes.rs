@@ -1,0 +1,117 @@
+//! Servers that belong together: replicas, sentinels, nodes of a cluster; each a process on a free port, gone with its guard.
+
+use super::server::{Client, program};
+use std::{
+    net::TcpListener,
+    path::Path,
+    process::{Child, Command, Stdio},
+    time::{Duration, Instant},
+};
+use tempfile::TempDir;
+
+/// Longer than any of them should take on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A process of a server.
+pub struct Node {
+    child: Child,
+    pub port: u16,
+    dir: TempDir,
+}
+
+/// A port that nobody listens on, below those that the system gives to whoever asks for any.
+fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+impl Node {
+    /// Starts a server with these options besides.
+    pub fn start(options: &[&str]) -> Self {
+        Self::launch(|_, command| {
+            command.args(["--save", "", "--appendonly", "no"]).args(options);
+        })
+    }
+
+    /// Starts a sentinel that watches a primary under the name `main`.
+    pub fn sentinel(primary: u16) -> Self {
+        Self::launch(|dir, command| {
+            let file = dir.join("sentinel.conf");
+            let text = format!(
+                "sentinel monitor main 127.0.0.1 {primary} 2\nsentinel down-after-milliseconds main 500\n\
+                 sentinel failover-timeout main 3000\n"
+            );
+            std::fs::write(&file, text).unwrap();
+            command.arg(file).arg("--sentinel");
+        })
+    }
+
+    fn launch(options: impl Fn(&Path, &mut Command)) -> Self {
+        for _ in 0..5 {
+            let dir = tempfile::tempdir().unwrap();
+            let port = free_port();
+            let mut command = Command::new(program());
+            options(dir.path(), &mut command);
+            command.args(["--port", &port.to_string(), "--bind", "127.0.0.1"]).arg("--dir").arg(dir.path());
+            let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+            let mut node = Self { child, port, dir };
+            if node.answers() {
+                return node;
+            }
+        }
+        panic!("redis-server does not come up");
+    }
+
+    fn answers(&mut self) -> bool {
+        let deadline = Instant::now() + PATIENCE;
+        while Instant::now() < deadline {
+            if self.child.try_wait().unwrap().is_some() {
+                return false;
+            }
+            if self.try_connect().is_some() {
+                return true;
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        false
+    }
+
+    /// A connection, if it takes one.
+    pub fn try_connect(&self) -> Option<Client> {
+        let url = format!("redis://127.0.0.1:{}", self.port);
+        let mut connection = redis::Client::open(url).unwrap().get_connection().ok()?;
+        redis::cmd("PING").query::<String>(&mut connection).ok()?;
+        Some(Client(connection))
+    }
+
+    pub fn connect(&self) -> Client {
+        self.try_connect().unwrap()
+    }
+
+    /// Ends it at once.
+    pub fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// The folder of its files.
+    pub fn dir(&self) -> &Path {
+        self.dir.path()
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Waits until something holds.
+#[track_caller]
+pub fn until(what: &str, mut holds: impl FnMut() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !holds() {
+        assert!(Instant::now() < deadline, "not within {PATIENCE:?}: {what}");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
