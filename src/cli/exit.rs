@@ -87,7 +87,11 @@ fn of(cause: &(dyn Error + 'static)) -> Option<Exit> {
     if cause.is::<NotAsLeft>() {
         return Some(Exit::NotAsLeft);
     }
-    if cause.is::<OtherPartitions>() || cause.is::<Faults>() || cause.is::<AddressError>() || cause.is::<TlsFilesError>() {
+    if cause.is::<OtherPartitions>()
+        || cause.is::<Faults>()
+        || cause.is::<AddressError>()
+        || cause.is::<TlsFilesError>()
+    {
         return Some(Exit::Configuration);
     }
     of_server(cause)

@@ -283,7 +283,9 @@ fn route(map: PartitionMap, config: &Config, job: &mut Job) -> Result<Route> {
     }
     let [stream] = &job.streams[..] else {
         let (streams, timeframe) = (job.streams.join(", "), job.timeframe);
-        bail!("{streams} are several streams of {timeframe}: with [partitions] name one, which has a stream for each partition");
+        bail!(
+            "{streams} are several streams of {timeframe}: with [partitions] name one, which has a stream for each partition"
+        );
     };
     job.streams = config.partition_stream(stream);
     Ok(Route::partitions(map))

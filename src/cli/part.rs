@@ -1,6 +1,9 @@
 //! What one engine of this process is of: everything, or one partition of the symbols. Blocks where it asks the server.
 
-use super::{host::Host, ingest_child::with_heartbeats, log, note::note, partition_map::agreed, patience::Patience, redis::Server, roll};
+use super::{
+    host::Host, ingest_child::with_heartbeats, log, note::note, partition_map::agreed, patience::Patience,
+    redis::Server, roll,
+};
 use crate::config::{Config, Feed, PartitionMap};
 use anyhow::{Result, bail};
 use std::sync::{Arc, atomic::AtomicBool};
@@ -61,7 +64,12 @@ pub fn owned(host: &Host, config: &Config, quiet: bool, stop: &AtomicBool) -> Re
         return Ok(vec![Part { map, partition: None }]);
     }
     if !quiet {
-        note(&format!("partition{} {} of {}", if owned.len() == 1 { "" } else { "s" }, listed(&owned), partitions.count));
+        note(&format!(
+            "partition{} {} of {}",
+            if owned.len() == 1 { "" } else { "s" },
+            listed(&owned),
+            partitions.count
+        ));
     }
     Ok(owned.into_iter().map(|partition| Part { map: Arc::clone(&map), partition: Some(partition) }).collect())
 }
@@ -107,9 +115,7 @@ mod tests {
 
     #[test]
     fn partitions_are_listed_as_they_are_written() {
-        for (partitions, wanted) in
-            [(&[0, 1, 2, 3][..], "0-3"), (&[5], "5"), (&[0, 2, 3, 7], "0, 2-3, 7"), (&[], "")]
-        {
+        for (partitions, wanted) in [(&[0, 1, 2, 3][..], "0-3"), (&[5], "5"), (&[0, 2, 3, 7], "0, 2-3, 7"), (&[], "")] {
             assert_eq!(listed(partitions), wanted);
         }
     }

@@ -52,7 +52,8 @@ fn show(args: &PartitionsArgs, out: &mut impl Write) -> Result<()> {
     }
     if args.json {
         let partitions: Vec<Value> = all.iter().map(to_json).collect();
-        let told = json!({ "version": map.version, "count": map.count, "overrides": map.overrides, "partitions": partitions });
+        let told =
+            json!({ "version": map.version, "count": map.count, "overrides": map.overrides, "partitions": partitions });
         writeln!(out, "{told:#}")?;
         return Ok(());
     }

@@ -157,8 +157,7 @@ impl Watcher {
             if let (Some(link), Some(question)) = (&mut link, question) {
                 let text = answer.as_ref().map_or_else(|line| line.clone(), |next| outcome(next.is_some()));
                 // Whoever has asked asks again.
-                let _ = link
-                    .ask::<()>(cmd("HSET").arg(key(&own)).arg(&[("answered", question), ("answer", text)][..]));
+                let _ = link.ask::<()>(cmd("HSET").arg(key(&own)).arg(&[("answered", question), ("answer", text)][..]));
             }
             match answer {
                 Err(line) if !line.is_empty() => {

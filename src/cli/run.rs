@@ -18,8 +18,7 @@ use super::{
     rebuild::Rebuild,
     redis::{Position, Server, over},
     reload::{Next, Watcher, Watching, start_documents},
-    roll,
-    sandbox,
+    roll, sandbox,
     session::{RunSession, SessionOptions, StartGuard, Stopped, common_layers, histograms_dir, layers, stop_flag},
     standby::Standby,
     state::Wanted,
@@ -90,26 +89,26 @@ impl Life<'_> {
     /// Runs the engine of a part, again after every change of the configuration, until it is told to stop. `hup` is raised
     /// where the file is to be read again.
     fn live(&self, part: &Part, host: &Host, hup: Arc<AtomicBool>) -> Result<()> {
-    let Self { layers, config, documents, stop, .. } = self;
-    let (mut layers, mut config, mut documents) = (layers.clone(), config.clone(), documents.clone());
-    let mut args = self.args.clone();
-    let whole = args.duration;
-    loop {
-        let watcher = Watcher {
-            config: config.clone(),
-            part: part.clone(),
-            layers: layers.clone(),
-            file: args.config.clone(),
-            documents: documents.clone(),
-            hup: Arc::clone(&hup),
-        };
-        let used = part.of(&config);
-        let Some(next) = once(host, (&used, &documents), &args, stop, watcher)? else { return Ok(()) };
-        (layers, config, documents) = (next.layers, next.config, next.documents);
-        // What a start was told, it has done.
-        (args.standby, args.accept_loss, args.from, args.again) = (false, false, None, true);
-        args.duration = whole.map(|duration| duration.saturating_sub(self.started.elapsed()));
-    }
+        let Self { layers, config, documents, stop, .. } = self;
+        let (mut layers, mut config, mut documents) = (layers.clone(), config.clone(), documents.clone());
+        let mut args = self.args.clone();
+        let whole = args.duration;
+        loop {
+            let watcher = Watcher {
+                config: config.clone(),
+                part: part.clone(),
+                layers: layers.clone(),
+                file: args.config.clone(),
+                documents: documents.clone(),
+                hup: Arc::clone(&hup),
+            };
+            let used = part.of(&config);
+            let Some(next) = once(host, (&used, &documents), &args, stop, watcher)? else { return Ok(()) };
+            (layers, config, documents) = (next.layers, next.config, next.documents);
+            // What a start was told, it has done.
+            (args.standby, args.accept_loss, args.from, args.again) = (false, false, None, true);
+            args.duration = whole.map(|duration| duration.saturating_sub(self.started.elapsed()));
+        }
     }
 
     /// Runs the engines of several parts, each on a thread of its own. One that fails ends the others, which finish first.
@@ -120,7 +119,9 @@ impl Life<'_> {
         let of_one = [(self.args.signals.is_some(), "--signals"), (self.args.ui, "--ui")];
         if let Some((_, what)) = of_one.iter().find(|(asked, _)| *asked) {
             let owned = parts.len();
-            bail!("{what} is of one engine, and this process owns {owned} partitions: own one, such as --set partitions.own=0");
+            bail!(
+                "{what} is of one engine, and this process owns {owned} partitions: own one, such as --set partitions.own=0"
+            );
         }
         roll::expect(self.config.partitions.owned());
         let live = &|part: &Part| {
@@ -137,10 +138,14 @@ impl Life<'_> {
             lived.with_context(|| part.name())
         };
         std::thread::scope(|scope| {
-            let start = |part| std::thread::Builder::new().name(Part::name(part)).spawn_scoped(scope, move || live(part));
+            let start =
+                |part| std::thread::Builder::new().name(Part::name(part)).spawn_scoped(scope, move || live(part));
             let threads: Vec<_> = parts.iter().map(start).collect();
             let end = |thread: std::io::Result<std::thread::ScopedJoinHandle<'_, Result<()>>>| {
-                thread.context("a thread of a partition")?.join().unwrap_or_else(|_| Err(anyhow!("a partition has panicked")))
+                thread
+                    .context("a thread of a partition")?
+                    .join()
+                    .unwrap_or_else(|_| Err(anyhow!("a partition has panicked")))
             };
             threads.into_iter().map(end).fold(Ok(()), |first: Result<()>, ended| match first {
                 // One that was told to end because another failed is not the reason.

@@ -1,8 +1,8 @@
 //! The configuration as the engine of one partition has it: its symbols, and names with its tag.
 
 use super::{
-    Config, HistoryConfig, PartitionsConfig, Threading, checker::Checks, partition_map::PartitionMap, partition_tag::tag,
-    resolve::EVERY,
+    Config, HistoryConfig, PartitionsConfig, Threading, checker::Checks, partition_map::PartitionMap,
+    partition_tag::tag, resolve::EVERY,
 };
 
 /// Checks what concerns partitions.
@@ -99,12 +99,21 @@ impl Config {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{config::{Layer, Override}, redis_io::slot};
+    use crate::{
+        config::{Layer, Override},
+        redis_io::slot,
+    };
 
     fn config(sets: &[(&str, &str)]) -> Result<Config, crate::config::Faults> {
-        let fixed = [("input.feed", "redis"), ("watchlist", "[{symbol='A'},{symbol='B'},{symbol='C'},{symbol='D'},{symbol='E'}]")];
-        let layers: Vec<Layer> =
-            fixed.iter().chain(sets).map(|(key, value)| Layer::Override(Override::parse(&format!("{key}={value}")).unwrap())).collect();
+        let fixed = [
+            ("input.feed", "redis"),
+            ("watchlist", "[{symbol='A'},{symbol='B'},{symbol='C'},{symbol='D'},{symbol='E'}]"),
+        ];
+        let layers: Vec<Layer> = fixed
+            .iter()
+            .chain(sets)
+            .map(|(key, value)| Layer::Override(Override::parse(&format!("{key}={value}")).unwrap()))
+            .collect();
         Config::load(&layers).map(|loaded| loaded.config)
     }
 
@@ -160,9 +169,8 @@ mod tests {
 
     #[test]
     fn what_cannot_be_partitioned_is_refused() {
-        let refused = |sets: &[(&str, &str)]| {
-            config(&[&[("partitions.count", "2")], sets].concat()).unwrap_err().to_string()
-        };
+        let refused =
+            |sets: &[(&str, &str)]| config(&[&[("partitions.count", "2")], sets].concat()).unwrap_err().to_string();
         for (key, value) in [
             ("engine.name", "a{b}"),
             ("output.streams.signals", "x{y}"),

@@ -2,8 +2,8 @@
 
 use super::{
     AssetConfig, CalendarsConfig, CalibrationConfig, EngineConfig, IngestConfig, InputConfig, LimitsConfig, MockConfig,
-    OutputConfig, PartitionsConfig, PerformanceConfig, PublishConfig, RedisConfig, SelectionConfig, StateConfig, StrategiesConfig,
-    StyleRules, TelemetryConfig, TimeConfig, TimeframesConfig,
+    OutputConfig, PartitionsConfig, PerformanceConfig, PublishConfig, RedisConfig, SelectionConfig, StateConfig,
+    StrategiesConfig, StyleRules, TelemetryConfig, TimeConfig, TimeframesConfig,
     rules::{int, not_negative, real},
     section::{FromSection, Optional, Section, Tables, nested, section},
     shape::{Declared, Shape},

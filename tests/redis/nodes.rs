@@ -16,44 +16,55 @@ const PATIENCE: Duration = Duration::from_secs(30);
 pub struct Node {
     child: Child,
     pub port: u16,
-    dir: TempDir,
+    /// Its files are in here.
+    _dir: TempDir,
 }
 
-/// A port that nobody listens on, below those that the system gives to whoever asks for any.
+/// A port that nobody listens on, with room above it for the port on which nodes of a cluster talk to each other.
 fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    loop {
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        if port < 55_000 {
+            return port;
+        }
+    }
+}
+
+fn spawn(args: &[String]) -> Child {
+    let mut command = Command::new(program());
+    command.args(args).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    command.spawn().unwrap()
 }
 
 impl Node {
     /// Starts a server with these options besides.
     pub fn start(options: &[&str]) -> Self {
-        Self::launch(|_, command| {
-            command.args(["--save", "", "--appendonly", "no"]).args(options);
-        })
+        let own =
+            |_: &Path| ["--save", "", "--appendonly", "no"].iter().chain(options).map(ToString::to_string).collect();
+        Self::launch(own)
     }
 
     /// Starts a sentinel that watches a primary under the name `main`.
     pub fn sentinel(primary: u16) -> Self {
-        Self::launch(|dir, command| {
+        Self::launch(|dir| {
             let file = dir.join("sentinel.conf");
             let text = format!(
                 "sentinel monitor main 127.0.0.1 {primary} 2\nsentinel down-after-milliseconds main 500\n\
                  sentinel failover-timeout main 3000\n"
             );
             std::fs::write(&file, text).unwrap();
-            command.arg(file).arg("--sentinel");
+            vec![file.to_str().unwrap().to_owned(), "--sentinel".to_owned()]
         })
     }
 
-    fn launch(options: impl Fn(&Path, &mut Command)) -> Self {
+    fn launch(options: impl Fn(&Path) -> Vec<String>) -> Self {
         for _ in 0..5 {
             let dir = tempfile::tempdir().unwrap();
             let port = free_port();
-            let mut command = Command::new(program());
-            options(dir.path(), &mut command);
-            command.args(["--port", &port.to_string(), "--bind", "127.0.0.1"]).arg("--dir").arg(dir.path());
-            let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-            let mut node = Self { child, port, dir };
+            let mut args = options(dir.path());
+            let place = dir.path().to_str().unwrap();
+            args.extend(["--port", &port.to_string(), "--bind", "127.0.0.1", "--dir", place].map(str::to_owned));
+            let mut node = Self { child: spawn(&args), port, _dir: dir };
             if node.answers() {
                 return node;
             }
@@ -91,11 +102,6 @@ impl Node {
     pub fn kill(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
-    }
-
-    /// The folder of its files.
-    pub fn dir(&self) -> &Path {
-        self.dir.path()
     }
 }
 

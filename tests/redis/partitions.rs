@@ -139,7 +139,8 @@ fn partitions_change_owners_in_the_middle() {
     for round in 0..4 {
         let position = |client: &mut Client| client.position(&named("main", &map, 0), &streams[0]);
         let before = position(&mut client);
-        let mut engines = owners[round].map(|own| Engine::run(&toml(4, own, "[output]\nbatch_entries = 4\n"), &server.unix()));
+        let mut engines =
+            owners[round].map(|own| Engine::run(&toml(4, own, "[output]\nbatch_entries = 4\n"), &server.unix()));
         engines[0].until("something new was read", || {
             let now = position(&mut client);
             now != before || now.as_ref() == Some(&lasts[0])
@@ -204,7 +205,8 @@ fn the_number_is_for_life_and_a_partition_has_one_owner() {
         }
     }
     assert_eq!(symbols.len(), SYMBOLS.len());
-    let table = Engine::start(&toml(3, "all", ""), &["partitions", "show", "--redis", &server.unix()]).wait().succeeded();
+    let table =
+        Engine::start(&toml(3, "all", ""), &["partitions", "show", "--redis", &server.unix()]).wait().succeeded();
     assert!(table.stdout.starts_with("3 partitions, version 1") && table.stdout.contains("nobody"), "{}", table.stdout);
     engine.stop().succeeded();
 }
@@ -213,7 +215,8 @@ fn the_number_is_for_life_and_a_partition_has_one_owner() {
 fn ingestion_fills_the_partitions() {
     let (server, map) = (Server::start(), PartitionMap::new(3));
     let mut client = server.connect();
-    let toml = toml(3, "all", "[ingest]\nprovider = \"mock\"\ntimeframe = \"1s\"\nform = \"fields\"\nheartbeat_ms = 100\n");
+    let toml =
+        toml(3, "all", "[ingest]\nprovider = \"mock\"\ntimeframe = \"1s\"\nform = \"fields\"\nheartbeat_ms = 100\n");
     let ingest = Engine::start(&toml, &["ingest", "--redis", &server.unix()]);
     let mut engine = Engine::run(&toml, &server.unix());
     engine.until("every partition was read", || {

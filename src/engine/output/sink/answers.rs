@@ -42,7 +42,16 @@ pub(super) struct Answers {
 impl Answers {
     /// Of no batch.
     pub fn new(replicas: u32) -> Self {
-        Self { armed: true, replicas, short: false, exec_at: 0, taken: 0, refused: None, outcome: None, failures: Vec::new() }
+        Self {
+            armed: true,
+            replicas,
+            short: false,
+            exec_at: 0,
+            taken: 0,
+            refused: None,
+            outcome: None,
+            failures: Vec::new(),
+        }
     }
 
     /// Expects the answers to a batch whose `EXEC` is this command.
