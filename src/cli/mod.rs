@@ -69,6 +69,7 @@ mod startable;
 mod state;
 mod symbols;
 mod throughput;
+mod together;
 mod top;
 mod watch_args;
 mod why;

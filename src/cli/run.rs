@@ -19,10 +19,11 @@ use super::{
     redis::{Position, Server, over},
     reload::{Next, Watcher, Watching, start_documents},
     roll, sandbox,
-    session::{RunSession, SessionOptions, StartGuard, Stopped, common_layers, histograms_dir, layers, stop_flag},
+    session::{RunSession, SessionOptions, StartGuard, common_layers, histograms_dir, layers, stop_flag},
     standby::Standby,
     state::Wanted,
     symbols,
+    together::together,
 };
 use crate::{
     config::{CalculationEvents, Config, Feed, Layer, Loaded, LogFormat, LogLevel, Override, Plan, ReportLength},
@@ -32,13 +33,10 @@ use crate::{
     publish::{InputKind as Input, Lease, Sources},
     runtime::{Clock, HostTime, available_cores, pin_current_thread},
 };
-use anyhow::{Context as _, Result, anyhow, bail};
+use anyhow::{Result, bail};
 use std::{
     path::{Path, PathBuf},
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, atomic::AtomicBool},
     time::{Duration, Instant},
 };
 
@@ -111,10 +109,7 @@ impl Life<'_> {
         }
     }
 
-    /// Runs the engines of several parts, each on a thread of its own. One that fails ends the others, which finish first.
-    ///
-    /// # Errors
-    /// The first failure.
+    /// Runs the engines of several parts beside each other.
     fn live_together(&self, parts: &[Part]) -> Result<()> {
         let of_one = [(self.args.signals.is_some(), "--signals"), (self.args.ui, "--ui")];
         if let Some((_, what)) = of_one.iter().find(|(asked, _)| *asked) {
@@ -123,47 +118,9 @@ impl Life<'_> {
                 "{what} is of one engine, and this process owns {owned} partitions: own one, such as --set partitions.own=0"
             );
         }
-        roll::expect(self.config.partitions.owned());
-        let live = &|part: &Part| {
-            let _panic = EndsAll(&self.stop);
-            part.enter();
-            let lived = hang_up_flag().and_then(|hup| self.live(part, &Host::new(Clock::new()), hup));
-            roll::leave();
-            if let Err(error) = &lived {
-                // Beside others its failure is told where it happens, and by the process at its end.
-                if !self.stop.swap(true, Ordering::Relaxed) {
-                    note(&format!("warning: ends all partitions of this process: {error}"));
-                }
-            }
-            lived.with_context(|| part.name())
-        };
-        std::thread::scope(|scope| {
-            let start =
-                |part| std::thread::Builder::new().name(Part::name(part)).spawn_scoped(scope, move || live(part));
-            let threads: Vec<_> = parts.iter().map(start).collect();
-            let end = |thread: std::io::Result<std::thread::ScopedJoinHandle<'_, Result<()>>>| {
-                thread
-                    .context("a thread of a partition")?
-                    .join()
-                    .unwrap_or_else(|_| Err(anyhow!("a partition has panicked")))
-            };
-            threads.into_iter().map(end).fold(Ok(()), |first: Result<()>, ended| match first {
-                // One that was told to end because another failed is not the reason.
-                Err(error) if error.chain().any(|cause| cause.is::<Stopped>()) && ended.is_err() => ended,
-                first => first.and(ended),
-            })
+        together(&self.config.partitions.owned(), parts, &self.stop, |part| {
+            self.live(part, &Host::new(Clock::new()), hang_up_flag()?)
         })
-    }
-}
-
-/// Ends all engines of the process where the one beside it panics.
-struct EndsAll<'a>(&'a AtomicBool);
-
-impl Drop for EndsAll<'_> {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            self.0.store(true, Ordering::Relaxed);
-        }
     }
 }
 

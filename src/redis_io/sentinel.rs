@@ -22,12 +22,34 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// Longest time without a word after which a sentinel is asked whether the primary is still the same.
 const QUIET: Duration = Duration::from_secs(5);
 
-/// Counts the switches of a primary: a link that was made before the last one is not used again.
-pub(super) type Switches = Arc<AtomicU64>;
+/// What is known of a group.
+#[allow(
+    clippy::disallowed_types,
+    reason = "taken when a link is made and when a sentinel speaks, both of which block anyhow"
+)]
+#[derive(Debug, Default)]
+struct Known {
+    /// How often another server has become the primary: a link that was made before the last time is not used again.
+    switches: Arc<AtomicU64>,
+    /// Where the primary was last.
+    primary: Mutex<Option<Seed>>,
+}
 
-/// The switches of the groups that are listened to, by address.
+impl Known {
+    /// Takes where the primary is; the number of switches up to then.
+    fn learn(&self, place: &Seed) -> u64 {
+        let mut primary = self.primary.lock().unwrap_or_else(PoisonError::into_inner);
+        if primary.as_ref().is_some_and(|before| before != place) {
+            self.switches.fetch_add(1, Ordering::Relaxed);
+        }
+        *primary = Some(place.clone());
+        self.switches.load(Ordering::Relaxed)
+    }
+}
+
+/// The groups that are listened to, by address.
 #[allow(clippy::disallowed_types, reason = "taken when a link is made, which blocks anyhow")]
-static LISTENED: LazyLock<Mutex<HashMap<String, Switches>>> = LazyLock::new(Mutex::default);
+static LISTENED: LazyLock<Mutex<HashMap<String, Arc<Known>>>> = LazyLock::new(Mutex::default);
 
 /// Connects to the primary that sentinels name, and makes sure that it is one.
 ///
@@ -35,9 +57,9 @@ static LISTENED: LazyLock<Mutex<HashMap<String, Switches>>> = LazyLock::new(Mute
 /// No sentinel answers or knows the primary; it is not there, refuses, or is a replica meanwhile.
 pub(super) fn connect(address: &Address, options: &LinkOptions) -> Result<Link, LinkError> {
     let Some(Group::Sentinel { seeds, primary }) = address.group() else { return Link::open(address, options) };
-    let switches = listen(address, options);
-    let seen = switches.load(Ordering::Relaxed);
+    let known = listen(address, options);
     let found = find(address, options, seeds, primary)?;
+    let seen = known.learn(&found);
     let mut link = Link::open(&address.at(&found), options)?;
     let role: Vec<Value> = link.ask(&cmd("ROLE"))?;
     let role = role.into_iter().next().and_then(|word| String::from_redis_value(word).ok()).unwrap_or_default();
@@ -46,7 +68,7 @@ pub(super) fn connect(address: &Address, options: &LinkOptions) -> Result<Link, 
         let (address, what) = (link.address().to_owned(), "ROLE".to_owned());
         return Err(LinkError::Server { address, what, kind: ServerErrorKind::ReadOnly, text });
     }
-    link.leave_after(switches, seen);
+    link.leave_after(Arc::clone(&known.switches), seen);
     Ok(link)
 }
 
@@ -78,9 +100,10 @@ fn find(address: &Address, options: &LinkOptions, seeds: &[Seed], primary: &str)
 fn ask(address: &Address, options: &LinkOptions, seed: &Seed, primary: &str) -> Result<(u64, Seed), LinkError> {
     let mut link = to_sentinel(address, options, seed)?;
     let fields: HashMap<String, String> = match link.ask(cmd("SENTINEL").arg("MASTER").arg(primary)) {
-        Err(LinkError::Server { address, what, kind: ServerErrorKind::Command, text }) => {
+        Err(LinkError::Server { address, kind: ServerErrorKind::Command, text, .. }) => {
             let text = format!("{text} ({primary}): check the name behind the sentinels in redis.url");
-            return Err(LinkError::Server { address, what, kind: ServerErrorKind::InTransit, text });
+            let source = std::io::Error::new(std::io::ErrorKind::NotFound, text);
+            return Err(LinkError::Connect { address, source });
         }
         other => other?,
     };
@@ -108,27 +131,26 @@ fn to_sentinel(address: &Address, options: &LinkOptions, seed: &Seed) -> Result<
     }
 }
 
-/// The switches of a group, which is listened to from now on.
-fn listen(address: &Address, options: &LinkOptions) -> Switches {
+/// What is known of a group, which is listened to from now on.
+fn listen(address: &Address, options: &LinkOptions) -> Arc<Known> {
     let mut listened = LISTENED.lock().unwrap_or_else(PoisonError::into_inner);
     let known = listened.entry(address.to_string()).or_insert_with(|| {
-        let switches = Switches::default();
-        let (shared, address, options) = (Arc::clone(&switches), address.clone(), options.clone());
+        let known = Arc::new(Known::default());
+        let (shared, address, options) = (Arc::clone(&known), address.clone(), options.clone());
         // Without the thread links are left when they break.
         let thread = std::thread::Builder::new().name("sentinels".to_owned());
         let _ = thread.spawn(move || hear(&address, &options, &shared));
-        switches
+        known
     });
     Arc::clone(known)
 }
 
 /// Listens for as long as the process lives.
-fn hear(address: &Address, options: &LinkOptions, switches: &Switches) {
+fn hear(address: &Address, options: &LinkOptions, known: &Known) {
     let Some(Group::Sentinel { seeds, primary }) = address.group() else { return };
-    let mut last = None;
     for seed in seeds.iter().cycle() {
         // It is asked again by whoever needs it; here the next one may know more.
-        let _ = hear_one(address, options, (seed, seeds, primary), switches, &mut last);
+        let _ = hear_one(address, options, (seed, seeds, primary), known);
         std::thread::sleep(PAUSE);
     }
 }
@@ -138,18 +160,13 @@ fn hear_one(
     address: &Address,
     options: &LinkOptions,
     (seed, seeds, primary): (&Seed, &[Seed], &str),
-    switches: &Switches,
-    last: &mut Option<Seed>,
+    known: &Known,
 ) -> Result<(), LinkError> {
     let mut link = to_sentinel(address, options, seed)?;
     let _: Value = link.ask(cmd("SUBSCRIBE").arg(SWITCH))?;
     loop {
         // What was said before it was listened to is asked for, now and then.
-        let now = find(address, options, seeds, primary)?;
-        if last.as_ref().is_some_and(|last| *last != now) {
-            switches.fetch_add(1, Ordering::Relaxed);
-        }
-        *last = Some(now);
+        known.learn(&find(address, options, seeds, primary)?);
         while let Some(word) = link.hear(QUIET)? {
             let words: Vec<String> = FromRedisValue::from_redis_value(word).unwrap_or_default();
             let said = words.get(2).map(String::as_str).unwrap_or_default();

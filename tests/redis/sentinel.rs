@@ -27,12 +27,21 @@ struct Watched {
     sentinels: Vec<Node>,
 }
 
+/// A replica of the server at this port.
+fn replica(primary: u16) -> Node {
+    Node::start(&["--replicaof", "127.0.0.1", &primary.to_string(), "--repl-diskless-sync-delay", "0"])
+}
+
 impl Watched {
     fn start(replicas: usize) -> Self {
         let primary = Node::start(&[]);
-        let of = format!("127.0.0.1 {}", primary.port);
         let mut nodes = vec![primary];
-        nodes.extend((0..replicas).map(|_| Node::start(&["--replicaof", &of, "--repl-diskless-sync-delay", "0"])));
+        nodes.extend((0..replicas).map(|_| replica(nodes[0].port)).collect::<Vec<_>>());
+        // A sentinel asks for the replicas every ten seconds.
+        until("the replicas follow", || {
+            let have: usize = redis::cmd("WAIT").arg(replicas).arg(1).query(&mut nodes[0].connect().0).unwrap();
+            have == replicas
+        });
         let sentinels: Vec<Node> = (0..3).map(|_| Node::sentinel(nodes[0].port)).collect();
         let all = Self { nodes, sentinels };
         until("the sentinels know everybody", || {
@@ -180,8 +189,7 @@ fn too_few_replicas_hold_the_output_up_and_are_named() {
     std::thread::sleep(Duration::from_millis(500));
     assert_eq!(client.position("main", STREAM), held);
     assert_ne!(held.as_ref(), Some(&last));
-    let of = format!("127.0.0.1 {}", watched.nodes[0].port);
-    watched.nodes[1] = Node::start(&["--replicaof", &of, "--repl-diskless-sync-delay", "0"]);
+    watched.nodes[1] = replica(watched.nodes[0].port);
     engine.until_at(&mut client, STREAM, &last);
     let ended = engine.stop().succeeded();
     assert!(ended.stderr.contains("the replicas have the batch after"), "{}", ended.stderr);
