@@ -6,7 +6,7 @@ ONLY ?= --test redis --test faults
 PROFILE ?= fast
 
 .DEFAULT_GOAL := help
-.PHONY: help run test recorded-hour faults simulate soak fuzz models ci bench bench-latency perf perf-parquet instructions deb package-files clean redis-server exchange-calendars valkey test-valkey
+.PHONY: help run test recorded-hour faults faults-cluster simulate soak fuzz models ci bench bench-latency perf perf-parquet instructions deb package-files clean redis-server exchange-calendars valkey test-valkey
 
 help: ## list these commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -53,6 +53,9 @@ recorded-hour: redis-server ## an hour of a recorded market at 60 times its pace
 faults: redis-server ## kill the engine and Redis again and again, count what is lost (FAULTS=120 SEED=1)
 	FAULTS=$${FAULTS:-120} $(CARGO) test --locked --test faults -- --nocapture
 	FAULTS=$${FAULTS:-120} $(CARGO) test --locked --test ingest schedules -- --nocapture
+
+faults-cluster: redis-server ## the same to a Redis Cluster of six nodes: slots that move, primaries that die (FAULTS=100 SEED=1)
+	FAULTS=$${FAULTS:-100} $(CARGO) test --locked --test redis cluster::whatever -- --nocapture
 
 simulate: ## simulate engines, server and network under seeds, with faults at any step (SEEDS=10000 SEED=1 JOBS=2)
 	SEEDS=$${SEEDS:-1000} $(CARGO) test --locked --test simulation every_seed -- --nocapture

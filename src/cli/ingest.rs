@@ -56,6 +56,22 @@ struct Job {
     name: String,
     /// Where it begins and ends, Unix ms, where it is of the past alone.
     span: Option<(i64, i64)>,
+    part: IngestPart,
+}
+
+/// Which partitions a job fills.
+#[derive(Debug, Clone)]
+struct IngestPart {
+    map: PartitionMap,
+    /// The only one, whose names all of its streams and keys have.
+    one: Option<usize>,
+}
+
+impl IngestPart {
+    /// What stands behind the name of the position.
+    fn suffix(&self) -> String {
+        self.one.map_or_else(String::new, |partition| format!(":{{{}}}", self.map.tags()[partition]))
+    }
 }
 
 /// Runs the ingestion until it is told to stop or its input ends.
@@ -68,28 +84,30 @@ pub fn ingest(args: &IngestArgs) -> Result<()> {
         return fetch(args, backfill, &stop);
     }
     let (config, maker) = prepared(&args.common, |layers| symbols::over(args.symbols.as_deref(), layers))?;
+    let (config, part) = part(config, args.common.quiet, &stop)?;
     let timeframe = config.ingest.timeframe.context(NO_TIMEFRAME)?;
     let symbols = watched(&config, maker);
-    let name = name(&args.common, &config, maker);
+    let name = format!("{}{}", name(&args.common, &config, maker), part.suffix());
     if args.warm_up.is_some() {
         for (stream, timeframe) in of_history(&config)? {
             let now_ms = Clock::new().now().wall_ms();
             let to_ms = timeframe.utc_span(now_ms).start;
             let span = Some((to_ms - SETTLED_BARS * timeframe.interval_ms(), to_ms));
-            let (name, streams) = (format!("{name}:{stream}"), vec![stream]);
-            work(args, &config, Job { maker, timeframe, streams, symbols: symbols.clone(), name, span }, &stop)?;
+            let (name, streams, part) = (format!("{name}:{stream}"), vec![stream], part.clone());
+            work(args, &config, Job { maker, timeframe, streams, symbols: symbols.clone(), name, span, part }, &stop)?;
             if stop.load(Ordering::Relaxed) {
                 return Ok(());
             }
         }
     }
     let streams = streams(&config, timeframe)?;
-    work(args, &config, Job { maker, timeframe, streams, symbols, name, span: None }, &stop)
+    work(args, &config, Job { maker, timeframe, streams, symbols, name, span: None, part }, &stop)
 }
 
 /// Fetches history, as a person asks for it.
 fn fetch(args: &IngestArgs, backfill: &BackfillArgs, stop: &Arc<AtomicBool>) -> Result<()> {
     let (config, maker) = prepared(&backfill.common, |_| Ok(()))?;
+    let (config, part) = part(config, backfill.common.quiet, stop)?;
     let timeframe = config.ingest.timeframe.context(NO_TIMEFRAME)?;
     let known = of_history(&config).unwrap_or_default().into_iter().find(|(_, of)| *of == timeframe);
     let stream = backfill.stream.clone().or(known.map(|(stream, _)| stream));
@@ -101,7 +119,7 @@ fn fetch(args: &IngestArgs, backfill: &BackfillArgs, stop: &Arc<AtomicBool>) -> 
     }
     let name = format!("{}:{stream}", name(&backfill.common, &config, maker));
     let (span, symbols) = (Some((backfill.from, to_ms)), backfill.symbols.clone());
-    work(args, &config, Job { maker, timeframe, streams: vec![stream], symbols, name, span }, stop)
+    work(args, &config, Job { maker, timeframe, streams: vec![stream], symbols, name, span, part }, stop)
 }
 
 /// Does a job to its end.
@@ -117,8 +135,7 @@ fn work(args: &IngestArgs, config: &Config, mut job: Job, stop: &Arc<AtomicBool>
     let mut patience = Patience::new(&host, &config.redis, quiet, stop);
     let lease = patience.wait(|| take_lease(&host, &server, args.standby, quiet, stop, || ()))?;
     let holds = if job.span.is_none() { holds(&config, job.timeframe) } else { Holds::default() };
-    let map = patience.wait(|| agreed(&server, &config))?;
-    let route = route(map, &config, &mut job)?;
+    let route = route(&config, &mut job)?;
     let kept = patience.wait(|| kept(&server, &job.streams, &route, &config, &holds))?;
     let provider = provider(args, &config, &job, &kept, &host, stop)?;
     let incidents = Arc::new(Incidents::default());
@@ -273,12 +290,36 @@ fn holds(config: &Config, timeframe: Timeframe) -> Holds {
     };
     let by_symbol = plan.assets.iter().map(|asset| (asset.symbol.clone(), of(asset))).collect();
     Holds::new(by_symbol, of(&plan.default_asset))
+}
+
+/// The partitions that are filled, and the configuration for them. In a cluster nothing is committed to several together, so
+/// that each has an ingestion of its own.
+///
+/// # Errors
+/// A server that refuses or is not there in time, or whose symbols are divided otherwise.
+fn part(config: Config, quiet: bool, stop: &AtomicBool) -> Result<(Config, IngestPart)> {
+    let host = Host::new(Clock::new());
+    let server = Server::on(&host, &config)?;
+    let map = Patience::new(&host, &config.redis, quiet, stop).wait(|| agreed(&server, &config))?;
+    let is_cluster = server.is_cluster();
+    match config.partitions.owned()[..] {
+        [partition] if map.count > 1 => {
+            Ok((config.of_partition(partition, &map), IngestPart { map, one: Some(partition) }))
+        }
+        _ if is_cluster => bail!(
+            "redis.url is a cluster, whose nodes commit nothing together: run one ingestion for each partition, such as with \
+             --set partitions.own=0"
+        ),
+        _ => Ok((config, IngestPart { map, one: None })),
+    }
+}
+
 /// Which way the bars of a job go: with partitions to the stream of each, in place of the one that was named.
 ///
 /// # Errors
 /// Several streams beside partitions.
-fn route(map: PartitionMap, config: &Config, job: &mut Job) -> Result<Route> {
-    if map.count == 1 {
+fn route(config: &Config, job: &mut Job) -> Result<Route> {
+    if job.part.map.count == 1 || job.part.one.is_some() {
         return Ok(Route::spread(job.streams.len()));
     }
     let [stream] = &job.streams[..] else {
@@ -288,7 +329,7 @@ fn route(map: PartitionMap, config: &Config, job: &mut Job) -> Result<Route> {
         );
     };
     job.streams = config.partition_stream(stream);
-    Ok(Route::partitions(map))
+    Ok(Route::partitions(job.part.map.clone()))
 }
 
 /// What was committed before.

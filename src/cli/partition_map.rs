@@ -29,7 +29,7 @@ pub struct OtherPartitions {
 /// [`OtherPartitions`]; a server that is gone or refuses, a key that holds something else.
 pub fn agreed(server: &Server<'_>, config: &Config) -> Result<PartitionMap> {
     let (key, count) = (config.output.keys.partitions_key(), config.partitions.count);
-    let mut link = server.connect("start")?;
+    let mut link = server.connect_for("start", &key)?;
     loop {
         let Some(found) = read(&mut link, &key, count)? else {
             let map = PartitionMap::new(count);

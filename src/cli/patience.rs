@@ -38,7 +38,10 @@ fn worth(error: &anyhow::Error) -> Worth {
     });
     match link {
         // A replica may be the wrong server, and so may one that speaks in unknown codes.
-        Some(LinkError::Server { kind: ServerErrorKind::ReadOnly | ServerErrorKind::Unknown, .. }) => Worth::Limited,
+        Some(LinkError::Server {
+            kind: ServerErrorKind::ReadOnly | ServerErrorKind::Moved | ServerErrorKind::Unknown,
+            ..
+        }) => Worth::Limited,
         Some(LinkError::Server { kind, .. }) if kind.is_transient() => Worth::Unlimited,
         Some(link) if link.is_transient() => Worth::Limited,
         _ => Worth::Nothing,

@@ -23,7 +23,7 @@ use crate::{
         CompatNames, Dictionary, HashSpec, KeySpec, Lease, LeaseSpec, OutputNames, SignalFrame, SignalFrames,
         SignalNames, SignalWriter, StreamSpec, check_key, check_outputs, check_performance,
     },
-    redis_io::{Address, Link, LinkError, LinkOptions, Network, Tls, TlsFiles},
+    redis_io::{Address, Group, Link, LinkError, LinkOptions, Network, Tls, TlsFiles, slot},
     runtime::{Clock, HostTime},
 };
 use anyhow::{Context, Result, bail};
@@ -184,12 +184,27 @@ impl<'a> Server<'a> {
         Ok(Link::connect(&self.address, &self.link_options(role))?)
     }
 
+    /// A new connection for a key that is of no partition.
+    ///
+    /// # Errors
+    /// The server is not reachable or refuses.
+    pub fn connect_for(&self, role: &str, key: &str) -> Result<Link> {
+        let options = LinkOptions { slot: Some(slot(key.as_bytes())), ..self.link_options(role) };
+        Ok(Link::connect(&self.address, &options)?)
+    }
+
+    /// Whether its keys are on several nodes.
+    pub fn is_cluster(&self) -> bool {
+        matches!(self.address.group(), Some(Group::Cluster { .. }))
+    }
+
     pub(super) fn link_options(&self, role: &str) -> LinkOptions {
         LinkOptions {
             name: format!("wagehood-engine:{}:{role}", self.config.engine.name),
             connect_timeout: Duration::from_millis(self.config.redis.connect_timeout_ms),
             reply_timeout: Duration::from_millis(self.config.redis.timeout_ms),
             tls: self.tls.clone(),
+            slot: Some(slot(self.position_key().as_bytes())),
             network: self.network.as_ref().map(|(network, _)| network.clone()),
             receive_bytes_max: self.config.limits.read_buffer_max_bytes,
             ..LinkOptions::default()
@@ -240,7 +255,9 @@ impl<'a> Server<'a> {
     pub fn documents(&self, link: &mut Link) -> Result<Vec<Layer>> {
         let mut layers = Vec::new();
         for key in self.config.redis.document_keys() {
-            if let Some(bytes) = documents::read(link, &key)? {
+            // In a cluster each is somewhere else.
+            let mut own = if self.is_cluster() { Some(self.connect_for("documents", &key)?) } else { None };
+            if let Some(bytes) = documents::read(own.as_mut().unwrap_or(link), &key)? {
                 layers.push(Layer::Document { key, bytes });
             }
         }

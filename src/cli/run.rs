@@ -273,9 +273,9 @@ fn load(host: &Host, layers: &[Layer], quiet: bool, stop: &AtomicBool) -> Result
     if !loaded.config.input.feed.is_redis() || !loaded.config.redis.config_from_redis {
         return Ok((checked(Config::load(layers)?)?, Documents::new(), Vec::new()));
     }
-    let server = Server::on(host, &loaded.config)?;
-    let mut patience = Patience::new(host, &loaded.config.redis, quiet, stop);
     let kept = part::any(&loaded.config);
+    let server = Server::on(host, &kept)?;
+    let mut patience = Patience::new(host, &loaded.config.redis, quiet, stop);
     let (found, lines) = patience.wait(|| start_documents(&kept, &server, layers))?;
     let documents = kept::documents(&found);
     Ok((checked(Config::load(&[layers, &found[..]].concat())?)?, documents, lines))

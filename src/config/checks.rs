@@ -115,7 +115,7 @@ fn tls(config: &Config, checks: &mut Checks<'_>) {
     }
     let moves = redis.url.address().is_ok_and(|address| address.group().is_some());
     checks.require(!config.engine.sandbox || !moves, &["engine", "sandbox"], || {
-        "is true, but redis.url names sentinels: which port their primary has is not known before the start, and a sandbox lets \
+        "is true, but redis.url names sentinels or a cluster: which port a primary has is not known before the start, and a sandbox lets \
          the engine connect to no other; set it to false"
             .into()
     });

@@ -4,6 +4,7 @@ use super::{
     Config, HistoryConfig, PartitionsConfig, Threading, checker::Checks, partition_map::PartitionMap,
     partition_tag::tag, resolve::EVERY,
 };
+use crate::redis_io::Group;
 
 /// Checks what concerns partitions.
 pub(super) fn check(config: &Config, checks: &mut Checks<'_>) {
@@ -12,6 +13,13 @@ pub(super) fn check(config: &Config, checks: &mut Checks<'_>) {
     let last = owned.last().copied().unwrap_or_default();
     checks.require(last < count, &["partitions", "own"], || {
         format!("names partition {last}, but partitions.count is {count}; allowed: 0 to {}", count - 1)
+    });
+    let cluster = config.redis.url.address().is_ok_and(|url| matches!(url.group(), Some(Group::Cluster { .. })));
+    checks.require(!cluster || count > 1, &["partitions", "count"], || {
+        "is 1, and redis.url is a cluster, whose nodes commit nothing together without partitions: set it to 2 or more".into()
+    });
+    checks.require(!cluster || !config.output.latest_values, &["output", "latest_values"], || {
+        "is true, and redis.url is a cluster: keys of latest values are of no partition, and cannot be committed with one; set it to false".into()
     });
     if count == 1 {
         return;
@@ -58,6 +66,7 @@ impl Config {
         let tag = format!("{{{}}}", tag(partition, count));
         let tagged = |name: &mut String| *name = format!("{name}:{tag}");
         tagged(&mut config.engine.name);
+        tagged(&mut config.ingest.corrections);
         config.input.streams.iter_mut().for_each(|stream| tagged(&mut stream.name));
         for history in &mut config.input.history {
             if let HistoryConfig::Stream(stream) = history {

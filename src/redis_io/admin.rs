@@ -15,7 +15,7 @@ use std::io;
 use std::time::{Duration, Instant};
 
 /// Commands whose second word is part of their name.
-const CONTAINERS: [&str; 4] = ["CLIENT", "CONFIG", "SENTINEL", "XINFO"];
+const CONTAINERS: [&str; 5] = ["CLIENT", "CLUSTER", "CONFIG", "SENTINEL", "XINFO"];
 
 impl Link {
     /// Sends one command and waits for its reply, at most the link's

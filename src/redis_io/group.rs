@@ -15,10 +15,16 @@ pub enum Group {
         /// The name of the primary.
         primary: String,
     },
+    /// Nodes of a cluster; the one that has a slot is the one for its keys.
+    Cluster {
+        /// Where they listen.
+        seeds: Vec<Seed>,
+    },
 }
 
-/// Port of a sentinel where none is written.
+/// Ports where none is written.
 const SENTINEL_PORT: u16 = 26_379;
+const NODE_PORT: u16 = 6_379;
 
 impl Group {
     /// What stands between scheme and end of an address, but for the account: `host[:port],…/primary[/database]`; gives the
@@ -29,6 +35,21 @@ impl Group {
         let named = !primary.is_empty() && primary.chars().all(|c| c.is_ascii_graphic() && !"/?#%".contains(c));
         let seeds: Option<Vec<Seed>> = hosts.split(',').map(|place| seed(place, SENTINEL_PORT)).collect();
         Some((Self::Sentinel { seeds: seeds.filter(|_| named)?, primary: primary.to_owned() }, db))
+    }
+
+    /// What stands between scheme and end of an address, but for the account: `host[:port],…`.
+    pub(super) fn cluster(text: &str) -> Option<Self> {
+        let places = text.strip_suffix('/').unwrap_or(text);
+        let seeds: Option<Vec<Seed>> = places.split(',').map(|place| seed(place, NODE_PORT)).collect();
+        seeds.map(|seeds| Self::Cluster { seeds })
+    }
+
+    /// What stands in the scheme of its address.
+    pub(super) const fn scheme(&self) -> &'static str {
+        match self {
+            Self::Sentinel { .. } => "sentinel",
+            Self::Cluster { .. } => "cluster",
+        }
     }
 }
 
@@ -50,11 +71,14 @@ fn seed(text: &str, port: u16) -> Option<Seed> {
 impl fmt::Display for Group {
     /// The servers and the name, as they are written in an address.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self::Sentinel { seeds, primary } = self;
+        let (Self::Sentinel { seeds, .. } | Self::Cluster { seeds }) = self;
         for (index, (host, port)) in seeds.iter().enumerate() {
             let host = if host.contains(':') { format!("[{host}]") } else { host.clone() };
             write!(f, "{}{host}:{port}", if index > 0 { "," } else { "" })?;
         }
-        write!(f, "/{primary}")
+        match self {
+            Self::Sentinel { primary, .. } => write!(f, "/{primary}"),
+            Self::Cluster { .. } => Ok(()),
+        }
     }
 }

@@ -28,6 +28,8 @@ pub struct LinkOptions {
     pub reply_timeout: Duration,
     /// What TLS connections are made with; without it none can be made.
     pub tls: Option<Tls>,
+    /// The slot whose keys it is for, where the server is a cluster.
+    pub slot: Option<u16>,
     /// The network of the connection, if it is not the system's.
     pub network: Option<Network>,
     /// Bound of the receive buffer, bytes: no reply can be larger.
@@ -43,6 +45,7 @@ impl Default for LinkOptions {
             connect_timeout: Duration::from_secs(5),
             reply_timeout: Duration::from_secs(5),
             tls: None,
+            slot: None,
             network: None,
             receive_bytes_max: 80 << 20,
             limits: Limits::default(),

@@ -5,6 +5,7 @@
 //! and grow to configured bounds only. [`Link::ask`] is the exception: it blocks, and serves administration.
 
 mod admin;
+mod cluster;
 mod command;
 mod connect;
 mod group;

@@ -43,11 +43,15 @@ pub enum ServerErrorKind {
     Unblocked,
     /// The key lives on another node of a cluster.
     Moved,
+    /// The key is being moved to another node of a cluster.
+    Moving,
+    /// The keys of a command live on several nodes of a cluster.
+    CrossSlot,
     /// A script is running.
     Busy,
     /// The server is a replica that has lost its primary.
     MasterDown,
-    /// The cluster has no quorum, or is moving the key.
+    /// The cluster has no quorum, or nobody has the slot.
     ClusterDown,
     /// The server is in the middle of a failover or a copy between servers.
     InTransit,
@@ -100,7 +104,9 @@ const TABLE: &[Row] = {
         row(&["BUSY"], K::Busy, Transient, false, ""),
         row(&["UNBLOCKED"], K::Unblocked, Transient, false, ""),
         row(&["EXECABORT"], K::ExecAbort, Transient, false, ""),
-        row(&["CLUSTERDOWN", "TRYAGAIN"], K::ClusterDown, Transient, false, ""),
+        row(&["CLUSTERDOWN"], K::ClusterDown, Transient, true, ""),
+        row(&["TRYAGAIN", "ASK"], K::Moving, Transient, false, "; the slot is being moved to another node of the cluster: everything waits until it is there"),
+        row(&["MOVED"], K::Moved, Transient, true, "; the slot is on another node of the cluster (redis.url: redis+cluster://, with [partitions])"),
         row(&["INPROG", "NOGOODSLAVE", "NOMASTERLINK", "NOQUORUM", "NOTREADY", "IOERR", "UNKILLABLE"], K::InTransit, Transient, false, ""),
         row(&["ERR max number of clients"], K::Full, Transient, false, "; raise the server's maxclients"),
         row(&["NOAUTH"], K::NoAuth, Configuration, false, "; the server wants a password: put it into the URL, redis://[user]:password@host"),
@@ -108,7 +114,7 @@ const TABLE: &[Row] = {
         row(&["NOPERM"], K::NoPerm, Configuration, false, "; the account lacks a permission: ACL GETUSER shows what it has, the README what it needs"),
         row(&["DENIED"], K::Protected, Configuration, false, "; the server is in protected mode: give it a password, or connect from its own host"),
         row(&["WRONGTYPE"], K::WrongType, Configuration, false, "; another program uses this key for something else"),
-        row(&["MOVED", "ASK", "CROSSSLOT"], K::Moved, Configuration, false, "; the server is a cluster, which is not supported here"),
+        row(&["CROSSSLOT"], K::CrossSlot, Configuration, false, "; in a cluster [partitions] keep what is committed together in one slot: set partitions.count"),
         row(&["NOPROTO"], K::NoProtocol, Permanent, false, ""),
         row(&["NOGROUP", "BUSYGROUP", "BUSYKEY", "NOSCRIPT", "NOTBUSY", "IDONTKNOW"], K::Absent, Permanent, false, ""),
         row(&["ERR"], K::Command, Permanent, false, ""),
@@ -207,8 +213,8 @@ mod tests {
         ("EXECABORT Transaction discarded because of: NOPERM User engine has no permissions", Configuration),
         ("DENIED Redis is running in protected mode because protected mode is enabled", Configuration),
         ("WRONGTYPE Operation against a key holding the wrong kind of value", Configuration),
-        ("MOVED 3999 127.0.0.1:6381", Configuration),
-        ("ASK 3999 127.0.0.1:6381", Configuration),
+        ("MOVED 3999 127.0.0.1:6381", Transient),
+        ("ASK 3999 127.0.0.1:6381", Transient),
         ("CROSSSLOT Keys in request don't hash to the same slot", Configuration),
         ("NOPROTO unsupported protocol version", Permanent),
         ("NOGROUP No such key 'k' or consumer group 'g' in XREADGROUP with GROUP option", Permanent),
@@ -261,6 +267,6 @@ mod tests {
         let elsewhere = |text: &&str| ServerErrorKind::of(text.as_bytes()).is_elsewhere();
         let all = SAID.iter().map(|(text, _)| *text).filter(elsewhere);
         let words: Vec<&str> = all.filter_map(|text| text.split(' ').next()).collect();
-        assert_eq!(words, ["MASTERDOWN", "READONLY", "REDIRECT"]);
+        assert_eq!(words, ["MASTERDOWN", "READONLY", "REDIRECT", "CLUSTERDOWN", "CLUSTERDOWN", "MOVED"]);
     }
 }

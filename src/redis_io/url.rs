@@ -21,9 +21,9 @@ pub enum AddressError {
     NoScheme,
     /// The scheme is not one of Redis.
     Scheme,
-    /// The address of a cluster.
+    /// The scheme of a group of servers that is not known.
     Group,
-    /// Sentinels, or the name of their primary, are missing or wrong.
+    /// Sentinels, the name of their primary, or the nodes of a cluster are missing or wrong.
     Sentinels,
     /// User or password hold characters that end them.
     Account,
@@ -45,7 +45,7 @@ impl AddressError {
     /// What an address may look like.
     pub const ALLOWED: &'static str = "redis://[user:password@]host[:port][/database], the same with rediss:// (TLS), \
         redis+sentinel://[user:password@]host[:port],host[:port]/name[/database] for the primary that sentinels know by \
-        this name, or redis+unix:///path or unix:///path to a socket; special characters of the password as %XX";
+        this name, redis+cluster://[user:password@]host[:port],host[:port] for a cluster, or redis+unix:///path or unix:///path to a socket; special characters of the password as %XX";
 
     /// What is wrong with the text.
     #[must_use]
@@ -54,11 +54,11 @@ impl AddressError {
             Self::NoScheme => "a text without redis:// (not shown)",
             Self::Scheme => "an address of another scheme (not shown)",
             Self::Group => {
-                "the address of a cluster, which is not asked (not shown; name the primary itself, or a name or \
-                 proxy that leads to it after a failover: the engine dials it again)"
+                "the address of a group of servers of another kind (not shown; there are +sentinel:// and +cluster://)"
             }
             Self::Sentinels => {
-                "an address of sentinels without hosts, or without the name of their primary behind them (not shown)"
+                "an address of sentinels or of a cluster without hosts, or without the name of the primary behind sentinels, or \
+                 with more behind a cluster (not shown)"
             }
             Self::Account => "an address with a /, ? or # in user or password (not shown; write %2F, %3F, %23)",
             Self::Place => "an address whose host, port or database is not valid (not shown)",
@@ -82,6 +82,11 @@ impl fmt::Display for AddressError {
 
 impl std::error::Error for AddressError {}
 
+/// A cluster has one database.
+fn of_cluster(text: &str) -> Option<(Group, &str)> {
+    Group::cluster(text).map(|group| (group, "0"))
+}
+
 impl FromStr for Address {
     type Err = AddressError;
 
@@ -92,8 +97,10 @@ impl FromStr for Address {
             // The crate reads this scheme only if its own TLS is built in.
             "rediss" | "valkeys" => ("redis", true, false),
             "redis+unix" | "valkey+unix" | "unix" => ("unix", false, true),
-            "redis+sentinel" | "valkey+sentinel" => return Self::of_sentinels("redis", rest),
-            "rediss+sentinel" | "valkeys+sentinel" => return Self::of_sentinels("rediss", rest),
+            "redis+sentinel" | "valkey+sentinel" => return Self::of_group("redis", rest, Group::sentinels),
+            "rediss+sentinel" | "valkeys+sentinel" => return Self::of_group("rediss", rest, Group::sentinels),
+            "redis+cluster" | "valkey+cluster" => return Self::of_group("redis", rest, of_cluster),
+            "rediss+cluster" | "valkeys+cluster" => return Self::of_group("rediss", rest, of_cluster),
             other if other.contains("sentinel") || other.contains("cluster") => return Err(AddressError::Group),
             _ => return Err(AddressError::Scheme),
         };
@@ -137,13 +144,13 @@ impl FromStr for Address {
 }
 
 impl Address {
-    /// Reads what stands behind the scheme of sentinels; their primary has this one.
-    fn of_sentinels(scheme: &str, rest: &str) -> Result<Self, AddressError> {
+    /// Reads what stands behind the scheme of a group; its servers have this one.
+    fn of_group(scheme: &str, rest: &str, read: impl Fn(&str) -> Option<(Group, &str)>) -> Result<Self, AddressError> {
         let (account, places) = rest.rsplit_once('@').map_or(("", rest), |(account, places)| (account, places));
-        let (group, db) = Group::sentinels(places).ok_or(AddressError::Sentinels)?;
+        let (group, db) = read(places).ok_or(AddressError::Sentinels)?;
         let at = if account.is_empty() { "" } else { "@" };
         // Its own place is asked for.
-        let one: Self = format!("{scheme}://{account}{at}sentinels/{db}").parse()?;
+        let one: Self = format!("{scheme}://{account}{at}group/{db}").parse()?;
         Ok(Self { group: Some(group), ..one })
     }
 
@@ -243,7 +250,9 @@ impl fmt::Display for Address {
         };
         if let Some(group) = &self.group {
             let at = if account.is_empty() { "" } else { "@" };
-            return write!(f, "{scheme}+sentinel://{account}{at}{group}/{}", settings.db());
+            let (of, db) = (group.scheme(), settings.db());
+            let db = if matches!(group, Group::Cluster { .. }) { String::new() } else { format!("/{db}") };
+            return write!(f, "{scheme}+{of}://{account}{at}{group}{db}");
         }
         let host = if host.contains(':') { format!("[{host}]") } else { host.clone() };
         let at = if account.is_empty() { "" } else { "@" };
@@ -279,6 +288,7 @@ mod tests {
             ("unix:///run/redis.sock", "redis+unix:///run/redis.sock?db=0"),
             ("valkeys://h/1?protocol=2", "rediss://h:6379/1"),
             ("redis+sentinel://a,b:7000,[::1]:7001/main", "redis+sentinel://a:26379,b:7000,[::1]:7001/main/0"),
+            ("redis+cluster://:s%40cret@a,b:7000/", "redis+cluster://:***@a:6379,b:7000"),
             ("rediss+sentinel://me:s%40cret@a/main/3", "rediss+sentinel://me:***@a:26379/main/3"),
         ] {
             let address: Address = url.parse().unwrap();
@@ -306,7 +316,9 @@ mod tests {
             ("unix://run/redis.sock", AddressError::Path),
             ("unix:///run/redis.sock?db=two", AddressError::Path),
             ("redis://:sec/ret@h", AddressError::Account),
-            ("redis+cluster://h", AddressError::Group),
+            ("redis+other-cluster://h", AddressError::Group),
+            ("redis+cluster://:secret@h/2", AddressError::Sentinels),
+            ("redis+cluster://", AddressError::Sentinels),
             ("redis+sentinel://:secret@h", AddressError::Sentinels),
             ("redis+sentinel://:secret@h/", AddressError::Sentinels),
             ("redis+sentinel://:secret@h:0/main", AddressError::Sentinels),

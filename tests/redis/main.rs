@@ -8,6 +8,7 @@
 mod age;
 mod client;
 mod clock;
+mod cluster;
 mod compat;
 mod delays;
 mod delivery;

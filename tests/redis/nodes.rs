@@ -16,6 +16,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 pub struct Node {
     child: Child,
     pub port: u16,
+    args: Vec<String>,
     /// Its files are in here.
     _dir: TempDir,
 }
@@ -64,7 +65,7 @@ impl Node {
             let mut args = options(dir.path());
             let place = dir.path().to_str().unwrap();
             args.extend(["--port", &port.to_string(), "--bind", "127.0.0.1", "--dir", place].map(str::to_owned));
-            let mut node = Self { child: spawn(&args), port, _dir: dir };
+            let mut node = Self { child: spawn(&args), port, args, _dir: dir };
             if node.answers() {
                 return node;
             }
@@ -96,6 +97,12 @@ impl Node {
 
     pub fn connect(&self) -> Client {
         self.try_connect().unwrap()
+    }
+
+    /// Starts it again, with the files that it left.
+    pub fn start_again(&mut self) {
+        self.child = spawn(&self.args);
+        assert!(self.answers(), "the node does not come up again");
     }
 
     /// Ends it at once.

@@ -9,13 +9,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use wagehood_engine::{config::PartitionMap, redis_io::slot};
 
 const SYMBOLS: [&str; 9] = ["BTCUSD", "ETHUSD", "SOLUSD", "SPY", "QQQ", "IWM", "AAPL", "MSFT", "NVDA"];
-const STREAM: &str = "market_data_1s";
+pub const STREAM: &str = "market_data_1s";
 
 /// Signals by symbol, in the order in which they were published.
-type Signals = BTreeMap<String, Vec<String>>;
+pub type Signals = BTreeMap<String, Vec<String>>;
 
 /// An engine of so many partitions that owns these.
-fn toml(count: usize, own: &str, more: &str) -> String {
+pub fn toml(count: usize, own: &str, more: &str) -> String {
     let more = format!(
         "[partitions]\ncount = {count}\nown = {own:?}\n[engine]\nthreading = \"shared\"\nworkers = 1\n\
          [input]\nread_count = 40\n[state]\nstore = \"redis\"\nsnapshot_interval_s = 1\n{more}"
@@ -25,12 +25,12 @@ fn toml(count: usize, own: &str, more: &str) -> String {
 }
 
 /// The name of a stream or of an engine in a partition.
-fn named(name: &str, map: &PartitionMap, partition: usize) -> String {
+pub fn named(name: &str, map: &PartitionMap, partition: usize) -> String {
     if map.count == 1 { name.to_owned() } else { format!("{name}:{{{}}}", map.tags()[partition]) }
 }
 
 /// Ten minutes of bars, now and then a minute without any of a symbol.
-fn bars() -> Vec<Bar> {
+pub fn bars() -> Vec<Bar> {
     let quiet = |bar: &Bar| {
         let minute = (bar.ts - START_MS) / 60_000;
         !(minute + bar.symbol.len() as i64 + i64::from(bar.symbol.as_bytes()[0])).rem_euclid(7).eq(&0)
@@ -40,7 +40,12 @@ fn bars() -> Vec<Bar> {
 
 /// Writes the bars to the streams of the partitions, with a heartbeat every few seconds that differs between partitions;
 /// gives the last id of each.
-fn fill(client: &mut Client, bars: &[Bar], map: &PartitionMap) -> Vec<String> {
+pub fn fill(client: &mut Client, bars: &[Bar], map: &PartitionMap) -> Vec<String> {
+    fill_with(bars, map, |partition, entries| client.add(&named(STREAM, map, partition), entries))
+}
+
+/// The same, where `add` writes the entries of a partition.
+pub fn fill_with(bars: &[Bar], map: &PartitionMap, mut add: impl FnMut(usize, &[Entry]) -> String) -> Vec<String> {
     let (mut dice, mut lasts) = (Dice(map.count as u64), Vec::new());
     for partition in 0..map.count {
         let (mut all, mut due_ms) = (Vec::new(), START_MS + 3_000);
@@ -55,15 +60,20 @@ fn fill(client: &mut Client, bars: &[Bar], map: &PartitionMap) -> Vec<String> {
             }
         }
         all.push(beat(START_MS + 660_000));
-        lasts.push(client.add(&named(STREAM, map, partition), &all));
+        lasts.push(add(partition, &all));
     }
     lasts
 }
 
-fn signals(client: &mut Client, map: &PartitionMap) -> Signals {
+pub fn signals(client: &mut Client, map: &PartitionMap) -> Signals {
+    signals_of(map, |stream| client.entries(stream))
+}
+
+/// The signals of all partitions, whose entries `read` gives.
+pub fn signals_of(map: &PartitionMap, mut read: impl FnMut(&str) -> Vec<Entry>) -> Signals {
     let mut all = Signals::new();
     for partition in 0..map.count {
-        for entry in client.entries(&named("signals", map, partition)) {
+        for entry in read(&named("signals", map, partition)) {
             let symbol = entry.text("symbol").to_owned();
             assert_eq!(map.of(&symbol), partition, "{symbol}");
             all.entry(symbol).or_default().push(without_source(&signal_line(&entry)));
@@ -80,7 +90,7 @@ fn all_read(client: &mut Client, map: &PartitionMap, lasts: &[String], owned: &[
 }
 
 /// Runs the engines of these owners to the end of their input.
-fn run(server: &Server, map: &PartitionMap, lasts: &[String], owners: &[(&str, &[usize])]) {
+pub fn run(server: &Server, map: &PartitionMap, lasts: &[String], owners: &[(&str, &[usize])]) {
     let mut client = server.connect();
     let start = |(own, owned)| (Engine::run(&toml(map.count, own, ""), &server.unix()), owned);
     let engines: Vec<_> = owners.iter().copied().map(start).collect();
@@ -90,7 +100,7 @@ fn run(server: &Server, map: &PartitionMap, lasts: &[String], owners: &[(&str, &
     }
 }
 
-fn compare(what: &str, found: &Signals, wanted: &Signals) {
+pub fn compare(what: &str, found: &Signals, wanted: &Signals) {
     assert_eq!(found.keys().collect::<Vec<_>>(), wanted.keys().collect::<Vec<_>>(), "{what}");
     for (symbol, wanted) in wanted {
         assert_same(&format!("{what}, {symbol}"), &found[symbol], wanted);

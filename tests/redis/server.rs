@@ -360,6 +360,11 @@ impl Client {
         list.contains(&format!(" name={name} "))
     }
 
+    /// A field of the engine's position, where the server answers.
+    pub fn try_position(&mut self, name: &str, field: &str) -> Option<String> {
+        self.0.hget(format!("wagehood:engine:position:{name}"), field).ok().flatten()
+    }
+
     /// A field of the engine's position.
     pub fn position(&mut self, name: &str, field: &str) -> Option<String> {
         self.0.hget(format!("wagehood:engine:position:{name}"), field).unwrap()
