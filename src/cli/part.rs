@@ -10,13 +10,13 @@ use std::sync::{Arc, atomic::AtomicBool};
 
 /// The part of one engine.
 #[derive(Debug, Clone)]
-pub struct Part {
+pub struct EnginePart {
     map: Arc<PartitionMap>,
     /// Its partition, where there are some.
     partition: Option<usize>,
 }
 
-impl Part {
+impl EnginePart {
     /// The configuration as its engine has it.
     pub fn of(&self, config: &Config) -> Config {
         let config = with_heartbeats(config);
@@ -44,11 +44,11 @@ impl Part {
 ///
 /// # Errors
 /// A server that refuses or is not there in time, or whose symbols are divided otherwise; what cannot be had with parts.
-pub fn owned(host: &Host, config: &Config, quiet: bool, stop: &AtomicBool) -> Result<Vec<Part>> {
+pub fn owned(host: &Host, config: &Config, quiet: bool, stop: &AtomicBool) -> Result<Vec<EnginePart>> {
     let (partitions, feed) = (&config.partitions, config.input.feed);
     if !feed.is_redis() {
         let whole = PartitionMap::new(1);
-        return Ok(vec![Part { map: Arc::new(whole), partition: None }]);
+        return Ok(vec![EnginePart { map: Arc::new(whole), partition: None }]);
     }
     let owned = partitions.owned();
     if feed == Feed::Ingest && owned.len() < partitions.count {
@@ -61,7 +61,7 @@ pub fn owned(host: &Host, config: &Config, quiet: bool, stop: &AtomicBool) -> Re
     let server = Server::on(host, config)?;
     let map = Arc::new(Patience::new(host, &config.redis, quiet, stop).wait(|| agreed(&server, config))?);
     if partitions.count == 1 {
-        return Ok(vec![Part { map, partition: None }]);
+        return Ok(vec![EnginePart { map, partition: None }]);
     }
     if !quiet {
         note(&format!(
@@ -71,7 +71,7 @@ pub fn owned(host: &Host, config: &Config, quiet: bool, stop: &AtomicBool) -> Re
             partitions.count
         ));
     }
-    Ok(owned.into_iter().map(|partition| Part { map: Arc::clone(&map), partition: Some(partition) }).collect())
+    Ok(owned.into_iter().map(|partition| EnginePart { map: Arc::clone(&map), partition: Some(partition) }).collect())
 }
 
 /// Partitions for people.

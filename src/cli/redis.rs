@@ -23,7 +23,7 @@ use crate::{
         CompatNames, Dictionary, HashSpec, KeySpec, Lease, LeaseSpec, OutputNames, SignalFrame, SignalFrames,
         SignalNames, SignalWriter, StreamSpec, check_key, check_outputs, check_performance,
     },
-    redis_io::{Address, Group, Link, LinkError, LinkOptions, Network, Tls, TlsFiles, slot},
+    redis_io::{Address, Link, LinkError, LinkOptions, Network, ServerGroup, Tls, TlsFiles, slot},
     runtime::{Clock, HostTime},
 };
 use anyhow::{Context, Result, bail};
@@ -195,7 +195,7 @@ impl<'a> Server<'a> {
 
     /// Whether its keys are on several nodes.
     pub fn is_cluster(&self) -> bool {
-        matches!(self.address.group(), Some(Group::Cluster { .. }))
+        matches!(self.address.group(), Some(ServerGroup::Cluster { .. }))
     }
 
     pub(super) fn link_options(&self, role: &str) -> LinkOptions {

@@ -8,7 +8,7 @@ use super::{
     calendar::this_year,
     host::Host,
     kept::{Documents, Kept, complete, documents, key},
-    part::Part,
+    part::EnginePart,
     redis::Server,
 };
 use crate::{
@@ -106,7 +106,7 @@ pub struct Watcher {
     /// The configuration in effect.
     pub config: Config,
     /// What of it the engine is.
-    pub part: Part,
+    pub part: EnginePart,
     /// The layers without documents.
     pub layers: Vec<Layer>,
     /// The file among them, to be read again.

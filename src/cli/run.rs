@@ -13,7 +13,7 @@ use super::{
     log,
     note::note,
     operations::{Operating, config_version, operate},
-    part::{self, Part},
+    part::{self, EnginePart},
     patience::Patience,
     rebuild::Rebuild,
     redis::{Position, Server, over},
@@ -86,7 +86,7 @@ struct Life<'a> {
 impl Life<'_> {
     /// Runs the engine of a part, again after every change of the configuration, until it is told to stop. `hup` is raised
     /// where the file is to be read again.
-    fn live(&self, part: &Part, host: &Host, hup: Arc<AtomicBool>) -> Result<()> {
+    fn live(&self, part: &EnginePart, host: &Host, hup: Arc<AtomicBool>) -> Result<()> {
         let Self { layers, config, documents, stop, .. } = self;
         let (mut layers, mut config, mut documents) = (layers.clone(), config.clone(), documents.clone());
         let mut args = self.args.clone();
@@ -110,7 +110,7 @@ impl Life<'_> {
     }
 
     /// Runs the engines of several parts beside each other.
-    fn live_together(&self, parts: &[Part]) -> Result<()> {
+    fn live_together(&self, parts: &[EnginePart]) -> Result<()> {
         let of_one = [(self.args.signals.is_some(), "--signals"), (self.args.ui, "--ui")];
         if let Some((_, what)) = of_one.iter().find(|(asked, _)| *asked) {
             let owned = parts.len();

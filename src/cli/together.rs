@@ -1,6 +1,6 @@
 //! Engines of several partitions in one process: each is looked after by a thread of its own. Blocks until all have ended.
 
-use super::{note::note, part::Part, roll, session::Stopped};
+use super::{note::note, part::EnginePart, roll, session::Stopped};
 use anyhow::{Context as _, Result, anyhow};
 use std::{
     io,
@@ -26,12 +26,12 @@ impl Drop for EndsAll<'_> {
 /// The failure; where several fail, the first of them.
 pub(super) fn together(
     partitions: &[usize],
-    parts: &[Part],
+    parts: &[EnginePart],
     stop: &AtomicBool,
-    live: impl Fn(&Part) -> Result<()> + Sync,
+    live: impl Fn(&EnginePart) -> Result<()> + Sync,
 ) -> Result<()> {
     roll::expect(partitions.iter().copied());
-    let one = |part: &Part| {
+    let one = |part: &EnginePart| {
         let _panic = EndsAll(stop);
         part.enter();
         let lived = live(part);
@@ -46,7 +46,7 @@ pub(super) fn together(
     };
     let one = &one;
     scope(|scope| {
-        let start = |part| Builder::new().name(Part::name(part)).spawn_scoped(scope, move || one(part));
+        let start = |part| Builder::new().name(EnginePart::name(part)).spawn_scoped(scope, move || one(part));
         let threads: Vec<_> = parts.iter().map(start).collect();
         threads.into_iter().map(end).fold(Ok(()), |first, ended| match first {
             // One that was told to end because another failed is not the reason.

@@ -4,7 +4,7 @@ use super::{
     Config, HistoryConfig, PartitionsConfig, Threading, checker::Checks, partition_map::PartitionMap,
     partition_tag::tag, resolve::EVERY,
 };
-use crate::redis_io::Group;
+use crate::redis_io::ServerGroup;
 
 /// Checks what concerns partitions.
 pub(super) fn check(config: &Config, checks: &mut Checks<'_>) {
@@ -14,7 +14,7 @@ pub(super) fn check(config: &Config, checks: &mut Checks<'_>) {
     checks.require(last < count, &["partitions", "own"], || {
         format!("names partition {last}, but partitions.count is {count}; allowed: 0 to {}", count - 1)
     });
-    let cluster = config.redis.url.address().is_ok_and(|url| matches!(url.group(), Some(Group::Cluster { .. })));
+    let cluster = config.redis.url.address().is_ok_and(|url| matches!(url.group(), Some(ServerGroup::Cluster { .. })));
     checks.require(!cluster || count > 1, &["partitions", "count"], || {
         "is 1, and redis.url is a cluster, whose nodes commit nothing together without partitions: set it to 2 or more".into()
     });

@@ -4,7 +4,7 @@
 //! commits. Where the slot moves, the node answers with an error and has done nothing: a transaction is refused whole. While a
 //! slot is on its way its commands wait; then the link is made anew, to where the slot is.
 
-use super::group::{Group, Seed};
+use super::group::Seed;
 use super::link::{Link, LinkOptions};
 use super::link_error::LinkError;
 use super::server_error::ServerErrorKind;

@@ -1,7 +1,7 @@
 //! Connecting: to the server of an address, or to the one that a group of servers names. Blocks.
 
 use super::cluster;
-use super::group::Group;
+use super::group::ServerGroup;
 use super::link::{Link, LinkOptions};
 use super::link_error::LinkError;
 use super::sentinel;
@@ -18,8 +18,8 @@ impl Link {
         // A network of the caller's has one server.
         match address.group().filter(|_| options.network.is_none()) {
             None => Self::open(address, options),
-            Some(Group::Sentinel { .. }) => sentinel::connect(address, options),
-            Some(Group::Cluster { seeds }) => cluster::connect(address, options, seeds),
+            Some(ServerGroup::Sentinel { .. }) => sentinel::connect(address, options),
+            Some(ServerGroup::Cluster { seeds }) => cluster::connect(address, options, seeds),
         }
     }
 }

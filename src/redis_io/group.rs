@@ -7,7 +7,7 @@ pub type Seed = (String, u16);
 
 /// Servers that know which server is the one.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Group {
+pub enum ServerGroup {
     /// Sentinels, and the name under which they know a primary.
     Sentinel {
         /// Where they listen.
@@ -26,7 +26,7 @@ pub enum Group {
 const SENTINEL_PORT: u16 = 26_379;
 const NODE_PORT: u16 = 6_379;
 
-impl Group {
+impl ServerGroup {
     /// What stands between scheme and end of an address, but for the account: `host[:port],…/primary[/database]`; gives the
     /// database too, as it is written.
     pub(super) fn sentinels(text: &str) -> Option<(Self, &str)> {
@@ -68,7 +68,7 @@ fn seed(text: &str, port: u16) -> Option<Seed> {
     plain.then(|| (host.to_owned(), port))
 }
 
-impl fmt::Display for Group {
+impl fmt::Display for ServerGroup {
     /// The servers and the name, as they are written in an address.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (Self::Sentinel { seeds, .. } | Self::Cluster { seeds }) = self;

@@ -30,7 +30,7 @@ mod wire;
 mod xread;
 
 pub use command::{Command, Commands};
-pub use group::Group;
+pub use group::ServerGroup;
 pub use link::{Link, LinkOptions};
 pub use link_error::LinkError;
 pub(crate) use link_error::words;

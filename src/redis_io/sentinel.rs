@@ -4,7 +4,7 @@
 //! Of the sentinels that answer, the word of the one with the newest configuration counts, and a majority of those that the
 //! address names is asked, where so many answer: one that was cut off, or has just started, may know an old primary.
 
-use super::group::{Group, Seed};
+use super::group::{Seed, ServerGroup};
 use super::link::{Link, LinkOptions};
 use super::link_error::LinkError;
 use super::server_error::ServerErrorKind;
@@ -56,7 +56,7 @@ static LISTENED: LazyLock<Mutex<HashMap<String, Arc<Known>>>> = LazyLock::new(Mu
 /// # Errors
 /// No sentinel answers or knows the primary; it is not there, refuses, or is a replica meanwhile.
 pub(super) fn connect(address: &Address, options: &LinkOptions) -> Result<Link, LinkError> {
-    let Some(Group::Sentinel { seeds, primary }) = address.group() else { return Link::open(address, options) };
+    let Some(ServerGroup::Sentinel { seeds, primary }) = address.group() else { return Link::open(address, options) };
     let known = listen(address, options);
     let found = find(address, options, seeds, primary)?;
     let seen = known.learn(&found);
@@ -147,7 +147,7 @@ fn listen(address: &Address, options: &LinkOptions) -> Arc<Known> {
 
 /// Listens for as long as the process lives.
 fn hear(address: &Address, options: &LinkOptions, known: &Known) {
-    let Some(Group::Sentinel { seeds, primary }) = address.group() else { return };
+    let Some(ServerGroup::Sentinel { seeds, primary }) = address.group() else { return };
     for seed in seeds.iter().cycle() {
         // It is asked again by whoever needs it; here the next one may know more.
         let _ = hear_one(address, options, (seed, seeds, primary), known);

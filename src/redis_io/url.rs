@@ -1,6 +1,6 @@
 //! Where a server is and who connects: read from a URL by the `redis` crate, printed without its password.
 
-use super::group::{Group, Seed};
+use super::group::{Seed, ServerGroup};
 use redis::{ConnectionAddr, ConnectionInfo, IntoConnectionInfo, RedisConnectionInfo};
 use std::{fmt, str::FromStr};
 
@@ -10,7 +10,7 @@ use std::{fmt, str::FromStr};
 #[derive(Clone)]
 pub struct Address {
     info: ConnectionInfo,
-    group: Option<Group>,
+    group: Option<ServerGroup>,
 }
 
 /// Why a text is not the address of a server. The text may hold a password and is not repeated.
@@ -83,8 +83,8 @@ impl fmt::Display for AddressError {
 impl std::error::Error for AddressError {}
 
 /// A cluster has one database.
-fn of_cluster(text: &str) -> Option<(Group, &str)> {
-    Group::cluster(text).map(|group| (group, "0"))
+fn of_cluster(text: &str) -> Option<(ServerGroup, &str)> {
+    ServerGroup::cluster(text).map(|group| (group, "0"))
 }
 
 impl FromStr for Address {
@@ -97,8 +97,8 @@ impl FromStr for Address {
             // The crate reads this scheme only if its own TLS is built in.
             "rediss" | "valkeys" => ("redis", true, false),
             "redis+unix" | "valkey+unix" | "unix" => ("unix", false, true),
-            "redis+sentinel" | "valkey+sentinel" => return Self::of_group("redis", rest, Group::sentinels),
-            "rediss+sentinel" | "valkeys+sentinel" => return Self::of_group("rediss", rest, Group::sentinels),
+            "redis+sentinel" | "valkey+sentinel" => return Self::of_group("redis", rest, ServerGroup::sentinels),
+            "rediss+sentinel" | "valkeys+sentinel" => return Self::of_group("rediss", rest, ServerGroup::sentinels),
             "redis+cluster" | "valkey+cluster" => return Self::of_group("redis", rest, of_cluster),
             "rediss+cluster" | "valkeys+cluster" => return Self::of_group("rediss", rest, of_cluster),
             other if other.contains("sentinel") || other.contains("cluster") => return Err(AddressError::Group),
@@ -145,7 +145,11 @@ impl FromStr for Address {
 
 impl Address {
     /// Reads what stands behind the scheme of a group; its servers have this one.
-    fn of_group(scheme: &str, rest: &str, read: impl Fn(&str) -> Option<(Group, &str)>) -> Result<Self, AddressError> {
+    fn of_group(
+        scheme: &str,
+        rest: &str,
+        read: impl Fn(&str) -> Option<(ServerGroup, &str)>,
+    ) -> Result<Self, AddressError> {
         let (account, places) = rest.rsplit_once('@').map_or(("", rest), |(account, places)| (account, places));
         let (group, db) = read(places).ok_or(AddressError::Sentinels)?;
         let at = if account.is_empty() { "" } else { "@" };
@@ -156,7 +160,7 @@ impl Address {
 
     /// The servers that are asked which one it is, if that is not fixed.
     #[must_use]
-    pub fn group(&self) -> Option<&Group> {
+    pub fn group(&self) -> Option<&ServerGroup> {
         self.group.as_ref()
     }
 
@@ -251,7 +255,7 @@ impl fmt::Display for Address {
         if let Some(group) = &self.group {
             let at = if account.is_empty() { "" } else { "@" };
             let (of, db) = (group.scheme(), settings.db());
-            let db = if matches!(group, Group::Cluster { .. }) { String::new() } else { format!("/{db}") };
+            let db = if matches!(group, ServerGroup::Cluster { .. }) { String::new() } else { format!("/{db}") };
             return write!(f, "{scheme}+{of}://{account}{at}{group}{db}");
         }
         let host = if host.contains(':') { format!("[{host}]") } else { host.clone() };
