@@ -18,7 +18,7 @@ use super::{
     rebuild::Rebuild,
     redis::{Position, Server, over},
     reload::{Next, Watcher, Watching, start_documents},
-    roll, sandbox,
+    sandbox,
     session::{RunSession, SessionOptions, StartGuard, common_layers, histograms_dir, layers, stop_flag},
     standby::Standby,
     state::Wanted,

@@ -48,7 +48,7 @@ pub(super) fn together(
     scope(|scope| {
         let start = |part| Builder::new().name(EnginePart::name(part)).spawn_scoped(scope, move || one(part));
         let threads: Vec<_> = parts.iter().map(start).collect();
-        threads.into_iter().map(end).fold(Ok(()), |first, ended| match first {
+        threads.into_iter().map(end).fold(Ok(()), |first: Result<()>, ended| match first {
             // One that was told to end because another failed is not the reason.
             Err(error) if error.chain().any(|cause| cause.is::<Stopped>()) && ended.is_err() => ended,
             first => first.and(ended),
