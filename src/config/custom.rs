@@ -4,6 +4,7 @@ use super::{
     node::{Data, Node},
     rules::{Flag, Named, Scalar, Text, TimeframeText, choice, real, text},
     section::{List, Optional, Or, Section},
+    shape::Shape,
 };
 use crate::model::{Side, Timeframe};
 
@@ -49,6 +50,9 @@ impl Scalar for Formula {
     fn allowed(&self) -> String {
         "a number, or a text with an expression such as \"0.5 + 0.5 * clamp((rsi(14) - 50) / 20)\"".to_owned()
     }
+    fn shape(&self) -> Shape {
+        Shape::Either(vec![real(f64::MIN, f64::MAX).shape(), Text { empty: false }.shape()])
+    }
 }
 
 /// What a strategy may be called.
@@ -65,6 +69,9 @@ impl Scalar for StrategyTitle {
     }
     fn allowed(&self) -> String {
         "a name of lower-case letters, digits and _, at most 40, such as \"dip_in_trend\"".to_owned()
+    }
+    fn shape(&self) -> Shape {
+        Shape::Pattern("^[a-z][a-z0-9_]{0,39}$")
     }
 }
 

@@ -21,6 +21,16 @@ timeframes.1m = {}
 streams = [{ name = "a", timeframe = "1m", fields = {}, rename = {} }]
 history = [{ name = "b", timeframe = "1m" }, { files = ["c"], timeframe = "1m", columns = [] }]
 [calendars.xnys]
+[[strategies.custom]]
+name = "a"
+side = "buy"
+when = "close > open"
+confidence = 1
+timeframes = ["1m"]
+symbols = ["A"]
+[[strategies.external]]
+name = "b"
+factors = ["c"]
 [ingest.providers.any]
 [timeframes.1m]
 [styles]
