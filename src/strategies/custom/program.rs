@@ -67,6 +67,8 @@ pub(super) struct Registers {
 #[derive(Debug, Clone, Default)]
 pub struct Program {
     pub(super) steps: Vec<Step>,
+    /// How many bars back the steps look into windows, each with first line and mask: what lies there is asked for before.
+    pub(super) looks: Vec<(u32, (u32, u32))>,
     /// Those that only confidences need: taken where a condition holds.
     pub(super) late: Vec<Step>,
     /// What is read of bars, with its registers.
@@ -157,6 +159,9 @@ impl Program {
                 program.steps.push(Step { node, to, memory: 0, window });
             }
         }
+        let back = |step: &Step| step.node.window().map_or(0, |(_, back)| back);
+        let looks = program.steps.iter().filter(|step| step.window.1 > 0).map(|step| (back(step), step.window));
+        program.looks = looks.collect();
         program.horizons = horizons(&nodes);
         let renumbered = |outcome: Outcome| Outcome {
             when: register(outcome.when),

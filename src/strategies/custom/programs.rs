@@ -7,7 +7,7 @@ use super::{
     run::{Bench, run},
 };
 use crate::{
-    indicators::{BadImage, ImageReader, ImageWriter},
+    indicators::{BadImage, ImageReader, ImageWriter, prefetch},
     lanes::{Isa, LANES, Line},
     model::{Bar, Candidate, CustomStrategy, MAX_FACTORS, PriceMethod, SignalKind, TimeframeId},
 };
@@ -67,7 +67,7 @@ impl CustomState {
     /// # Errors
     /// The bytes are of a cell with other strategies.
     pub fn read(program: &Program, image: &mut &[u8]) -> Result<Self, BadImage> {
-        let mut reader = ImageReader(*image);
+        let mut reader = ImageReader(std::mem::take(image));
         reader.expect("lines of memory of custom strategies", program.initial.len() as u64)?;
         let (bars, held) = (reader.word()?, reader.word()?);
         let bars = u32::try_from(bars).map_err(|_| BadImage::Other {
@@ -188,10 +188,13 @@ impl Programs {
         let block = &mut self.blocks[block];
         let program = &*self.programs[block.program];
         let registers = &mut self.registers[block.program];
+        let first = block.bars[present.trailing_zeros() as usize % LANES];
+        for &(back, (line, mask)) in &program.looks {
+            prefetch(block.memory.get((line + (first.wrapping_sub(back) & mask)) as usize));
+        }
         for &(field, register) in &program.fields {
             fill(field, bars, &block.cells, &mut registers.numbers[usize::from(register)]);
         }
-        let first = block.bars[present.trailing_zeros() as usize % LANES];
         let (mut differ, mut next) = (0, block.bars);
         for (k, next) in next.iter_mut().enumerate() {
             let here = u32::from(present >> k & 1);

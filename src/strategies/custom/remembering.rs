@@ -190,7 +190,8 @@ fn searched<V: Vector>(
     (best, at): (V::F, V::F),
 ) -> (V::F, V::F) {
     let (mut bests, mut ats) = ([0.0; LANES], [0.0; LANES]);
-    (V::store(best, &mut bests), V::store(at, &mut ats));
+    V::store(best, &mut bests);
+    V::store(at, &mut ats);
     while lanes != 0 {
         let k = lanes.trailing_zeros() as usize;
         lanes &= lanes - 1;
