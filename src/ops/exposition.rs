@@ -67,15 +67,17 @@ impl Exposition {
         (count, sum): (u64, f64),
     ) {
         let samples = self.samples(name, Kind::Histogram, help);
-        for (edge, below) in buckets {
-            let mut with = labels.to_vec();
-            let edge = number(edge);
-            with.push(("le", &edge));
-            push(samples, name, "_bucket", &with, below as f64);
+        // What the many lines have in common is written once, up to their edge.
+        let (mut with, mut head) = (labels.to_vec(), String::new());
+        with.push(("le", ""));
+        push(&mut head, name, "_bucket", &with, 0.0);
+        let head = head.trim_end_matches("\"} 0\n").to_owned() + "\"";
+        for (edge, below) in buckets.chain([(f64::INFINITY, count)]) {
+            samples.push_str(&head);
+            samples.push_str(&number(edge));
+            // Writing into a text cannot fail.
+            let _ = writeln!(samples, "\"}} {below}");
         }
-        let mut with = labels.to_vec();
-        with.push(("le", "+Inf"));
-        push(samples, name, "_bucket", &with, count as f64);
         push(samples, name, "_sum", labels, sum);
         push(samples, name, "_count", labels, count as f64);
     }

@@ -29,7 +29,7 @@ fn shells_complete_every_command_and_every_command_has_a_page() {
     let file = dir.path().join("wagehood-engine");
     fs::write(&file, run(&mut engine(["completions", "bash"])).good().stdout).unwrap();
     let script = format!(
-        ". {}; COMP_WORDS=(wagehood-engine config ch); COMP_CWORD=2; _wagehood-engine wagehood-engine ch config; \
+        ". {}; COMP_WORDS=(wagehood-engine config ch); COMP_CWORD=2; _wagehood__engine wagehood-engine ch config; \
          echo \"${{COMPREPLY[*]}}\"",
         file.display()
     );
@@ -174,7 +174,10 @@ fn the_steps_of_the_containerfile_work() {
     assert!(command[port].ends_with(":9464"), "{command:?}");
     command[port] = "127.0.0.1:0".to_owned();
     let mut started = Command::new(program);
-    started.args(&command).args(["--duration", "1s", "--set", "mock.symbols=3"]).current_dir(at);
+    started
+        .args(&command)
+        .args(["--duration", "1s", "--set", "mock.symbols=3", "--set", "mock.history=false"])
+        .current_dir(at);
     started
         .stdin(std::process::Stdio::null())
         .stdout(std::process::Stdio::piped())
