@@ -71,9 +71,9 @@ impl Exposition {
         let (mut with, mut head) = (labels.to_vec(), String::new());
         with.push(("le", ""));
         push(&mut head, name, "_bucket", &with, 0.0);
-        let head = head.trim_end_matches("\"} 0\n").to_owned() + "\"";
+        let head = head.trim_end_matches("\"} 0\n");
         for (edge, below) in buckets.chain([(f64::INFINITY, count)]) {
-            samples.push_str(&head);
+            samples.push_str(head);
             samples.push_str(&number(edge));
             // Writing into a text cannot fail.
             let _ = writeln!(samples, "\"}} {below}");
