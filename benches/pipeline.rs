@@ -137,6 +137,7 @@ fn run(plan: &Arc<Plan>, minutes: &[Vec<Bar>], workers: usize, warm_up: usize, s
                 clock,
                 batch: BATCH,
                 memory: Arc::clone(&memory),
+                questions: None,
             })
         })
         .collect();

@@ -56,6 +56,7 @@
 //! | custom strategy | one that the configuration defines, in a language of its own: [`strategies::custom`] |
 //! | candidate | what a strategy found on a bar, with its confidence |
 //! | signal | a candidate with symbol, timeframe and bar: what is published |
+//! | window | the last bars of a cell, read as one; its statistics are computed where something reads them |
 //! | kind | what happened, in the words of a strategy, such as `golden_cross` |
 //! | factor | one named part of a confidence |
 //! | outside | of a strategy: it runs in another program, and its signals come in with the input |

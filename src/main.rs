@@ -13,7 +13,7 @@ use wagehood_engine::cli::{
     lab_args::BenchCommand,
     migrate, note, partitions, performance, replay, report, run,
     shell::{completions, man},
-    state_command, top,
+    state_command, top, window,
 };
 use wagehood_engine::{
     config::redact,
@@ -39,6 +39,7 @@ fn main() -> ExitCode {
             Ok(code) => return ExitCode::from(code),
             Err(error) => Err(error),
         },
+        Action::Window(args) => window(args).map(|()| true),
         Action::Top(args) => top(args).map(|()| true),
         Action::Explain(args) => explain_signal(args).map(|()| true),
         Action::Calendar(args) => calendar(args).map(|()| true),

@@ -25,16 +25,17 @@ use wagehood_engine::{
     correlate::{Correlator, Verdict},
     engine::{Group, tap},
     feed::{Entry, FrameRecord, Record, decode_entry, encode_frame},
+    indicators::{History, Recent},
     judge::{Judge, Trails},
     lanes::Isa,
     model::{
         Bar, Candidate, Completeness, Composite, Composites, CustomStrategy, Directory, Side, Signal, SignalKind,
-        SourceId, Strategy, StreamId, SymbolId, Timeframe, TimeframeId, TradingStyle, WorkerMessage,
+        SourceId, Strategy, StreamId, SymbolId, Timeframe, TimeframeId, TradingStyle, WindowStatistics, WorkerMessage,
     },
     ops::{Board, Operations, OperationsOptions, RunPhase},
     publish::{
-        Dictionary, Labels, Merge, OutputNames, SignalFrames, Sources, bar_csv, signal_json_line, xadd_bar,
-        xadd_signal, xadd_signal_json,
+        Dictionary, Labels, Merge, OutputNames, SignalFrames, Sources, bar_csv, set_statistics, signal_json_line,
+        statistics_csv, xadd_bar, xadd_signal, xadd_signal_json,
     },
     redis_io::{Commands, Scanner, XreadCursor, XreadItem},
     strategies::{
@@ -143,6 +144,40 @@ fn cells_side_by_side() {
         assert!(signals > 10_000);
         assert_eq!(moved > 100, !publish && Isa::best() != Isa::Portable, "{moved}");
     }
+}
+
+/// The last bars of a cell, the statistics of two windows at every bar, and how they are written.
+#[test]
+fn statistics() {
+    let timeframes: Vec<Timeframe> = vec!["1m".parse().unwrap()];
+    let directory = Directory::new(1, &timeframes);
+    assert!(directory.name_symbol(SymbolId(0), "SPY"));
+    let (mut recent, mut history) = (Recent::new(256), History::new(256));
+    let (mut walk, mut sorted) = (Walk::new(1), Vec::with_capacity(256));
+    let names = OutputNames::default();
+    let mut commands = Commands::with_capacity(1 << 16);
+    let mut lines = Vec::with_capacity(1 << 16);
+    none("statistics", 0, |n| {
+        let bar = Bar { ts: n as i64 * 60_000, ..walk.next(0) };
+        history.push(bar.close, bar.high, bar.low, bar.volume);
+        recent.on_bar(&bar, n == 0, (bar.ts, bar.ts + 60_000), |_, _| 0);
+        if n % 64 == 0 {
+            let windows = [20, 240].map(|bars| WindowStatistics {
+                seq: n as u64,
+                event_ts: bar.ts + 60_000,
+                ts: bar.ts,
+                symbol: bar.symbol,
+                timeframe: bar.timeframe,
+                bars,
+                values: recent.statistics(&history, bars as usize, 525_600.0, &mut sorted),
+            });
+            commands.clear();
+            lines.clear();
+            set_statistics(&mut commands, &names, &windows.map(Some), &directory);
+            statistics_csv(&mut lines, &windows, &directory);
+            black_box(&lines);
+        }
+    });
 }
 
 #[test]

@@ -9,7 +9,7 @@ use super::{
     lab_args::{BenchCommand, ReportArgs},
     partition_args::PartitionsCommand,
     shell::{CompletionsArgs, ManArgs},
-    watch_args::{EngineArgs, ExplainArgs, HealthArgs, TopArgs},
+    watch_args::{EngineArgs, ExplainArgs, HealthArgs, TopArgs, WindowArgs},
 };
 use crate::{
     calendar::{Anchor, Hours, Outside},
@@ -75,6 +75,11 @@ pub enum Action {
     /// The engine must answer over HTTP: `run --listen 127.0.0.1:9464`, or telemetry.listen. Exits with 0 if it is well, with
     /// 1 if a component is degraded or nothing is known yet, with 2 if one is failing or the engine is not there.
     Health(HealthArgs),
+    /// Print statistics of the last bars of a running engine: of a symbol, on a timeframe, of so many bars
+    ///
+    /// The engine must answer over HTTP: `run --listen 127.0.0.1:9464`, or telemetry.listen, with statistics.screens. Nothing is
+    /// computed before somebody asks, and once a bar however many do.
+    Window(WindowArgs),
     /// Watch a running engine: pipeline, latency, health, signals, symbols
     ///
     /// The engine must answer over HTTP: `run --listen 127.0.0.1:9464`, or telemetry.listen. Without a terminal, or with
@@ -203,6 +208,7 @@ pub struct RunArgs {
 
 /// Arguments of `replay`.
 #[derive(Debug, Args)]
+#[command(group(clap::ArgGroup::new("by_cell").multiple(true)))]
 pub struct ReplayArgs {
     /// Files to replay, `-` for standard input; several are merged by time. What is not in the order of time is sorted, up
     /// to 1 GiB of bars in memory and beyond it in the temporary folder. The bars of a pipe are taken as they come
@@ -242,8 +248,11 @@ pub struct ReplayArgs {
     #[arg(long, value_name = "OUT.csv")]
     pub bars: Option<PathBuf>,
     /// Write the indicators at every bar of some cells to this file
-    #[arg(long, value_name = "OUT.csv", requires = "cells")]
+    #[arg(long, value_name = "OUT.csv", requires = "cells", group = "by_cell")]
     pub indicators: Option<PathBuf>,
+    /// Write the statistics of the windows of statistics.windows at every bar of some cells to this file
+    #[arg(long, value_name = "OUT.csv", requires = "cells", group = "by_cell")]
+    pub statistics: Option<PathBuf>,
     /// Write what the signals are worth to this file, as JSON: all figures by timeframe and strategy, timeframe and kind, and
     /// symbol, timeframe and strategy, after 1, 3 and 10 bars; `-` for standard output
     #[arg(long, value_name = "OUT.json")]
@@ -262,8 +271,8 @@ pub struct ReplayArgs {
     /// It needs no network. It holds up to 6,000 bars a cell and 60,000 in all, and 20,000 signals, the last ones
     #[arg(long, value_name = "OUT.html")]
     pub html: Option<PathBuf>,
-    /// The cells for --indicators, such as BTCUSD:1h,ETHUSD:1m
-    #[arg(long, value_name = "SYM:TF,…", value_delimiter = ',', requires = "indicators")]
+    /// The cells for --indicators and --statistics, such as BTCUSD:1h,ETHUSD:1m
+    #[arg(long, value_name = "SYM:TF,…", value_delimiter = ',', requires = "by_cell")]
     pub cells: Vec<String>,
     /// Have --indicators show what the strategies of each cell read, with the configured periods, not the published
     /// indicators with their fixed ones
@@ -290,9 +299,8 @@ pub struct ReplayArgs {
 impl ReplayArgs {
     /// The files that results go to.
     pub fn results(&self) -> impl Iterator<Item = &PathBuf> {
-        [&self.signals, &self.bars, &self.indicators, &self.performance, &self.outcomes, &self.selection, &self.model]
-            .into_iter()
-            .flatten()
+        let lines = [&self.signals, &self.bars, &self.indicators, &self.statistics, &self.outcomes, &self.selection];
+        lines.into_iter().chain([&self.performance, &self.model]).flatten()
     }
 }
 

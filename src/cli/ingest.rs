@@ -340,13 +340,7 @@ struct Kept {
 }
 
 /// Reads the position.
-fn kept(
-    server: &Server<'_>,
-    streams: &[String],
-    route: &Route,
-    config: &Config,
-    holds: &Holds,
-) -> Result<Kept> {
+fn kept(server: &Server<'_>, streams: &[String], route: &Route, config: &Config, holds: &Holds) -> Result<Kept> {
     let mut link = server.connect("start")?;
     let key = server.position_key();
     check_key(&mut link, &key, "hash")?;

@@ -94,6 +94,7 @@ pub fn files_apart(args: &ReplayArgs) -> Result<()> {
         ("--performance", &args.performance),
         ("--outcomes", &args.outcomes),
         ("--selection", &args.selection),
+        ("--statistics", &args.statistics),
         ("--model", &args.model),
         ("--html", &args.html),
     ];

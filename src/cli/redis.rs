@@ -487,6 +487,7 @@ impl<'a> Server<'a> {
             composite_signals: key(&k.composite, k.composite_ttl_s),
             latest_price: key(&k.latest_price, k.latest_price_ttl_s),
             latest: key(&k.latest, k.latest_ttl_s),
+            statistics: key(&k.statistics, k.statistics_ttl_s),
             performance: HashSpec::new(&format!("{prefix}{}{}", k.prefix, k.performance)),
             compat: CompatNames::new(&format!("{prefix}{}", k.prefix)),
         }

@@ -15,7 +15,10 @@ use super::{
 use crate::{
     calendar::{Anchor, Hours, Outside},
     config::{Config, Layer, Loaded, Named as _, Override, Plan, Prices},
-    engine::{Engine, FileOutputOptions, FilesSource, Outputs, Pace, RowsWanted, Setup, Source, Topology, tap},
+    engine::{
+        Engine, FileOutputOptions, FilesSource, Outputs, Pace, RowsWanted, Setup, Source, StatisticsWanted, Topology,
+        tap,
+    },
     feed::OutOfOrder,
     model::{AssetType, Directory, TimeframeId},
     ops::Recording,
@@ -147,6 +150,11 @@ fn attempt(
             aggregated: args.bars.is_some(),
             cells: if args.indicators.is_some() { cells.to_vec() } else { Vec::new() },
             as_read: args.as_read,
+            statistics: StatisticsWanted {
+                all: outputs.redis.is_some() && config.statistics.publish,
+                cells: if args.statistics.is_some() { cells.to_vec() } else { Vec::new() },
+                asked: false,
+            },
         },
         outputs,
         source: Source::Files(source),
@@ -242,6 +250,8 @@ fn outputs(
         indicators: args.indicators.clone(),
         outcomes: args.outcomes.clone(),
         selection: args.selection.clone(),
+        statistics: args.statistics.clone(),
+        windows: config.statistics.windows.clone(),
         cells: cells.to_vec(),
         as_read: args.as_read,
     };

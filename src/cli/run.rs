@@ -27,7 +27,10 @@ use super::{
 };
 use crate::{
     config::{CalculationEvents, Config, Feed, Layer, Loaded, LogFormat, LogLevel, Override, Plan, ReportLength},
-    engine::{Engine, FileOutputOptions, Incidents, Keys, MarketSource, Outputs, RowsWanted, Setup, Source, Topology},
+    engine::{
+        Engine, FileOutputOptions, Incidents, Keys, MarketSource, Outputs, RowsWanted, Setup, Source, StatisticsWanted,
+        Topology,
+    },
     feed::{MockConfig, MockMarket},
     model::Directory,
     publish::{InputKind as Input, Lease, Sources},
@@ -330,7 +333,7 @@ fn on_market(config: &Config, args: &RunArgs, clock: &Clock) -> Result<Prepared>
         sources: Arc::new(Sources::new(vec![Input::File { name: "mock".to_owned() }])),
         source: Source::Market(MarketSource::new(market, config.mock.history)),
         outputs: Outputs { files: FileOutputOptions { signals, ..Default::default() }, redis: None, tap: None },
-        rows: RowsWanted::default(),
+        rows: RowsWanted { statistics: statistics_asked(config), ..RowsWanted::default() },
         marks: true,
         restore: None,
         snapshots: None,
@@ -460,10 +463,21 @@ fn stamp(plan: &Plan, origin: u64) -> Vec<(String, String)> {
     texts.map(|(name, text)| (name.to_owned(), text)).into()
 }
 
+/// The statistics that somebody may ask for, where anybody can.
+fn statistics_asked(config: &Config) -> StatisticsWanted {
+    let asked = config.statistics.screens && config.telemetry.address().is_some();
+    StatisticsWanted { asked, ..StatisticsWanted::default() }
+}
+
 /// Which closed bars the outputs of an engine on Redis want to see.
 pub(super) fn rows_wanted(config: &Config) -> RowsWanted {
     let events = config.output.calculation_events != CalculationEvents::Off;
-    RowsWanted { all: config.output.latest_values || events, aggregated: config.output.bars, ..Default::default() }
+    RowsWanted {
+        all: config.output.latest_values || events,
+        aggregated: config.output.bars,
+        statistics: StatisticsWanted { all: config.statistics.publish, ..statistics_asked(config) },
+        ..Default::default()
+    }
 }
 
 /// The threads, for people.

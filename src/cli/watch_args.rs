@@ -39,6 +39,29 @@ pub struct HealthArgs {
     pub engine: EngineArgs,
 }
 
+/// Arguments of `window`.
+#[derive(Debug, Args)]
+pub struct WindowArgs {
+    /// The symbol
+    #[arg(value_name = "SYM")]
+    pub symbol: String,
+    /// The timeframe, such as 1m
+    #[arg(value_name = "TF")]
+    pub timeframe: String,
+    /// How many of the last bars
+    #[arg(value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub bars: u32,
+    /// Where it answers.
+    #[command(flatten)]
+    pub running: RunningArgs,
+    /// Print all of it as JSON
+    #[arg(long)]
+    pub json: bool,
+    /// How it is configured.
+    #[command(flatten)]
+    pub engine: EngineArgs,
+}
+
 /// Arguments of `top`.
 #[derive(Debug, Args)]
 pub struct TopArgs {

@@ -1,7 +1,7 @@
 //! Checks that involve several values.
 
 use super::{
-    Config, Feed, SelectionEffect, StrategyParams, calendar_checks,
+    Config, Feed, SelectionEffect, StatisticsConfig, StrategyParams, calendar_checks,
     checker::Checks,
     custom_rules,
     fault::Fault,
@@ -9,8 +9,8 @@ use super::{
     names,
     node::Node,
     output::{Compat, EventsFormat, LatestFormat},
-    resolve::{EVERY, MAX_STREAMS, cannot, makeable, symbols, timeframes},
     partitioned,
+    resolve::{EVERY, MAX_STREAMS, cannot, makeable, symbols, timeframes},
     streams::{Holds, StreamConfig},
     telemetry, wall_checks,
 };
@@ -44,6 +44,7 @@ pub(super) fn check(config: &Config, tree: &Node, offline: bool, spoiled: &[Stri
     output(config, &mut checks);
     wall_checks::check(config, &mut checks);
     partitioned::check(config, &mut checks);
+    statistics(config, &mut checks);
     telemetry::check(&config.telemetry, &mut checks);
     if checks.knows(&["input.streams", "input.history"]) {
         for (path, problem) in names::check(config) {
@@ -100,6 +101,23 @@ fn output(config: &Config, checks: &mut Checks<'_>) {
     let is_keys = output.latest_format == LatestFormat::Keys;
     checks.require(is_keys || !reads_fields, &["output", "latest_format"], || {
         "is not \"keys\", which are all that the readers of output.compat know; allowed with it: \"keys\"".into()
+    });
+}
+
+/// Windows are told apart by their bars, and their keys are latest values.
+fn statistics(config: &Config, checks: &mut Checks<'_>) {
+    let of = &config.statistics;
+    let most = StatisticsConfig::WINDOWS_MAX;
+    checks.require(of.windows.len() <= most, &["statistics", "windows"], || {
+        format!("has {} windows; allowed: at most {most}", of.windows.len())
+    });
+    for (i, bars) in of.windows.iter().enumerate() {
+        checks.require(!of.windows[..i].contains(bars), &["statistics", "windows", &i.to_string()], || {
+            format!("is {bars} again; allowed: each window once")
+        });
+    }
+    checks.require(config.output.latest_values || !of.publish, &["statistics", "publish"], || {
+        "is true, but no latest values are written; set output.latest_values = true as well".into()
     });
 }
 

@@ -43,6 +43,7 @@ mod schema;
 mod section;
 mod shape;
 mod state;
+mod statistics;
 mod streams;
 mod telemetry;
 #[cfg(test)]
@@ -83,6 +84,7 @@ pub use root::{Config, CorrelationConfig, ProfileTimeframe, StyleConfig, StylesC
 pub(crate) use rules::Named;
 pub use schema::schema;
 pub use state::{SnapshotStore, StateConfig};
+pub use statistics::StatisticsConfig;
 pub use streams::{Final, Holds, Metadata, StreamClock, StreamConfig, StreamField, StreamRule, Unknown, ZeroVolume};
 pub use telemetry::{HealthConfig, LogFormat, LogLevel, ReportLength, TelemetryConfig};
 pub use threads::{CoresConfig, EngineConfig, Idle, LimitsConfig, Threading, Threads, TimeConfig};

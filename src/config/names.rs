@@ -189,6 +189,11 @@ fn latest(config: &Config) -> Vec<Name> {
             let text = keys.fill(&keys.timeframe_indicators, symbol, &timeframe.to_string());
             let what = format!("output.keys.timeframe_indicators of {symbol} on {timeframe}");
             all.push(name(&["output", "keys", "timeframe_indicators"], text, what));
+            if config.statistics.publish {
+                let text = keys.fill(&keys.statistics, symbol, &timeframe.to_string());
+                let what = format!("output.keys.statistics of {symbol} on {timeframe}");
+                all.push(name(&["output", "keys", "statistics"], text, what));
+            }
         }
     }
     all

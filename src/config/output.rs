@@ -241,6 +241,10 @@ section! {
         latest: String = Template(&["{symbol}"]),
         /// Lifetime, s.
         latest_ttl_s: u64 = int(1, MAX_TTL),
+        /// Latest statistics of the windows of a symbol on a timeframe.
+        statistics: String = Template(&["{symbol}", "{timeframe}"]),
+        /// Lifetime, s.
+        statistics_ttl_s: u64 = int(1, MAX_TTL),
         /// Hash of the figures of a timeframe and strategy; never expires.
         performance: String = Template(&["{timeframe}", "{strategy}"]),
         /// Input position of an engine, committed with its output; never expires.

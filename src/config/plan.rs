@@ -112,6 +112,8 @@ pub struct Plan {
     pub calibration: CalibrationRules,
     /// The selection of timeframes.
     pub selection: SelectionRules,
+    /// Bars of each window that statistics are made of.
+    pub windows: Vec<u32>,
     /// Whether the probe fires, on every closed bar of each symbol's shortest timeframe.
     pub probe: bool,
 }

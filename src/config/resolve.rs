@@ -232,6 +232,7 @@ impl Config {
             letter_quota: self.output.streams.letter_quota(),
             calibration: self.calibration.rules(),
             selection: self.selection.rules(self.performance.enabled),
+            windows: self.statistics.windows.clone(),
             probe: self.engine.probe,
         }
     }
@@ -314,6 +315,7 @@ impl Config {
         let needed = params.look_back_bars().max(IndicatorLayout::published_window()) + SPARE;
         let refresh_s = own.update_frequency_seconds.or(of_profile.and_then(|of| of.update_frequency_seconds));
         let refresh_s = refresh_s.unwrap_or(settings.update_frequency_seconds);
+        let needed = needed.max(self.statistics.needed());
         CellSpec {
             enabled: own.enabled,
             refresh_ms: (refresh_s * 1_000.0).round() as i64,

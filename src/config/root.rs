@@ -3,7 +3,7 @@
 use super::{
     AssetConfig, CalendarsConfig, CalibrationConfig, EngineConfig, IngestConfig, InputConfig, LimitsConfig, MockConfig,
     OutputConfig, PartitionsConfig, PerformanceConfig, PublishConfig, RedisConfig, SelectionConfig, StateConfig,
-    StrategiesConfig, StyleRules, TelemetryConfig, TimeConfig, TimeframesConfig,
+    StatisticsConfig, StrategiesConfig, StyleRules, TelemetryConfig, TimeConfig, TimeframesConfig,
     rules::{int, not_negative, real},
     section::{FromSection, Optional, Section, Tables, nested, section},
     shape::{Declared, Shape},
@@ -45,6 +45,8 @@ section! {
         calibration: CalibrationConfig = nested(),
         /// The selection of timeframes.
         selection: SelectionConfig = nested(),
+        /// Statistics of the last bars of a cell.
+        statistics: StatisticsConfig = nested(),
         /// Rules of the trading styles.
         styles: StylesConfig = nested(),
         /// What of old news is published, and how.

@@ -2,7 +2,7 @@
 
 use super::{
     AggregatorAgent, AggregatorWiring, AlertRule, BatchRules, Committing, FileOutput, Intake, IntakeWiring,
-    LetterBytes, Memory, Output, Outputs, PerformanceLedger, PublisherAgent, PublisherWiring, ReaderAgent,
+    LetterBytes, Memory, Output, Outputs, PerformanceLedger, PublisherAgent, PublisherWiring, Questions, ReaderAgent,
     ReaderWiring, RedisOutput, RedisWiring, RefusalLog, Role, RowsWanted, Source, StartError, Topology, WorkerAgent,
     WorkerWiring, any_agent::AnyAgent, wiring::Rings,
 };
@@ -38,6 +38,8 @@ pub(super) struct Assembly {
     pub done: Halt,
     pub memory: Arc<Memory>,
     pub ledger: Arc<PerformanceLedger>,
+    /// What others ask of the cells, where somebody may.
+    pub questions: Option<Arc<Questions>>,
     pub refusals: Arc<RefusalLog>,
     pub letters: LetterBytes,
     pub committing: Committing,
@@ -138,6 +140,7 @@ impl Assembly {
             clock: self.clock.clone(),
             batch: self.topology.batch_records,
             memory: Arc::clone(&self.memory),
+            questions: self.questions.clone(),
         }))
     }
 
@@ -176,7 +179,8 @@ impl Assembly {
         counters: &Arc<crossbeam_utils::CachePadded<PublisherCounters>>,
     ) -> Result<Output, StartError> {
         let redis = outputs.redis.map(|link| {
-            let latest = Latest::new(self.plan.timeframes.len(), &self.plan.roster);
+            let windows = if self.rows.statistics.all { &self.plan.windows[..] } else { &[] };
+            let latest = Latest::new(self.plan.timeframes.len(), &self.plan.roster).with_windows(windows);
             if let Some(recovery) = &link.recovery {
                 self.counters.links.push((recovery.dial.who().to_owned(), recovery.dial.counters()));
             }

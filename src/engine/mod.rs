@@ -16,6 +16,7 @@ mod notes;
 mod output;
 mod place_marks;
 mod probe;
+mod questions;
 mod refusals;
 mod running;
 mod server_time;
@@ -29,7 +30,7 @@ mod wiring;
 
 pub use agents::{
     AggregatorAgent, AggregatorWiring, Barriers, BatchRules, PublisherAgent, PublisherWiring, ReaderAgent,
-    ReaderWiring, RowsWanted, WorkerAgent, WorkerWiring,
+    ReaderWiring, RowsWanted, StatisticsWanted, WorkerAgent, WorkerWiring,
 };
 pub use backoff::Backoff;
 pub use bar_outlet::BarOutlet;
@@ -46,6 +47,7 @@ pub use output::{
     SinkError, Standing, Tap, Tapped, Watch, Written, load_journal, tap,
 };
 pub use probe::Probe;
+pub use questions::{Questions, WindowAnswer, WindowQuestion};
 pub use refusals::{RefusalLog, Sample};
 pub use running::Engine;
 pub use server_time::ServerTime;

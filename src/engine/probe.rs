@@ -1,6 +1,6 @@
 //! A running engine, read from another thread. Not hot; it takes nothing from the engine but reads of its counters.
 
-use super::Memory;
+use super::{Memory, Questions};
 use crate::{
     config::Plan,
     model::Directory,
@@ -23,6 +23,7 @@ pub struct Probe {
     pub clock: Clock,
     pub(super) counters: EngineCounters,
     pub(super) memory: Arc<Memory>,
+    pub(super) questions: Option<Arc<Questions>>,
     pub(super) started_ns: u64,
 }
 
@@ -37,6 +38,12 @@ impl Probe {
     #[must_use]
     pub fn memory(&self) -> Vec<(String, u64)> {
         self.memory.read()
+    }
+
+    /// Where the statistics of cells are asked for; `None` where no bars are kept for that.
+    #[must_use]
+    pub fn questions(&self) -> Option<&Questions> {
+        self.questions.as_deref()
     }
 
     /// Time since the start, ns.

@@ -1,8 +1,8 @@
 //! A running engine: started from its setup, watched, halted, reported on.
 
 use super::{
-    Committing, Incidents, Keys, LetterBytes, PerformanceLedger, Probe, RefusalLog, RingSpec, Setup, SnapshotOptions,
-    SnapshotProgress, SnapshotWriter, Topology,
+    Committing, Incidents, Keys, LetterBytes, PerformanceLedger, Probe, Questions, RefusalLog, RingSpec, Setup,
+    SnapshotOptions, SnapshotProgress, SnapshotWriter, Topology,
     agents::Barriers,
     any_agent::AnyAgent,
     assembly::Assembly,
@@ -39,6 +39,7 @@ pub struct Engine {
     collectors: Vec<Collector>,
     memory: Arc<Memory>,
     ledger: Arc<PerformanceLedger>,
+    questions: Option<Arc<Questions>>,
     threads: Vec<ThreadHandle>,
     /// Writes the snapshots; ends when the agents have.
     writer: Option<JoinHandle<()>>,
@@ -88,6 +89,10 @@ impl Engine {
         let mut assembly = Assembly {
             memory: Arc::new(Memory::new(ring_bytes, topology.workers)),
             ledger: Arc::new(PerformanceLedger::new(&plan)),
+            questions: rows
+                .statistics
+                .asked
+                .then(|| Arc::new(Questions::new(topology.workers, seats.wakers().collect()))),
             plan,
             topology,
             directory,
@@ -123,6 +128,7 @@ impl Engine {
             collectors: assembly.collectors,
             memory: assembly.memory,
             ledger: assembly.ledger,
+            questions: assembly.questions,
             threads: Vec::new(),
             writer: None,
             halt,
@@ -174,6 +180,7 @@ impl Engine {
             clock: self.clock.clone(),
             counters: self.counters.clone(),
             memory: Arc::clone(&self.memory),
+            questions: self.questions.clone(),
             started_ns: self.started_ns,
         }
     }

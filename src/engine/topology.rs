@@ -8,7 +8,7 @@
 
 use super::Note;
 use crate::{
-    config::{Config, CoresConfig, EngineConfig, Idle, Plan, Threading, Threads},
+    config::{Config, CoresConfig, EngineConfig, Idle, Plan, StatisticsConfig, Threading, Threads},
     feed::MAX_FRAME_RECORDS,
     model::{BarMessage, HORIZONS, WorkerMessage},
     runtime::IdleStrategy,
@@ -18,7 +18,7 @@ use std::fmt;
 /// Messages one entry can cause in the reader: a frame of bars, and heads.
 const ENTRY_MESSAGES: usize = 2 * MAX_FRAME_RECORDS + 8;
 /// Messages one bar can cause in a worker, beside the outcomes of every strategy.
-const BAR_MESSAGES: usize = 16;
+const BAR_MESSAGES: usize = 16 + StatisticsConfig::WINDOWS_MAX;
 /// Symbols that a replay without a watchlist makes room for in the spills before it starts.
 const EXPECTED_SYMBOLS: usize = 1_024;
 

@@ -1,7 +1,10 @@
 //! Calendars: by which rule moments belong to bars.
 
-use super::{Refusal, Session, Sessions, Span, Timeframe};
+use super::{Period, Refusal, Session, Sessions, Span, Timeframe};
 use std::sync::Arc;
+
+/// Days of a year in which a market that never closes, and one with sessions, trades.
+const DAYS: (i64, usize) = (365, 252);
 
 /// The calendar of a symbol, which says where its bars begin and end.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -100,6 +103,27 @@ impl Timeframe {
         match calendar {
             Calendar::Utc => self.utc_between(end, start),
             Calendar::Exchange(sessions) => sessions.between(self, end, start),
+        }
+    }
+
+    /// Bars of a year: without sessions 365 days of them; with those of an exchange 252 times the bars of a full regular
+    /// session, 252 days, 52 weeks, 12 months. Allocates.
+    #[must_use]
+    pub fn bars_a_year(self, calendar: &Calendar) -> f64 {
+        let Calendar::Exchange(_) = calendar else {
+            return (DAYS.0 * 86_400_000) as f64 / self.interval_ms() as f64;
+        };
+        let of_session = |session: &Session| self.between(session.open, session.close, calendar);
+        match self.period() {
+            Some(Period::Month) => 12.0,
+            Some(Period::Week) => 52.0,
+            Some(Period::Day) => DAYS.1 as f64,
+            None => {
+                // Some sessions close early; most do not.
+                let mut bars: Vec<i64> = calendar.sessions().iter().rev().take(DAYS.1).map(of_session).collect();
+                bars.sort_unstable();
+                (DAYS.1 as i64 * bars.get(bars.len() / 2).copied().unwrap_or(0)) as f64
+            }
         }
     }
 

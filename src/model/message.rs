@@ -2,7 +2,7 @@
 
 use super::{
     Bar, Drift, External, Forming, IndicatorRow, LiquiditySwitch, Signal, SignalOutcome, SourceId, Surroundings,
-    SymbolId, TimeframeId,
+    SymbolId, TimeframeId, WindowStatistics,
 };
 
 /// Opens a run of bars: where they came from and when.
@@ -122,6 +122,8 @@ pub enum WorkerMessage {
     Row(IndicatorRow),
     /// What the indicators would be if a bar that is still forming closed as it is.
     Forming(IndicatorRow),
+    /// Statistics of a window at a bar that closed.
+    Statistics(WindowStatistics),
     /// What is missing from a cell's history begins to matter, or no longer does.
     Settling(Settling),
     /// Everything up to and including this sequence has been sent.

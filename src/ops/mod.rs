@@ -23,6 +23,7 @@ mod routes;
 mod server;
 mod status;
 mod view;
+mod window;
 
 pub use board::{Board, Latencies, LatencyFigures, Remark, RunPhase};
 pub use client::{ClientError, get};

@@ -7,8 +7,12 @@ use super::{
     request::{COOKIE, HttpRequest},
     status,
     view::View,
+    window::{self, Whom},
 };
-use crate::model::{Directory, SymbolId, TimeframeId};
+use crate::{
+    engine::Questions,
+    model::{Directory, SymbolId, TimeframeId},
+};
 use serde_json::{Value, json};
 use std::net::IpAddr;
 
@@ -84,6 +88,14 @@ pub(super) struct Desk<'a> {
     pub events: &'a Events,
     /// Names of symbols and timeframes, once the engine has started.
     pub directory: Option<&'a Directory>,
+    /// Where the statistics of cells are asked for, if bars are kept for that.
+    pub questions: Option<&'a Questions>,
+}
+
+impl Desk<'_> {
+    fn whom(&self) -> Whom<'_> {
+        Whom { directory: self.directory, questions: self.questions, timeframes: &self.view.timeframes }
+    }
 }
 
 /// A path and its answer.
@@ -99,13 +111,11 @@ const ROUTES: &[Route] = &[
     Route { path: "/readyz", answer: ready },
     Route { path: "/ready", answer: ready },
     Route { path: "/health", answer: health },
-    Route {
-        path: "/status",
-        answer: |desk, _| Answer::json(200, &status::json(&desk.view, desk.directory, desk.events)),
-    },
+    Route { path: "/status", answer: state },
     Route { path: "/events", answer: listen },
     Route { path: "/symbols", answer: symbols },
     Route { path: "/bars", answer: bars },
+    Route { path: "/window", answer: statistics },
 ];
 
 /// Who may ask.
@@ -207,6 +217,28 @@ fn ready(desk: &Desk<'_>, _: &HttpRequest) -> Answer {
 
 fn health(desk: &Desk<'_>, _: &HttpRequest) -> Answer {
     Answer::json(200, &status::health(&desk.view))
+}
+
+/// Everything that the screens show, and the statistics of a window where one is named.
+fn state(desk: &Desk<'_>, request: &HttpRequest) -> Answer {
+    let mut all = status::json(&desk.view, desk.directory, desk.events);
+    if let Some(names) = request.value("window") {
+        let mut parts = names.rsplitn(3, ':');
+        let [bars, timeframe, symbol] = [parts.next(), parts.next(), parts.next()].map(Option::unwrap_or_default);
+        match window::of(desk.whom(), [symbol, timeframe, bars]) {
+            Ok(statistics) => all["window"] = statistics,
+            Err((status, text)) => return Answer::text(status, &text),
+        }
+    }
+    Answer::json(200, &all)
+}
+
+fn statistics(desk: &Desk<'_>, request: &HttpRequest) -> Answer {
+    let names = ["symbol", "timeframe", "bars"].map(|name| request.value(name).unwrap_or_default());
+    match window::of(desk.whom(), names) {
+        Ok(statistics) => Answer::json(200, &statistics),
+        Err((status, text)) => Answer::text(status, &text),
+    }
 }
 
 fn symbols(desk: &Desk<'_>, request: &HttpRequest) -> Answer {

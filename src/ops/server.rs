@@ -441,6 +441,11 @@ impl Service {
             traffic: self.traffic,
             missed: self.watch.as_ref().map_or(0, Watch::missed),
         };
-        with(&Desk { view, events: &self.events, directory: probe.map(|probe| &*probe.directory) })
+        with(&Desk {
+            view,
+            events: &self.events,
+            directory: probe.map(|probe| &*probe.directory),
+            questions: probe.and_then(crate::engine::Probe::questions),
+        })
     }
 }

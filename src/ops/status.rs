@@ -1,6 +1,6 @@
 //! `/status`: everything that the screens show, as JSON. A new part is a line in [`json()`].
 
-use super::{events::Events, view::View};
+use super::{events::Events, view::View, window};
 use crate::{
     model::{Directory, HORIZONS, HeldBack, Refusal},
     telemetry::{AgentSnapshot, LatencySummary, OutcomeSummary},
@@ -70,6 +70,7 @@ pub(super) fn json(view: &View<'_>, directory: Option<&Directory>, events: &Even
         "timeframes": timeframes(view),
         "strategies": strategies(view),
         "performance": performance(view),
+        "statistics": window::counts(view),
         "memory": named(view.memory.iter().map(|(name, bytes)| (name.as_str(), *bytes))),
         "resident_bytes": view.process.rss_bytes,
         "symbols_seen": view.market.symbols(),

@@ -82,7 +82,7 @@ fn push_cell(out: &mut Vec<u8>, bar: &Bar, directory: &Directory) {
 
 /// Appends a text, quoted where a comma, a quote or a line end would be taken for CSV's own.
 #[inline]
-fn push_csv_text(out: &mut Vec<u8>, text: &str) {
+pub(super) fn push_csv_text(out: &mut Vec<u8>, text: &str) {
     if !text.bytes().any(|byte| matches!(byte, b',' | b'"' | b'\n' | b'\r')) {
         return out.extend_from_slice(text.as_bytes());
     }

@@ -3,7 +3,7 @@
 use crate::{
     model::{
         Completeness, Composite, IndicatorRow, Readiness, Roster, Signal, Strategy, SymbolId, TimeframeId,
-        TradingStyle, Weighed,
+        TradingStyle, Weighed, WindowStatistics,
     },
     publish::{LatestValues, Vote},
     state::{SavedTable, StateError, is_sound_time, put, take},
@@ -45,6 +45,8 @@ pub struct SavedLatest {
     /// By strategy; nothing where nothing was saved.
     signals: Vec<Option<Composite>>,
     group: LastGroup,
+    /// The newest statistics of its windows, where they were kept.
+    statistics: Vec<WindowStatistics>,
 }
 
 /// A [`Composite`] in a record of version 2.
@@ -74,7 +76,7 @@ impl From<CompositeOf2> for Composite {
 impl Default for SavedLatest {
     fn default() -> Self {
         let group = LastGroup { vote: None, event_ts: i64::MIN };
-        Self { rows: Vec::new(), signals: Vec::new(), group }
+        Self { rows: Vec::new(), signals: Vec::new(), group, statistics: Vec::new() }
     }
 }
 
@@ -96,6 +98,8 @@ impl SavedLatest {
             take(bytes)?
         };
         let group: LastGroup = take(bytes)?;
+        // Written only where they are kept.
+        let saved: Vec<Option<WindowStatistics>> = if bytes.is_empty() { Vec::new() } else { take(bytes)? };
         let sound = |Composite { signal, .. }: &Composite| {
             is_sound_time(signal.event_ts) && signal.timeframe.index() < table.width()
         };
@@ -111,7 +115,16 @@ impl SavedLatest {
             Some(composite)
         };
         let rows = table.columns().map(|column| column.map(|column| rows[column])).collect();
-        Ok(Self { rows, signals: roster.iter().map(newest).collect(), group })
+        let known = |mut of: WindowStatistics| {
+            of.timeframe = TimeframeId::new(table.wanted(of.timeframe.index())?);
+            Some(of)
+        };
+        let sound = |of: &WindowStatistics| of.timeframe.index() < table.width() && is_sound_time(of.event_ts);
+        if !saved.iter().flatten().all(sound) {
+            return Err(StateError::Shape("a symbol's statistics"));
+        }
+        let statistics = saved.into_iter().flatten().filter_map(known).collect();
+        Ok(Self { rows, signals: roster.iter().map(newest).collect(), group, statistics })
     }
 
     /// Whether a timeframe was saved.
@@ -134,6 +147,8 @@ impl SavedLatest {
             let cold = |other: &Composite| !known.get(other.signal.timeframe.index()).is_some_and(|known| *known);
             *own = other.filter(|other| own.is_none() || (cold(other) && newer(other))).or(*own);
         }
+        let missing = |of: &&WindowStatistics| !known.get(of.timeframe.index()).is_some_and(|known| *known);
+        self.statistics.extend(other.statistics.iter().filter(missing));
         if self.group.event_ts == i64::MIN {
             self.group = other.group;
         }
@@ -150,6 +165,10 @@ pub struct Latest {
     rows: Vec<Option<IndicatorRow>>,
     /// The same of the bar that is still forming, where it is newer. Not kept in snapshots: the next refresh has it again.
     forming: Vec<Option<IndicatorRow>>,
+    /// Bars of the windows whose statistics are kept.
+    windows: Vec<u32>,
+    /// By symbol, timeframe and window.
+    statistics: Vec<Option<WindowStatistics>>,
     symbols: Vec<SymbolLatest>,
     /// Symbols with something new.
     dirty: Vec<SymbolId>,
@@ -160,6 +179,8 @@ pub struct Latest {
 pub struct Fresh<'a> {
     /// Its newest values.
     pub values: LatestValues<'a>,
+    /// By timeframe: the statistics of its windows; of none where they are not kept.
+    pub statistics: &'a [Option<WindowStatistics>],
     /// Timeframes with a new row, as a bit set.
     pub new_rows: u32,
     /// An opinion that is new, or whose key would expire, with its event time.
@@ -177,9 +198,34 @@ impl Latest {
             roster: *roster,
             rows: Vec::new(),
             forming: Vec::new(),
+            windows: Vec::new(),
+            statistics: Vec::new(),
             symbols: Vec::new(),
             dirty: Vec::new(),
         }
+    }
+
+    /// The same, which also keeps the statistics of windows with so many bars.
+    #[must_use]
+    pub fn with_windows(self, windows: &[u32]) -> Self {
+        Self { windows: windows.to_vec(), ..self }
+    }
+
+    /// Statistics of a symbol, all of which lie together.
+    fn statistics_of(&self, symbol: usize) -> std::ops::Range<usize> {
+        let each = self.columns * self.windows.len();
+        symbol * each..(symbol + 1) * each
+    }
+
+    /// The statistics of the windows of a timeframe, out of those of its symbol.
+    #[must_use]
+    pub fn windows(
+        statistics: &[Option<WindowStatistics>],
+        timeframe: usize,
+        timeframes: usize,
+    ) -> &[Option<WindowStatistics>] {
+        let each = statistics.len() / timeframes.max(1);
+        &statistics[timeframe * each..(timeframe + 1) * each]
     }
 
     /// Bytes held.
@@ -187,6 +233,7 @@ impl Latest {
     pub fn bytes(&self) -> usize {
         let signals = size_of::<Option<Composite>>() + size_of::<i64>();
         (self.rows.capacity() + self.forming.capacity()) * size_of::<Option<IndicatorRow>>()
+            + self.statistics.capacity() * size_of::<Option<WindowStatistics>>()
             + self.symbols.capacity() * (size_of::<SymbolLatest>() + self.roster.count() * signals)
     }
 
@@ -194,6 +241,7 @@ impl Latest {
     pub fn add_symbol(&mut self) {
         self.rows.extend((0..self.columns).map(|_| None));
         self.forming.extend((0..self.columns).map(|_| None));
+        self.statistics.extend((0..self.columns * self.windows.len()).map(|_| None));
         self.symbols.push(SymbolLatest {
             signals: vec![None; self.roster.count()].into(),
             expires: vec![i64::MIN; self.roster.count()].into(),
@@ -215,7 +263,8 @@ impl Latest {
         let SymbolLatest { signals, vote, event_ts, .. } = &self.symbols[symbol.index()];
         put(out, &self.rows(symbol))?;
         put(out, &&signals[..])?;
-        put(out, &LastGroup { vote: *vote, event_ts: *event_ts })
+        put(out, &LastGroup { vote: *vote, event_ts: *event_ts })?;
+        if self.windows.is_empty() { Ok(()) } else { put(out, &&self.statistics[self.statistics_of(symbol.index())]) }
     }
 
     /// Continues from the saved state of a symbol; `expires` gives the expiry of a signal, which the configuration may
@@ -230,6 +279,9 @@ impl Latest {
                 *own = Some(row);
                 new_rows |= 1 << index;
             }
+        }
+        for of in &state.statistics {
+            self.take_statistics(&WindowStatistics { symbol, ..*of });
         }
         let latest = &mut self.symbols[symbol.index()];
         for (strategy, saved) in state.signals.iter().enumerate() {
@@ -295,6 +347,14 @@ impl Latest {
         }
     }
 
+    /// Takes the statistics of a window at a closed bar, where such are kept.
+    #[inline]
+    pub fn take_statistics(&mut self, of: &WindowStatistics) {
+        let Some(window) = self.windows.iter().position(|bars| *bars == of.bars) else { return };
+        let place = self.statistics_of(of.symbol.index()).start + of.timeframe.index() * self.windows.len() + window;
+        self.statistics[place] = Some(*of);
+    }
+
     /// Takes a published signal; those of the probe are not kept.
     pub fn signal(&mut self, weighed: &Weighed<'_>) {
         let Signal { symbol, strategy, .. } = weighed.composite.signal;
@@ -329,7 +389,7 @@ impl Latest {
     /// Writes what is new of at most `max` symbols, those that have waited longest first; it is new no longer.
     /// An opinion is written again when it is `again_ms` old, by the time of the bars.
     pub fn flush(&mut self, max: usize, again_ms: i64, mut write: impl FnMut(&Fresh<'_>)) {
-        let columns = self.columns;
+        let (columns, each) = (self.columns, self.columns * self.windows.len());
         let count = self.dirty.len().min(max);
         for symbol in self.dirty.drain(..count) {
             let latest = &mut self.symbols[symbol.index()];
@@ -346,7 +406,8 @@ impl Latest {
             let rows = &self.rows[symbol.index() * columns..][..columns];
             let forming = &self.forming[symbol.index() * columns..][..columns];
             let values = LatestValues { symbol, rows, forming, signals: &latest.signals, roster: &self.roster };
-            write(&Fresh { values, new_rows, vote, opinion: latest.vote });
+            let statistics = &self.statistics[symbol.index() * each..][..each];
+            write(&Fresh { values, statistics, new_rows, vote, opinion: latest.vote });
         }
     }
 }

@@ -4,7 +4,9 @@
 //! complete once every worker has sent a progress message for it or a message of a later one. Queues are preallocated;
 //! one that has to grow is counted.
 
-use crate::model::{IndicatorRow, LiquiditySwitch, Settling, Signal, SignalOutcome, Surroundings, WorkerMessage};
+use crate::model::{
+    IndicatorRow, LiquiditySwitch, Settling, Signal, SignalOutcome, Surroundings, WindowStatistics, WorkerMessage,
+};
 use std::collections::VecDeque;
 
 /// What a worker sends about one bar.
@@ -15,6 +17,8 @@ pub enum Item {
     Row(IndicatorRow),
     /// What the indicators would be if a bar that is still forming closed as it is.
     Forming(IndicatorRow),
+    /// Statistics of a window at a bar that closed.
+    Statistics(WindowStatistics),
     /// A strategy fired.
     Signal(Signal),
     /// What became of a signal.
@@ -38,6 +42,7 @@ impl Item {
     fn rank(&self) -> Rank {
         match self {
             Self::Row(row) | Self::Forming(row) => (row.seq, row.event_ts, row.bar.symbol.0),
+            Self::Statistics(of) => (of.seq, of.event_ts, of.symbol.0),
             Self::Signal(signal) => (signal.seq, signal.event_ts, signal.symbol.0),
             Self::Outcome(outcome) => (outcome.seq, outcome.event_ts, outcome.symbol.0),
             Self::Surroundings(around) => (around.seq, around.event_ts, around.symbol.0),
@@ -93,6 +98,7 @@ impl Merge {
             }
             WorkerMessage::Row(row) => Item::Row(row),
             WorkerMessage::Forming(row) => Item::Forming(row),
+            WorkerMessage::Statistics(of) => Item::Statistics(of),
             WorkerMessage::Signal(signal) => Item::Signal(signal),
             WorkerMessage::Outcome(outcome) => Item::Outcome(outcome),
             WorkerMessage::Surroundings(around) => Item::Surroundings(around),

@@ -28,6 +28,7 @@ mod read;
 mod selection;
 mod signal;
 mod signals;
+mod statistics;
 #[cfg(test)]
 mod tests;
 mod tree;
@@ -60,4 +61,5 @@ pub use read::{RawFields, SignalEntryError, SignalReader, SignalTexts};
 pub use selection::{Switched, switch_json_line, xadd_switch};
 pub use signal::{push_signal_id, signal_json_line, xadd_signal, xadd_signal_json};
 pub use signals::SignalWriter;
+pub use statistics::{set_statistics, statistics_csv, statistics_csv_header};
 pub use vote::Vote;

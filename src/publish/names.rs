@@ -57,6 +57,8 @@ pub struct OutputNames {
     pub latest: KeySpec,
     /// What the signals of a timeframe and strategy are worth.
     pub performance: HashSpec,
+    /// Latest statistics of the windows of a symbol on a timeframe.
+    pub statistics: KeySpec,
     /// Keys that only readers of the existing system know.
     pub compat: CompatNames,
 }
@@ -110,6 +112,7 @@ impl Default for OutputNames {
             latest_price: key("wagehood:market_data:latest_price_{symbol}", 60),
             latest: key("wagehood:latest:{symbol}", 600),
             performance: HashSpec::new("wagehood:performance:{timeframe}:{strategy}"),
+            statistics: key("wagehood:statistics:{symbol}_{timeframe}", 300),
             compat: CompatNames::new("wagehood:"),
         }
     }

@@ -33,6 +33,8 @@ pub enum RecordOf<'a> {
     Account(&'a str, &'a str),
     /// What had been used of the limits of signals of a second.
     Rate,
+    /// The last bars of a cell, for the statistics of its windows.
+    Recent(&'a str, &'a str),
 }
 
 impl<'a> RecordOf<'a> {
@@ -45,7 +47,7 @@ impl<'a> RecordOf<'a> {
             Self::Aggregator | Self::Symbol(_) => 3,
             Self::Cell(..) | Self::Publisher => 2,
             Self::Trail(..) | Self::Worth(_) => 3,
-            Self::Account(..) | Self::Drifts | Self::Quality | Self::Rate => 1,
+            Self::Account(..) | Self::Drifts | Self::Quality | Self::Rate | Self::Recent(..) => 1,
         }
     }
 
@@ -54,7 +56,8 @@ impl<'a> RecordOf<'a> {
     pub const fn oldest(self) -> u8 {
         match self {
             Self::Reader | Self::Aggregator | Self::Cell(..) | Self::Publisher | Self::Symbol(_) => 2,
-            Self::Trail(..) | Self::Worth(_) | Self::Account(..) | Self::Drifts | Self::Quality | Self::Rate => 1,
+            Self::Trail(..) | Self::Worth(_) | Self::Account(..) => 1,
+            Self::Drifts | Self::Quality | Self::Rate | Self::Recent(..) => 1,
         }
     }
 
@@ -71,6 +74,7 @@ impl<'a> RecordOf<'a> {
             Self::Drifts => (9, "", ""),
             Self::Quality => (10, "", ""),
             Self::Rate => (20, "", ""),
+            Self::Recent(symbol, timeframe) => (12, symbol, timeframe),
         }
     }
 }
@@ -93,6 +97,7 @@ impl<'a> RecordOf<'a> {
             9 => Self::Drifts,
             10 => Self::Quality,
             20 => Self::Rate,
+            12 => Self::Recent(symbol, timeframe),
             _ => return None,
         })
     }

@@ -150,6 +150,13 @@ impl Cell {
         self.bars
     }
 
+    /// Its last bars.
+    #[inline]
+    #[must_use]
+    pub fn history(&self) -> &History {
+        &self.history
+    }
+
     /// The price series at the newest bar.
     #[inline]
     #[must_use]

@@ -157,6 +157,12 @@ counters! {
         signals: StrategyTable,
         /// Times that the condition of a custom strategy held while its confidence was undefined: it gave no signal.
         custom_undefined: Counter,
+        /// Statistics of windows that were computed because something read them.
+        statistics_computed: Counter,
+        /// Statistics of windows that had been computed at the same bar when something read them.
+        statistics_served: Counter,
+        /// Statistics of windows that were not computed at a bar, because nothing read them.
+        statistics_skipped: Counter,
     }
 }
 

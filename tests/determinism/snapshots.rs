@@ -17,7 +17,7 @@ use wagehood_engine::{
     config::{Config, Layer, Override, Plan},
     engine::{
         Cold, Engine, FileOutputOptions, FilesSource, InputFile, Keys, Outputs, Pace, Restored, RowsWanted, Setup,
-        SnapshotOptions, Source, Target, Topology, Why,
+        SnapshotOptions, Source, StatisticsWanted, Target, Topology, Why,
     },
     feed::{BarFile, MergedSource, dialect::FileOptions},
     judge::Judge,
@@ -64,6 +64,7 @@ impl Case {
             Override::new("performance.by_symbol", "full"),
             Override::new("selection.min_outcomes", 5),
             Override::new("selection.effect", "hold"),
+            Override::new("statistics.windows", vec![toml::Value::from(5), toml::Value::from(60)]),
             Override::new("calibration.enabled", true),
             Override::new("calibration.market", vec![toml::Value::from(self.symbols[0].as_str())]),
             Override::new("strategies.custom", custom()),
@@ -103,6 +104,7 @@ struct Written {
     indicators: String,
     outcomes: String,
     selection: String,
+    statistics: String,
     /// What the signals were worth at its end.
     worth: String,
 }
@@ -116,6 +118,7 @@ impl Written {
         self.indicators += &rows(&next.indicators);
         self.outcomes += &next.outcomes;
         self.selection += &next.selection;
+        self.statistics += &rows(&next.statistics);
         self.worth.clone_from(&next.worth);
         self
     }
@@ -141,7 +144,9 @@ fn live(case: &Case, way: usize, input: &Path, until: Option<u64>, restore: Opti
     if let Some(snapshot) = &restore {
         source.resume(snapshot.reader.inputs.iter().map(|input| input.id.ms).collect());
     }
-    let rows = RowsWanted { all: false, aggregated: true, cells: cells(case, &plan), as_read: false };
+    let cells = cells(case, &plan);
+    let statistics = StatisticsWanted { cells: cells.clone(), ..StatisticsWanted::default() };
+    let rows = RowsWanted { all: false, aggregated: true, cells, as_read: false, statistics };
     let directory = Arc::new(Directory::new(plan.assets.len(), &plan.timeframes));
     let restore = restore.map(|snapshot| {
         let keys = Keys::new(&plan, rows.indicators(), &directory);
@@ -172,6 +177,8 @@ fn live(case: &Case, way: usize, input: &Path, until: Option<u64>, restore: Opti
                 indicators: path("indicators"),
                 outcomes: path("outcomes"),
                 selection: path("selection"),
+                statistics: path("statistics"),
+                windows: plan.windows.clone(),
                 cells: rows.cells.clone(),
                 as_read: false,
             },
@@ -197,6 +204,7 @@ fn live(case: &Case, way: usize, input: &Path, until: Option<u64>, restore: Opti
         indicators: read("indicators"),
         outcomes: read("outcomes"),
         selection: read("selection"),
+        statistics: read("statistics"),
         worth: worth(&engine.take_judge().expect("followed"), &config),
     };
     let loaded = Store::open(&state, "test", META.origin).unwrap().load(Ok).unwrap();
@@ -247,6 +255,7 @@ fn in_lives(case: &Case, input: &Path, cuts: &[u64], whole: &Written) -> Result<
         ("indicators", &written.indicators, &whole.indicators),
         ("outcomes", &written.outcomes, &whole.outcomes),
         ("selection", &written.selection, &whole.selection),
+        ("statistics", &written.statistics, &whole.statistics),
         ("worth", &written.worth, &whole.worth),
     ];
     for (what, found, wanted) in parts {

@@ -10,6 +10,7 @@ mod compare;
 mod golden;
 mod prefix;
 mod selection;
+mod window;
 
 use std::time::Duration;
 

@@ -139,3 +139,59 @@ fn a_component_that_fails_is_told_by_exit_code_and_log() {
         (code == Some(1) && engine.told().contains("memory_usage is degraded")).then_some(())
     });
 }
+
+#[test]
+fn a_window_is_computed_when_somebody_asks_and_once_a_bar() {
+    let engine = Running::start(&[&QUICK[..], &["--set", "statistics.windows=[3]"]].concat());
+    let at = engine.at.to_string();
+    let path = "/window?symbol=S001&timeframe=1s&bars=3";
+    let window = engine.until("three bars", || {
+        let answer = get(engine.at, path);
+        let window = (answer.status == 200).then(|| answer.json())?;
+        (window["ready"] == true).then_some(window)
+    });
+    let number = |name: &str| window["statistics"][name].as_f64().unwrap_or_else(|| panic!("{name}: {window}"));
+    assert!(number("low") <= number("q25") && number("q75") <= number("high"), "{window}");
+    assert!(number("low") <= number("mean") && number("mean") <= number("high"), "{window}");
+    // The bars that it is made of.
+    let end = window["bar_end_ms"].as_i64().unwrap();
+    let bars = get(engine.at, "/bars?symbol=S001&timeframe=1s").json();
+    let of_window = |bar: &&serde_json::Value| (end - 3_000..end).contains(&bar[0].as_i64().unwrap());
+    let bars: Vec<_> = bars["bars"].as_array().unwrap().iter().filter(of_window).collect();
+    assert_eq!(bars.len(), 3, "{bars:?} of {window}");
+    let highest = bars.iter().map(|bar| bar[2].as_f64().unwrap()).fold(f64::MIN, f64::max);
+    let volume: f64 = bars.iter().map(|bar| bar[5].as_f64().unwrap()).sum();
+    assert_eq!(highest, number("high"));
+    assert!((volume - number("volume")).abs() <= 1e-9 * volume);
+
+    let ended = outside::run(&mut outside::engine(["window", "S001", "1s", "3", "--at", &at])).good();
+    assert!(ended.stdout.contains("the last 3 of") && ended.stdout.contains("realized_vol_year"), "{}", ended.told());
+    let json = outside::run(&mut outside::engine(["window", "S001", "1s", "2", "--json", "--at", &at])).good();
+    let json: serde_json::Value = serde_json::from_str(&json.stdout).unwrap();
+    assert_eq!((json["bars"].as_u64(), json["symbol"].as_str()), (Some(2), Some("S001")));
+    let status = get(engine.at, "/status?window=S001:1s:3").json();
+    assert_eq!(status["window"]["timeframe"], "1s");
+    assert!(status["statistics"]["computed"].as_u64() > Some(0), "{status}");
+
+    // Asked for again at the same bar it is not computed again; at most bars nobody asks.
+    let text = engine.until("one that was served", || {
+        (0..20).for_each(|_| assert_eq!(get(engine.at, path).status, 200));
+        let text = get(engine.at, "/metrics").body;
+        (sample(&text, "wagehood_worker_statistics_served_total") > Some(0.0)).then_some(text)
+    });
+    assert!(sample(&text, "wagehood_worker_statistics_skipped_total") > Some(3.0));
+
+    for (path, status, told) in [
+        ("/window?symbol=NONE&timeframe=1s&bars=3", 404, "NONE"),
+        ("/window?symbol=S001&timeframe=7m&bars=3", 404, "7m"),
+        ("/window?symbol=S001&timeframe=1s&bars=0", 400, "number of bars"),
+        ("/window?symbol=S001&timeframe=1s&bars=100000", 400, "timeframes.buffer_size"),
+    ] {
+        let answer = get(engine.at, path);
+        assert_eq!(answer.status, status, "{path}: {}", answer.body);
+        assert!(answer.body.contains(told), "{path}: {}", answer.body);
+    }
+    drop(engine);
+    let off = Running::start(&[&QUICK[..], &["--set", "statistics.screens=false"]].concat());
+    off.until("a refusal", || get(off.at, path).body.contains("statistics.screens").then_some(()));
+}

@@ -16,6 +16,7 @@ mod laws;
 mod plan;
 mod series;
 mod stages;
+mod window;
 
 use proptest::test_runner::{Config, RngSeed};
 

@@ -71,6 +71,7 @@ pub fn plan(timeframes: &[&str], enabled: &[u32]) -> Plan {
             priority: false,
             alerts: false,
         },
+        windows: vec![20, 240],
         selection: SelectionRules { effect: SelectionEffect::Mark, min_outcomes: 1_000 },
         probe: false,
     }

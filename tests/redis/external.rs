@@ -160,7 +160,8 @@ fn they_are_weighed_followed_and_published_like_the_others() {
     }
     assert!(peers > 20 && of_others > 0, "{peers} {of_others}");
     // What became of them: of those with ten bars behind them.
-    let learned = signals.iter().filter(|signal| signal.text("strategy") == "toy" && signal.text("win_rate_n") != "0").count();
+    let learned =
+        signals.iter().filter(|signal| signal.text("strategy") == "toy" && signal.text("win_rate_n") != "0").count();
     assert!(learned > 20, "{learned}");
     let figures = client.position_field("wagehood:performance:1m:toy", "symbol:SPY").unwrap();
     let figures: serde_json::Value = serde_json::from_str(&figures).unwrap();

@@ -34,5 +34,6 @@ mod sentinel;
 mod series;
 mod server;
 mod sessions;
+mod statistics;
 mod streams;
 mod wire;

@@ -5,12 +5,14 @@
 //! middle of one.
 
 mod aggregator;
+mod closed;
 mod finder;
 mod outcomes;
 mod owner;
 mod publisher;
 mod reader;
 mod rows_wanted;
+mod statistics;
 mod window;
 mod worker;
 mod worker_wiring;
@@ -18,6 +20,6 @@ mod worker_wiring;
 pub use aggregator::{AggregatorAgent, AggregatorWiring};
 pub use publisher::{BatchRules, PublisherAgent, PublisherWiring};
 pub use reader::{Barriers, ReaderAgent, ReaderWiring};
-pub use rows_wanted::RowsWanted;
+pub use rows_wanted::{RowsWanted, StatisticsWanted};
 pub use worker::WorkerAgent;
 pub use worker_wiring::WorkerWiring;

@@ -1,15 +1,18 @@
 //! What a bar makes known of the signals before it, and what is told of those on it, on its way to the publisher. Hot.
 
+use super::{closed::Closed, rows_wanted::RowsWanted, statistics::CellStatistics};
 use crate::{
-    config::Plan,
+    config::{CellSpec, Plan},
     engine::CellState,
+    indicators::Recent,
     judge::{Liquidities, Liquidity, Pulse, Pulses, Trail, Trails},
     model::{
-        Bar, Calendar, Candidate, Drift, LiquiditySwitch, Roster, Signal, Strategy, Surroundings, Timeframe,
+        Bar, Candidate, Drift, LiquiditySwitch, Roster, Signal, Strategy, Surroundings, SymbolId, TimeframeId,
         WorkerMessage,
     },
     runtime::Outlet,
     state::{StateError, put},
+    telemetry::WorkerCounters,
 };
 
 /// What fired on a bar.
@@ -32,31 +35,25 @@ impl Fired<'_> {
     }
 }
 
-/// A closed bar of a cell.
-pub(super) struct Closed<'a> {
-    pub bar: &'a Bar,
-    /// Its sequence and its end.
-    pub seq: u64,
-    pub event_ts: i64,
-    /// The price series at it.
-    pub price: f64,
-    /// Its timeframe, and the calendar of its symbol.
-    pub timeframe: Timeframe,
-    pub calendar: &'a Calendar,
-}
-
 /// What is saved of a cell that is followed.
 pub(super) struct Followed<'a> {
-    trail: &'a Trail,
+    trail: Option<&'a Trail>,
     roster: &'a Roster,
     pulse: Option<&'a Pulse>,
     liquidity: Option<&'a Liquidity>,
+    /// Its last bars, which have a record of their own.
+    pub recent: Option<&'a Recent>,
 }
 
 impl Followed<'_> {
-    /// Appends the state.
+    /// Whether signals are followed.
+    pub fn has_trail(&self) -> bool {
+        self.trail.is_some()
+    }
+
+    /// Appends what follows its signals.
     pub fn save(&self, out: &mut Vec<u8>) -> Result<(), StateError> {
-        self.trail.save(self.roster, out)?;
+        self.trail.unwrap_or(&Trail::EMPTY).save(self.roster, out)?;
         put(out, &(self.pulse.is_some(), self.liquidity.is_some()))?;
         self.pulse.map_or(Ok(()), |pulse| pulse.save(out))?;
         self.liquidity.map_or(Ok(()), |liquidity| liquidity.save(out))
@@ -72,6 +69,8 @@ pub(super) struct Following {
     pulses: Option<Pulses>,
     /// Whether bars come, where that is looked at.
     liquidities: Option<Liquidities>,
+    /// Statistics of the windows, where somebody reads them.
+    pub statistics: Option<CellStatistics>,
     /// Whether the publisher is told of what surrounds a signal.
     calibrates: bool,
     roster: Roster,
@@ -82,12 +81,13 @@ pub(super) struct Following {
 }
 
 impl Following {
-    pub fn new(plan: &Plan) -> Self {
+    pub fn new(plan: &Plan, wanted: &RowsWanted) -> Self {
         let calibrates = plan.calibration.enabled;
         Self {
             trails: plan.performance.enabled.then(|| Trails::new(&plan.roster)),
             pulses: (calibrates || plan.selection.is_on()).then(Pulses::default),
             liquidities: plan.selection.is_on().then(Liquidities::default),
+            statistics: CellStatistics::new(plan, wanted),
             calibrates,
             roster: plan.roster,
             outside: plan.roster.has_outside(),
@@ -95,8 +95,10 @@ impl Following {
         }
     }
 
-    /// Adds the next cell, of a symbol that is of the market or not. Allocates.
-    pub fn add(&mut self, in_market: bool) {
+    /// Adds the next cell, of a symbol by name. Allocates.
+    pub fn add(&mut self, plan: &Plan, symbol: (&str, SymbolId), timeframe: TimeframeId, spec: &CellSpec) {
+        let in_market = plan.calibration.is_market(symbol.0);
+        self.statistics.iter_mut().for_each(|statistics| statistics.add(plan, symbol, timeframe, spec));
         self.trails.iter_mut().for_each(Trails::add);
         self.pulses.iter_mut().for_each(|pulses| pulses.add(in_market));
         self.liquidities.iter_mut().for_each(Liquidities::add);
@@ -107,6 +109,7 @@ impl Following {
         self.trails.as_ref().map_or(0, Trails::bytes)
             + self.pulses.as_ref().map_or(0, Pulses::bytes)
             + self.liquidities.as_ref().map_or(0, Liquidities::bytes)
+            + self.statistics.as_ref().map_or(0, CellStatistics::bytes)
     }
 
     /// Goes on from the saved state of a cell.
@@ -118,23 +121,25 @@ impl Following {
         if let (Some(liquidities), Some(liquidity)) = (&mut self.liquidities, state.liquidity) {
             liquidities.restore(number, liquidity);
         }
+        self.statistics.iter_mut().for_each(|statistics| statistics.restore(number, state));
     }
 
-    /// The state of a cell, where it is followed.
-    pub fn of(&self, number: usize) -> Option<Followed<'_>> {
-        Some(Followed {
-            trail: self.trails.as_ref()?.get(number)?,
+    /// What is followed of a cell.
+    pub fn of(&self, number: usize) -> Followed<'_> {
+        Followed {
+            trail: self.trails.as_ref().and_then(|trails| trails.get(number)),
             roster: &self.roster,
             pulse: self.pulses.as_ref().and_then(|pulses| pulses.get(number)),
             liquidity: self.liquidities.as_ref().and_then(|liquidities| liquidities.get(number)),
-        })
+            recent: self.statistics.as_ref().and_then(|statistics| statistics.of(number)),
+        }
     }
 
     /// Whether a bar of a cell has to be seen on which something has fired or not.
     #[inline]
     pub fn wants(&self, number: usize, fired: u64) -> bool {
         let waits = || self.trails.as_ref().is_some_and(|trails| self.outside || fired != 0 || trails.waits(number));
-        self.pulses.is_some() || waits()
+        self.pulses.is_some() || self.statistics.is_some() || waits()
     }
 
     /// Follows a bar of a cell, and sends what it makes known and what surrounds it.
@@ -145,8 +150,9 @@ impl Following {
         closed: &Closed<'_>,
         fired: &Fired<'_>,
         outlet: &mut Outlet<WorkerMessage>,
+        counters: &WorkerCounters,
     ) {
-        let Closed { bar, seq, event_ts, price, .. } = *closed;
+        let Closed { bar, seq, event_ts, cell, .. } = *closed;
         let Bar { symbol, timeframe, .. } = *bar;
         let drift = self.drift.take();
         if let Some(liquidities) = &mut self.liquidities {
@@ -156,6 +162,9 @@ impl Following {
                 let switch = LiquiditySwitch { seq, event_ts, symbol, timeframe, liquid, share };
                 outlet.send(WorkerMessage::Liquidity(switch));
             }
+        }
+        if let Some(statistics) = &mut self.statistics {
+            statistics.on_bar(number, closed, outlet, counters);
         }
         let mut sigma = f64::NAN;
         if let Some(pulses) = &mut self.pulses {
@@ -167,7 +176,7 @@ impl Following {
         }
         let wanted = |trails: &&mut Trails| self.outside || fired.set != 0 || trails.waits(number);
         let Some(trails) = self.trails.as_mut().filter(wanted) else { return };
-        trails.on_bar(number, bar, (seq, event_ts), (price, sigma), fired.iter(), |outcome| {
+        trails.on_bar(number, bar, (seq, event_ts), (cell.price(), sigma), fired.iter(), |outcome| {
             outlet.send(WorkerMessage::Outcome(outcome));
         });
     }

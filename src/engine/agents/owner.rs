@@ -71,7 +71,7 @@ pub(super) fn save_cell(
     layouts: &[CellLayout],
     owner: &Owner,
     (cell, custom): (Option<&Cell>, Option<(&Programs, u32)>),
-    followed: Option<Followed<'_>>,
+    followed: &Followed<'_>,
 ) -> Result<(), StateError> {
     let Some(cell) = cell else { return Ok(()) };
     saver.record(Of::Cell(owner.symbol, owner.timeframe), |_, out| {
@@ -82,6 +82,9 @@ pub(super) fn save_cell(
         cell.write_state(&layouts[owner.layout as usize], out);
         Ok(())
     })?;
-    let Some(followed) = followed else { return Ok(()) };
-    saver.record(Of::Trail(owner.symbol, owner.timeframe), |_, out| followed.save(out))
+    if followed.has_trail() {
+        saver.record(Of::Trail(owner.symbol, owner.timeframe), |_, out| followed.save(out))?;
+    }
+    let Some(recent) = followed.recent else { return Ok(()) };
+    saver.record(Of::Recent(owner.symbol, owner.timeframe), |_, out| recent.save(out))
 }

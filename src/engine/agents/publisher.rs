@@ -255,7 +255,7 @@ impl PublisherAgent {
         }
         self.save_before_change(symbol)?;
         // The queues were emptied one after the other: which worker has which timeframe must not show.
-        self.parts.rows.sort_unstable_by_key(|row| (std::cmp::Reverse(row.bar.timeframe), row.bar.ts));
+        self.parts.sort();
         if let Some(judging) = &mut self.judging {
             let saving = self.saving.as_mut();
             judging.settle(&self.parts, saving, (!replayed).then_some((&mut self.output, &self.counters)))?;
@@ -263,11 +263,11 @@ impl PublisherAgent {
         self.weigh(replayed, now);
         self.settle()?;
         if let Some(place) = self.place.as_mut().filter(|_| self.parts.is_published()) {
-            place.push((symbol, seq, event_ts), &self.parts.rows);
+            place.push((symbol, seq, event_ts), &self.parts);
         } else if self.parts.is_published() {
-            let (rows, signals) = (&self.parts.rows[..], &self.composites);
-            let published_ms = now.wall_ms();
-            self.output.group(&Group { symbol, seq, event_ts, rows, signals, replayed, published_ms });
+            let Parts { rows, statistics, .. } = &self.parts;
+            let (signals, published_ms) = (&self.composites, now.wall_ms());
+            self.output.group(&Group { symbol, seq, event_ts, rows, statistics, signals, replayed, published_ms });
             self.batch.group_done(now);
         }
         self.output.forming(&self.parts.forming);

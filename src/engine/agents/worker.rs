@@ -2,13 +2,16 @@
 
 mod external;
 mod forming;
+mod requests;
 mod settling;
 
 use super::{
+    closed::Closed,
     finder::Finder,
-    outcomes::{Closed, Fired, Following},
+    outcomes::{Fired, Following},
     owner::{Owner, Rows, save_cell, settling_bars},
     rows_wanted::RowsWanted,
+    statistics::Asked,
     window::{Found, WINDOW, Window},
     worker_wiring::WorkerWiring,
 };
@@ -80,6 +83,8 @@ pub struct WorkerAgent {
     /// Where snapshots go, and which slots the one at work still wants.
     saver: Option<Saver>,
     sweep: Sweep,
+    /// What others ask of its cells, where somebody may.
+    asked: Option<Asked>,
 }
 
 impl WorkerAgent {
@@ -100,7 +105,7 @@ impl WorkerAgent {
             cells: Cells::new(),
             programs: (customs > 0).then(|| Programs::new(&plan.programs)),
             owners: Vec::new(),
-            following: Following::new(&plan),
+            following: Following::new(&plan, &wanted),
             inlet: wiring.inlet,
             outlet: wiring.outlet,
             counters: wiring.counters,
@@ -118,6 +123,7 @@ impl WorkerAgent {
             directory,
             saver: None,
             sweep: Sweep::default(),
+            asked: wiring.questions.map(|questions| Asked::new(questions, index)),
         };
         for symbol in 0..agent.plan.assets.len() {
             agent.add_symbol(symbol);
@@ -129,10 +135,8 @@ impl WorkerAgent {
     fn tell_memory(&self) {
         if let Some(gauge) = self.memory.cells.get(self.index) {
             let custom = self.programs.as_ref().map_or(0, Programs::bytes);
-            gauge.set(
-                (self.cells.bytes() + custom + self.following.bytes() + self.index_of.capacity() * size_of::<u32>())
-                    as u64,
-            );
+            let index = self.index_of.capacity() * size_of::<u32>();
+            gauge.set((self.cells.bytes() + custom + self.following.bytes() + index) as u64);
         }
     }
 
@@ -162,7 +166,7 @@ impl WorkerAgent {
             let shortest = asset.cells.iter().position(|cell| cell.enabled) == Some(index);
             let probe = self.plan.probe && shortest;
             let layout = spec.params as u32;
-            self.following.add(self.plan.calibration.is_market(name));
+            self.following.add(&self.plan, (name, id), timeframe, spec);
             self.owners.push(Owner { rows, probe, unsettled: 0, symbol: id, timeframe, layout, counted: [false; 2] });
             self.counters.cells[index].bump();
         }
@@ -231,9 +235,9 @@ impl WorkerAgent {
         while count < max
             && let Some(index) = self.sweep.take_next()
         {
-            let trail = self.following.of(index);
+            let followed = self.following.of(index);
             let state = (self.cells.with_state(index as u32), self.programs.as_ref().map(|all| (all, index as u32)));
-            save_cell(saver, &self.layouts, &self.owners[index], state, trail)?;
+            save_cell(saver, &self.layouts, &self.owners[index], state, &followed)?;
             count += 1;
         }
         if !self.sweep.is_on() {
@@ -248,9 +252,9 @@ impl WorkerAgent {
         if self.sweep.needs(index)
             && let Some(saver) = &mut self.saver
         {
-            let trail = self.following.of(index);
+            let followed = self.following.of(index);
             let state = (self.cells.with_state(index as u32), self.programs.as_ref().map(|all| (all, index as u32)));
-            save_cell(saver, &self.layouts, &self.owners[index], state, trail)?;
+            save_cell(saver, &self.layouts, &self.owners[index], state, &followed)?;
             if !self.sweep.is_on() {
                 saver.end();
             }
@@ -361,8 +365,8 @@ impl WorkerAgent {
         let event_ts = timeframe.end(bar.ts, calendar);
         let fired = Fired { set: fired, candidates, custom, roster: &self.plan.roster };
         if follows {
-            let closed = Closed { bar, seq, event_ts, price: cell.price(), timeframe, calendar };
-            self.following.on_bar(number as usize, &closed, &fired, &mut self.outlet);
+            let closed = Closed { bar, seq, event_ts, cell, timeframe, calendar };
+            self.following.on_bar(number as usize, &closed, &fired, &mut self.outlet, &self.counters);
         }
         if row {
             let indicators = match rows {
@@ -432,6 +436,9 @@ impl Agent for WorkerAgent {
     #[inline]
     fn do_work(&mut self, _: Now) -> Result<Work, AgentError> {
         self.recorder.hand_over();
+        if let Some(asked) = self.asked.as_mut().and_then(Asked::next) {
+            self.answer(asked);
+        }
         let mut count = 0;
         let mut bars = 0;
         let mut clear = self.outlet.flush();

@@ -4,7 +4,7 @@ use super::rows_wanted::RowsWanted;
 use crate::{
     aggregate::Routes,
     config::Plan,
-    engine::Memory,
+    engine::{Memory, Questions},
     model::{BarMessage, Directory, WorkerMessage},
     runtime::{Clock, Inlet, Outlet},
     telemetry::{Recorder, WorkerCounters},
@@ -39,4 +39,6 @@ pub struct WorkerWiring {
     pub batch: usize,
     /// For what it holds.
     pub memory: Arc<Memory>,
+    /// What others ask of its cells, where somebody may.
+    pub questions: Option<Arc<Questions>>,
 }

@@ -4,10 +4,10 @@ use super::Group;
 use crate::{
     indicators::Reading,
     judge::Settled,
-    model::{Directory, IndicatorRow, Indicators, TimeframeId},
+    model::{Directory, IndicatorRow, Indicators, TimeframeId, WindowStatistics},
     publish::{
         BAR_CSV_HEADER, FileError, FileSink, Labels, Switched, bar_csv, indicator_csv, indicator_csv_header,
-        outcome_json_line, signal_json_line, switch_json_line,
+        outcome_json_line, signal_json_line, statistics_csv, statistics_csv_header, switch_json_line,
     },
 };
 use std::path::PathBuf;
@@ -28,6 +28,10 @@ pub struct FileOutputOptions {
     pub outcomes: Option<PathBuf>,
     /// Switches of the selection, JSON lines.
     pub selection: Option<PathBuf>,
+    /// Statistics of the windows of the bars of some cells, CSV.
+    pub statistics: Option<PathBuf>,
+    /// Bars of each window.
+    pub windows: Vec<u32>,
     /// These cells: names of the symbol and the timeframe.
     pub cells: Vec<(String, TimeframeId)>,
     /// Whether the signals go behind what is in their file.
@@ -44,6 +48,8 @@ pub struct FileOutput {
     indicators: Option<FileSink>,
     outcomes: Option<FileSink>,
     selection: Option<FileSink>,
+    statistics: Option<FileSink>,
+    windows: usize,
     cells: Vec<(String, TimeframeId)>,
     failed: Option<FileError>,
     finished_bytes: u64,
@@ -70,6 +76,8 @@ impl FileOutput {
             indicators: open(options.indicators, &indicator_csv_header(names))?,
             outcomes: open(options.outcomes, "")?,
             selection: open(options.selection, "")?,
+            statistics: open(options.statistics, &statistics_csv_header(&options.windows))?,
+            windows: options.windows.len(),
             cells: options.cells,
             failed: None,
             finished_bytes: 0,
@@ -83,6 +91,7 @@ impl FileOutput {
         for row in group.rows {
             self.row(row, labels.directory);
         }
+        self.statistics(group.statistics, labels.directory);
         if let Some(file) = &mut self.signals {
             for weighed in group.signals.iter() {
                 signal_json_line(file.lines(), &weighed, labels);
@@ -128,6 +137,30 @@ impl FileOutput {
         }
     }
 
+    /// Takes the statistics of bars, those of the windows of one together.
+    #[inline]
+    fn statistics(&mut self, all: &[WindowStatistics], directory: &Directory) {
+        let Some(file) = &mut self.statistics else { return };
+        for windows in all.chunks(self.windows.max(1)) {
+            statistics_csv(file.lines(), windows, directory);
+            self.failed = self.failed.take().or(file.flush_if_full().err());
+            self.lines += 1;
+        }
+    }
+
+    /// Every file that is open.
+    fn open(&mut self) -> impl Iterator<Item = &mut Option<FileSink>> {
+        [
+            &mut self.signals,
+            &mut self.bars,
+            &mut self.indicators,
+            &mut self.outcomes,
+            &mut self.selection,
+            &mut self.statistics,
+        ]
+        .into_iter()
+    }
+
     /// Whether something waits to be written.
     #[must_use]
     pub fn is_dirty(&self) -> bool {
@@ -150,13 +183,7 @@ impl FileOutput {
             return Err(error);
         }
         self.lines = 0;
-        for file in [&mut self.signals, &mut self.bars, &mut self.indicators, &mut self.outcomes, &mut self.selection]
-            .into_iter()
-            .flatten()
-        {
-            file.flush()?;
-        }
-        Ok(())
+        self.open().flatten().try_for_each(FileSink::flush)
     }
 
     /// Writes what waits, has the system bring it to the disk, and closes the files.
@@ -165,20 +192,20 @@ impl FileOutput {
     /// A file that cannot be written.
     pub fn finish(&mut self) -> Result<(), FileError> {
         self.flush()?;
-        for file in
-            [self.signals.take(), self.bars.take(), self.indicators.take(), self.outcomes.take(), self.selection.take()]
-                .into_iter()
-                .flatten()
-        {
-            self.finished_bytes += file.finish()?;
-        }
-        Ok(())
+        let mut bytes = 0;
+        let finished = self.open().filter_map(Option::take).try_for_each(|file| {
+            bytes += file.finish()?;
+            Ok(())
+        });
+        self.finished_bytes += bytes;
+        finished
     }
 
     /// Bytes written so far.
     #[must_use]
     pub fn written_bytes(&self) -> u64 {
-        let open = [&self.signals, &self.bars, &self.indicators, &self.outcomes, &self.selection].into_iter().flatten();
+        let open = [&self.signals, &self.bars, &self.indicators, &self.outcomes, &self.selection, &self.statistics];
+        let open = open.into_iter().flatten();
         self.finished_bytes + open.map(FileSink::written_bytes).sum::<u64>()
     }
 }

@@ -15,7 +15,7 @@ pub use sink::{Arrived, Recovery, RedisSink, RedisSinkOptions, SinkError};
 pub use tap::{SeenSignal, Tap, Tapped, Watch, tap};
 
 use crate::{
-    model::{Composites, Directory, IndicatorRow, Strategy, SymbolId, Weighed},
+    model::{Composites, Directory, IndicatorRow, Strategy, SymbolId, Weighed, WindowStatistics},
     publish::{FileError, Labels, Sources},
     runtime::{AgentError, ReaderGone},
 };
@@ -41,6 +41,8 @@ pub struct Group<'a> {
     pub event_ts: i64,
     /// The closed bars, in the order of publication.
     pub rows: &'a [IndicatorRow],
+    /// Statistics of their windows, in the same order.
+    pub statistics: &'a [WindowStatistics],
     /// The published signals.
     pub signals: &'a Composites,
     /// Whether it was published before the engine was started: it is only remembered.

@@ -188,6 +188,7 @@ impl RedisOutput {
                 xadd_bar(self.sink.batch(), &mut self.options.names, &row.bar, labels.directory);
             }
         }
+        group.statistics.iter().for_each(|of| self.latest.take_statistics(of));
         for weighed in signals.iter() {
             self.latest.signal(&weighed);
             if replayed {

@@ -27,6 +27,8 @@ pub enum Of {
     Publisher,
     /// The bars behind the signals of a cell.
     Trail(SymbolId, TimeframeId),
+    /// The last bars of a cell, for the statistics of its windows.
+    Recent(SymbolId, TimeframeId),
     /// The running sums of returns.
     Drifts,
     /// How good the calibrated confidence is of late.
@@ -163,6 +165,9 @@ impl Keys {
             Of::Publisher => (RecordOf::Publisher, 0),
             Of::Trail(symbol, timeframe) => {
                 (RecordOf::Trail(self.symbol(symbol), self.timeframe(timeframe)), self.hash(symbol, timeframe))
+            }
+            Of::Recent(symbol, timeframe) => {
+                (RecordOf::Recent(self.symbol(symbol), self.timeframe(timeframe)), self.hash(symbol, timeframe))
             }
             Of::Drifts => (RecordOf::Drifts, 0),
             Of::Quality => (RecordOf::Quality, 0),

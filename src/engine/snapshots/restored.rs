@@ -9,6 +9,7 @@ use crate::{
         AdmissionState, SavedNewestBar,
         streams::{Order, Place},
     },
+    indicators::Recent,
     judge::{BookKeys, CalibrationQuality, Liquidity, Pulse, SavedAccounts, SavedJudge, Trail},
     model::{Readiness, SymbolId, TimeframeId},
     publish::SavedLatest,
@@ -33,6 +34,8 @@ pub struct CellState {
     pub pulse: Option<Pulse>,
     /// Whether its bars came, where that was looked at.
     pub liquidity: Option<Liquidity>,
+    /// Its last bars, where they were kept for the statistics of windows.
+    pub recent: Option<Recent>,
 }
 
 /// What was followed of a cell.
@@ -381,7 +384,8 @@ impl<'a> Decoder<'a> {
         let mut cell = Cell::new(layout, spec.method, spec.price_scale, spec.buffer_size);
         cell.read_state(layout, bytes)?;
         let (trail, pulse, liquidity) = self.trail(symbol, timeframe)?;
-        Ok(Ok(CellState { unsettled, cell, custom, trail, pulse, liquidity }))
+        let recent = self.recent(symbol, timeframe)?;
+        Ok(Ok(CellState { unsettled, cell, custom, trail, pulse, liquidity, recent }))
     }
 
     /// The bars behind the signals of a cell; none where the snapshot has none of such a cell.
@@ -398,6 +402,16 @@ impl<'a> Decoder<'a> {
         let liquidity = liquidity.then(|| Liquidity::read(&mut bytes)).transpose()?;
         ends(bytes, "a trail")?;
         Ok((trail, pulse, liquidity))
+    }
+
+    /// The last bars of a cell; none where the snapshot has none of such a cell.
+    fn recent(&self, symbol: SymbolId, timeframe: TimeframeId) -> Result<Option<Recent>, StateError> {
+        let (part, hash) = self.keys.part(Of::Recent(symbol, timeframe));
+        let record = self.snapshot.record(part).filter(|record| record.is_readable(part) && record.hash == hash);
+        let Some(mut bytes) = record.map(|record| record.bytes) else { return Ok(None) };
+        let recent = Recent::read(&mut bytes)?;
+        ends(bytes, "the last bars of a cell")?;
+        Ok(Some(recent))
     }
 
     /// The running sums of returns; none where the snapshot has none.

@@ -2,9 +2,13 @@
 
 use crate::{
     config::Plan,
-    model::{HORIZONS, IndicatorRow, LiquiditySwitch, Settling, Signal, SignalOutcome, Surroundings, SymbolId},
+    model::{
+        HORIZONS, IndicatorRow, LiquiditySwitch, Settling, Signal, SignalOutcome, Surroundings, SymbolId,
+        WindowStatistics,
+    },
     publish::Item,
 };
+use std::cmp::Reverse;
 
 /// The parts of the group in hand.
 #[derive(Debug)]
@@ -12,6 +16,7 @@ pub(super) struct Parts {
     pub rows: Vec<IndicatorRow>,
     /// Of bars that are still forming.
     pub forming: Vec<IndicatorRow>,
+    pub statistics: Vec<WindowStatistics>,
     pub signals: Vec<Signal>,
     pub settling: Vec<Settling>,
     pub outcomes: Vec<SignalOutcome>,
@@ -27,6 +32,7 @@ impl Parts {
         Self {
             rows: Vec::with_capacity(timeframes * 2),
             forming: Vec::with_capacity(if plan.refreshes() { timeframes } else { 0 }),
+            statistics: Vec::with_capacity(timeframes * 2 * plan.windows.len()),
             signals: Vec::with_capacity(signals),
             settling: Vec::with_capacity(timeframes),
             around: Vec::with_capacity(timeframes * 2),
@@ -40,6 +46,7 @@ impl Parts {
     pub fn clear(&mut self) {
         self.rows.clear();
         self.forming.clear();
+        self.statistics.clear();
         self.signals.clear();
         self.settling.clear();
         self.outcomes.clear();
@@ -53,12 +60,20 @@ impl Parts {
         match item {
             Item::Row(row) => self.rows.push(row),
             Item::Forming(row) => self.forming.push(row),
+            Item::Statistics(of) => self.statistics.push(of),
             Item::Signal(signal) => self.signals.push(signal),
             Item::Settling(cell) => self.settling.push(cell),
             Item::Outcome(outcome) => self.outcomes.push(outcome),
             Item::Surroundings(around) => self.around.push(around),
             Item::Liquidity(switch) => self.liquidity.push(switch),
         }
+    }
+
+    /// Puts rows and statistics into the order of publication: long timeframes first.
+    #[inline]
+    pub fn sort(&mut self) {
+        self.rows.sort_unstable_by_key(|row| (Reverse(row.bar.timeframe), row.bar.ts));
+        self.statistics.sort_unstable_by_key(|of| (Reverse(of.timeframe), of.ts, of.bars));
     }
 
     /// Whose group it is, and the end of its bars; `None` where it says only how reliable cells are.
@@ -69,12 +84,13 @@ impl Parts {
         let outcome = self.outcomes.first().map(|outcome| (outcome.symbol, outcome.event_ts));
         let liquidity = self.liquidity.first().map(|switch| (switch.symbol, switch.event_ts));
         let forming = self.forming.first().map(|row| (row.bar.symbol, row.event_ts));
-        row.or(signal).or(outcome).or(liquidity).or(forming)
+        let statistics = self.statistics.first().map(|of| (of.symbol, of.event_ts));
+        row.or(signal).or(outcome).or(liquidity).or(forming).or(statistics)
     }
 
     /// Whether there is anything that is published.
     #[inline]
     pub fn is_published(&self) -> bool {
-        !self.rows.is_empty() || !self.signals.is_empty()
+        !self.rows.is_empty() || !self.signals.is_empty() || !self.statistics.is_empty()
     }
 }

@@ -5,8 +5,8 @@ use crate::{
     config::{Compat, LatestFormat},
     model::Directory,
     publish::{
-        CompatView, hset_latest, set_calculations, set_composite_signal, set_latest_price, set_symbol_latest,
-        set_timeframe_indicators,
+        CompatView, Latest, hset_latest, set_calculations, set_composite_signal, set_latest_price, set_statistics,
+        set_symbol_latest, set_timeframe_indicators,
     },
 };
 
@@ -37,6 +37,10 @@ impl RedisOutput {
         self.latest.flush(count, again_ms, |fresh| {
             let values = &fresh.values;
             let commands = sink.batch();
+            for index in (0..values.rows.len()).filter(|index| fresh.new_rows & 1 << index != 0) {
+                let windows = Latest::windows(fresh.statistics, index, values.rows.len());
+                set_statistics(commands, names, windows, directory);
+            }
             match to {
                 Compat::Current => return view.set_current(commands, names, values),
                 Compat::Multi => {
