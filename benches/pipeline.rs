@@ -138,6 +138,7 @@ fn run(plan: &Arc<Plan>, minutes: &[Vec<Bar>], workers: usize, warm_up: usize, s
                 batch: BATCH,
                 memory: Arc::clone(&memory),
                 questions: None,
+                sway: None,
             })
         })
         .collect();

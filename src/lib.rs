@@ -92,6 +92,7 @@
 //! | snapshot | the state of everything at one place of the input |
 //! | agent | one stage at work: takes messages, returns a count of work done |
 //! | duty cycle | one turn of an agent |
+//! | credit | how many messages may be in flight in a ring |
 //! | spill | holds the messages of one work item that found the ring full |
 //! | park | to wait in the kernel until a ring, a socket or a deadline wakes the thread |
 //! | lanes, rows | eight cells computed side by side; state of eight cells laid out value by value |
@@ -133,6 +134,12 @@
 //! spill is empty. A slow publisher so stops the workers, the workers the aggregator, the aggregator the reader, and the
 //! records wait in Redis. Nothing is dropped, and no agent waits in the middle of a work item, so that all of them can
 //! share one thread. *Cost:* a spill per ring.
+//!
+//! **Sizes of buffers follow the work, and no output depends on them.** The credit of a ring doubles while its sender is
+//! blocked and halves while most of it is not used; a batch takes more entries while full ones are quick and fewer where one is
+//! slow or refused; a read asks for more while reads come back full. Histories beyond what windows need are halved where memory
+//! is short ([`config::LimitsConfig`]). Rings are allocated once, for the most. *Cost:* a subtraction a message, a few
+//! comparisons a duty cycle, and that sizes are in the counters, not in the configuration.
 //!
 //! **One writer for everything.** A ring has one sender and one receiver, a counter one writer, a cell one worker. The hot
 //! path has no lock and no read-modify-write. *Cost:* symbols are dealt to workers once and not balanced.

@@ -3,6 +3,7 @@
 mod added;
 pub mod args;
 mod asked;
+mod buffers;
 mod calendar;
 mod clocks;
 mod compare;

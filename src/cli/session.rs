@@ -2,6 +2,7 @@
 //! report.
 
 use super::{
+    buffers::BufferWatch,
     habits::Habits,
     log::{LogLine, log, partition},
     narrator::Narrator,
@@ -170,6 +171,7 @@ pub struct RunSession {
     samples: usize,
     first_refused: Option<String>,
     habits: Habits,
+    buffers: BufferWatch,
     notifier: Notifier,
 }
 
@@ -207,6 +209,7 @@ impl RunSession {
             samples: 0,
             first_refused: None,
             habits: Habits::default(),
+            buffers: BufferWatch::default(),
             notifier: Notifier::from_env(),
         })
     }
@@ -363,6 +366,9 @@ impl RunSession {
         self.tell_refusals();
         self.tell_habits();
         self.tell_reload();
+        for (level, line) in self.buffers.look(now, &mut self.engine) {
+            self.tell(&LogLine { level, target: "buffers", code: "buffer_resized", ..LogLine::of(&line) });
+        }
         let complaints = self.narrator.complaints(now, &self.engine.snapshot(), self.samples as u64);
         complaints.iter().for_each(|line| self.tell(&LogLine { target: "reader", code: "input", ..LogLine::of(line) }));
         if let Some((read, _)) = &self.options.progress {

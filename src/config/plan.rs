@@ -22,6 +22,8 @@ pub struct CellSpec {
     pub buffer_size: usize,
     /// How often its latest values are refreshed between closes, ms of its bars' time; 0 for never.
     pub refresh_ms: i64,
+    /// The same of as many as windows need: what there are beyond may go where memory is short.
+    pub needed: usize,
     /// Weight of the timeframe's signals in the composite.
     pub weight: f64,
     /// Which of [`Plan::params`] are its own.
@@ -132,6 +134,14 @@ impl Plan {
     pub fn refreshes(&self) -> bool {
         let all = self.assets.iter().chain([&self.default_asset]).flat_map(|asset| &asset.cells);
         all.clone().any(|cell| cell.enabled && cell.refresh_ms > 0)
+    }
+
+    /// How often histories can be halved until all of them are what windows need.
+    #[must_use]
+    pub fn halvings(&self) -> u32 {
+        let assets = self.assets.iter().chain([&self.default_asset]);
+        let cells = assets.flat_map(|asset| &asset.cells).filter(|cell| cell.enabled && cell.needed > 0);
+        cells.map(|cell| (cell.buffer_size / cell.needed).max(1).ilog2()).max().unwrap_or(0)
     }
 
     /// By base timeframe: the timeframes whose bars can be made from its bars, as a bit set.

@@ -323,6 +323,7 @@ impl Config {
             method: own.method.unwrap_or(settings.method),
             price_scale: own.price_scale.unwrap_or(settings.price_scale),
             buffer_size: asked.max(needed).next_power_of_two(),
+            needed: needed.next_power_of_two(),
             weight: own.correlation_weight.unwrap_or(settings.correlation_weight),
             params: place,
         }

@@ -153,6 +153,8 @@ section! {
 section! {
     /// Limits on resources.
     LimitsConfig {
+        /// Memory that the process may use before histories become shorter, MiB; 0 for what its cgroup or the host allows.
+        memory_mb: u64 = int(0, 16_777_216),
         /// Maximum number of symbols, on the watchlist or added.
         max_symbols: usize = int(1, MAX_SYMBOLS as i64),
         /// Maximum size of a stream entry, bytes; larger ones are refused.

@@ -90,6 +90,7 @@ impl Assembly {
             if self.topology.shared {
                 source.give_way_to(self.committing.clone());
             }
+            self.topology.sway.into_iter().for_each(|seed| source.sway(seed));
             self.counters.streams.extend(source.counters());
             self.counters.links.push((source.dial().who().to_owned(), source.dial().counters()));
         }
@@ -141,6 +142,7 @@ impl Assembly {
             batch: self.topology.batch_records,
             memory: Arc::clone(&self.memory),
             questions: self.questions.clone(),
+            sway: self.topology.sway,
         }))
     }
 
@@ -148,6 +150,7 @@ impl Assembly {
         let role = Role::Publisher;
         let outputs = self.outputs.take().ok_or(StartError::NoRing { role })?;
         let counters = PublisherCounters::shared();
+        counters.batch_limit.set(self.topology.batch_entries as u64);
         self.counters.publishers.push(Arc::clone(&counters));
         let output = self.output(outputs, &counters)?;
         let mut latencies = vec![Latency::Stage(Stage::Correlate), Latency::Stage(Stage::Publish)];
@@ -169,6 +172,7 @@ impl Assembly {
                 entries: self.topology.batch_entries,
                 interval_ns: self.topology.batch_interval_ns,
                 messages: self.topology.batch_records.min(self.topology.ring_size),
+                sway: self.topology.sway,
             },
         }))
     }

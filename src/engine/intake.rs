@@ -3,6 +3,7 @@
 
 mod external;
 mod outside;
+mod turn;
 mod wiring;
 
 pub use wiring::{IntakeWiring, Origin};

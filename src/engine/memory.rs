@@ -20,6 +20,8 @@ pub struct Memory {
     pub output: Counter,
     /// What the signals are worth.
     pub judge: Counter,
+    /// How often histories longer than windows need are halved, because memory is short.
+    pub halvings: Counter,
 }
 
 impl Memory {
@@ -35,6 +37,7 @@ impl Memory {
             correlator: Counter::default(),
             output: Counter::default(),
             judge: Counter::default(),
+            halvings: Counter::default(),
         }
     }
 

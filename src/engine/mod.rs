@@ -7,6 +7,7 @@ mod backoff;
 mod bar_outlet;
 mod blocked;
 mod dial;
+mod governor;
 mod incidents;
 mod intake;
 mod ledger;

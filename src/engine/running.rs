@@ -6,6 +6,7 @@ use super::{
     agents::Barriers,
     any_agent::AnyAgent,
     assembly::Assembly,
+    governor::{HistoryGovernor, MemoryStanding},
     memory::Memory,
     saver,
     start_error::StartError,
@@ -19,7 +20,7 @@ use crate::{
     runtime::{AgentFailure, Clock, Halt, Placement, ThreadHandle},
     telemetry::{
         Collector, EngineCounters, EngineSnapshot, HistogramSet, Latency, LatencyRow, PerformanceRow, ProcessUsage,
-        Report, StateCounters,
+        Report, StateCounters, memory_stalled_pct, resident_bytes,
     },
 };
 use std::{sync::Arc, thread::JoinHandle, time::Duration};
@@ -43,6 +44,9 @@ pub struct Engine {
     threads: Vec<ThreadHandle>,
     /// Writes the snapshots; ends when the agents have.
     writer: Option<JoinHandle<()>>,
+    /// How long histories may be, and the memory that there is for them, bytes.
+    governor: HistoryGovernor,
+    memory_bytes: Option<u64>,
     /// Ends every thread at once.
     halt: Halt,
     /// Stops the reader; the other agents drain and end.
@@ -119,6 +123,8 @@ impl Engine {
             .map(|options| keep_snapshots(options, &keys, &mut agents, &mut counters, &incidents, &assembly.clock));
         let started_ns = assembly.clock.ns();
         let engine = Self {
+            governor: HistoryGovernor::new(assembly.plan.halvings()),
+            memory_bytes: assembly.topology.memory_bytes,
             plan: assembly.plan,
             directory: assembly.directory,
             sources: assembly.sources,
@@ -230,6 +236,18 @@ impl Engine {
     #[must_use]
     pub fn take_judge(&mut self) -> Option<Judge> {
         Arc::get_mut(&mut self.ledger)?.take_judge()
+    }
+
+    /// Looks at the memory that there is, and has the workers shorten histories or lengthen them again; gives a line for people
+    /// where that changes anything. Reads a few small files of the kernel's.
+    #[must_use]
+    pub fn look_at_memory(&mut self) -> Option<String> {
+        let budget = self.memory_bytes?;
+        let now_ms = self.elapsed_ns() / 1_000_000;
+        let standing = MemoryStanding { resident: resident_bytes(), budget, stalled_pct: memory_stalled_pct() };
+        let line = self.governor.look(now_ms, &standing)?;
+        self.memory.halvings.set(self.governor.halvings().into());
+        Some(line)
     }
 
     /// Asks the threads for their histograms. The next [`collect`](Self::collect), some milliseconds later, gets them.

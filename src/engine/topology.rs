@@ -12,6 +12,7 @@ use crate::{
     feed::MAX_FRAME_RECORDS,
     model::{BarMessage, HORIZONS, WorkerMessage},
     runtime::IdleStrategy,
+    telemetry::memory_limit,
 };
 use std::fmt;
 
@@ -95,6 +96,8 @@ pub struct RingSpec {
     pub capacity: usize,
     /// Capacity of the spill: the messages of one work item.
     pub spill: usize,
+    /// A seed by which its credit changes at random, for tests.
+    pub sway: Option<u64>,
 }
 
 impl RingSpec {
@@ -132,6 +135,10 @@ pub struct Topology {
     pub batch_entries: usize,
     /// Longest wait of an entry for its batch, ns.
     pub batch_interval_ns: u64,
+    /// Memory that the process is to stay below, bytes; `None` where nobody knows.
+    pub memory_bytes: Option<u64>,
+    /// A seed by which the sizes of all buffers that adapt change at random, for tests; `None` where they adapt.
+    pub sway: Option<u64>,
 }
 
 impl Topology {
@@ -172,6 +179,11 @@ impl Topology {
             clock_events: engine.clock_events,
             batch_entries: config.output.batch_entries,
             batch_interval_ns: config.output.batch_interval_ms * 1_000_000,
+            memory_bytes: match config.limits.memory_mb {
+                0 => memory_limit(),
+                mib => Some(mib << 20),
+            },
+            sway: None,
         }
     }
 
@@ -185,7 +197,8 @@ impl Topology {
         let of_bar = BAR_MESSAGES + plan.roster.count() * HORIZONS.len();
         let mut rings = Vec::new();
         let mut row = |from, to, payload, spill| {
-            rings.push(RingSpec { from, to, payload, capacity: self.ring_size, spill });
+            let sway = self.sway.map(|seed| (seed + rings.len() as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15));
+            rings.push(RingSpec { from, to, payload, capacity: self.ring_size, spill, sway });
         };
         //  from        to          payload  spill
         row(Reader, Aggregator, Bars, ENTRY_MESSAGES);

@@ -80,7 +80,8 @@ impl<T> Ends<T> {
 
     /// Makes the ring of a row.
     fn make(&mut self, row: &RingSpec, seats: &Seats) -> Arc<RingCounters> {
-        let (outlet, inlet) = ring(row.capacity, row.spill, seats.waker(row.from), seats.waker(row.to));
+        let (mut outlet, inlet) = ring(row.capacity, row.spill, seats.waker(row.from), seats.waker(row.to));
+        row.sway.into_iter().for_each(|seed| outlet.sway(seed));
         let counters = inlet.counters();
         self.outlets.push((row.from, outlet));
         self.inlets.push((row.to, inlet));

@@ -49,6 +49,23 @@ impl History {
         size_of_val(&*self.rows)
     }
 
+    /// Keeps `capacity` bars from now on, rounded up to a power of two; what is there of the newest of `bars` bars stays, as
+    /// far as it fits. Allocates where that changes anything.
+    pub fn resize(&mut self, capacity: usize, bars: u64) {
+        let mut other = Self::new(capacity);
+        if other.capacity() == self.capacity() {
+            return;
+        }
+        let kept = bars.min(self.capacity().min(other.capacity()) as u64);
+        // The place it would be at had it taken every bar itself.
+        other.head = (bars - kept) as u32 & (other.rows.len() as u32 - 1);
+        for back in (0..kept as usize).rev() {
+            let [price, high, low, volume] = *self.row(back);
+            other.push(price, high, low, volume);
+        }
+        *self = other;
+    }
+
     /// The row of a bar; the capacity is a power of two.
     #[inline(always)]
     fn row(&self, back: usize) -> &[f64; 4] {
@@ -139,6 +156,28 @@ impl History {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn another_length_changes_nothing_that_is_kept() {
+        let bar = |history: &mut History, k: u32| history.push(f64::from(k), 2.0, 1.0, f64::from(k) / 2.0);
+        for (bars, lengths) in [(3u32, [4, 64]), (29, [8, 32]), (29, [4, 4]), (100, [64, 8])] {
+            let (mut whole, mut changed) = (History::new(64), History::new(64));
+            (0..bars).for_each(|k| bar(&mut whole, k));
+            (0..bars).for_each(|k| bar(&mut changed, k));
+            for length in lengths {
+                changed.resize(length, bars.into());
+                assert_eq!(changed.capacity(), length);
+                for back in 0..4.min(bars as usize) {
+                    assert_eq!(changed.price(back).to_bits(), whole.price(back).to_bits());
+                    assert_eq!(changed.volume(back).to_bits(), whole.volume(back).to_bits());
+                }
+            }
+            // The place in the ring is that of a history that has always been so long.
+            let mut always = History::new(lengths[1]);
+            (0..bars).for_each(|k| bar(&mut always, k));
+            assert_eq!(always.head, changed.head);
+        }
+    }
 
     #[test]
     fn looks_back_across_the_wrap() {

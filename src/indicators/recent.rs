@@ -209,6 +209,15 @@ impl Recent {
         self.kept = (self.kept + 1).min(self.rows.len() as u32);
     }
 
+    /// Keeps so many bars from now on, as [`History::resize`] does. Allocates where that changes anything.
+    pub fn resize(&mut self, capacity: usize) {
+        let mut other = Self::new(capacity);
+        if other.longest() != self.longest() {
+            other.restore(self);
+            *self = other;
+        }
+    }
+
     /// Goes on from saved bars: as many as fit, and as the cell's own history still has.
     pub fn restore(&mut self, saved: &Self) {
         let fit = saved.kept().min(self.longest());

@@ -113,7 +113,7 @@ impl Observer {
             cycles: HashMap::new(),
             down: HashMap::new(),
             records: (0, 0),
-            memory_limit_bytes: memory_limit(),
+            memory_limit_bytes: crate::telemetry::memory_limit(),
         }
     }
 
@@ -239,15 +239,4 @@ fn streams(now: &EngineSnapshot, then: &EngineSnapshot) -> Vec<StreamFigures> {
         delay_ms: stream.delay_ms,
     };
     now.streams.iter().enumerate().map(stream).collect()
-}
-
-/// The memory that this process may have: what its cgroup says, or what the host has.
-fn memory_limit() -> Option<u64> {
-    let number = |path: &str| std::fs::read_to_string(path).ok()?.trim().parse::<u64>().ok();
-    let host = std::fs::read_to_string("/proc/meminfo").ok().and_then(|text| {
-        let line = text.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
-        Some(line.split_whitespace().next()?.parse::<u64>().ok()? * 1_024)
-    });
-    let group = ["/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"];
-    group.into_iter().filter_map(number).chain(host).min()
 }

@@ -13,7 +13,11 @@ use crate::{
 };
 
 /// Counters that go up and down, beside those that end in `_max`.
-const GAUGES: [&str; 12] = [
+const GAUGES: [&str; 16] = [
+    "ring_credit",
+    "worker_histories_short",
+    "publisher_batch_limit",
+    "reader_read_count",
     "worker_cells",
     "worker_defined",
     "worker_settled",

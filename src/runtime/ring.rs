@@ -1,12 +1,17 @@
 //! The ring between two agents. Hot: it takes no lock, allocates only in [`ring`], and never blocks the sender.
 //!
-//! A single-producer single-consumer ring (rtrb), with three additions: a *spill* at the sending end, so that the
-//! messages of one work item are never half sent; wake-ups in both directions, so that either end may park; counters.
+//! A single-producer single-consumer ring (rtrb), with four additions: a *spill* at the sending end, so that the
+//! messages of one work item are never half sent; a *credit*, how many messages may be in flight, which adapts; wake-ups in
+//! both directions, so that either end may park; counters.
 //!
 //! Back-pressure follows two rules: an agent first flushes its outlets in each duty cycle, and it takes a new work item
 //! only while they are clear. So a full ring stops its sender, and then the sender's sender. The receiver wakes a
 //! sender that found no room once it has emptied half the ring.
 
+#[path = "ring/credit.rs"] // as below
+mod credit;
+
+use self::credit::{Credit, CreditChange};
 use super::sync::{Arc, AtomicBool, Consumer, Ordering, Producer, PushError, RingBuffer, fence};
 use super::waker::Waker;
 use crate::telemetry::RingCounters;
@@ -24,10 +29,14 @@ pub fn ring<T>(capacity: usize, spill_capacity: usize, sender: Waker, receiver: 
         starved: CachePadded::default(),
         counters: Arc::new(RingCounters { capacity, ..RingCounters::default() }),
     });
+    shared.counters.outlet.credit.set(Credit::new(capacity).get() as u64);
     let outlet = Outlet {
         ring: producer,
         spill: VecDeque::with_capacity(spill_capacity),
         unannounced: 0,
+        credit: Credit::new(capacity),
+        room: 0,
+        blocked: false,
         shared: Arc::clone(&shared),
         receiver: Alarm(receiver),
     };
@@ -58,6 +67,11 @@ pub struct Outlet<T> {
     ring: Producer<T>,
     spill: VecDeque<T>,
     unannounced: u64,
+    credit: Credit,
+    /// Messages that may be sent before it is looked at how many are in flight.
+    room: usize,
+    /// Whether a message has found no room since the last duty cycle.
+    blocked: bool,
     shared: Arc<Shared>,
     receiver: Alarm,
 }
@@ -73,13 +87,60 @@ impl<T> Outlet<T> {
         if !self.spill.is_empty() {
             return self.keep(message);
         }
+        if self.room == 0 {
+            self.look();
+        }
+        match self.room.checked_sub(1) {
+            Some(room) => self.room = room,
+            None => return self.keep(message),
+        }
         if let Err(PushError::Full(message)) = self.ring.push(message) {
             self.keep(message);
         }
     }
 
+    /// Looks at how many messages are in flight.
+    #[inline(never)]
+    fn look(&mut self) {
+        let in_flight = self.shared.counters.capacity.saturating_sub(self.ring.slots());
+        self.room = self.credit.get().saturating_sub(in_flight);
+    }
+
+    /// A duty cycle of the sender begins: adapts how many messages may be in flight. Call it once a cycle; an outlet that is
+    /// never told keeps to its first credit.
+    #[inline]
+    pub fn turn(&mut self, now_ns: u64) {
+        let blocked = std::mem::take(&mut self.blocked) || !self.spill.is_empty();
+        let inlet = &self.shared.counters.inlet;
+        let change = self.credit.cycle(blocked, now_ns, || inlet.waiting_lately_max.get());
+        if self.credit.begins(now_ns) {
+            // The receiver may raise it at the same time: a mark that is lost so is one of many.
+            inlet.waiting_lately_max.set(0);
+        }
+        if let Some(change) = change {
+            self.changed(change);
+        }
+    }
+
+    #[cold]
+    fn changed(&mut self, change: CreditChange) {
+        self.room = 0;
+        let counters = &self.shared.counters.outlet;
+        counters.credit.set(self.credit.get() as u64);
+        match change {
+            CreditChange::Raised => counters.credit_raised.bump(),
+            CreditChange::Lowered => counters.credit_lowered.bump(),
+        }
+    }
+
+    /// Has the number of messages that may be in flight change at random from here on: for tests.
+    pub fn sway(&mut self, seed: u64) {
+        self.credit.sway(seed);
+    }
+
     #[cold]
     fn keep(&mut self, message: T) {
+        self.blocked = true;
         let counters = &self.shared.counters.outlet;
         counters.blocked.bump();
         if self.spill.len() == self.spill.capacity() {
@@ -132,9 +193,12 @@ impl<T> Outlet<T> {
 
     /// Moves as many messages as there is room for; returns whether it moved any.
     fn move_chunk(&mut self) -> bool {
-        let count = self.ring.slots().min(self.spill.len());
+        self.look();
+        let count = self.room.min(self.spill.len());
         let Ok(chunk) = self.ring.write_chunk_uninit(count) else { return false };
-        chunk.fill_from_iter(self.spill.drain(..count)) > 0
+        let moved = chunk.fill_from_iter(self.spill.drain(..count));
+        self.room -= moved;
+        moved > 0
     }
 
     /// Whether the spill is empty, so that a new work item may be taken.
@@ -179,6 +243,7 @@ impl<T> Inlet<T> {
                 let waiting = self.ring.cached_slots();
                 if refresh {
                     self.shared.counters.inlet.waiting_max.raise(waiting as u64 + 1);
+                    self.shared.counters.inlet.waiting_lately_max.raise(waiting as u64 + 1);
                 }
                 self.took(1, waiting);
                 Some(message)
@@ -211,6 +276,7 @@ impl<T> Inlet<T> {
             return 0;
         }
         self.shared.counters.inlet.waiting_max.raise(waiting as u64);
+        self.shared.counters.inlet.waiting_lately_max.raise(waiting as u64);
         let Ok(chunk) = self.ring.read_chunk(count) else { return 0 };
         let mut taken = 0;
         for message in chunk {
@@ -235,7 +301,7 @@ impl<T> Inlet<T> {
 
     /// Checks the sender's flag behind a fence, so that no reordering can hide it; once per emptied ring.
     ///
-    /// This loses no wake-up: a waiting sender has filled the ring, so the receiver still takes a message and finds the
+    /// This loses no wake-up: a waiting sender has used up its credit, which is one at least, so the receiver still takes a message and finds the
     /// ring empty after the announcement.
     #[inline]
     fn settle(&mut self) {

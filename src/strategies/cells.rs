@@ -195,6 +195,15 @@ impl Cells {
         cells + blocks + self.seats.capacity() * size_of::<Seat>()
     }
 
+    /// Keeps so many bars of a cell's history from now on; gives how many there were before and are now. Allocates where that
+    /// changes anything.
+    pub fn resize_history(&mut self, number: u32, bars: usize) -> Option<[usize; 2]> {
+        let Cell { history, bars: seen, .. } = self.cells.get_mut(number as usize + LANES)?;
+        let before = history.capacity();
+        history.resize(bars, *seen);
+        Some([before, history.capacity()])
+    }
+
     /// The place of a cell in its block, the last one where it has none.
     #[inline]
     #[must_use]

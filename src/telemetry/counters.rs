@@ -112,6 +112,12 @@ counters! {
         blocked_ns: Counter,
         /// Entries that waited until no entry of another stream could come before them.
         held: Counter,
+        /// Entries that a read asks for of each stream, now.
+        read_count: Counter,
+        /// Times that it grew, because a read came back full.
+        read_count_raised: Counter,
+        /// Times that it shrank, because reads brought less than a quarter, or were too large.
+        read_count_lowered: Counter,
     }
 }
 
@@ -157,6 +163,12 @@ counters! {
         signals: StrategyTable,
         /// Times that the condition of a custom strategy held while its confidence was undefined: it gave no signal.
         custom_undefined: Counter,
+        /// Histories that are shorter than configured, now, because memory is short.
+        histories_short: Counter,
+        /// Histories that became shorter.
+        histories_shortened: Counter,
+        /// Histories that became longer again.
+        histories_lengthened: Counter,
         /// Statistics of windows that were computed because something read them.
         statistics_computed: Counter,
         /// Statistics of windows that had been computed at the same bar when something read them.
@@ -207,6 +219,12 @@ counters! {
         short_of_replicas: Counter,
         /// Time for which a full batch waited for the one under way, ns.
         blocked_ns: Counter,
+        /// Entries that make a batch full, now.
+        batch_limit: Counter,
+        /// Times that it grew, because a full batch was as quick as most.
+        batch_limit_raised: Counter,
+        /// Times that it shrank, because a batch was slow or refused.
+        batch_limit_lowered: Counter,
     }
 }
 
@@ -247,6 +265,12 @@ counters! {
         blocked: Counter,
         /// Messages for which even the spill had to grow: its capacity is too small.
         overflowed: Counter,
+        /// Messages that may be in flight, now.
+        credit: Counter,
+        /// Times that it doubled, because the sender was blocked.
+        credit_raised: Counter,
+        /// Times that it was halved, because most of it was not used.
+        credit_lowered: Counter,
     }
 }
 
@@ -257,6 +281,8 @@ counters! {
         received: Counter,
         /// Largest number of waiting messages seen.
         waiting_max: Counter,
+        /// The same since the credit was looked at last.
+        waiting_lately_max: Counter,
     }
 }
 

@@ -42,6 +42,12 @@ impl ProcessUsage {
     }
 }
 
+/// Resident memory of the process, bytes; 0 where it cannot be read.
+#[must_use]
+pub fn resident_bytes() -> u64 {
+    fs::read_to_string("/proc/self/status").map_or(0, |status| field(&status, "VmRSS:") * 1024)
+}
+
 /// The number after a key at the start of a line.
 fn field(status: &str, key: &str) -> u64 {
     let rest = status.lines().find_map(|line| line.strip_prefix(key));

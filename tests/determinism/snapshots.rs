@@ -41,6 +41,8 @@ struct Case {
     ways: Vec<(bool, usize, usize, usize)>,
     /// More of the configuration.
     more: Vec<(&'static str, toml::Value)>,
+    /// A seed by which the sizes of all buffers that adapt change at random.
+    sway: Option<u64>,
 }
 
 impl Case {
@@ -64,6 +66,8 @@ impl Case {
             Override::new("performance.by_symbol", "full"),
             Override::new("selection.min_outcomes", 5),
             Override::new("selection.effect", "hold"),
+            // Longer than windows need, so that there is something to take away.
+            Override::new("timeframes.buffer_size", 2_048),
             Override::new("statistics.windows", vec![toml::Value::from(5), toml::Value::from(60)]),
             Override::new("calibration.enabled", true),
             Override::new("calibration.market", vec![toml::Value::from(self.symbols[0].as_str())]),
@@ -154,8 +158,9 @@ fn live(case: &Case, way: usize, input: &Path, until: Option<u64>, restore: Opti
         assert_eq!(restored.cold, []);
         restored
     });
+    let sway = case.sway.map(|seed| seed + way as u64);
     let topology =
-        Topology { shared, workers, ring_size, batch_records, batch_entries: 7, ..Topology::new(&config, 2) };
+        Topology { shared, workers, ring_size, batch_records, batch_entries: 7, sway, ..Topology::new(&config, 2) };
     let path = |name: &str| Some(dir.path().join(name));
     let state = dir.path().join("state");
     let snapshots = SnapshotOptions {
@@ -320,6 +325,7 @@ fn cut_anywhere() {
         publish: true,
         ways: WAYS.to_vec(),
         more: Vec::new(),
+        sway: None,
     };
     let (whole, _) = live(&case, 0, &input, None, None);
     assert!(whole.signals.lines().count() > 50, "{} signals prove little", whole.signals.lines().count());
@@ -330,6 +336,24 @@ fn cut_anywhere() {
         in_lives(&case, &input, &cuts, &whole).map_err(TestCaseError::fail)
     });
     cut.unwrap_or_else(|error| panic!("{error}"));
+}
+
+/// Credits of rings, entries of a batch and lengths of histories change at random, in every life in another way.
+#[test]
+fn sizes_that_change_at_random_show_nowhere() {
+    let dir = tempfile::tempdir().unwrap();
+    let input = dir.path().join("in.csv");
+    let lines = write_walk(&input, 4, 400, 21);
+    let symbols = (0..4).map(|symbol| format!("S{symbol}")).collect();
+    let (base, ways) = ("1s".parse().unwrap(), WAYS.to_vec());
+    let mut case = Case { symbols, base, timeframes: "1s,5s,1m", publish: true, ways, more: Vec::new(), sway: None };
+    let (whole, _) = live(&case, 0, &input, None, None);
+    assert!(whole.signals.lines().count() > 30, "{} signals prove little", whole.signals.lines().count());
+    for seed in 1..=8 {
+        case.sway = Some(seed * 1_000);
+        let cuts: Vec<u64> = (1..=seed % 4).map(|cut| cut * lines / 4).collect();
+        in_lives(&case, &input, &cuts, &whole).unwrap_or_else(|error| panic!("seed {seed}: {error}"));
+    }
 }
 
 #[test]
@@ -345,6 +369,7 @@ fn cut_anywhere_while_cells_lie_in_rows() {
         publish: false,
         ways: WAYS.to_vec(),
         more: Vec::new(),
+        sway: None,
     };
     let (whole, _) = live(&case, 0, &input, None, None);
     assert!(whole.signals.lines().count() > 500, "{} signals prove little", whole.signals.lines().count());
@@ -367,6 +392,7 @@ fn cut_between_times_where_signals_are_limited() {
         publish: true,
         ways: WAYS.to_vec(),
         more: Vec::new(),
+        sway: None,
     };
     let case = Case { more, ..free.clone() };
     let (whole, _) = live(&case, 0, &input, None, None);
@@ -399,6 +425,7 @@ fn anywhere_in_a_recorded_market() {
         publish: true,
         ways: WAYS.to_vec(),
         more: Vec::new(),
+        sway: None,
     };
     let (whole, _) = live(&case, 0, &input, None, None);
     let lines = text.lines().count() as u64;
@@ -433,6 +460,7 @@ fn what_does_not_concern_a_cell_does_not_make_it_cold() {
         publish: true,
         ways: WAYS.to_vec(),
         more: Vec::new(),
+        sway: None,
     };
     let (_, snapshot) = live(&case, 0, &input, None, None);
     let config = |symbols: [&str; 4], timeframes: &'static str, sets: &[(&str, toml::Value)]| {
@@ -489,6 +517,7 @@ fn every_flipped_byte_is_detected() {
         publish: true,
         ways: WAYS.to_vec(),
         more: Vec::new(),
+        sway: None,
     };
     let state = keep_state(&case, &input, dir.path());
     let bytes = fs::read(&state).unwrap();

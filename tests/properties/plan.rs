@@ -20,6 +20,7 @@ pub fn asset(name: &str, timeframes: &[Timeframe], enabled: u32) -> Asset {
         style: TradingStyle::of(tf),
         method: PriceMethod::Ohlc,
         price_scale: tf.price_scale(),
+        needed: 256,
         buffer_size: 256,
         refresh_ms: 0,
         weight: wagehood_engine::correlate::default_weight(tf),

@@ -348,8 +348,11 @@ impl Sim {
         );
         let made = on_redis(&host, &config, &args, &stop, &Default::default())
             .map_err(|error| format!("{error:#}"))
-            .and_then(|prepared| {
+            .and_then(|mut prepared| {
                 self.note(format!("engine {index}: {}", prepared.about));
+                // Buffers may have any sizes: no entry depends on them.
+                let seed = self.plan.seed;
+                prepared.setup.topology.sway = seed.is_multiple_of(3).then_some(seed + life);
                 Steps::new(prepared.setup, self.clock.clone()).map_err(|error| error.to_string())
             });
         self.slots[index].borrow_mut().is_starting = false;

@@ -377,9 +377,10 @@ impl Agent for AggregatorAgent {
     }
 
     #[inline]
-    fn do_work(&mut self, _: Now) -> Result<Work, AgentError> {
+    fn do_work(&mut self, now: Now) -> Result<Work, AgentError> {
         self.recorder.hand_over();
         let mut count = 0;
+        self.branches.iter_mut().for_each(|branch| branch.ring.turn(now.ns));
         let mut clear = flush_all(&mut self.branches);
         while clear && count < self.batch && !self.ended {
             let Some(message) = self.inlet.pop() else { break };

@@ -6,6 +6,7 @@
 
 mod aggregator;
 mod closed;
+mod ease;
 mod finder;
 mod outcomes;
 mod owner;

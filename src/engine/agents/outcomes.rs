@@ -112,6 +112,11 @@ impl Following {
             + self.statistics.as_ref().map_or(0, CellStatistics::bytes)
     }
 
+    /// Keeps so many bars of a cell for the statistics of its windows from now on.
+    pub fn resize(&mut self, number: usize, bars: usize) {
+        self.statistics.iter_mut().for_each(|statistics| statistics.resize(number, bars));
+    }
+
     /// Goes on from the saved state of a cell.
     pub fn restore(&mut self, number: usize, state: &CellState) {
         self.trails.iter_mut().for_each(|trails| trails.restore(number, state.trail));

@@ -1,6 +1,6 @@
 //! What belongs to a worker's cell beside its state.
 
-use super::outcomes::Followed;
+use super::{outcomes::Followed, rows_wanted::RowsWanted};
 use crate::{
     engine::{Of, Saver},
     model::{Readiness, Settling, SymbolId, TimeframeId},
@@ -15,6 +15,18 @@ pub(super) enum Rows {
     None,
     Bars,
     Indicators,
+}
+
+impl Rows {
+    /// What is wanted of a cell's, by its names.
+    pub(super) fn of(wanted: &RowsWanted, symbol: &str, timeframe: TimeframeId) -> Self {
+        let picked = wanted.cells.iter().any(|(name, tf)| name == symbol && *tf == timeframe);
+        match wanted {
+            wanted if wanted.all || picked => Self::Indicators,
+            wanted if wanted.aggregated => Self::Bars,
+            _ => Self::None,
+        }
+    }
 }
 
 /// What belongs to a cell beside its state.

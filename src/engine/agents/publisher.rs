@@ -2,6 +2,7 @@
 
 mod batch;
 mod judging;
+mod limit;
 mod parts;
 mod place;
 mod saving;
@@ -336,7 +337,7 @@ impl PublisherAgent {
     fn flush(&mut self, cause: FlushCause, now: Now) -> Result<(), AgentError> {
         self.counters.batches.bump();
         self.counters.flushes[cause as usize].bump();
-        let (urgent, last) = (self.batch.send(now), cause == FlushCause::Halt);
+        let (urgent, last) = (self.batch.send(cause == FlushCause::Full, now), cause == FlushCause::Halt);
         if let Some(judging) = &mut self.judging {
             judging.flush(now.ns, last, &mut self.output);
         }
@@ -353,6 +354,7 @@ impl PublisherAgent {
 
     fn acknowledged(&mut self) {
         let ns = self.clock.ns();
+        self.batch.adapt(ns, &self.counters);
         let (sent_ns, signals) = self.batch.acknowledged();
         self.recorder.since(Latency::Stage(Stage::Publish), ns, sent_ns);
         for signal in signals {

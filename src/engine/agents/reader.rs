@@ -123,6 +123,7 @@ impl Agent for ReaderAgent {
     fn do_work(&mut self, now: Now) -> Result<Work, AgentError> {
         self.recorder.hand_over();
         let (mut count, mut entries) = (0, 0);
+        self.intake.turn(now);
         let mut clear = self.intake.flush();
         if clear && !self.ended && self.drain.is_raised() {
             self.end(now)?;

@@ -139,6 +139,14 @@ impl CellStatistics {
         Some(WindowAnswer { values: self.compute(number, cell, bars, counters), ..answer })
     }
 
+    /// Keeps so many bars of a cell from now on, where any are kept.
+    pub fn resize(&mut self, number: usize, bars: usize) {
+        if let Some(kept) = self.cells.get_mut(number).filter(|kept| kept.read || self.wanted.statistics.asked) {
+            kept.recent.resize(bars);
+            self.sorted.reserve(kept.recent.longest());
+        }
+    }
+
     /// What is saved of a cell.
     pub fn of(&self, number: usize) -> Option<&Recent> {
         self.cells.get(number).map(|kept| &kept.recent)

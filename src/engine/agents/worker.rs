@@ -7,6 +7,7 @@ mod settling;
 
 use super::{
     closed::Closed,
+    ease::Ease,
     finder::Finder,
     outcomes::{Fired, Following},
     owner::{Owner, Rows, save_cell, settling_bars},
@@ -85,6 +86,7 @@ pub struct WorkerAgent {
     sweep: Sweep,
     /// What others ask of its cells, where somebody may.
     asked: Option<Asked>,
+    ease: Ease,
 }
 
 impl WorkerAgent {
@@ -124,6 +126,7 @@ impl WorkerAgent {
             saver: None,
             sweep: Sweep::default(),
             asked: wiring.questions.map(|questions| Asked::new(questions, index)),
+            ease: Ease::new(wiring.sway),
         };
         for symbol in 0..agent.plan.assets.len() {
             agent.add_symbol(symbol);
@@ -150,12 +153,7 @@ impl WorkerAgent {
                 self.index_of.push(FOREIGN);
                 continue;
             }
-            let picked = self.wanted.cells.iter().any(|(symbol, tf)| symbol == name && *tf == timeframe);
-            let rows = match &self.wanted {
-                wanted if wanted.all || picked => Rows::Indicators,
-                wanted if wanted.aggregated => Rows::Bars,
-                _ => Rows::None,
-            };
+            let rows = Rows::of(&self.wanted, name, timeframe);
             let layout = &self.layouts[spec.params];
             let cell = Cell::new(layout, spec.method, spec.price_scale, spec.buffer_size);
             self.index_of.push(self.cells.add(spec.params, layout, cell));
@@ -434,8 +432,12 @@ impl Agent for WorkerAgent {
     }
 
     #[inline]
-    fn do_work(&mut self, _: Now) -> Result<Work, AgentError> {
+    fn do_work(&mut self, now: Now) -> Result<Work, AgentError> {
         self.recorder.hand_over();
+        self.outlet.turn(now.ns);
+        if self.ease.is_due(&self.memory, self.owners.len()) {
+            self.ease();
+        }
         if let Some(asked) = self.asked.as_mut().and_then(Asked::next) {
             self.answer(asked);
         }

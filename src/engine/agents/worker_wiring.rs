@@ -41,4 +41,6 @@ pub struct WorkerWiring {
     pub memory: Arc<Memory>,
     /// What others ask of its cells, where somebody may.
     pub questions: Option<Arc<Questions>>,
+    /// A seed by which the lengths of histories change at random, for tests.
+    pub sway: Option<u64>,
 }

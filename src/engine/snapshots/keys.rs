@@ -182,7 +182,17 @@ impl Keys {
 fn cell_hash(mut params: Hash, calendar: &Calendar, spec: &CellSpec) -> u64 {
     // What else a cell has does not change its numbers: style and weight are for those behind it, and the length of its
     // history beyond what it looks back over is memory.
-    let CellSpec { enabled, method, price_scale, style: _, buffer_size: _, refresh_ms: _, weight: _, params: _ } = spec;
+    let CellSpec {
+        enabled,
+        method,
+        price_scale,
+        style: _,
+        buffer_size: _,
+        needed: _,
+        refresh_ms: _,
+        weight: _,
+        params: _,
+    } = spec;
     if !enabled {
         return 0;
     }

@@ -142,7 +142,7 @@ impl RedisSource {
             server_us: 0,
             server_ns: 0,
             next_look: None,
-            amount: Amount::new(options.count),
+            amount: Amount::new(options.count, None),
             block_ms: options.block_ms,
             timeout_ms: options.timeout_ms.max(options.block_ms + 1_000),
             entry_bytes_max: options.entry_bytes_max,
@@ -301,6 +301,7 @@ impl RedisSource {
             Await::Info(index) => self.on_info(index, len, now, intake)?,
             Await::Read => {
                 self.on_read(len, now)?;
+                self.amount.tell(intake.counters());
                 return Ok(true);
             }
         };

@@ -37,11 +37,15 @@ pub mod telemetry {
         pub sent: Counter,
         pub blocked: Counter,
         pub overflowed: Counter,
+        pub credit: Counter,
+        pub credit_raised: Counter,
+        pub credit_lowered: Counter,
     }
 
     #[derive(Debug, Default)]
     pub struct InletCounters {
         pub received: Counter,
         pub waiting_max: Counter,
+        pub waiting_lately_max: Counter,
     }
 }

@@ -1,5 +1,6 @@
 //! The batch in the making: when it takes more, and when it is written. Pure; allocates nothing after the start.
 
+use super::limit::BatchLimit;
 use crate::{
     engine::output::Standing,
     model::{Signal, TradingStyle, Weighed},
@@ -10,12 +11,14 @@ use crate::{
 /// When a batch is written.
 #[derive(Debug, Clone, Copy)]
 pub struct BatchRules {
-    /// Entries that make a batch full; a group of one input entry is never split.
+    /// Entries that make a batch full, at most; a group of one input entry is never split.
     pub entries: usize,
     /// Longest wait of an entry for its batch, ns.
     pub interval_ns: u64,
     /// Messages taken from each worker in a duty cycle.
     pub messages: usize,
+    /// A seed by which the limit changes at random, for tests.
+    pub sway: Option<u64>,
 }
 
 /// Signals that a batch takes while another is on its way, unless it may hold more anyway: what a server makes of them in
@@ -49,6 +52,10 @@ pub(super) struct Asked {
 #[derive(Debug)]
 pub(super) struct Batch {
     rules: BatchRules,
+    /// Entries that make a batch full, now.
+    limit: BatchLimit,
+    /// Whether the batch that is on its way was full.
+    was_full: bool,
     /// Signals in it.
     signals: Vec<Awaiting>,
     /// Signals that it may hold while another is on its way.
@@ -69,6 +76,8 @@ impl Batch {
     pub fn new(rules: BatchRules, group: usize) -> Self {
         let signals_max = rules.entries.max(SIGNALS_MEANWHILE);
         Self {
+            limit: BatchLimit::new(rules.entries, rules.sway.map_or(0, |seed| seed | 1)),
+            was_full: false,
             rules,
             signals: Vec::with_capacity(signals_max + group),
             signals_max,
@@ -87,7 +96,7 @@ impl Batch {
         let room = if at.in_flight {
             self.signals.len() < self.signals_max && !at.full
         } else {
-            self.entries(at) < self.rules.entries
+            self.entries(at) < self.limit.get()
         };
         room || self.in_entry
     }
@@ -160,7 +169,7 @@ impl Batch {
             let renewal_due = at.renewal_ns.is_some_and(|due_ns| now.ns >= due_ns);
             return (renewal_due && !ended).then_some(FlushCause::Timer);
         }
-        if self.entries(at) >= self.rules.entries {
+        if self.entries(at) >= self.limit.get() {
             return Some(FlushCause::Full);
         }
         if *ended {
@@ -191,13 +200,23 @@ impl Batch {
         since_ns.into_iter().chain(self.latest_ns(asked)).min()
     }
 
-    /// Sends it and begins another; whether signals are in it.
-    pub fn send(&mut self, now: Now) -> bool {
+    /// Sends it, which is full or not, and begins another; whether signals are in it.
+    pub fn send(&mut self, full: bool, now: Now) -> bool {
+        self.was_full = full;
         std::mem::swap(&mut self.sent, &mut self.signals);
         self.signals.clear();
         self.since_ns = None;
         self.sent_ns = now.ns;
         !self.sent.is_empty()
+    }
+
+    /// The one that was on its way has been acknowledged now, ns: adapts how many entries make a batch full.
+    #[inline]
+    pub fn adapt(&mut self, now_ns: u64, counters: &PublisherCounters) {
+        let took_ns = now_ns.saturating_sub(self.sent_ns);
+        if let Some(change) = self.limit.acknowledged(took_ns, self.was_full, counters.resent.get()) {
+            change.count(self.limit.get(), counters);
+        }
     }
 
     /// The one that was on its way has been acknowledged: since when it had been, ns, and its signals.
@@ -213,7 +232,7 @@ mod tests {
     const SIGNAL: Awaiting = Awaiting { style: TradingStyle::Day, arrival_ns: 0 };
 
     fn batch() -> Batch {
-        Batch::new(BatchRules { entries: 4, interval_ns: 1_000, messages: 1 }, 8)
+        Batch::new(BatchRules { entries: 4, interval_ns: 1_000, messages: 1, sway: None }, 8)
     }
 
     fn now(ns: u64) -> Now {
@@ -236,7 +255,7 @@ mod tests {
         batch.set_in_entry(false);
         asked.at.in_flight = true;
         assert_eq!(batch.flush_cause(&asked, now(1_010)), None);
-        assert!(batch.send(now(1_010)) && batch.deadline_ns(&asked).is_none());
+        assert!(batch.send(false, now(1_010)) && batch.deadline_ns(&asked).is_none());
     }
 
     #[test]

@@ -1,7 +1,10 @@
-//! What a worker does for others between two bars: answers. Cold.
+//! What a worker does for others between two bars: answers, and room where memory is short. Cold.
 
 use super::WorkerAgent;
-use crate::engine::questions::{Questions, WindowQuestion};
+use crate::engine::{
+    agents::ease::Histories,
+    questions::{Questions, WindowQuestion},
+};
 
 impl WorkerAgent {
     /// Answers what somebody has asked of one of its cells.
@@ -15,6 +18,15 @@ impl WorkerAgent {
             && let Some(to) = &self.asked
         {
             to.answer(asked, &answer);
+        }
+    }
+
+    /// Gives some cells histories of the length that the memory allows.
+    #[cold]
+    pub(super) fn ease(&mut self) {
+        let Self { plan, layouts, owners, cells, following, memory, counters, ease, .. } = self;
+        if ease.go_on(memory, &mut Histories { plan, layouts, owners, cells, following }, counters) {
+            self.tell_memory();
         }
     }
 }

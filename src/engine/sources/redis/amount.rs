@@ -1,7 +1,7 @@
 //! How much is asked for at a time: fewer entries where replies are larger than this side or the server can hold.
 
 use super::{Await, BLIND_NS, LOOK_NS, RedisSource, State};
-use crate::{feed::streams::CutReply, redis_io::StreamInfo, runtime::Now};
+use crate::{feed::streams::CutReply, redis_io::StreamInfo, runtime::Now, telemetry::ReaderCounters};
 
 /// From this size of a reply on fewer entries are asked for, bytes: it is written by the server, copied by the socket and
 /// read here, and all three are several times faster while it stays in the cache of a core.
@@ -16,10 +16,19 @@ const LOOK_NS_PER_BYTE: u64 = LOOK_NS >> 16;
 /// Connections in a row that end before an answer, at which the server's limit is suspected.
 const SUSPECT: u32 = 2;
 
-/// Entries that are asked for at a time.
+/// Entries that are asked for at least, where nothing forbids as many: fewer save nothing.
+const LEAST: u64 = 64;
+/// Reads in a row that bring less than a quarter of what was asked for, after which half is.
+const SMALL: u32 = 2;
+
+/// Entries that are asked for at a time: many while reads come back full, few while they do not.
 #[derive(Debug)]
 pub(super) struct Amount {
     count: u64,
+    /// Reads in a row that brought less than a quarter.
+    small: u32,
+    /// The state of a generator of random changes, for tests; 0 for none.
+    sway: u64,
     /// What it may grow to now, and as configured.
     ceiling: u64,
     max: u64,
@@ -32,8 +41,18 @@ pub(super) struct Amount {
 }
 
 impl Amount {
-    pub fn new(max: u64) -> Self {
-        Self { count: max, ceiling: max, max, hang_ups: 0, grow_at_ns: 0, grow_ns: GROW_NS, told: false }
+    pub fn new(max: u64, sway: Option<u64>) -> Self {
+        Self {
+            count: max,
+            small: 0,
+            sway: sway.map_or(0, |seed| seed | 1),
+            ceiling: max,
+            max,
+            hang_ups: 0,
+            grow_at_ns: 0,
+            grow_ns: GROW_NS,
+            told: false,
+        }
     }
 
     #[inline]
@@ -47,15 +66,23 @@ impl Amount {
         self.count
     }
 
-    /// A read was answered with so many bytes and entries: asks for fewer where they are large, for more again where they
-    /// are not.
+    /// A read was answered with so many bytes and entries: asks for fewer where they are large or few, for more again where as
+    /// many came as were asked for.
     #[inline]
     pub fn answered(&mut self, len: usize, entries: u64, now_ns: u64) {
         self.hang_ups = 0;
+        self.small = if entries < self.count.div_ceil(4) { self.small + 1 } else { 0 };
         if len > REPLY_BYTES {
             self.count = (self.count / 2).max(1);
-        } else if self.count < self.ceiling && len < REPLY_BYTES / 4 && entries > 0 {
-            self.count = (self.count * 2).min(self.ceiling);
+        } else if entries >= self.count && len < REPLY_BYTES / 4 {
+            // Two steps of powers of two.
+            self.count = (self.count * 4).next_power_of_two().min(self.ceiling);
+        } else if self.small >= SMALL && self.count > LEAST {
+            self.small = 0;
+            self.count = (self.count.next_power_of_two() / 2).clamp(LEAST.min(self.ceiling), self.ceiling);
+        }
+        if self.sway != 0 {
+            self.stagger();
         }
         if self.ceiling < self.max && now_ns >= self.grow_at_ns {
             self.ceiling = (self.ceiling * 2).min(self.max);
@@ -63,6 +90,26 @@ impl Amount {
             if self.ceiling == self.max {
                 self.told = false;
             }
+        }
+    }
+
+    /// Any number.
+    #[cold]
+    fn stagger(&mut self) {
+        self.sway ^= self.sway << 13;
+        self.sway ^= self.sway >> 7;
+        self.sway ^= self.sway << 17;
+        self.count = 1 + (self.sway >> 8) % self.ceiling;
+    }
+
+    /// Tells the counters what is asked for from now on, where that has changed.
+    #[inline]
+    pub fn tell(&self, counters: &ReaderCounters) {
+        let before = counters.read_count.get();
+        if before != self.count {
+            counters.read_count.set(self.count);
+            let changed = if before < self.count { &counters.read_count_raised } else { &counters.read_count_lowered };
+            changed.add(u64::from(before > 0));
         }
     }
 
@@ -96,6 +143,11 @@ pub(super) fn look_pause_ns(len: usize, info: Option<&StreamInfo>) -> u64 {
 }
 
 impl RedisSource {
+    /// Has the number of entries that are asked for change at random from here on: for tests.
+    pub fn sway(&mut self, seed: u64) {
+        self.amount = Amount::new(self.amount.max, Some(seed));
+    }
+
     /// The server hung up; what to say of it besides.
     #[cold]
     pub(super) fn hung_up(&mut self, reason: String, now: Now) -> String {
@@ -142,7 +194,7 @@ mod tests {
 
     #[test]
     fn the_count_halves_with_each_hang_up_and_grows_back() {
-        let mut amount = Amount::new(512);
+        let mut amount = Amount::new(512, None);
         assert_eq!((amount.hung_up(0), amount.count()), (None, 256), "it may have been restarted");
         let said = amount.hung_up(0).unwrap();
         assert!(said.contains("client-output-buffer-limit") && said.contains("128 now"), "{said}");
@@ -150,7 +202,7 @@ mod tests {
         (0..100).for_each(|_| amount.answered(1_000, 64, 9 * SECOND));
         assert_eq!(amount.count(), 64);
         for (at_s, count) in [(10, 128), (20, 256), (30, 512), (40, 512)] {
-            (0..2).for_each(|_| amount.answered(1_000, 64, at_s * SECOND));
+            (0..2).for_each(|_| amount.answered(1_000, amount.count(), at_s * SECOND));
             assert_eq!(amount.count(), count, "{at_s}");
         }
         assert_eq!(amount.hung_up(50 * SECOND), None);
@@ -160,6 +212,34 @@ mod tests {
         assert_eq!((amount.hung_up(61 * SECOND), amount.grow_at_ns), (None, 81 * SECOND));
         (0..20).for_each(|_| _ = amount.hung_up(0));
         assert_eq!(amount.count(), 1);
+    }
+
+    #[test]
+    fn the_count_follows_what_comes() {
+        let mut amount = Amount::new(500, None);
+        amount.answered(9_000, 400, 0);
+        amount.answered(900, 124, 0);
+        assert_eq!(amount.count(), 500, "once may be chance");
+        amount.answered(900, 125, 0);
+        amount.answered(900, 3, 0);
+        assert_eq!(amount.count(), 500);
+        amount.answered(5, 0, 0);
+        assert_eq!(amount.count(), 256);
+        (0..20).for_each(|_| amount.answered(5, 0, 0));
+        assert_eq!(amount.count(), LEAST);
+        amount.answered(900, 64, 0);
+        assert_eq!(amount.count(), 256);
+        amount.answered(900, 256, 0);
+        assert_eq!(amount.count(), 500, "no more than is configured");
+        let mut few = Amount::new(3, None);
+        (0..20).for_each(|_| few.answered(5, 0, 0));
+        assert_eq!(few.count(), 3);
+        let counters = ReaderCounters::shared();
+        few.tell(&counters);
+        assert_eq!((counters.read_count.get(), counters.read_count_raised.get()), (3, 0));
+        let mut any = Amount::new(9, Some(5));
+        let sizes = (0..999).map(|_| (any.answered(5, 0, 0), any.count()).1);
+        assert_eq!(sizes.collect::<std::collections::BTreeSet<u64>>(), (1..=9).collect());
     }
 
     #[test]
