@@ -17,7 +17,7 @@
 //! | reader | [`feed`] | [`engine::ReaderAgent`] | the symbol table, order and time of the records, their numbers |
 //! | aggregator | [`aggregate`] | [`engine::AggregatorAgent`] | the open bars of all symbols and timeframes |
 //! | strategy workers | [`indicators`], [`strategies`], [`judge`] | [`engine::WorkerAgent`] | the cells (symbol × timeframe) of their trading styles, the trails behind their signals |
-//! | publisher | [`correlate`], [`judge`], [`publish`] | [`engine::PublisherAgent`] | the order of publication, active signals, what they were worth, the batch |
+//! | publisher | [`correlate`], [`cross`], [`judge`], [`publish`] | [`engine::PublisherAgent`] | the order of publication, active signals, what they were worth, what symbols have in common, the batch |
 //!
 //! The stages are pure state machines. They know no threads, rings or clocks; [`engine`] puts them on threads, with the
 //! agents, runners, idle strategies, rings and wake-ups of [`runtime`]. [`engine::Topology`] is the table of who talks to
@@ -70,6 +70,10 @@
 //! | liquidity | whether the bars of a cell come as its calendar has them |
 //! | calibrated confidence | the probability that a signal wins, learned from the outcomes before it |
 //! | market | the symbols whose mean return the calibrated confidence of all others looks at |
+//! | matrix | the correlations of the returns of all symbols with each other |
+//! | market correlation | how a symbol moves with the mean of the others |
+//! | independent signals | how many signals that have nothing in common those of one timeframe and side are worth |
+//! | concentrated | of a signal: many like it are active, and are worth hardly more than one |
 //! | trail | the bars behind the signals of a cell, from which outcomes are read |
 //! | account | the sums over all outcomes of one key, from which its figures are made |
 //! | trading style | day, swing or position: which latency budget and which filters apply |
@@ -180,6 +184,12 @@
 //! sums travel before the bars, and only before those whose worker cannot add them up alone. *Cost:* 0.8 KB a cell and 3
 //! messages a signal.
 //!
+//! **What symbols have in common is worked out behind everything else.** The reader says when the wall has passed an interval,
+//! before the record that moved it; the aggregator, who sees every base bar in order, tells the closes, and the first worker
+//! passes them on. The publisher takes them before the signals of that sequence, and changes nothing by them but the fields that
+//! are named as depending on the company. *Cost:* where it is on, a comparison a record, a store a base bar, and a multiplication
+//! and an addition for every pair of symbols in every interval.
+//!
 //! **State is saved while it changes.** A snapshot is a barrier that the reader puts between two entries. It follows the
 //! messages down the rings, and each agent saves its state as of the barrier, cell by cell, before the next change of that
 //! cell or when it is idle. A thread of its own writes the file and names it once the output before the barrier is
@@ -232,6 +242,7 @@ pub mod calendar;
 pub mod cli;
 pub mod config;
 pub mod correlate;
+pub mod cross;
 pub mod engine;
 pub mod feed;
 pub mod indicators;

@@ -20,9 +20,10 @@ use std::{
 };
 use tape::{Rng, Walk};
 use wagehood_engine::{
-    aggregate::TimeBarAggregator,
-    config::{Config, PriceMethod, StrategyParams},
+    aggregate::{Closes, TimeBarAggregator},
+    config::{Config, CrossRules, Plan, PriceMethod, StrategyParams},
     correlate::{Correlator, Verdict},
+    cross::CrossAssets,
     engine::{Group, tap},
     feed::{Entry, FrameRecord, Record, decode_entry, encode_frame},
     indicators::{History, Recent},
@@ -364,6 +365,36 @@ fn judging() {
         }
     });
     assert!(settled > RECORDS as u64 / 2 && judged > 0.0, "{settled}");
+}
+
+/// Bars and signals of forty symbols, an interval after every fifteenth bar.
+#[test]
+fn crossing() {
+    const SYMBOLS: usize = 40;
+    let rules = CrossRules { timeframe: "15m".parse().unwrap(), max_symbols: SYMBOLS };
+    let plan = Plan { cross_asset: Some(rules), ..plan::plan(&["1m"], &[u32::MAX; SYMBOLS]) };
+    let (mut closes, mut assets) = (Closes::new(rules.timeframe), CrossAssets::new(&plan).unwrap());
+    (0..SYMBOLS).for_each(|_| closes.add_symbol());
+    let mut crossings = Vec::with_capacity(2 * SYMBOLS);
+    let mut rng = Rng(7);
+    let (mut said, mut due) = (0u64, 900_000);
+    none("the correlation across assets", 10_000, |n| {
+        let (symbol, end) = (n % SYMBOLS, (n / SYMBOLS) as i64 * 60_000 + 60_000);
+        if due + 1_800_000 <= end {
+            crossings.clear();
+            closes.take(n as u64, due, due + 900_000, |crossing| crossings.push(crossing));
+            due += 900_000;
+            assets.take(&crossings, None);
+        }
+        closes.base(SymbolId(symbol as u16), TimeframeId::new(0), end, 100.0 + rng.unit());
+        if n % 20 == 0 {
+            let mut signal = signal(n, &mut rng);
+            (signal.symbol, signal.timeframe, signal.event_ts) = (SymbolId(symbol as u16), TimeframeId::new(0), end);
+            assets.enter(&signal, end + 180_000);
+            said += u64::from(assets.judge(&signal).is_some());
+        }
+    });
+    assert!(said > RECORDS as u64 / 40, "{said}");
 }
 
 #[test]

@@ -8,9 +8,10 @@ use wincode::{SchemaRead, SchemaWrite};
 
 /// What follows the bars of an aggregator.
 pub trait Closings {
-    /// A base bar comes, of which bars of a set of timeframes are made; those that ended before it are closed already.
+    /// A base bar comes that ends at a moment, Unix ms, of which bars of a set of timeframes are made; those that ended before it
+    /// are closed already.
     #[inline]
-    fn base(&mut self, _bar: &Bar, _fed: u32) {}
+    fn base(&mut self, _bar: &Bar, _end: i64, _fed: u32) {}
     /// A bar closes.
     fn closed(&mut self, bar: Bar);
 }

@@ -6,11 +6,13 @@
 //! before says.
 
 mod builder;
+mod closes;
 mod drifts;
 mod routes;
 mod time_bars;
 
 pub use builder::BarBuilder;
+pub use closes::{Closes, SavedCloses};
 pub use drifts::{Closings, Drifts, SavedDrifts};
 pub use routes::Routes;
 pub use time_bars::{OpenBars, TimeBarAggregator};

@@ -221,7 +221,7 @@ impl TimeBarAggregator {
         if span.start >= self.earliest[symbol] {
             self.leave_behind(bar, span.start, fed, &mut |bar| out.closed(bar));
         }
-        out.base(bar, fed);
+        out.base(bar, span.end, fed);
         for index in longest_first(fed) {
             if index == base {
                 out.closed(*bar);

@@ -263,6 +263,10 @@ pub struct ReplayArgs {
     /// Write the switches of the selection of timeframes and of liquidity to this file, one JSON object a line
     #[arg(long, value_name = "OUT.jsonl")]
     pub selection: Option<PathBuf>,
+    /// Write how much the symbols move together to this file, after each interval of cross_asset.timeframe: the lower triangle of
+    /// the matrix of correlations, and that of each symbol with the mean of the others
+    #[arg(long, value_name = "OUT.jsonl")]
+    pub correlation: Option<PathBuf>,
     /// Write what the calibrated confidence has learned to this file, as JSON: by symbol and coordinate the weight and the sum
     /// of the squares of its gradients
     #[arg(long, value_name = "OUT.json")]
@@ -300,7 +304,7 @@ impl ReplayArgs {
     /// The files that results go to.
     pub fn results(&self) -> impl Iterator<Item = &PathBuf> {
         let lines = [&self.signals, &self.bars, &self.indicators, &self.statistics, &self.outcomes, &self.selection];
-        lines.into_iter().chain([&self.performance, &self.model]).flatten()
+        lines.into_iter().chain([&self.correlation, &self.performance, &self.model]).flatten()
     }
 }
 

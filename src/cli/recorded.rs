@@ -95,6 +95,7 @@ pub fn files_apart(args: &ReplayArgs) -> Result<()> {
         ("--outcomes", &args.outcomes),
         ("--selection", &args.selection),
         ("--statistics", &args.statistics),
+        ("--correlation", &args.correlation),
         ("--model", &args.model),
         ("--html", &args.html),
     ];

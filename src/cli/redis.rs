@@ -402,6 +402,9 @@ impl<'a> Server<'a> {
         if self.config.performance.enabled {
             check_performance(&mut link, &names, directory, &self.config.strategies.roster())?;
         }
+        if self.config.cross_asset.enabled {
+            check_key(&mut link, &names.market_correlation, "hash")?;
+        }
         let limits = self.limits();
         let output = &self.config.output;
         let inputs: Vec<String> = self.config.input.streams.iter().map(|s| s.name.clone()).collect();
@@ -489,6 +492,7 @@ impl<'a> Server<'a> {
             latest: key(&k.latest, k.latest_ttl_s),
             statistics: key(&k.statistics, k.statistics_ttl_s),
             performance: HashSpec::new(&format!("{prefix}{}{}", k.prefix, k.performance)),
+            market_correlation: format!("{prefix}{}", k.market_correlation_key(self.config.cross_asset.timeframe)),
             compat: CompatNames::new(&format!("{prefix}{}", k.prefix)),
         }
     }

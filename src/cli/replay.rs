@@ -199,6 +199,9 @@ fn configuration(args: &ReplayArgs) -> Result<Loaded> {
     if args.model.is_some() {
         layers.push(Layer::Override(Override::new("calibration.enabled", true)));
     }
+    if args.correlation.is_some() {
+        layers.push(Layer::Override(Override::new("cross_asset.enabled", true)));
+    }
     let follows = [&args.performance, &args.outcomes, &args.selection, &args.model];
     if follows.iter().any(|path| path.is_some()) {
         layers.push(Layer::Override(Override::new("performance.enabled", true)));
@@ -252,6 +255,7 @@ fn outputs(
         selection: args.selection.clone(),
         statistics: args.statistics.clone(),
         windows: config.statistics.windows.clone(),
+        correlation: args.correlation.clone(),
         cells: cells.to_vec(),
         as_read: args.as_read,
     };

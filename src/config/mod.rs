@@ -10,6 +10,7 @@ mod calendar_checks;
 mod calendars;
 mod checker;
 mod checks;
+mod cross;
 mod custom;
 mod custom_rules;
 #[cfg(test)]
@@ -57,6 +58,7 @@ mod wire;
 
 pub use calendars::CalendarsConfig;
 pub(crate) use calendars::date;
+pub use cross::{CrossAssetConfig, CrossRules};
 pub use custom::CustomConfig;
 pub use effective::Effective;
 pub use external::ExternalStrategy;

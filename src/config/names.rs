@@ -144,7 +144,7 @@ fn keys(config: &Config) -> Vec<Name> {
         own.into_iter().chain(frames).chain(health).map(|(key, text, what)| name(&["output", "keys", key], text, what));
     let documents = config.redis.document_keys().into_iter().filter(|_| config.redis.config_from_redis);
     let documents = documents.map(|key| name(&["redis", "config_prefix"], key, "a document of the configuration"));
-    own.chain(documents).chain(performance(config)).collect()
+    own.chain(documents).chain(performance(config)).chain(cross_asset(config)).collect()
 }
 
 /// The hashes of figures.
@@ -160,6 +160,13 @@ fn performance(config: &Config) -> Vec<Name> {
         all.into_iter().map(move |key| name(&path, key, format!("the figures of {timeframe}")))
     };
     frames.flat_map(of).collect()
+}
+
+/// The hash of what symbols have in common.
+fn cross_asset(config: &Config) -> Option<Name> {
+    let key = config.output.keys.market_correlation_key(config.cross_asset.timeframe);
+    let path = ["output", "keys", "market_correlation"];
+    config.cross_asset.enabled.then(|| name(&path, key, "what the symbols have in common"))
 }
 
 /// The keys of latest values.

@@ -247,6 +247,8 @@ section! {
         statistics_ttl_s: u64 = int(1, MAX_TTL),
         /// Hash of the figures of a timeframe and strategy; never expires.
         performance: String = Template(&["{timeframe}", "{strategy}"]),
+        /// Hash of what symbols have in common, by symbol; never expires.
+        market_correlation: String = Template(&["{timeframe}"]),
         /// Input position of an engine, committed with its output; never expires.
         position: String = Template(&["{name}"]),
         /// The journal of an engine: what it took out of order. Never expires.
@@ -279,6 +281,13 @@ impl KeysConfig {
     #[must_use]
     pub fn performance_key(&self, timeframe: &str, strategy: &str) -> String {
         format!("{}{}", self.prefix, self.performance.replace("{timeframe}", timeframe).replace("{strategy}", strategy))
+    }
+
+    /// Key of what symbols have in common, by intervals of a timeframe.
+    #[must_use]
+    pub fn market_correlation_key(&self, timeframe: Option<Timeframe>) -> String {
+        let timeframe = timeframe.map_or(String::new(), |timeframe| timeframe.to_string());
+        format!("{}{}", self.prefix, self.market_correlation.replace("{timeframe}", &timeframe))
     }
 
     /// Key of the position of an engine by name.

@@ -1,6 +1,6 @@
 //! The configuration in the form that the stages use: dense tables by symbol and timeframe.
 
-use super::{CalibrationRules, MaxAge, PerformanceRules, Prices, SelectionRules, StrategyParams};
+use super::{CalibrationRules, CrossRules, MaxAge, PerformanceRules, Prices, SelectionRules, StrategyParams};
 use crate::{
     model::{AssetType, Calendar, MAX_TIMEFRAMES, PriceMethod, Roster, SymbolId, Timeframe, TimeframeId, TradingStyle},
     strategies::custom::Program,
@@ -116,6 +116,8 @@ pub struct Plan {
     pub selection: SelectionRules,
     /// Bars of each window that statistics are made of.
     pub windows: Vec<u32>,
+    /// How much the symbols move together; `None` where nobody asks.
+    pub cross_asset: Option<CrossRules>,
     /// Whether the probe fires, on every closed bar of each symbol's shortest timeframe.
     pub probe: bool,
 }

@@ -233,6 +233,7 @@ impl Config {
             calibration: self.calibration.rules(),
             selection: self.selection.rules(self.performance.enabled),
             windows: self.statistics.windows.clone(),
+            cross_asset: self.cross_asset.rules(),
             probe: self.engine.probe,
         }
     }

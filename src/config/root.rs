@@ -1,9 +1,10 @@
 //! The whole configuration.
 
 use super::{
-    AssetConfig, CalendarsConfig, CalibrationConfig, EngineConfig, IngestConfig, InputConfig, LimitsConfig, MockConfig,
-    OutputConfig, PartitionsConfig, PerformanceConfig, PublishConfig, RedisConfig, SelectionConfig, StateConfig,
-    StatisticsConfig, StrategiesConfig, StyleRules, TelemetryConfig, TimeConfig, TimeframesConfig,
+    AssetConfig, CalendarsConfig, CalibrationConfig, CrossAssetConfig, EngineConfig, IngestConfig, InputConfig,
+    LimitsConfig, MockConfig, OutputConfig, PartitionsConfig, PerformanceConfig, PublishConfig, RedisConfig,
+    SelectionConfig, StateConfig, StatisticsConfig, StrategiesConfig, StyleRules, TelemetryConfig, TimeConfig,
+    TimeframesConfig,
     rules::{int, not_negative, real},
     section::{FromSection, Optional, Section, Tables, nested, section},
     shape::{Declared, Shape},
@@ -47,6 +48,8 @@ section! {
         selection: SelectionConfig = nested(),
         /// Statistics of the last bars of a cell.
         statistics: StatisticsConfig = nested(),
+        /// How much the symbols move together.
+        cross_asset: CrossAssetConfig = nested(),
         /// Rules of the trading styles.
         styles: StylesConfig = nested(),
         /// What of old news is published, and how.

@@ -209,6 +209,13 @@ impl Correlator {
         self.expiry.of(signal.timeframe.index(), signal.event_ts, calendar)
     }
 
+    /// The moment, Unix ms, from which a signal on the bar of a symbol with this label is no longer active.
+    #[must_use]
+    pub fn expires_of(&self, symbol: SymbolId, timeframe: TimeframeId, bar_ts: i64) -> i64 {
+        let (calendar, index) = (&self.symbols[symbol.index()].asset.calendar, timeframe.index());
+        self.expiry.of(index, self.expiry.timeframes[index].end(bar_ts, calendar), calendar)
+    }
+
     /// Bytes held.
     #[must_use]
     pub fn bytes(&self) -> usize {

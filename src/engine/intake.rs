@@ -2,8 +2,10 @@
 //! refused, counted and reported.
 
 mod external;
+mod intervals;
 mod outside;
 mod turn;
+mod places;
 mod wiring;
 
 pub use wiring::{IntakeWiring, Origin};
@@ -24,6 +26,7 @@ use crate::{
     telemetry::ReaderCounters,
 };
 use crossbeam_utils::CachePadded;
+use intervals::Intervals;
 use outside::Outside;
 use rustc_hash::FxHashMap;
 use std::sync::Arc;
@@ -36,6 +39,8 @@ pub struct Intake {
     symbols: FxHashMap<Box<[u8]>, SymbolId>,
     admission: Admission,
     bars: BarOutlet,
+    /// Which intervals of the correlation across assets are over.
+    intervals: Intervals,
     notes: Option<Outlet<Note>>,
     places: PlaceMarks,
     letters: LetterBytes,
@@ -81,6 +86,7 @@ impl Intake {
             admission: Admission::new(&plan),
             symbols,
             bars: BarOutlet::new(wiring.bars),
+            intervals: Intervals::new(plan.cross_asset),
             notes: wiring.notes,
             places: PlaceMarks::default(),
             letters: wiring.letters,
@@ -218,6 +224,7 @@ impl Intake {
         let Admitted::Bar(bar) = admitted else { return Ok(()) };
         self.counters.accepted.bump();
         let head = Head { seq: self.admission.seq(), arrival_ns: origin.arrival_ns, source: origin.source };
+        self.intervals.pass(&mut self.bars, head.seq, self.admission.moment());
         if arrival == Arrival::File && self.admission.is_due() {
             self.bar_among_due(&head, bar);
         } else {
@@ -236,16 +243,18 @@ impl Intake {
         }
         if let Some(released) = beside.released {
             let seq = self.admission.seq() - u64::from(accepted);
-            self.released(released, &Head { seq, arrival_ns: origin.arrival_ns, source: origin.source });
+            let head = Head { seq, arrival_ns: origin.arrival_ns, source: origin.source };
+            self.released(released, &head, self.admission.moment());
         }
     }
 
     /// Takes a record that was held until now.
     #[cold]
-    fn released(&mut self, released: Result<Bar, Refusal>, head: &Head) {
+    fn released(&mut self, released: Result<Bar, Refusal>, head: &Head, wall: i64) {
         match released {
             Ok(bar) => {
                 self.counters.accepted.bump();
+                self.intervals.pass(&mut self.bars, head.seq, wall);
                 self.bars.bar(head, bar);
             }
             Err(reason) => self.counters.refused[reason.index()].bump(),
@@ -269,12 +278,13 @@ impl Intake {
     pub fn heartbeat(&mut self, heartbeat: &Heartbeat<'_>, origin: &Origin, raw: impl FnOnce() -> RawFields) {
         self.excepted.clear();
         self.excepted.extend(heartbeat.except().filter_map(|name| self.symbols.get(name)));
-        let (excepted, seq) = (&self.excepted, self.admission.seq() + 1);
+        let (excepted, seq, wall) = (&self.excepted, self.admission.seq() + 1, self.admission.moment());
         let closings =
             self.admission.heartbeat(origin.source.stream(), heartbeat.end, |symbol| excepted.contains(&symbol));
         match closings {
             Ok([]) => {}
             Ok(closings) => {
+                self.intervals.pass(&mut self.bars, seq, wall);
                 self.bars.head(&Head { seq, arrival_ns: origin.arrival_ns, source: origin.source });
                 send_event(&mut self.bars, closings);
                 self.counters.clock_events.bump();
@@ -354,27 +364,6 @@ impl Intake {
         }
     }
 
-    /// Takes lines of one time together from now on, where signals are decided on together: until they are [parted](Self::part).
-    pub fn take_together(&mut self) {
-        if self.plan.has_signal_limits() {
-            self.places.take_together();
-        }
-    }
-
-    /// Which lines are one place.
-    #[inline]
-    #[must_use]
-    pub fn places(&self) -> &PlaceMarks {
-        &self.places
-    }
-
-    /// Parts what follows from the lines before.
-    pub fn part(&mut self) {
-        if let (Some(notes), Some(mark)) = (&mut self.notes, self.places.part()) {
-            notes.send(Note::Mark(mark));
-        }
-    }
-
     /// Notes that entries were removed before they were read.
     #[cold]
     pub fn gap(&mut self, gap: &Gap) {
@@ -415,11 +404,12 @@ impl Intake {
             if let Some((symbol, base, timeframes)) = self.admission.beside().and_then(|beside| beside.feeds) {
                 self.bars.control(Control::Feeds { symbol, base, timeframes });
             }
-            self.released(taken, &Head { seq: self.admission.seq(), arrival_ns, source });
+            self.released(taken, &Head { seq: self.admission.seq(), arrival_ns, source }, moment);
         }
         let seq = self.admission.seq() + 1;
         let closings = self.admission.close(moment);
         if !closings.is_empty() {
+            self.intervals.pass(&mut self.bars, seq, moment);
             self.bars.head(&Head { seq, arrival_ns, source });
             send_event(&mut self.bars, closings);
         }
@@ -471,6 +461,7 @@ impl Intake {
     /// Takes its part of the state that the engine goes on from.
     pub fn restore(&mut self, restored: &Restored) {
         self.quota.restore(&restored.letters);
+        self.intervals.restore(restored.closes.as_ref().map_or(i64::MIN, |closes| closes.due));
         self.admission.restore(&restored.admission, |symbol, timeframe| restored.open_bars.end(symbol, timeframe));
         self.restore_outside(&restored.newest_bars);
     }

@@ -22,6 +22,8 @@ pub struct Memory {
     pub judge: Counter,
     /// How often histories longer than windows need are halved, because memory is short.
     pub halvings: Counter,
+    /// What symbols have in common.
+    pub cross: Counter,
 }
 
 impl Memory {
@@ -38,6 +40,7 @@ impl Memory {
             output: Counter::default(),
             judge: Counter::default(),
             halvings: Counter::default(),
+            cross: Counter::default(),
         }
     }
 
@@ -54,6 +57,7 @@ impl Memory {
             ("correlator", self.correlator.get()),
             ("latest values", self.output.get()),
             ("signals' worth", self.judge.get()),
+            ("correlation across assets", self.cross.get()),
         ]
         .map(|(name, bytes)| (name.to_owned(), bytes))
         .into()

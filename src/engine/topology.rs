@@ -8,6 +8,7 @@
 
 use super::Note;
 use crate::{
+    aggregate::Closes,
     config::{Config, CoresConfig, EngineConfig, Idle, Plan, StatisticsConfig, Threading, Threads},
     feed::MAX_FRAME_RECORDS,
     model::{BarMessage, HORIZONS, WorkerMessage},
@@ -202,8 +203,10 @@ impl Topology {
         };
         //  from        to          payload  spill
         row(Reader, Aggregator, Bars, ENTRY_MESSAGES);
+        // The first worker passes on what the intervals of the correlation across assets have brought.
+        let crossings = if plan.cross_asset.is_some() { Closes::WAITING * (symbols + 2) } else { 0 };
         for index in 0..self.workers {
-            row(Aggregator, Worker(index), Bars, close_all);
+            row(Aggregator, Worker(index), Bars, close_all + if index == 0 { crossings } else { 0 });
             row(Worker(index), Publisher, Results, of_bar);
         }
         if marks {

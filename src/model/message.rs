@@ -1,8 +1,8 @@
 //! What crosses the rings.
 
 use super::{
-    Bar, Drift, External, Forming, IndicatorRow, LiquiditySwitch, Signal, SignalOutcome, SourceId, Surroundings,
-    SymbolId, TimeframeId, WindowStatistics,
+    Bar, Crossing, Drift, External, Forming, IndicatorRow, LiquiditySwitch, Signal, SignalOutcome, SourceId,
+    Surroundings, SymbolId, TimeframeId, WindowStatistics,
 };
 
 /// Opens a run of bars: where they came from and when.
@@ -75,6 +75,17 @@ pub enum Control {
     External(External),
     /// A bar as far as it has come, whose cell has values that are refreshed between closes. Of the sequence of the head before.
     Forming(Forming),
+    /// Intervals of the correlation across assets are taken before a sequence.
+    Intervals {
+        /// The sequence, of which nothing has been sent yet.
+        seq: u64,
+        /// End of the first of them, Unix ms.
+        first: i64,
+        /// End of the one behind the last, which is taken next, Unix ms.
+        next: i64,
+    },
+    /// What happened in these intervals.
+    Crossing(Crossing),
     /// Nothing follows.
     End,
 }
@@ -118,6 +129,8 @@ pub enum WorkerMessage {
     Surroundings(Surroundings),
     /// A cell becomes liquid, or ceases to be.
     Liquidity(LiquiditySwitch),
+    /// What happened in intervals of the correlation across assets.
+    Crossing(Crossing),
     /// A bar closed.
     Row(IndicatorRow),
     /// What the indicators would be if a bar that is still forming closed as it is.

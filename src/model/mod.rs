@@ -5,6 +5,7 @@
 mod bar;
 mod calendar;
 mod composite;
+mod crossing;
 mod directory;
 mod drift;
 mod external;
@@ -35,6 +36,7 @@ mod zone_name;
 pub use bar::Bar;
 pub use calendar::Calendar;
 pub use composite::{Completeness, Composite, Composites, Peer, Weighed};
+pub use crossing::{Crossed, Crossing};
 pub use directory::Directory;
 pub use drift::{Drift, SURROUNDINGS, Surroundings, change};
 pub use external::{External, Forming};

@@ -1,6 +1,6 @@
 //! What became of a signal.
 
-use super::{HeldBack, Side, SignalKind, Strategy, SymbolId, TimeframeId};
+use super::{Crossed, HeldBack, Side, SignalKind, Strategy, SymbolId, TimeframeId};
 
 /// The horizons at which a signal is looked at: closed bars of its cell after its own.
 pub const HORIZONS: [usize; 3] = [1, 3, 10];
@@ -64,6 +64,8 @@ pub struct Judged {
     pub selected: Option<(bool, bool)>,
     /// Why it is to be held back.
     pub hold: Option<HeldBack>,
+    /// What the other symbols say of it; `None` where nobody asks, or its symbol or all others are not ready.
+    pub crossed: Option<Crossed>,
 }
 
 /// Outcomes from which on a calibrated confidence can be relied on.
@@ -71,7 +73,8 @@ pub const CALIBRATED_FROM: u32 = 200;
 
 impl Judged {
     /// Nobody counts.
-    pub const NOTHING: Self = Self { n: None, wins: 0, calibrated: None, learned: 0, selected: None, hold: None };
+    pub const NOTHING: Self =
+        Self { n: None, wins: 0, calibrated: None, learned: 0, selected: None, hold: None, crossed: None };
 
     /// The calibrated confidence, where it can be relied on.
     #[inline]

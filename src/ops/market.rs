@@ -26,6 +26,8 @@ struct Activity {
     signals: u64,
     last_price: f64,
     last_ts: i64,
+    /// How it moves with the others, as of its last signal.
+    market_correlation: Option<f64>,
 }
 
 /// The last bars.
@@ -92,9 +94,11 @@ impl Market {
         self.bars += 1;
     }
 
-    /// Counts a signal.
-    pub fn signal(&mut self, symbol: SymbolId) {
-        self.symbol(symbol).signals += 1;
+    /// Counts a signal, which says how its symbol moves with the others where that is known.
+    pub fn signal(&mut self, symbol: SymbolId, market_correlation: Option<f64>) {
+        let activity = self.symbol(symbol);
+        activity.signals += 1;
+        activity.market_correlation = market_correlation;
     }
 
     /// Number of symbols that have had a bar or a signal.
@@ -117,9 +121,12 @@ impl Market {
         });
         all.truncate(most);
         let one = |index: usize| {
-            let Activity { bars, signals, last_price, last_ts } = self.symbols[index];
+            let Activity { bars, signals, last_price, last_ts, market_correlation } = self.symbols[index];
             let name = directory.symbol(SymbolId(u16::try_from(index).unwrap_or(u16::MAX)));
-            json!({ "symbol": name, "bars": bars, "signals": signals, "price": last_price, "last_ts": last_ts })
+            json!({
+                "symbol": name, "bars": bars, "signals": signals, "price": last_price, "last_ts": last_ts,
+                "market_correlation": market_correlation,
+            })
         };
         Value::Array(all.into_iter().map(one).collect())
     }

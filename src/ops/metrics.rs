@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// Counters that go up and down, beside those that end in `_max`.
-const GAUGES: [&str; 16] = [
+const GAUGES: [&str; 19] = [
     "ring_credit",
     "worker_histories_short",
     "publisher_batch_limit",
@@ -30,6 +30,9 @@ const GAUGES: [&str; 16] = [
     "publisher_calibrated_brier_ppm",
     "publisher_base_brier_ppm",
     "publisher_calibration_error_ppm",
+    "publisher_cross_ready",
+    "publisher_cross_left_out",
+    "publisher_cross_beyond",
 ];
 
 /// What an index of a table of counters means.

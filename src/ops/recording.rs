@@ -124,7 +124,7 @@ impl Taken {
         match seen {
             Tapped::Bar(row, replayed) => self.market.bar(row, *replayed),
             Tapped::Signal(seen) => {
-                self.market.signal(seen.composite.signal.symbol);
+                self.market.signal(seen.composite.signal.symbol, seen.market_correlation());
                 let mut line = Vec::new();
                 seen.weighed(|weighed| signal_json_line(&mut line, weighed, labels));
                 if self.signals.len() >= SIGNALS_MAX {

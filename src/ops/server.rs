@@ -262,7 +262,7 @@ impl Service {
                     }
                 }
                 Some(Tapped::Signal(seen)) => {
-                    self.market.signal(seen.composite.signal.symbol);
+                    self.market.signal(seen.composite.signal.symbol, seen.market_correlation());
                     line.clear();
                     seen.weighed(|weighed| signal_json_line(&mut line, weighed, labels));
                     self.events.add("signal", &String::from_utf8_lossy(&line));

@@ -71,6 +71,7 @@ pub(super) fn json(view: &View<'_>, directory: Option<&Directory>, events: &Even
         "strategies": strategies(view),
         "performance": performance(view),
         "statistics": window::counts(view),
+        "cross_asset": cross_asset(view),
         "memory": named(view.memory.iter().map(|(name, bytes)| (name.as_str(), *bytes))),
         "resident_bytes": view.process.rss_bytes,
         "symbols_seen": view.market.symbols(),
@@ -158,6 +159,18 @@ fn performance(view: &View<'_>) -> Value {
         json!({ "timeframe": row.timeframe, "strategy": row.strategy, "horizons": horizons })
     })
     .collect()
+}
+
+/// How far the correlation across assets has come; null where nobody asks.
+fn cross_asset(view: &View<'_>) -> Value {
+    let now = &view.snapshot.publisher;
+    if now.intervals == 0 {
+        return Value::Null;
+    }
+    json!({
+        "intervals": now.intervals, "ready": now.cross_ready, "left_out": now.cross_left_out, "beyond": now.cross_beyond,
+        "concentrated": now.concentrated,
+    })
 }
 
 /// Signals by strategy and timeframe: found, and published.

@@ -5,7 +5,8 @@
 //! one that has to grow is counted.
 
 use crate::model::{
-    IndicatorRow, LiquiditySwitch, Settling, Signal, SignalOutcome, Surroundings, WindowStatistics, WorkerMessage,
+    Crossing, IndicatorRow, LiquiditySwitch, Settling, Signal, SignalOutcome, Surroundings, WindowStatistics,
+    WorkerMessage,
 };
 use std::collections::VecDeque;
 
@@ -27,6 +28,8 @@ pub enum Item {
     Surroundings(Surroundings),
     /// A cell becomes liquid, or ceases to be.
     Liquidity(LiquiditySwitch),
+    /// What happened in intervals of the correlation across assets.
+    Crossing(Crossing),
     /// What is missing from a cell's history begins to matter, or no longer does.
     Settling(Settling),
 }
@@ -47,6 +50,8 @@ impl Item {
             Self::Outcome(outcome) => (outcome.seq, outcome.event_ts, outcome.symbol.0),
             Self::Surroundings(around) => (around.seq, around.event_ts, around.symbol.0),
             Self::Liquidity(switch) => (switch.seq, switch.event_ts, switch.symbol.0),
+            // Before everything else of its sequence.
+            Self::Crossing(crossing) => (crossing.seq(), i64::MIN, 0),
             Self::Settling(settling) => (settling.seq, settling.event_ts, settling.symbol.0),
         }
     }
@@ -103,6 +108,7 @@ impl Merge {
             WorkerMessage::Outcome(outcome) => Item::Outcome(outcome),
             WorkerMessage::Surroundings(around) => Item::Surroundings(around),
             WorkerMessage::Liquidity(switch) => Item::Liquidity(switch),
+            WorkerMessage::Crossing(crossing) => Item::Crossing(crossing),
             WorkerMessage::Settling(settling) => Item::Settling(settling),
         };
         let rank = item.rank();

@@ -59,6 +59,8 @@ pub struct OutputNames {
     pub performance: HashSpec,
     /// Latest statistics of the windows of a symbol on a timeframe.
     pub statistics: KeySpec,
+    /// Hash of what symbols have in common.
+    pub market_correlation: String,
     /// Keys that only readers of the existing system know.
     pub compat: CompatNames,
 }
@@ -113,6 +115,7 @@ impl Default for OutputNames {
             latest: key("wagehood:latest:{symbol}", 600),
             performance: HashSpec::new("wagehood:performance:{timeframe}:{strategy}"),
             statistics: key("wagehood:statistics:{symbol}_{timeframe}", 300),
+            market_correlation: "wagehood:market_correlation:15m".to_owned(),
             compat: CompatNames::new("wagehood:"),
         }
     }

@@ -15,6 +15,9 @@ pub(super) const INCOMPLETE: &str = "incomplete";
 /// A field that is present only in entries that come long after their bar's end.
 pub(super) const STALE: &str = "stale";
 
+/// A field that is present only if many active signals of its timeframe and side are worth hardly more than one.
+const CONCENTRATED: &str = "concentrated";
+
 /// Appends the identity of a signal, `{symbol}:{timeframe}:{strategy}:{bar_ts}`: the same in every run on the same
 /// input, as a strategy gives at most one signal on a bar.
 #[inline]
@@ -103,6 +106,15 @@ fn signal_fields(fields: &mut impl Fields, weighed: &Weighed<'_>, labels: Labels
     if let Some((selected, liquid)) = weighed.judged.selected {
         fields.json("selected", |out| push_bool(out, selected));
         fields.json("liquid", |out| push_bool(out, liquid));
+    }
+    if let Some(crossed) = &weighed.judged.crossed {
+        fields.float("market_correlation", crossed.market_correlation);
+        if let Some(independent) = crossed.independent_signals {
+            fields.float("independent_signals", independent);
+        }
+        if crossed.is_concentrated() {
+            fields.name(CONCENTRATED, "true");
+        }
     }
     if let Some(name) = composite.history.name() {
         fields.name(HISTORY, name);

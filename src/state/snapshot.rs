@@ -35,6 +35,12 @@ pub enum RecordOf<'a> {
     Rate,
     /// The last bars of a cell, for the statistics of its windows.
     Recent(&'a str, &'a str),
+    /// The closes that the correlation across assets waits for.
+    Closes,
+    /// The correlation across assets, but the covariances.
+    Cross,
+    /// The covariances of a symbol with those before it.
+    CrossRow(&'a str),
 }
 
 impl<'a> RecordOf<'a> {
@@ -47,7 +53,8 @@ impl<'a> RecordOf<'a> {
             Self::Aggregator | Self::Symbol(_) => 3,
             Self::Cell(..) | Self::Publisher => 2,
             Self::Trail(..) | Self::Worth(_) => 3,
-            Self::Account(..) | Self::Drifts | Self::Quality | Self::Rate | Self::Recent(..) => 1,
+            Self::Account(..) | Self::Drifts | Self::Quality | Self::Recent(..) => 1,
+            Self::Rate | Self::Closes | Self::Cross | Self::CrossRow(_) => 1,
         }
     }
 
@@ -57,7 +64,8 @@ impl<'a> RecordOf<'a> {
         match self {
             Self::Reader | Self::Aggregator | Self::Cell(..) | Self::Publisher | Self::Symbol(_) => 2,
             Self::Trail(..) | Self::Worth(_) | Self::Account(..) => 1,
-            Self::Drifts | Self::Quality | Self::Rate | Self::Recent(..) => 1,
+            Self::Drifts | Self::Quality | Self::Recent(..) => 1,
+            Self::Rate | Self::Closes | Self::Cross | Self::CrossRow(_) => 1,
         }
     }
 
@@ -75,6 +83,9 @@ impl<'a> RecordOf<'a> {
             Self::Quality => (10, "", ""),
             Self::Rate => (20, "", ""),
             Self::Recent(symbol, timeframe) => (12, symbol, timeframe),
+            Self::Closes => (21, "", ""),
+            Self::Cross => (22, "", ""),
+            Self::CrossRow(symbol) => (23, symbol, ""),
         }
     }
 }
@@ -98,6 +109,9 @@ impl<'a> RecordOf<'a> {
             10 => Self::Quality,
             20 => Self::Rate,
             12 => Self::Recent(symbol, timeframe),
+            21 => Self::Closes,
+            22 => Self::Cross,
+            23 => Self::CrossRow(symbol),
             _ => return None,
         })
     }

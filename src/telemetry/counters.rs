@@ -205,6 +205,16 @@ counters! {
         base_brier_ppm: Counter,
         /// Expected calibration error of the calibrated confidence, millionths.
         calibration_error_ppm: Counter,
+        /// Published signals among many of their timeframe and side that are worth hardly more than one.
+        concentrated: Counter,
+        /// Intervals of the correlation across assets.
+        intervals: Counter,
+        /// Symbols that have a correlation, now.
+        cross_ready: Counter,
+        /// Symbols that are left out of it, having had no bar for long, now.
+        cross_left_out: Counter,
+        /// Symbols that there is no room for in it.
+        cross_beyond: Counter,
         /// Batches written.
         batches: Counter,
         /// Batches written, by [`FlushCause`].

@@ -92,6 +92,9 @@ impl Report {
         row("signals found", |c| c.signals());
         row("signals published", |c| c.published());
         row("alerts", |c| c.publisher.alerts);
+        if c.publisher.concentrated > 0 {
+            row("concentrated signals", |c| c.publisher.concentrated);
+        }
         if c.publisher.stale > 0 {
             row("stale signals", |c| c.publisher.stale);
         }

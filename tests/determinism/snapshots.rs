@@ -70,6 +70,8 @@ impl Case {
             Override::new("timeframes.buffer_size", 2_048),
             Override::new("statistics.windows", vec![toml::Value::from(5), toml::Value::from(60)]),
             Override::new("calibration.enabled", true),
+            Override::new("cross_asset.enabled", true),
+            Override::new("cross_asset.timeframe", if self.base.interval_ms() < 60_000 { "1m" } else { "15m" }),
             Override::new("calibration.market", vec![toml::Value::from(self.symbols[0].as_str())]),
             Override::new("strategies.custom", custom()),
         ];
@@ -109,6 +111,7 @@ struct Written {
     outcomes: String,
     selection: String,
     statistics: String,
+    correlation: String,
     /// What the signals were worth at its end.
     worth: String,
 }
@@ -123,6 +126,7 @@ impl Written {
         self.outcomes += &next.outcomes;
         self.selection += &next.selection;
         self.statistics += &rows(&next.statistics);
+        self.correlation += &next.correlation;
         self.worth.clone_from(&next.worth);
         self
     }
@@ -184,6 +188,7 @@ fn live(case: &Case, way: usize, input: &Path, until: Option<u64>, restore: Opti
                 selection: path("selection"),
                 statistics: path("statistics"),
                 windows: plan.windows.clone(),
+                correlation: path("correlation"),
                 cells: rows.cells.clone(),
                 as_read: false,
             },
@@ -210,6 +215,7 @@ fn live(case: &Case, way: usize, input: &Path, until: Option<u64>, restore: Opti
         outcomes: read("outcomes"),
         selection: read("selection"),
         statistics: read("statistics"),
+        correlation: read("correlation"),
         worth: worth(&engine.take_judge().expect("followed"), &config),
     };
     let loaded = Store::open(&state, "test", META.origin).unwrap().load(Ok).unwrap();
@@ -261,6 +267,7 @@ fn in_lives(case: &Case, input: &Path, cuts: &[u64], whole: &Written) -> Result<
         ("outcomes", &written.outcomes, &whole.outcomes),
         ("selection", &written.selection, &whole.selection),
         ("statistics", &written.statistics, &whole.statistics),
+        ("correlation", &written.correlation, &whole.correlation),
         ("worth", &written.worth, &whole.worth),
     ];
     for (what, found, wanted) in parts {

@@ -7,6 +7,7 @@
 mod outside;
 
 mod compare;
+mod correlation;
 mod golden;
 mod prefix;
 mod selection;

@@ -10,6 +10,7 @@ mod aggregation;
 mod cells;
 mod clock;
 mod correlation;
+mod cross;
 mod custom;
 mod lanes;
 mod laws;

@@ -73,6 +73,7 @@ pub fn plan(timeframes: &[&str], enabled: &[u32]) -> Plan {
             alerts: false,
         },
         windows: vec![20, 240],
+        cross_asset: None,
         selection: SelectionRules { effect: SelectionEffect::Mark, min_outcomes: 1_000 },
         probe: false,
     }

@@ -211,6 +211,8 @@ pub fn signal_line(entry: &Entry) -> String {
         "supporting",
         "opposing",
         "factors",
+        "market_correlation",
+        "independent_signals",
     ];
     let field = |(name, text): (String, String)| {
         let quote = if raw.contains(&&*name) { "" } else { "\"" };

@@ -13,7 +13,7 @@ const LONGEST: (usize, usize) = (500, 70);
 const LONGEST_OF_TESTS: (usize, usize) = (700, 120);
 
 /// By folder of `src`: which others it may use. What every stage may use stands in [`STAGES_USE`].
-const MAY_USE: [(&str, &[&str]); 20] = [
+const MAY_USE: [(&str, &[&str]); 21] = [
     ("text.rs", &[]),
     ("lanes", &[]),
     ("model", &["text"]),
@@ -30,6 +30,7 @@ const MAY_USE: [(&str, &[&str]); 20] = [
     // The conditions of a strategy read the rows of its indicators: one stage in two folders.
     ("strategies", &["lanes", "indicators"]),
     ("correlate", &[]),
+    ("cross", &[]),
     ("judge", &[]),
     // It writes commands, and its own alone: with the encoder that the links send from.
     ("publish", &["redis_io"]),
@@ -39,6 +40,7 @@ const MAY_USE: [(&str, &[&str]); 20] = [
             "aggregate",
             "config",
             "correlate",
+            "cross",
             "feed",
             "indicators",
             "judge",
@@ -74,7 +76,7 @@ const MAY_USE: [(&str, &[&str]); 20] = [
         ],
     ),
 ];
-const STAGES: [&str; 7] = ["feed", "aggregate", "indicators", "strategies", "correlate", "judge", "publish"];
+const STAGES: [&str; 8] = ["feed", "aggregate", "indicators", "strategies", "correlate", "cross", "judge", "publish"];
 const STAGES_USE: [&str; 4] = ["model", "config", "state", "text"];
 
 /// What breaks the rule, and why it may: (file, folder, reason).

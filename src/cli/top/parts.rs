@@ -223,6 +223,10 @@ pub(super) fn symbols(status: &Value, filter: &str, sort: Sort, width: usize, co
         "signals",
         9,
     );
+    let crossed = !status["cross_asset"].is_null();
+    if crossed {
+        head.right(Ink::Dim, "together", 10);
+    }
     let mut lines = vec![head.full()];
     let mut all: Vec<&Value> =
         status["symbols"].as_array().into_iter().flatten().filter(|s| fits(&s["symbol"], filter)).collect();
@@ -239,6 +243,10 @@ pub(super) fn symbols(status: &Value, filter: &str, sort: Sort, width: usize, co
             10,
         );
         row.right(Ink::Plain, &count(&symbol["bars"]), 10).right(Ink::Plain, &count(&symbol["signals"]), 9);
+        if crossed {
+            let together = symbol["market_correlation"].as_f64().map_or("–".to_owned(), |rho| format!("{rho:.2}"));
+            row.right(Ink::Plain, &together, 10);
+        }
         lines.push(row.full());
     }
     lines

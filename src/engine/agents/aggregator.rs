@@ -1,7 +1,7 @@
 //! The aggregator's agent: base bars in, closed bars out to the worker that owns their cell.
 
 use crate::{
-    aggregate::{Closings, Drifts, Routes, TimeBarAggregator},
+    aggregate::{Closes, Closings, Drifts, Routes, TimeBarAggregator},
     config::Plan,
     engine::{BarOutlet, Memory, Of, Restored, Saver},
     model::{Bar, BarMessage, Control, Directory, External, Forming, Head, SourceId, SymbolId, TimeframeId, Turn},
@@ -20,6 +20,8 @@ pub struct AggregatorAgent {
     aggregator: TimeBarAggregator,
     /// Running sums of returns, where the calibrated confidence asks for them.
     drifts: Option<Drifts>,
+    /// The closes that the correlation across assets waits for, where there is one.
+    closes: Option<Closes>,
     directory: Arc<Directory>,
     routes: Routes,
     /// By cell: the worker that owns it.
@@ -81,6 +83,7 @@ impl AggregatorAgent {
         let mut agent = Self {
             aggregator: TimeBarAggregator::new(&plan),
             drifts: calibration.enabled.then(|| Drifts::new(plan.timeframes.len(), !calibration.market.is_empty())),
+            closes: plan.cross_asset.map(|rules| Closes::new(rules.timeframe)),
             directory,
             owners: Vec::new(),
             branches: outlets.into_iter().map(BarOutlet::new).collect(),
@@ -104,6 +107,7 @@ impl AggregatorAgent {
         for symbol in 0..agent.plan.assets.len() {
             agent.add_owners(symbol);
             agent.add_drift(symbol);
+            agent.closes.iter_mut().for_each(Closes::add_symbol);
         }
         agent.memory.aggregator.set(agent.bytes() as u64);
         agent
@@ -120,15 +124,16 @@ impl AggregatorAgent {
         for (symbol, base, timeframes) in restored.admission.feeds(&self.plan) {
             self.aggregator.set_feeds(symbol, base, timeframes);
         }
+        let assets = self.plan.assets.iter().enumerate();
+        let symbols: FxHashMap<&str, usize> = assets.map(|(index, asset)| (&*asset.symbol, index)).collect();
+        let timeframes: Vec<String> = self.plan.timeframes.iter().map(ToString::to_string).collect();
+        let symbol = |name: &str| symbols.get(name).copied();
+        let timeframe = |name: &str| timeframes.iter().position(|timeframe| timeframe == name);
         if let (Some(drifts), Some(saved)) = (&mut self.drifts, &restored.drifts) {
-            let assets = self.plan.assets.iter().enumerate();
-            let symbols: FxHashMap<&str, usize> = assets.map(|(index, asset)| (&*asset.symbol, index)).collect();
-            let timeframes: Vec<String> = self.plan.timeframes.iter().map(ToString::to_string).collect();
-            drifts.restore(
-                saved,
-                |name| symbols.get(name).copied(),
-                |name| timeframes.iter().position(|timeframe| timeframe == name),
-            );
+            drifts.restore(saved, symbol, timeframe);
+        }
+        if let (Some(closes), Some(saved)) = (&mut self.closes, &restored.closes) {
+            closes.restore(saved, symbol, timeframe);
         }
         // What came before has been told, in another life.
         (self.seq, self.told) = (restored.seq, restored.seq);
@@ -149,6 +154,12 @@ impl AggregatorAgent {
                     drifts.save(timeframes, |symbol| keys.symbol(symbol), out)
                 })?;
             }
+            if let Some(closes) = &self.closes {
+                saver.record(Of::Closes, |keys, out| {
+                    let timeframes = keys.bar_columns().map(|column| column.timeframe);
+                    closes.save(timeframes, |symbol| keys.symbol(symbol), out)
+                })?;
+            }
             saver.end();
         }
         self.pass_on(Control::Snapshot { number });
@@ -162,7 +173,10 @@ impl AggregatorAgent {
     }
 
     fn bytes(&self) -> usize {
-        self.aggregator.bytes() + self.owners.capacity() + self.drifts.as_ref().map_or(0, Drifts::bytes)
+        self.aggregator.bytes()
+            + self.owners.capacity()
+            + self.drifts.as_ref().map_or(0, Drifts::bytes)
+            + self.closes.as_ref().map_or(0, Closes::bytes)
     }
 
     fn add_drift(&mut self, symbol: usize) {
@@ -193,6 +207,7 @@ impl AggregatorAgent {
             self.aggregator.add_symbol(self.plan.asset(SymbolId(next as u16)));
             self.add_owners(next);
             self.add_drift(next);
+            self.closes.iter_mut().for_each(Closes::add_symbol);
         }
         self.memory.aggregator.set(self.bytes() as u64);
     }
@@ -203,7 +218,10 @@ impl AggregatorAgent {
             BarMessage::Control(Control::Head(head)) => self.run = head,
             BarMessage::Bar(bar) => self.on_bar(&bar),
             BarMessage::Control(Control::Close { symbol, timeframes, turn }) => self.close(symbol, timeframes, turn),
-            BarMessage::Control(Control::Progress { .. } | Control::Drift(_) | Control::Forming(_)) => {}
+            BarMessage::Control(Control::Intervals { seq, first, next }) => self.take_intervals(seq, first, next),
+            BarMessage::Control(
+                Control::Progress { .. } | Control::Drift(_) | Control::Forming(_) | Control::Crossing(_),
+            ) => {}
             BarMessage::Control(Control::Numbers(numbers)) => self.numbers = numbers,
             BarMessage::Control(Control::External(external)) => self.external(external),
             BarMessage::Control(Control::Feeds { symbol, base, timeframes }) => {
@@ -231,6 +249,7 @@ impl AggregatorAgent {
             columns: self.plan.timeframes.len(),
             head: &head,
             drifts: self.drifts.as_mut(),
+            closes: self.closes.as_mut(),
         };
         self.aggregator.on_bar_followed(bar, &mut emit);
         if !self.refresh.is_empty() {
@@ -251,6 +270,7 @@ impl AggregatorAgent {
             columns: self.plan.timeframes.len(),
             head,
             drifts: self.drifts.as_mut(),
+            closes: self.closes.as_mut(),
         };
         for (symbol, timeframes) in self.behind_bar.drain(..) {
             self.aggregator.close(symbol, timeframes, &mut |bar| emit.closed(bar));
@@ -280,6 +300,14 @@ impl AggregatorAgent {
         }
     }
 
+    /// Sends what happened in intervals on its way to the publisher, through the first worker, which passes it on.
+    #[cold]
+    fn take_intervals(&mut self, seq: u64, first: i64, next: i64) {
+        if let (Some(closes), Some(branch)) = (&mut self.closes, self.branches.first_mut()) {
+            closes.take(seq, first, next, |crossing| branch.control(Control::Crossing(crossing)));
+        }
+    }
+
     /// Closes bars by the clock, in their turn. The sequence is over with the last of it: nobody is told of it before.
     #[cold]
     fn close(&mut self, symbol: SymbolId, timeframes: u32, turn: Turn) {
@@ -294,6 +322,7 @@ impl AggregatorAgent {
             columns: self.plan.timeframes.len(),
             head: &self.run,
             drifts: self.drifts.as_mut(),
+            closes: self.closes.as_mut(),
         };
         self.aggregator.close(symbol, timeframes, &mut |bar| emit.closed(bar));
         if turn == Turn::Last {
@@ -338,13 +367,17 @@ struct Emitter<'a> {
     columns: usize,
     head: &'a Head,
     drifts: Option<&'a mut Drifts>,
+    closes: Option<&'a mut Closes>,
 }
 
 impl Closings for Emitter<'_> {
     #[inline]
-    fn base(&mut self, bar: &Bar, fed: u32) {
+    fn base(&mut self, bar: &Bar, end: i64, fed: u32) {
         if let Some(drifts) = &mut self.drifts {
             drifts.base(bar, fed);
+        }
+        if let Some(closes) = &mut self.closes {
+            closes.base(bar.symbol, bar.timeframe, end, bar.close);
         }
     }
 

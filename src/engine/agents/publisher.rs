@@ -1,6 +1,7 @@
 //! The publisher's agent: the workers' signals in, merged, correlated, filtered; batches out.
 
 mod batch;
+mod crossing;
 mod judging;
 mod limit;
 mod parts;
@@ -14,6 +15,7 @@ pub use wiring::PublisherWiring;
 use crate::{
     config::Plan,
     correlate::{Correlator, Verdict},
+    cross::CrossAssets,
     engine::{
         Blocked, Memory, Restored, Saver,
         notes::{Committing, LetterBytes, Mark, Note},
@@ -27,6 +29,7 @@ use crate::{
 };
 use batch::{Asked, Batch};
 use crossbeam_utils::CachePadded;
+use crossing::CrossWork;
 use judging::Judging;
 use parts::Parts;
 use place::Place;
@@ -55,6 +58,8 @@ pub struct PublisherAgent {
     parts: Parts,
     /// What the signals are worth, where that is followed.
     judging: Option<Judging>,
+    /// What symbols have in common, where that is asked.
+    crossed: Option<CrossWork>,
     composites: Composites,
     /// What waits to be decided on together, where styles may publish only so many signals.
     place: Option<Place>,
@@ -72,9 +77,10 @@ impl PublisherAgent {
     pub fn new(wiring: PublisherWiring) -> Self {
         let PublisherWiring { plan, output, rules, ledger, .. } = wiring;
         let cells = plan.assets.len().max(16) * plan.timeframes.len();
+        let crossings = plan.cross_asset.map_or(0, |_| 2 * plan.assets.len().max(16));
         let group = plan.timeframes.len() * plan.roster.count() * 2;
         let mut agent = Self {
-            merge: Merge::new(wiring.inlets.len(), 4 * rules.messages + 2 * cells),
+            merge: Merge::new(wiring.inlets.len(), 4 * rules.messages + 2 * cells + crossings),
             correlator: Correlator::new(&plan),
             inlets: wiring.inlets,
             notes: wiring.notes,
@@ -86,6 +92,7 @@ impl PublisherAgent {
             batch: Batch::new(rules, group),
             blocked: Blocked::default(),
             parts: Parts::new(&plan),
+            crossed: CrossAssets::new(&plan).map(CrossWork::new),
             judging: plan.performance.enabled.then(|| Judging::new(&plan, ledger)),
             composites: Composites::with_capacity(group.max(64)),
             place: plan.has_signal_limits().then(Place::new),
@@ -126,6 +133,7 @@ impl PublisherAgent {
                 redis.latest.restore(symbol, latest, |signal| self.correlator.expires(signal));
             }
         }
+        self.restore_cross(restored);
         if let Some(redis) = &mut self.output.redis {
             redis.order = restored.publisher.order;
             redis.latest.restored(&restored.readiness, restored.is_history);
@@ -137,6 +145,7 @@ impl PublisherAgent {
         self.memory.correlator.set(self.correlator.bytes() as u64);
         let latest = self.output.redis.as_ref().map_or(0, |redis| redis.latest.bytes());
         self.memory.output.set(latest as u64);
+        self.memory.cross.set(self.crossed.as_ref().map_or(0, CrossWork::bytes) as u64);
         self.memory.judge.set(self.judging.as_ref().map_or(0, Judging::bytes) as u64);
     }
 
@@ -147,6 +156,7 @@ impl PublisherAgent {
             let asset = self.plan.asset(SymbolId(self.symbols as u16));
             self.correlator.add_symbol(asset);
             self.judging.iter_mut().for_each(Judging::add_symbol);
+            self.crossed.iter_mut().for_each(|crossed| crossed.assets.add_symbol());
             if let Some(redis) = &mut self.output.redis {
                 redis.latest.add_symbol();
             }
@@ -248,6 +258,7 @@ impl PublisherAgent {
         let parts = &mut self.parts;
         let Some(seq) = self.merge.next_group(limit, |item| parts.take(item)) else { return Ok(false) };
         let Some((symbol, event_ts)) = self.parts.head() else {
+            self.cross(replayed)?;
             self.settle()?;
             return Ok(true);
         };
@@ -274,6 +285,9 @@ impl PublisherAgent {
         self.output.forming(&self.parts.forming);
         if let Some(judging) = self.judging.as_mut().filter(|_| !replayed) {
             judging.publish(event_ts, &mut self.output);
+        }
+        if self.crossed.is_some() && !replayed {
+            self.write_rows(false);
         }
         self.note_time(now);
         Ok(true)
@@ -302,8 +316,15 @@ impl PublisherAgent {
         let waits = self.place.is_some();
         let composites = self.place.as_mut().map_or(&mut self.composites, |place| &mut place.signals);
         let (counters, recorder, judging) = (&self.counters, &mut self.recorder, &mut self.judging);
+        if let Some(crossed) = &mut self.crossed {
+            for signal in &self.parts.signals {
+                crossed.assets.enter(signal, self.correlator.expires(signal));
+            }
+        }
+        let crossed = self.crossed.as_ref();
         let judge = |composite: &Composite, weights| {
-            judging.as_mut().map_or(Judged::NOTHING, |judging| judging.judge(composite, weights))
+            let judged = judging.as_mut().map_or(Judged::NOTHING, |judging| judging.judge(composite, weights));
+            Judged { crossed: crossed.and_then(|crossed| crossed.assets.judge(&composite.signal)), ..judged }
         };
         self.correlator.on_group_judged(&mut self.parts.signals, judge, |verdict| match verdict {
             Verdict::Publish(weighed) => {
@@ -340,6 +361,9 @@ impl PublisherAgent {
         let (urgent, last) = (self.batch.send(cause == FlushCause::Full, now), cause == FlushCause::Halt);
         if let Some(judging) = &mut self.judging {
             judging.flush(now.ns, last, &mut self.output);
+        }
+        if last {
+            self.write_rows(true);
         }
         if let Some(saving) = &mut self.saving {
             saving.flushed += 1;

@@ -220,6 +220,8 @@ fn is_barrier(message: &BarMessage) -> bool {
             | Control::Progress { .. }
             | Control::Close { .. }
             | Control::Feeds { .. }
+            | Control::Intervals { .. }
+            | Control::Crossing(_)
             | Control::Drift(_)
             | Control::Numbers(_) => false,
             Control::External(_)

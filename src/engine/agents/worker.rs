@@ -463,7 +463,8 @@ impl Agent for WorkerAgent {
                 BarMessage::Control(Control::Head(head)) => self.head = head,
                 BarMessage::Control(Control::Progress { seq }) => self.outlet.send(WorkerMessage::Progress { seq }),
                 BarMessage::Control(Control::Drift(drift)) => self.following.drift = Some(drift),
-                BarMessage::Control(Control::Close { .. } | Control::Feeds { .. }) => {}
+                BarMessage::Control(Control::Crossing(crossing)) => self.outlet.send(WorkerMessage::Crossing(crossing)),
+                BarMessage::Control(Control::Close { .. } | Control::Feeds { .. } | Control::Intervals { .. }) => {}
                 BarMessage::Control(Control::Numbers(numbers)) => self.numbers = numbers,
                 BarMessage::Control(Control::External(external)) => self.external(&external)?,
                 BarMessage::Control(Control::Forming(forming)) => self.forming(&forming),

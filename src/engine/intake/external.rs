@@ -42,6 +42,7 @@ impl Intake {
         self.admission.admit_signal(symbol, timeframe, bar_ts, place)?;
         self.counters.external_taken.bump();
         let head = Head { seq: self.admission.seq(), arrival_ns: origin.arrival_ns, source: origin.source };
+        self.intervals.pass(&mut self.bars, head.seq, self.admission.moment());
         self.bars.head(&head);
         self.bars.control(Control::Numbers(factors));
         self.bars.control(Control::External(External { bar_ts, confidence, symbol, timeframe, strategy, side }));

@@ -32,6 +32,8 @@ pub struct FileOutputOptions {
     pub statistics: Option<PathBuf>,
     /// Bars of each window.
     pub windows: Vec<u32>,
+    /// The correlation across assets after each interval, JSON lines.
+    pub correlation: Option<PathBuf>,
     /// These cells: names of the symbol and the timeframe.
     pub cells: Vec<(String, TimeframeId)>,
     /// Whether the signals go behind what is in their file.
@@ -50,6 +52,7 @@ pub struct FileOutput {
     selection: Option<FileSink>,
     statistics: Option<FileSink>,
     windows: usize,
+    correlation: Option<FileSink>,
     cells: Vec<(String, TimeframeId)>,
     failed: Option<FileError>,
     finished_bytes: u64,
@@ -78,6 +81,7 @@ impl FileOutput {
             selection: open(options.selection, "")?,
             statistics: open(options.statistics, &statistics_csv_header(&options.windows))?,
             windows: options.windows.len(),
+            correlation: open(options.correlation, "")?,
             cells: options.cells,
             failed: None,
             finished_bytes: 0,
@@ -114,6 +118,21 @@ impl FileOutput {
     pub fn switched(&mut self, switched: Switched<'_>, directory: &Directory) {
         if let Some(file) = &mut self.selection {
             switch_json_line(file.lines(), switched, directory);
+            self.lines += 1;
+        }
+    }
+
+    /// Whether the correlation across assets is written.
+    #[must_use]
+    pub fn wants_matrix(&self) -> bool {
+        self.correlation.is_some()
+    }
+
+    /// Takes a line of the correlation across assets.
+    pub fn matrix(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
+        if let Some(file) = &mut self.correlation {
+            write(file.lines());
+            self.failed = self.failed.take().or(file.flush_if_full().err());
             self.lines += 1;
         }
     }
@@ -157,6 +176,7 @@ impl FileOutput {
             &mut self.outcomes,
             &mut self.selection,
             &mut self.statistics,
+            &mut self.correlation,
         ]
         .into_iter()
     }
@@ -204,8 +224,8 @@ impl FileOutput {
     /// Bytes written so far.
     #[must_use]
     pub fn written_bytes(&self) -> u64 {
-        let open = [&self.signals, &self.bars, &self.indicators, &self.outcomes, &self.selection, &self.statistics];
-        let open = open.into_iter().flatten();
+        let Self { signals, bars, indicators, outcomes, selection, statistics, correlation, .. } = self;
+        let open = [signals, bars, indicators, outcomes, selection, statistics, correlation].into_iter().flatten();
         self.finished_bytes + open.map(FileSink::written_bytes).sum::<u64>()
     }
 }

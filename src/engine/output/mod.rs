@@ -1,5 +1,6 @@
 //! Where results go: files, a Redis server, or both.
 
+mod cross;
 mod figures;
 mod files;
 mod journal;

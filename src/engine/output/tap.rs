@@ -48,6 +48,12 @@ impl SeenSignal {
         Self { composite: *weighed.composite, expires, stale, judged, peers, supporting }
     }
 
+    /// How its symbol moves with the others, where that is known.
+    #[must_use]
+    pub fn market_correlation(&self) -> Option<f64> {
+        self.judged.crossed.map(|crossed| crossed.market_correlation)
+    }
+
     /// Calls `with` with the signal as it was weighed.
     pub fn weighed<T>(&self, with: impl FnOnce(&Weighed<'_>) -> T) -> T {
         let peers: Vec<Peer> = self.peers.iter().flatten().copied().collect();

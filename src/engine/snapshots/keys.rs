@@ -35,6 +35,12 @@ pub enum Of {
     Quality,
     /// What had been used of the limits of a second.
     Rate,
+    /// The closes that the correlation across assets waits for.
+    Closes,
+    /// The correlation across assets, but the covariances.
+    Cross,
+    /// The covariances of a symbol with those before it.
+    CrossRow(SymbolId),
     /// What the signals of a symbol are worth.
     Worth(SymbolId),
     /// What the signals of a timeframe and a strategy or kind, by name, are worth.
@@ -172,6 +178,9 @@ impl Keys {
             Of::Drifts => (RecordOf::Drifts, 0),
             Of::Quality => (RecordOf::Quality, 0),
             Of::Rate => (RecordOf::Rate, 0),
+            Of::Closes => (RecordOf::Closes, 0),
+            Of::Cross => (RecordOf::Cross, 0),
+            Of::CrossRow(symbol) => (RecordOf::CrossRow(self.symbol(symbol)), 0),
             Of::Worth(symbol) => (RecordOf::Worth(self.symbol(symbol)), 0),
             Of::Account(timeframe, name) => (RecordOf::Account(self.timeframe(timeframe), name), 0),
         }

@@ -1,10 +1,13 @@
 //! What a snapshot says to an engine of one plan: decoded once, tried before anything depends on it, and taken over by the
 //! agents. What it does not have is cold, and can be filled from another that was made of the streams' history.
 
+mod cross;
+
 use super::{super::letter_quota::SavedQuota, Keys, Of};
 use crate::{
-    aggregate::{OpenBars, SavedDrifts},
+    aggregate::{OpenBars, SavedCloses, SavedDrifts},
     correlate::{RateState, SymbolSignals},
+    cross::SavedCross,
     feed::{
         AdmissionState, SavedNewestBar,
         streams::{Order, Place},
@@ -113,6 +116,10 @@ pub struct Restored {
     pub quality: CalibrationQuality,
     /// What had been used of the limits of a second, where there were any.
     pub rate: Option<RateState>,
+    /// The closes that the correlation across assets waits for, where there is one.
+    pub closes: Option<SavedCloses>,
+    /// The correlation across assets, where there is one.
+    pub cross: Option<SavedCross>,
     /// Where the publisher stood.
     pub publisher: PublisherState,
     /// The cells that are cold, in the order of symbols and timeframes.
@@ -150,6 +157,8 @@ impl Restored {
             accounts: decoder.accounts()?,
             quality: decoder.quality()?,
             rate: decoder.rate()?,
+            closes: decoder.closes()?,
+            cross: decoder.cross()?,
             publisher: decoder.publisher()?,
             cold: Vec::new(),
             columns: keys.plan().timeframes.len(),
@@ -445,16 +454,6 @@ impl<'a> Decoder<'a> {
         let quality = CalibrationQuality::read(&mut bytes)?;
         ends(bytes, "the quality of the calibrated confidence")?;
         Ok(quality)
-    }
-
-    /// What had been used of the limits of a second; none where the snapshot does not say.
-    fn rate(&self) -> Result<Option<RateState>, StateError> {
-        let part = RecordOf::Rate;
-        let record = self.snapshot.record(part).filter(|record| record.is_readable(part));
-        let Some(mut bytes) = record.map(|record| record.bytes) else { return Ok(None) };
-        let rate = take(&mut bytes)?;
-        ends(bytes, "the limits of a second")?;
-        Ok(Some(rate))
     }
 
     /// What the signals of timeframes with strategies and kinds are worth.

@@ -169,7 +169,7 @@ fn anything() -> impl proptest::strategy::Strategy<Value = Any> {
                 priority,
                 history,
             };
-            let judged = Judged { n, wins, calibrated, learned, selected, hold: None };
+            let judged = Judged { n, wins, calibrated, learned, selected, hold: None, crossed: None };
             Any { composite, stale, judged, supporting, opposing, published_ms }
         },
     )

@@ -19,6 +19,8 @@ _REALS = (
     "priority",
     "calibrated_confidence",
     "win_rate",
+    "market_correlation",
+    "independent_signals",
 )
 _INTS = ("bar_ts", "event_ts", "published_ms", "win_rate_n", "calibration_n")
 _FLAGS = ("calibrated", "selected", "liquid", "stale")

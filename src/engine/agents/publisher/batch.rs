@@ -115,6 +115,7 @@ impl Batch {
         counters.published[strategy.index()][timeframe.index()].bump();
         counters.alerts.add(u64::from(is_alert));
         counters.stale.add(u64::from(weighed.stale));
+        counters.concentrated.add(u64::from(weighed.judged.crossed.is_some_and(|crossed| crossed.is_concentrated())));
         recorder.since(Latency::Stage(Stage::Correlate), now.ns, arrival_ns);
         self.push(Awaiting { style: weighed.composite.style, arrival_ns });
     }

@@ -3,7 +3,7 @@
 use crate::{
     config::Plan,
     model::{
-        HORIZONS, IndicatorRow, LiquiditySwitch, Settling, Signal, SignalOutcome, Surroundings, SymbolId,
+        Crossing, HORIZONS, IndicatorRow, LiquiditySwitch, Settling, Signal, SignalOutcome, Surroundings, SymbolId,
         WindowStatistics,
     },
     publish::Item,
@@ -22,6 +22,7 @@ pub(super) struct Parts {
     pub outcomes: Vec<SignalOutcome>,
     pub around: Vec<Surroundings>,
     pub liquidity: Vec<LiquiditySwitch>,
+    pub crossings: Vec<Crossing>,
 }
 
 impl Parts {
@@ -37,6 +38,7 @@ impl Parts {
             settling: Vec::with_capacity(timeframes),
             around: Vec::with_capacity(timeframes * 2),
             liquidity: Vec::with_capacity(timeframes),
+            crossings: Vec::with_capacity(plan.cross_asset.map_or(0, |_| 2 * plan.assets.len() + 8)),
             outcomes: Vec::with_capacity(if plan.performance.enabled { signals * HORIZONS.len() } else { 0 }),
         }
     }
@@ -52,6 +54,7 @@ impl Parts {
         self.outcomes.clear();
         self.around.clear();
         self.liquidity.clear();
+        self.crossings.clear();
     }
 
     /// Takes one.
@@ -66,6 +69,7 @@ impl Parts {
             Item::Outcome(outcome) => self.outcomes.push(outcome),
             Item::Surroundings(around) => self.around.push(around),
             Item::Liquidity(switch) => self.liquidity.push(switch),
+            Item::Crossing(crossing) => self.crossings.push(crossing),
         }
     }
 

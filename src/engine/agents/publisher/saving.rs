@@ -18,6 +18,8 @@ pub(super) struct Saving {
     pub sweep: Sweep,
     /// Accounts of timeframes with strategies and kinds that it still wants.
     pub accounts: Sweep,
+    /// Rows of the matrix across assets that it still wants.
+    pub rows: Sweep,
     /// Whether one is at work, and which flush must be acknowledged before it may be used.
     pub awaits: Option<u64>,
     /// Flushes so far, and those that have been acknowledged.
@@ -28,12 +30,13 @@ pub(super) struct Saving {
 impl Saving {
     /// None at work.
     pub fn new(saver: Saver) -> Self {
-        Self { saver, sweep: Sweep::default(), accounts: Sweep::default(), awaits: None, flushed: 0, acknowledged: 0 }
+        let [sweep, accounts, rows] = [Sweep::default(), Sweep::default(), Sweep::default()];
+        Self { saver, sweep, accounts, rows, awaits: None, flushed: 0, acknowledged: 0 }
     }
 
     /// Whether something is left to be saved.
     pub fn is_sweeping(&self) -> bool {
-        self.sweep.is_on() || self.accounts.is_on()
+        self.sweep.is_on() || self.accounts.is_on() || self.rows.is_on()
     }
 
     pub fn is_on(&self) -> bool {
@@ -73,7 +76,8 @@ impl PublisherAgent {
         }
         saving.sweep.start(self.symbols);
         saving.awaits = Some(saving.flushed + u64::from(unwritten));
-        saving.end_if_done();
+        self.begin_saving_cross()?;
+        self.saving.iter_mut().for_each(Saving::end_if_done);
         Ok(())
     }
 
@@ -94,7 +98,7 @@ impl PublisherAgent {
             judging.save_key(key, saving)?;
             count += 1;
         }
-        Ok(count)
+        Ok(count + self.save_rows(max - count)?)
     }
 
     /// Saves a symbol that is about to change, where the snapshot at work wants it as it is.
