@@ -126,8 +126,8 @@ fn write(c: &mut Criterion) {
         });
     });
     // A hundred signals a batch; what each costs, with its share of the frame.
-    let dictionary = Dictionary::new("names", &HashMap::new(), &directory).unwrap();
-    let mut frames = SignalFrames::new(dictionary, directory.timeframes().len(), 10_000);
+    let dictionary = Dictionary::new("names", &HashMap::new(), &directory, &Roster::default()).unwrap();
+    let mut frames = SignalFrames::new(dictionary, 10_000);
     group.throughput(Throughput::Elements(100));
     group.bench_function("frame_of_100", |b| {
         b.iter(|| {

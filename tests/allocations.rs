@@ -253,8 +253,8 @@ fn publishing() {
     assert!((0..4).all(|k| directory.name_symbol(SymbolId(k), &format!("S{k}"))));
     let (mut names, sources) = (OutputNames::default(), Sources::default());
     let labels = Labels { directory: &directory, sources: &sources };
-    let dictionary = Dictionary::new("names", &HashMap::new(), &directory).unwrap();
-    let mut frames = SignalFrames::new(dictionary, timeframes.len(), 10_000);
+    let dictionary = Dictionary::new("names", &HashMap::new(), &directory, &Roster::default()).unwrap();
+    let mut frames = SignalFrames::new(dictionary, 10_000);
     let mut merge = Merge::new(2, 64);
     let mut correlator = Correlator::new(&plan);
     let mut group = Vec::with_capacity(64);

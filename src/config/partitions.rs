@@ -4,6 +4,7 @@ use super::{
     node::{Data, Node},
     rules::int,
     section::{Scalar, section},
+    shape::Shape,
 };
 use std::collections::BTreeSet;
 
@@ -69,5 +70,8 @@ impl Scalar for OwnText {
     }
     fn allowed(&self) -> String {
         "\"all\", or partitions such as \"3\", \"0-3\" or \"0-2,7\", counted from 0".to_owned()
+    }
+    fn shape(&self) -> Shape {
+        Shape::Either(vec![Shape::Whole(0, MAX_PARTITIONS as i64 - 1), Shape::Pattern("^(all|[0-9]+([-,] ?[0-9]+)*)$")])
     }
 }

@@ -3,7 +3,7 @@
 
 use super::NO_NAME;
 use crate::model::{
-    Directory, MAX_TIMEFRAMES, Side, Signal, SignalKind, SourceId, Strategy, SymbolId, TimeframeId, TradingStyle,
+    Directory, MAX_TIMEFRAMES, Roster, Side, Signal, SignalKind, SourceId, Strategy, SymbolId, TimeframeId, TradingStyle,
 };
 use crate::publish::names::Sources;
 use crate::redis_io::Commands;
@@ -52,18 +52,20 @@ pub struct Dictionary {
     files: Vec<u32>,
     timeframes: [u16; MAX_TIMEFRAMES],
     strategies: [u16; Strategy::SLOTS],
-    kinds: [u16; SignalKind::COUNT],
+    kinds: Box<[u16]>,
     styles: [u16; TradingStyle::COUNT],
     sides: [u16; 2],
+    /// Peers that a signal may have: one of each strategy on each other timeframe.
+    peers_max: usize,
 }
 
 impl Dictionary {
-    /// Goes on from what the hash at `key` holds, for the symbols and timeframes of a directory. Fields that are no numbers
-    /// are passed over.
+    /// Goes on from what the hash at `key` holds, for the symbols and timeframes of a directory and these strategies. Fields
+    /// that are no numbers are passed over.
     ///
     /// # Errors
     /// [`DictionaryError`] where numbers are missing or used up.
-    pub fn new(key: &str, saved: &HashMap<String, String>, directory: &Directory) -> Result<Self, DictionaryError> {
+    pub fn new(key: &str, saved: &HashMap<String, String>, directory: &Directory, roster: &Roster) -> Result<Self, DictionaryError> {
         let names: HashMap<usize, &str> =
             saved.iter().filter_map(|(number, name)| Some((number.parse().ok()?, name.as_str()))).collect();
         let mut dictionary = Self {
@@ -75,28 +77,29 @@ impl Dictionary {
             files: Vec::new(),
             timeframes: [0; MAX_TIMEFRAMES],
             strategies: [0; Strategy::SLOTS],
-            kinds: [0; SignalKind::COUNT],
+            kinds: vec![0; roster.kind_count()].into(),
             styles: [0; TradingStyle::COUNT],
             sides: [0; 2],
+            peers_max: directory.timeframes().len().saturating_sub(1) * roster.count(),
         };
         for number in 0..names.len() {
             let hole = || DictionaryError::Hole { key: key.to_owned(), count: names.len(), missing: number };
             dictionary.number(names.get(&number).ok_or_else(hole)?);
         }
         dictionary.fresh.clear();
-        dictionary.words(directory)?;
+        dictionary.words(directory, roster)?;
         Ok(dictionary)
     }
 
     /// Numbers everything but symbols and files, which are as many as come.
-    fn words(&mut self, directory: &Directory) -> Result<(), DictionaryError> {
+    fn words(&mut self, directory: &Directory, roster: &Roster) -> Result<(), DictionaryError> {
         for index in 0..directory.timeframes().len() {
             self.timeframes[index] = self.word(directory.timeframe_name(TimeframeId::new(index)))?;
         }
-        for strategy in Strategy::ALL.into_iter().chain([Strategy::Probe]) {
+        for strategy in roster.iter().chain([Strategy::Probe]) {
             self.strategies[strategy.index()] = self.word(strategy.name())?;
         }
-        for kind in SignalKind::all() {
+        for kind in roster.kinds() {
             let name: Vec<&str> = [kind.name()].into_iter().chain(kind.factor_names().iter().copied()).collect();
             self.kinds[kind.index()] = self.word(&name.join(" "))?;
         }
@@ -127,6 +130,11 @@ impl Dictionary {
         self.numbers.insert(name.into(), number);
         self.fresh.push((number, name.into()));
         number
+    }
+
+    /// Peers that a signal may have.
+    pub(super) fn peers_max(&self) -> usize {
+        self.peers_max
     }
 
     /// The key of the hash.

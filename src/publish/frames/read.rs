@@ -190,6 +190,16 @@ fn fields(record: &SignalRecord, peers: &[u8], names: &SignalNames) -> Vec<(Stri
         fields.push(("selected", selected.to_string()));
         fields.push(("liquid", liquid.to_string()));
     }
+    for (name, value) in
+        [("market_correlation", record.market_correlation), ("independent_signals", record.independent_signals)]
+    {
+        if !value.is_nan() {
+            fields.push((name, real(value)));
+        }
+    }
+    if flags.is_concentrated() {
+        fields.push(("concentrated", "true".to_owned()));
+    }
     if let Some(history) = flags.history().name() {
         fields.push(("history", history.to_owned()));
     }

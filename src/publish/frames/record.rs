@@ -60,7 +60,7 @@ macro_rules! record {
 
 record! {
     /// A signal in a frame, without its peers. Names are numbers of the dictionary.
-    SignalRecord, 168 {
+    SignalRecord, 184 {
         /// The symbol.
         symbol: u32,
         /// The timeframe, such as `5m`.
@@ -101,6 +101,10 @@ record! {
         win_rate: f64,
         /// The probability that it wins; NaN where nobody tells.
         calibrated_confidence: f64,
+        /// How its symbol moves with the others, in [-1, 1]; NaN where it is not known.
+        market_correlation: f64,
+        /// How many independent signals the active ones of its timeframe and side are worth; NaN where it is not known.
+        independent_signals: f64,
         /// Outcomes so far of signals like it; 0 where nobody counts.
         win_rate_n: u32,
         /// Outcomes that the calibrated confidence was learned from.
@@ -146,9 +150,10 @@ impl SignalFlags {
     const LIQUID: u16 = 1 << 6;
     const INCOMPLETE: u16 = 1 << 7;
     const PEERS_INCOMPLETE: u16 = 1 << 8;
+    const CONCENTRATED: u16 = 1 << 9;
 
     /// The names of the bits, from the lowest.
-    const NAMES: [&'static str; 9] = [
+    const NAMES: [&'static str; 10] = [
         "stale",
         "has_win_rate_n",
         "has_calibrated",
@@ -158,6 +163,7 @@ impl SignalFlags {
         "liquid",
         "history_incomplete",
         "history_peers_incomplete",
+        "concentrated",
     ];
 
     /// Those of a signal.
@@ -176,6 +182,7 @@ impl SignalFlags {
             (is_liquid, Self::LIQUID),
             (history == Completeness::Incomplete, Self::INCOMPLETE),
             (history == Completeness::SilentPeers, Self::PEERS_INCOMPLETE),
+            (weighed.judged.crossed.is_some_and(|crossed| crossed.is_concentrated()), Self::CONCENTRATED),
         ]
         .into_iter()
         .fold(0, |bits, (holds, bit)| if holds { bits | bit } else { bits })
@@ -213,6 +220,12 @@ impl SignalFlags {
     #[must_use]
     pub fn selected(self) -> Option<(bool, bool)> {
         self.has(Self::HAS_SELECTED).then(|| (self.has(Self::SELECTED), self.has(Self::LIQUID)))
+    }
+
+    /// Whether many signals of its timeframe and side are worth hardly more than one.
+    #[must_use]
+    pub fn is_concentrated(self) -> bool {
+        self.has(Self::CONCENTRATED)
     }
 
     /// What is missing from its history.

@@ -72,8 +72,8 @@ fn directory() -> Directory {
 }
 
 fn frames(saved: &HashMap<String, String>, directory: &Directory) -> SignalWriter {
-    let dictionary = Dictionary::new(KEY, saved, directory).unwrap();
-    SignalWriter::Frames(Box::new(SignalFrames::new(dictionary, directory.timeframes().len(), 10_000)))
+    let dictionary = Dictionary::new(KEY, saved, directory, &Roster::default()).unwrap();
+    SignalWriter::Frames(Box::new(SignalFrames::new(dictionary, 10_000)))
 }
 
 /// A signal of which everything may be anything.
@@ -97,7 +97,7 @@ fn strategy() -> impl proptest::strategy::Strategy<Value = crate::model::Strateg
 }
 
 fn kind() -> impl proptest::strategy::Strategy<Value = SignalKind> {
-    (0..SignalKind::COUNT).prop_map(|k| SignalKind::all().nth(k).unwrap())
+    (0..SignalKind::COUNT).prop_map(|k| Roster::default().kinds().nth(k).unwrap())
 }
 
 fn peers() -> impl proptest::strategy::Strategy<Value = Vec<Peer>> {
@@ -254,7 +254,7 @@ fn a_batch_is_an_entry_and_a_large_one_several() {
     assert_eq!(kept.lengths, ["10000"; 3]);
     assert_eq!(kept.signals().len(), 2_500);
     // Four timeframes: a peer for each strategy on three others.
-    let len = (168 + 3 * crate::model::Strategy::COUNT * 24usize).next_multiple_of(64);
+    let len = (184 + 3 * crate::model::Strategy::COUNT * 24usize).next_multiple_of(64);
     assert_eq!(frame_of(&kept, 2).len(), 24 + 452 * len);
     let description: serde_json::Value = serde_json::from_str(&kept.hashes[KEY][&format!("record:{len}")]).unwrap();
     let sizes = |fields: &serde_json::Value| -> u64 {
@@ -297,7 +297,7 @@ fn what_is_damaged_is_refused() {
     assert_eq!(sealed(&|frame| frame[0] = 2), Some(SignalFrameError::Version(0x5302)));
     assert_eq!(sealed(&|frame| frame[1] = 0x57), Some(SignalFrameError::Damaged));
     // More peers than the record has room for.
-    assert_eq!(sealed(&|frame| frame[24 + 164] = 200), Some(SignalFrameError::Damaged));
+    assert_eq!(sealed(&|frame| frame[24 + 180] = 200), Some(SignalFrameError::Damaged));
     assert_eq!(sealed(&|frame| frame[2] = 2), Some(SignalFrameError::Damaged));
     assert_eq!(sealed(&|_| ()), None);
 }
@@ -319,9 +319,9 @@ fn names_that_are_gone_are_missed() {
     // An engine does not go on with them.
     let mut hole = all.clone();
     hole.remove("3");
-    let error = Dictionary::new(KEY, &hole, &directory()).unwrap_err();
+    let error = Dictionary::new(KEY, &hole, &directory(), &Roster::default()).unwrap_err();
     assert!(matches!(error, DictionaryError::Hole { missing: 3, .. }) && error.to_string().contains(KEY), "{error}");
     let full: HashMap<String, String> = (0..70_000).map(|k| (k.to_string(), format!("S{k}"))).collect();
-    let error = Dictionary::new(KEY, &full, &directory()).unwrap_err();
+    let error = Dictionary::new(KEY, &full, &directory(), &Roster::default()).unwrap_err();
     assert!(matches!(error, DictionaryError::Full { count: 70_000, .. }), "{error}");
 }

@@ -7,7 +7,7 @@ use super::{
     record::{PeerRecord, SignalFlags, SignalRecord, describe, record_len},
 };
 use crate::{
-    model::{FrameHeader, Peer, Strategy, Weighed},
+    model::{FrameHeader, Peer, Weighed},
     publish::names::{Labels, StreamSpec},
     redis_io::Commands,
 };
@@ -32,11 +32,10 @@ pub struct SignalFrames {
 }
 
 impl SignalFrames {
-    /// Frames with these names, of an engine with so many timeframes, in a stream that keeps so many signals.
+    /// Frames with these names, in a stream that keeps so many signals.
     #[must_use]
-    pub fn new(dictionary: Dictionary, timeframes: usize, signals: u64) -> Self {
-        // A peer is of another timeframe, and each strategy has one there.
-        let peers_max = timeframes.saturating_sub(1) * Strategy::COUNT;
+    pub fn new(dictionary: Dictionary, signals: u64) -> Self {
+        let peers_max = dictionary.peers_max();
         let frame = vec![0; FrameHeader::LEN];
         let record_len = record_len(peers_max);
         Self { dictionary, record_len, peers_max, frame, count: 0, is_described: false, kept: Kept::new(signals) }
@@ -102,6 +101,8 @@ impl SignalFrames {
             factors: signal.candidate.factors,
             win_rate: judged.win_rate().unwrap_or(f64::NAN),
             calibrated_confidence: judged.calibrated.unwrap_or(f64::NAN),
+            market_correlation: judged.crossed.map_or(f64::NAN, |crossed| crossed.market_correlation),
+            independent_signals: judged.crossed.and_then(|crossed| crossed.independent_signals).unwrap_or(f64::NAN),
             win_rate_n: judged.n.unwrap_or(0),
             calibration_n: if judged.calibrated.is_some() { judged.learned } else { 0 },
             source_file: self.dictionary.file(signal.source, labels.sources),

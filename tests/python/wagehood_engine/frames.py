@@ -8,13 +8,13 @@ import zlib
 from typing import Any, Dict, Iterable, Iterator, List, Optional, Tuple
 
 _HEADER = struct.Struct("<HHIQII")
-_RECORD = struct.Struct("<IHHHHHHqqQQqddddd5dddIIIHH")
+_RECORD = struct.Struct("<IHHHHHHqqQQqddddd5dddddIIIHH")
 _PEER = struct.Struct("<qdHHHh")
 _VERSION = 0x5301
 _NO_FILE = 0xFFFFFFFF
 #: The bits of ``flags``.
-STALE, HAS_N, HAS_CALIBRATED, CALIBRATED, HAS_SELECTED, SELECTED, LIQUID, INCOMPLETE, PEERS_INCOMPLETE = (
-    1 << bit for bit in range(9)
+STALE, HAS_N, HAS_CALIBRATED, CALIBRATED, HAS_SELECTED, SELECTED, LIQUID, INCOMPLETE, PEERS_INCOMPLETE, CONCENTRATED = (
+    1 << bit for bit in range(10)
 )
 
 
@@ -89,7 +89,7 @@ def _signal(record: memoryview, names: List[str]) -> Dict[str, Any]:
         _RECORD.unpack_from(record)
     )
     price, confidence, composite, correlation, priority = rest[:5]
-    factors, (win_rate, calibrated, n, learned, source_file, supporting, opposing) = rest[5:10], rest[10:]
+    factors, (win_rate, calibrated, market, independent, n, learned, source_file, supporting, opposing) = rest[5:10], rest[10:]
     kind_name, *factor_names = names[kind].split(" ")
     found: Dict[str, Any] = {
         "signal_id": f"{names[symbol]}:{names[timeframe]}:{names[strategy]}:{bar_ts}",
@@ -121,6 +121,10 @@ def _signal(record: memoryview, names: List[str]) -> Dict[str, Any]:
         found.update(more)
     if flags & HAS_SELECTED:
         found.update(selected=bool(flags & SELECTED), liquid=bool(flags & LIQUID))
+    crossed = {"market_correlation": market, "independent_signals": independent}
+    found.update({name: value for name, value in crossed.items() if value == value})
+    if flags & CONCENTRATED:
+        found["concentrated"] = True
     if flags & (INCOMPLETE | PEERS_INCOMPLETE):
         found["history"] = "incomplete" if flags & INCOMPLETE else "peers_incomplete"
     if flags & STALE:

@@ -23,7 +23,7 @@ _REALS = (
     "independent_signals",
 )
 _INTS = ("bar_ts", "event_ts", "published_ms", "win_rate_n", "calibration_n")
-_FLAGS = ("calibrated", "selected", "liquid", "stale")
+_FLAGS = ("calibrated", "selected", "liquid", "stale", "concentrated")
 _JSON = ("supporting", "opposing", "factors")
 
 
