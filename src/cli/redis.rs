@@ -448,7 +448,7 @@ impl<'a> Server<'a> {
         let key = format!("{}{}", self.prefix, output.keys.names_key(&self.config.engine.name));
         check_key(link, &key, "hash")?;
         let saved: HashMap<String, String> = link.ask(&Cmd::hgetall(&key))?;
-        let dictionary = Dictionary::new(&key, &saved, directory, &self.config.roster())?;
+        let dictionary = Dictionary::new(&key, &saved, directory, &self.config.strategies.roster())?;
         // What is there must stay readable: a hash that was deleted would begin anew, with other numbers.
         let stream = format!("{}{}", self.prefix, output.streams.signals);
         let newest: Vec<(String, HashMap<String, Vec<u8>>)> = link.ask(&Cmd::xrevrange_count(&stream, "+", "-", 1))?;

@@ -73,8 +73,11 @@ impl Case {
             Override::new("cross_asset.enabled", true),
             Override::new("cross_asset.timeframe", if self.base.interval_ms() < 60_000 { "1m" } else { "15m" }),
             Override::new("calibration.market", vec![toml::Value::from(self.symbols[0].as_str())]),
-            Override::new("strategies.custom", custom()),
         ];
+        // The recorded market, by the minute, takes long enough as it is.
+        if self.base.interval_ms() < 60_000 {
+            layers.push(Override::new("strategies.custom", custom()));
+        }
         layers.extend(self.more.iter().map(|(key, value)| Override::new(key, value.clone())));
         layers
     }

@@ -2,13 +2,16 @@
 
 use super::*;
 use crate::{
-    model::*,
+    model::{
+        Candidate, Completeness, Composite, Composites, Directory, Judged, Peer, Roster, Side, Signal, SignalKind,
+        SourceId, StreamId, SymbolId, Timeframe, TimeframeId, TradingStyle, Weighed,
+    },
     publish::{InputKind, Labels, OutputNames, SignalEntryError, SignalReader, SignalTexts, SignalWriter, Sources},
     redis_io::Commands,
 };
 use proptest::{
     prelude::*,
-    strategy::{Strategy as _, ValueTree as _},
+    strategy::ValueTree as _,
 };
 use std::collections::HashMap;
 
