@@ -30,8 +30,9 @@ use wagehood_engine::{
     judge::{Judge, Trails},
     lanes::Isa,
     model::{
-        Bar, Candidate, Completeness, Composite, Composites, CustomStrategy, Directory, Side, Signal, SignalKind,
-        SourceId, Strategy, StreamId, SymbolId, Timeframe, TimeframeId, TradingStyle, WindowStatistics, WorkerMessage,
+        Bar, Candidate, Completeness, Composite, Composites, CustomStrategy, Directory, Roster, Side, Signal,
+        SignalKind, SourceId, Strategy, StreamId, SymbolId, Timeframe, TimeframeId, TradingStyle, WindowStatistics,
+        WorkerMessage,
     },
     ops::{Board, Operations, OperationsOptions, RunPhase},
     publish::{
@@ -325,7 +326,16 @@ fn publishing_with_the_listener_on() {
             published.push(&weighed);
         });
         let signals = &published;
-        tap.group(&Group { symbol, seq, event_ts, rows: &[], signals, replayed: false, published_ms: event_ts });
+        tap.group(&Group {
+            symbol,
+            seq,
+            event_ts,
+            rows: &[],
+            statistics: &[],
+            signals,
+            replayed: false,
+            published_ms: event_ts,
+        });
     });
 }
 

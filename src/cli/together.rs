@@ -48,11 +48,15 @@ pub(super) fn together(
     scope(|scope| {
         let start = |part| Builder::new().name(EnginePart::name(part)).spawn_scoped(scope, move || one(part));
         let threads: Vec<_> = parts.iter().map(start).collect();
-        threads.into_iter().map(end).fold(Ok(()), |first: Result<()>, ended| match first {
-            // One that was told to end because another failed is not the reason.
-            Err(error) if error.chain().any(|cause| cause.is::<Stopped>()) && ended.is_err() => ended,
-            first => first.and(ended),
-        })
+        let mut first: Result<()> = Ok(());
+        for ended in threads.into_iter().map(end) {
+            first = match first {
+                // One that was told to end because another failed is not the reason.
+                Err(error) if error.chain().any(|cause| cause.is::<Stopped>()) && ended.is_err() => ended,
+                first => first.and(ended),
+            };
+        }
+        first
     })
 }
 

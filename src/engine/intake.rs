@@ -4,8 +4,8 @@
 mod external;
 mod intervals;
 mod outside;
-mod turn;
 mod places;
+mod turn;
 mod wiring;
 
 pub use wiring::{IntakeWiring, Origin};

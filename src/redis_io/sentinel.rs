@@ -3,6 +3,10 @@
 //!
 //! Of the sentinels that answer, the word of the one with the newest configuration counts, and a majority of those that the
 //! address names is asked, where so many answer: one that was cut off, or has just started, may know an old primary.
+#![allow(
+    clippy::disallowed_types,
+    reason = "taken when a link is made and when a sentinel speaks, both of which block anyhow"
+)]
 
 use super::group::{Seed, ServerGroup};
 use super::link::{Link, LinkOptions};
@@ -23,10 +27,6 @@ const PAUSE: Duration = Duration::from_secs(1);
 const QUIET: Duration = Duration::from_secs(5);
 
 /// What is known of a group.
-#[allow(
-    clippy::disallowed_types,
-    reason = "taken when a link is made and when a sentinel speaks, both of which block anyhow"
-)]
 #[derive(Debug, Default)]
 struct Known {
     /// How often another server has become the primary: a link that was made before the last time is not used again.
@@ -48,7 +48,6 @@ impl Known {
 }
 
 /// The groups that are listened to, by address.
-#[allow(clippy::disallowed_types, reason = "taken when a link is made, which blocks anyhow")]
 static LISTENED: LazyLock<Mutex<HashMap<String, Arc<Known>>>> = LazyLock::new(Mutex::default);
 
 /// Connects to the primary that sentinels name, and makes sure that it is one.

@@ -3,7 +3,8 @@
 
 use super::NO_NAME;
 use crate::model::{
-    Directory, MAX_TIMEFRAMES, Roster, Side, Signal, SignalKind, SourceId, Strategy, SymbolId, TimeframeId, TradingStyle,
+    Directory, MAX_TIMEFRAMES, Roster, Side, Signal, SignalKind, SourceId, Strategy, SymbolId, TimeframeId,
+    TradingStyle,
 };
 use crate::publish::names::Sources;
 use crate::redis_io::Commands;
@@ -65,7 +66,12 @@ impl Dictionary {
     ///
     /// # Errors
     /// [`DictionaryError`] where numbers are missing or used up.
-    pub fn new(key: &str, saved: &HashMap<String, String>, directory: &Directory, roster: &Roster) -> Result<Self, DictionaryError> {
+    pub fn new(
+        key: &str,
+        saved: &HashMap<String, String>,
+        directory: &Directory,
+        roster: &Roster,
+    ) -> Result<Self, DictionaryError> {
         let names: HashMap<usize, &str> =
             saved.iter().filter_map(|(number, name)| Some((number.parse().ok()?, name.as_str()))).collect();
         let mut dictionary = Self {

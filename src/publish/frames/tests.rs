@@ -3,16 +3,13 @@
 use super::*;
 use crate::{
     model::{
-        Candidate, Completeness, Composite, Composites, Directory, Judged, Peer, Roster, Side, Signal, SignalKind,
+        Candidate, Completeness, Composite, Directory, FrameHeader, Judged, Peer, Roster, Side, Signal, SignalKind,
         SourceId, StreamId, SymbolId, Timeframe, TimeframeId, TradingStyle, Weighed,
     },
     publish::{InputKind, Labels, OutputNames, SignalEntryError, SignalReader, SignalTexts, SignalWriter, Sources},
     redis_io::Commands,
 };
-use proptest::{
-    prelude::*,
-    strategy::ValueTree as _,
-};
+use proptest::{prelude::*, strategy::ValueTree as _};
 use std::collections::HashMap;
 
 const KEY: &str = "wagehood:engine:names:main";

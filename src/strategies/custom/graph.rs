@@ -268,6 +268,7 @@ impl Pure {
             Self::Less => truth(a < b),
             Self::LessOrEqual => truth(a <= b),
             Self::Equal => truth(a == b),
+            #[allow(clippy::double_comparisons, reason = "what is not defined is not unequal either")]
             Self::Unequal => truth(a < b || a > b),
             Self::And => a * b,
             Self::Or => {
