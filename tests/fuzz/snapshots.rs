@@ -11,7 +11,7 @@ use wagehood_engine::{
     correlate::Correlator,
     engine::{Keys, Of, Restored},
     feed::{Admission, streams::Order},
-    judge::{Book, Judge, Liquidities, Pulses, Trails},
+    judge::{Judge, Liquidities, Pulses, Trails},
     model::{
         Bar, Candidate, Composite, Directory, Judged, LiquiditySwitch, Signal, SignalOutcome, SourceId, Strategy,
         StreamId, Surroundings, SymbolId, TimeframeId,
@@ -121,7 +121,7 @@ struct Closed<'a> {
 }
 
 impl Closings for Closed<'_> {
-    fn base(&mut self, bar: &Bar, fed: u32) {
+    fn base(&mut self, bar: &Bar, _end: i64, fed: u32) {
         if let Some(following) = &mut self.following {
             following.drifts.base(bar, fed);
         }
@@ -292,7 +292,7 @@ impl World {
         }
         if let Some(Following { judge, .. }) = &self.following {
             for key in 0..judge.book().keys() {
-                let (timeframe, name) = Book::name(key);
+                let (timeframe, name) = judge.book().names().name(key);
                 if judge.book().accounts(key).iter().any(|account| account.n() + account.void() > 0) {
                     push(&mut third, Of::Account(timeframe, name), |out| judge.book().save_key(key, out))?;
                 }
@@ -308,7 +308,7 @@ impl World {
         let of_cell = (trails.get(number).unwrap(), pulses.get(number).unwrap(), liquidities.get(number).unwrap());
         push(out, Of::Trail(symbol, timeframe), |out| {
             let (trail, pulse, liquidity) = of_cell;
-            trail.save(out)?;
+            trail.save(&plan().roster, out)?;
             put(out, &(true, true))?;
             pulse.save(out)?;
             liquidity.save(out)

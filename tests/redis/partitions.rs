@@ -118,7 +118,9 @@ fn the_signals_of_a_symbol_are_the_same_for_any_number_and_any_owners() {
     let count: usize = wanted.values().map(Vec::len).sum();
     assert!(count > 200 && wanted.len() == SYMBOLS.len(), "only {count} signals of {} symbols", wanted.len());
 
-    let ways: [(usize, &[(&str, &[usize])]); 3] = [
+    /// Partitions, and what each engine owns of them.
+    type Way<'a> = (usize, &'a [(&'a str, &'a [usize])]);
+    let ways: [Way<'_>; 3] = [
         (3, &[("all", &[0, 1, 2])]),
         (8, &[("0-4", &[0, 1, 2, 3, 4]), ("5-7", &[5, 6, 7])]),
         (5, &[("4", &[4]), ("0,2", &[0, 2]), ("1,3", &[1, 3])]),
@@ -146,11 +148,11 @@ fn partitions_change_owners_in_the_middle() {
     let mut dice = Dice(11);
     let mut unfinished = 0;
     let owners = [["0-1", "2-3"], ["0,3", "1-2"], ["0", "1-3"], ["1,3", "0,2"]];
-    for round in 0..4 {
+    for owners in owners {
         let position = |client: &mut Client| client.position(&named("main", &map, 0), &streams[0]);
         let before = position(&mut client);
         let mut engines =
-            owners[round].map(|own| Engine::run(&toml(4, own, "[output]\nbatch_entries = 4\n"), &server.unix()));
+            owners.map(|own| Engine::run(&toml(4, own, "[output]\nbatch_entries = 4\n"), &server.unix()));
         engines[0].until("something new was read", || {
             let now = position(&mut client);
             now != before || now.as_ref() == Some(&lasts[0])
