@@ -164,6 +164,7 @@ mod tests {
                 keys.lease_key(name),
                 keys.config_key(name),
                 keys.snapshot_key(name),
+                keys.names_key(name),
             ];
             let wanted = slot(all[0].as_bytes());
             all.iter().for_each(|key| assert_eq!(slot(key.as_bytes()), wanted, "{key}"));

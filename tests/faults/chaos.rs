@@ -61,7 +61,7 @@ fn signals_are_those_of_an_undisturbed_run_each_once() {
 
 #[test]
 fn signals_in_json_are_those_of_an_undisturbed_run_each_once() {
-    storm("json", env("FAULTS", 8));
+    storm("json", env("FAULTS", 12));
 }
 
 #[test]

@@ -84,7 +84,7 @@ fn frames_keep_so_many_signals_and_their_names_through_every_start() {
     let last = input(&mut client);
     run(&server, &mut client, "", &last);
     let wanted = client.contents("signals");
-    assert!(wanted.len() > 400, "{}", wanted.len());
+    assert!(wanted.len() > 200, "{}", wanted.len());
     let frames = "signals_format = \"frame\"\n";
     run(&server, &mut client, &format!("{frames}batch_entries = 10\n[output.streams]\nsignals_maxlen = 100\n"), &last);
     let kept = client.contents("signals");

@@ -298,7 +298,7 @@ fn what_is_damaged_is_refused() {
     assert_eq!(sealed(&|frame| frame[1] = 0x57), Some(SignalFrameError::Damaged));
     // More peers than the record has room for.
     assert_eq!(sealed(&|frame| frame[24 + 180] = 200), Some(SignalFrameError::Damaged));
-    assert_eq!(sealed(&|frame| frame[2] = 2), Some(SignalFrameError::Damaged));
+    assert_eq!(sealed(&|frame| frame[2] = 7), Some(SignalFrameError::Damaged));
     assert_eq!(sealed(&|_| ()), None);
 }
 
