@@ -151,8 +151,7 @@ fn partitions_change_owners_in_the_middle() {
     for owners in owners {
         let position = |client: &mut Client| client.position(&named("main", &map, 0), &streams[0]);
         let before = position(&mut client);
-        let mut engines =
-            owners.map(|own| Engine::run(&toml(4, own, "[output]\nbatch_entries = 4\n"), &server.unix()));
+        let mut engines = owners.map(|own| Engine::run(&toml(4, own, "[output]\nbatch_entries = 4\n"), &server.unix()));
         engines[0].until("something new was read", || {
             let now = position(&mut client);
             now != before || now.as_ref() == Some(&lasts[0])
