@@ -116,14 +116,11 @@ fn run(plan: &Arc<Plan>, minutes: &[Vec<Bar>], workers: usize, warm_up: usize, s
         memory: Arc::clone(&memory),
     });
     let mut collectors = Vec::new();
-    let agents: Vec<WorkerAgent> = closed_in
-        .into_iter()
-        .zip(signals_out)
-        .enumerate()
+    let rings = closed_in.into_iter().zip(signals_out).enumerate();
+    let agents: Vec<WorkerAgent> = rings
         .map(|(index, (inlet, outlet))| {
             let (recorder, collector) = recorder(&[Latency::Stage(Stage::Evaluate)]).unwrap();
             collectors.push(collector);
-            let (counters, clock) = (WorkerCounters::shared(), clock.clone());
             WorkerAgent::new(WorkerWiring {
                 index,
                 plan: Arc::clone(plan),
@@ -132,9 +129,9 @@ fn run(plan: &Arc<Plan>, minutes: &[Vec<Bar>], workers: usize, warm_up: usize, s
                 directory: Arc::clone(&directory),
                 inlet,
                 outlet,
-                counters,
+                counters: WorkerCounters::shared(),
                 recorder,
-                clock,
+                clock: clock.clone(),
                 batch: BATCH,
                 memory: Arc::clone(&memory),
                 questions: None,

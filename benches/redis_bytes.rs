@@ -4,7 +4,7 @@
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use std::{collections::HashMap, hint::black_box};
 use wagehood_engine::model::{
-    Candidate, Completeness, Composite, Directory, Judged, Peer, Side, Signal, SignalKind, SourceId, Strategy,
+    Candidate, Completeness, Composite, Directory, Judged, Peer, Roster, Side, Signal, SignalKind, SourceId, Strategy,
     StreamId, SymbolId, TimeframeId, TradingStyle, Weighed,
 };
 use wagehood_engine::publish::{
@@ -60,10 +60,8 @@ fn read(c: &mut Criterion) {
     group.finish();
 }
 
-fn write(c: &mut Criterion) {
-    let timeframes: Vec<_> = ["1m", "5m", "1h"].iter().filter_map(|name| name.parse().ok()).collect();
-    let directory = Directory::new(1, &timeframes);
-    directory.name_symbol(SymbolId(0), "SPY");
+/// A signal as it is published.
+fn composite() -> Composite {
     let factors = [0.781931693462285, 0.31751224358561014, 1.0, 0.6836908837725498, 0.25];
     let candidate = Candidate {
         kind: SignalKind::named("macd_rsi_bearish").unwrap(),
@@ -85,6 +83,20 @@ fn write(c: &mut Criterion) {
         candidate,
         settled: true,
     };
+    Composite {
+        signal,
+        style: TradingStyle::Day,
+        composite_confidence: 0.7619316,
+        correlation_strength: 0.5,
+        priority: 0.7619316,
+        history: Completeness::Complete,
+    }
+}
+
+fn write(c: &mut Criterion) {
+    let timeframes: Vec<_> = ["1m", "5m", "1h"].iter().filter_map(|name| name.parse().ok()).collect();
+    let directory = Directory::new(1, &timeframes);
+    directory.name_symbol(SymbolId(0), "SPY");
     let peer = Peer {
         timeframe: TimeframeId::new(1),
         strategy: Strategy::SrBreakout,
@@ -92,14 +104,7 @@ fn write(c: &mut Criterion) {
         confidence: 0.7364509,
         bar_ts: 1_751_984_700_000,
     };
-    let composite = Composite {
-        signal,
-        style: TradingStyle::Day,
-        composite_confidence: 0.7619316,
-        correlation_strength: 0.5,
-        priority: 0.7619316,
-        history: Completeness::Complete,
-    };
+    let composite = composite();
     let weighed = Weighed {
         composite: &composite,
         expires: 0,

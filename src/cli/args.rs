@@ -8,7 +8,7 @@ use super::{
     ingest_args::{IngestArgs, known_provider},
     lab_args::{BenchCommand, ReportArgs},
     partition_args::PartitionsCommand,
-    shell::{CompletionsArgs, ManArgs},
+    shell_args::{CompletionsArgs, ManArgs},
     watch_args::{EngineArgs, ExplainArgs, HealthArgs, TopArgs, WindowArgs},
 };
 use crate::{

@@ -19,7 +19,7 @@ use crate::{
     config::{Asset, Config, Feed, HistoryConfig, IngestConfig, Layer, Loaded, Override, PartitionMap},
     engine::{Incidents, RedisSink},
     ingest::{
-        Commission, Desk, EXCEPT, HEARTBEAT, Holds, MAKERS, MEMORY, Maker, NEWEST, Outbox, OutboxOptions, Provider,
+        Commission, Desk, EXCEPT, HEARTBEAT, HoldTimes, MAKERS, MEMORY, Maker, NEWEST, Outbox, OutboxOptions, Provider,
         PublishedBefore, Route, Service, beat_of,
     },
     model::{Timeframe, time::Iso8601},
@@ -134,7 +134,7 @@ fn work(args: &IngestArgs, config: &Config, mut job: Job, stop: &Arc<AtomicBool>
     let server = Server::new(&config)?;
     let mut patience = Patience::new(&host, &config.redis, quiet, stop);
     let lease = patience.wait(|| take_lease(&host, &server, args.standby, quiet, stop, || ()))?;
-    let holds = if job.span.is_none() { holds(&config, job.timeframe) } else { Holds::default() };
+    let holds = if job.span.is_none() { holds(&config, job.timeframe) } else { HoldTimes::default() };
     let route = route(&config, &mut job)?;
     let kept = patience.wait(|| kept(&server, &job.streams, &route, &config, &holds))?;
     let provider = provider(args, &config, &job, &kept, &host, stop)?;
@@ -281,7 +281,7 @@ pub(super) fn watched(config: &Config, maker: &Maker) -> Vec<String> {
 
 /// How long bars are held until corrections of them have come: as the styles say of the timeframes that they are part of, of which
 /// the most impatient decides.
-fn holds(config: &Config, timeframe: Timeframe) -> Holds {
+fn holds(config: &Config, timeframe: Timeframe) -> HoldTimes {
     let plan = config.plan();
     let fed = plan.timeframe_id(timeframe).map_or(0, |id| plan.fed_by()[id.index()]);
     let of = |asset: &Asset| {
@@ -289,7 +289,7 @@ fn holds(config: &Config, timeframe: Timeframe) -> Holds {
         cells.map(|(_, cell)| config.styles.settle_ms(cell.style)).min().unwrap_or(0)
     };
     let by_symbol = plan.assets.iter().map(|asset| (asset.symbol.clone(), of(asset))).collect();
-    Holds::new(by_symbol, of(&plan.default_asset))
+    HoldTimes::new(by_symbol, of(&plan.default_asset))
 }
 
 /// The partitions that are filled, and the configuration for them. In a cluster nothing is committed to several together, so
@@ -340,7 +340,7 @@ struct Kept {
 }
 
 /// Reads the position.
-fn kept(server: &Server<'_>, streams: &[String], route: &Route, config: &Config, holds: &Holds) -> Result<Kept> {
+fn kept(server: &Server<'_>, streams: &[String], route: &Route, config: &Config, holds: &HoldTimes) -> Result<Kept> {
     let mut link = server.connect("start")?;
     let key = server.position_key();
     check_key(&mut link, &key, "hash")?;

@@ -63,6 +63,7 @@ mod secrets;
 mod session;
 mod shadow;
 pub mod shell;
+mod shell_args;
 mod sides;
 mod silent;
 mod standby;

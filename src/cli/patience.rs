@@ -181,12 +181,13 @@ mod tests {
             assert_eq!(worth(&server(text).into()), Worth::Unlimited, "{text}");
             assert_eq!(worth(&LeaseError::Link(server(text)).into()), Worth::Unlimited, "{text}");
         }
-        for text in ["NOAUTH …", "WRONGPASS …", "NOPERM …", "ERR unknown command", "WRONGTYPE …", "MOVED 1 x"] {
+        for text in ["NOAUTH …", "WRONGPASS …", "NOPERM …", "ERR unknown command", "WRONGTYPE …"] {
             assert_eq!(worth(&server(text).into()), Worth::Nothing, "{text}");
         }
         assert_eq!(worth(&refused().into()), Worth::Limited);
         assert_eq!(worth(&server("READONLY …").into()), Worth::Limited);
         assert_eq!(worth(&server("FLUXDOWN …").into()), Worth::Limited);
+        assert_eq!(worth(&server("MOVED 1 x").into()), Worth::Limited, "a slot that has moved may come back");
         assert_eq!(worth(&anyhow::anyhow!("something else")), Worth::Nothing);
     }
 

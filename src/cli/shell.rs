@@ -1,26 +1,12 @@
 //! `completions` and `man`: the command line, for shells and for readers.
 
-use super::args::Cli;
+use super::{
+    args::Cli,
+    shell_args::{CompletionsArgs, ManArgs},
+};
 use anyhow::{Context, Result};
-use clap::{Args, CommandFactory as _};
-use clap_complete::Shell;
-use std::{fs, io::Write, path::PathBuf};
-
-/// Arguments of `completions`.
-#[derive(Debug, Args)]
-pub struct CompletionsArgs {
-    /// The shell
-    #[arg(value_name = "SHELL")]
-    pub shell: Shell,
-}
-
-/// Arguments of `man`.
-#[derive(Debug, Args)]
-pub struct ManArgs {
-    /// Folder for the pages, one for each command; it is made where there is none
-    #[arg(value_name = "DIR")]
-    pub dir: PathBuf,
-}
+use clap::CommandFactory as _;
+use std::{fs, io::Write};
 
 /// `completions`.
 ///

@@ -5,7 +5,7 @@ use super::{host::Host, layers::layers, partition_map::agreed, redis::Server, wa
 use crate::{
     config::{Config, Layer, Override},
     model::{StreamId, time::Iso8601},
-    publish::{RawFields, SignalReader},
+    publish::{EntryFields, SignalReader},
     redis_io::Link,
     runtime::Clock,
 };
@@ -155,7 +155,7 @@ fn event_of(fields: Fields) -> Option<Value> {
 fn last_signal(link: &mut Link, stream: &str, id: &str) -> Result<Option<(StreamId, Fields)>> {
     let (mut to, mut reader) = ("+".to_owned(), SignalReader::default());
     loop {
-        let entries: Vec<(StreamId, RawFields)> = link.ask(&Cmd::xrevrange_count(stream, &to, "-", CHUNK))?;
+        let entries: Vec<(StreamId, EntryFields)> = link.ask(&Cmd::xrevrange_count(stream, &to, "-", CHUNK))?;
         let Some((oldest, _)) = entries.last() else { return Ok(None) };
         to = format!("({oldest}");
         for (entry, fields) in &entries {

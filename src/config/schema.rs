@@ -265,6 +265,8 @@ mod tests {
         match pattern {
             "\\S" => !text.trim().is_empty(),
             "" => true,
+            _ if pattern.starts_with("^(all|") => text == "all" || text.starts_with(|c: char| c.is_ascii_digit()),
+            _ if pattern.starts_with("^[a-z]") => text.starts_with(|c: char| c.is_ascii_lowercase()),
             _ if pattern.contains("(ms|") => {
                 let unit = text.trim().trim_start_matches(|c: char| c.is_ascii_digit()).trim();
                 ["ms", "s", "m", "h", "d"].contains(&unit)

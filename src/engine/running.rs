@@ -90,13 +90,11 @@ impl Engine {
         let rings = Rings::new(&table, &seats, &mut counters);
         let ring_bytes = table.iter().map(RingSpec::bytes).sum();
         let keys = Arc::new(Keys::new(&plan, rows.indicators(), &directory));
+        let questions = rows.statistics.asked.then(|| Questions::new(topology.workers, seats.wakers().collect()));
         let mut assembly = Assembly {
             memory: Arc::new(Memory::new(ring_bytes, topology.workers)),
             ledger: Arc::new(PerformanceLedger::new(&plan)),
-            questions: rows
-                .statistics
-                .asked
-                .then(|| Arc::new(Questions::new(topology.workers, seats.wakers().collect()))),
+            questions: questions.map(Arc::new),
             plan,
             topology,
             directory,

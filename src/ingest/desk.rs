@@ -4,7 +4,7 @@
 //! while the past of its symbol is being fetched waits until it is there.
 
 use super::{
-    line::{Coming, Holding, Holds, Line},
+    line::{Coming, HoldTimes, Holding, Line},
     market::{Event, FeedBar, PastWanted},
     outgoing::{DeskCounts, Outgoing},
     route::Route,
@@ -33,7 +33,7 @@ pub struct Desk {
     timeframe: Timeframe,
     route: Route,
     published: PublishedBefore,
-    holds: Holds,
+    holds: HoldTimes,
     lines: Vec<Line>,
     queue: VecDeque<Outgoing>,
     /// Symbols whose past is to be asked for.
@@ -63,7 +63,7 @@ impl Desk {
             corrected: vec![0; route.streams()],
             route,
             published,
-            holds: Holds::default(),
+            holds: HoldTimes::default(),
             lines: Vec::with_capacity(symbols.len()),
             queue: VecDeque::new(),
             wanted: Vec::new(),
@@ -89,7 +89,7 @@ impl Desk {
 
     /// The same with bars that are held: corrections that come meanwhile are in them.
     #[must_use]
-    pub fn holding(mut self, holds: Holds) -> Self {
+    pub fn holding(mut self, holds: HoldTimes) -> Self {
         self.holds = holds;
         self.said_ms.clear();
         std::mem::take(&mut self.lines).into_iter().for_each(|line| self.name(line.name));

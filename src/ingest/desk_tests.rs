@@ -120,7 +120,7 @@ fn what_a_heartbeat_has_closed_is_a_correction() {
 #[test]
 fn bars_are_held_until_corrections_of_them_have_come() {
     let mut desk =
-        desk(&["A", "B"], PublishedBefore::default()).holding(Holds::new([("A".to_owned(), 30 * S)].into(), 0));
+        desk(&["A", "B"], PublishedBefore::default()).holding(HoldTimes::new([("A".to_owned(), 30 * S)].into(), 0));
     (0..2).for_each(|symbol| desk.take(Event::Joined { symbol, from_ms: 0 }));
     for second in 0..3 {
         (0..2).for_each(|symbol| desk.take(Event::Bar(bar(symbol, second))));

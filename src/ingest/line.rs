@@ -8,12 +8,12 @@ const REMEMBERED: usize = 8;
 
 /// How long after their ends bars are held, until corrections of them have come.
 #[derive(Debug, Clone, Default)]
-pub struct Holds {
+pub struct HoldTimes {
     by_symbol: HashMap<String, i64>,
     others_ms: i64,
 }
 
-impl Holds {
+impl HoldTimes {
     /// So long, ms, by symbol, and of all others.
     #[must_use]
     pub fn new(by_symbol: HashMap<String, i64>, others_ms: i64) -> Self {
@@ -109,7 +109,7 @@ impl Line {
         }
     }
 
-    /// Holds a bar that is newer than all that were given out.
+    /// HoldTimes a bar that is newer than all that were given out.
     pub fn hold(&mut self, bar: FeedBar) -> Holding {
         let place = self.held.partition_point(|held| held.start_ms < bar.start_ms);
         match self.held.get_mut(place).filter(|held| held.start_ms == bar.start_ms) {

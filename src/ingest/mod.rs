@@ -42,7 +42,7 @@ mod trades;
 use conditions::counts as sale_counts;
 
 pub use desk::{Desk, PublishedBefore};
-pub use line::Holds;
+pub use line::HoldTimes;
 pub use market::{Event, FeedBar, PastWanted};
 pub use outbox::{EXCEPT, HEARTBEAT, MEMORY, NEWEST, Outbox, OutboxOptions, beat_of};
 pub use outgoing::{DeskCounts, Outgoing};

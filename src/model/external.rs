@@ -1,7 +1,6 @@
 //! What comes to the worker of a cell beside closed bars: what a strategy outside has said, and a bar that is still forming.
 
-use super::{Side, SymbolId, TimeframeId};
-use crate::strategies::Strategy;
+use super::{Side, Strategy, SymbolId, TimeframeId};
 
 /// A signal of a strategy outside, of the newest bar of its cell; what its confidence is made of comes before it.
 #[derive(Debug, Clone, Copy, PartialEq)]

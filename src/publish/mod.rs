@@ -59,7 +59,7 @@ pub use levels::LevelRules;
 pub use merge::{Item, Merge};
 pub use names::{CompatNames, HashSpec, InputKind, KeySpec, Labels, OutputNames, Sources, StreamSpec};
 pub use performance::{hset_counts, hset_figures, outcome_json_line, push_figures};
-pub use read::{RawFields, SignalEntryError, SignalReader, SignalTexts};
+pub use read::{EntryFields, SignalEntryError, SignalReader, SignalTexts};
 pub use selection::{Switched, switch_json_line, xadd_switch};
 pub use signal::{push_signal_id, signal_json_line, xadd_signal, xadd_signal_json};
 pub use signals::SignalWriter;

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 pub type SignalTexts = Vec<(String, String)>;
 
 /// The names and values of an entry, as they came.
-pub type RawFields = Vec<(Vec<u8>, Vec<u8>)>;
+pub type EntryFields = Vec<(Vec<u8>, Vec<u8>)>;
 
 /// Reads entries of the signals' stream, and remembers the names that frames need.
 #[derive(Debug, Default)]

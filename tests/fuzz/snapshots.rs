@@ -46,7 +46,7 @@ fn plan() -> &'static Arc<Plan> {
         let text = "watchlist = [{symbol = \"A\"}, {symbol = \"B\"}]\n[timeframes]\nlist = [\"1m\", \"5m\"]\nbuffer_size = 2\n\
                     [[input.streams]]\nname = \"s\"\ntimeframe = \"1m\"\n\
                     [calibration]\nenabled = true\nmarket = [\"A\"]\n[selection]\nmin_outcomes = 3\n\
-                    [performance]\nby_symbol = \"full\"\n";
+                    [performance]\nenabled = true\nby_symbol = \"full\"\n";
         let layer = Layer::File { name: "plan".to_owned(), bytes: text.as_bytes().to_vec() };
         Arc::new(Config::load(&[layer]).unwrap().config.plan())
     })

@@ -5,7 +5,7 @@ use crate::{
     feed::{Entry, Record, decode_entry},
     model::StreamId,
     model::{Timeframe, TradingStyle},
-    publish::{RawFields, SignalReader},
+    publish::{EntryFields, SignalReader},
     redis_io::{FieldIter, Link, XreadCursor, XreadItem, encode_xread},
     runtime::Clock,
 };
@@ -105,7 +105,7 @@ pub struct Subscriber<'a> {
     styles: &'a [TradingStyle],
     /// For signals that are not in fields of their own: the reader, and the entries that wait for it.
     reader: SignalReader,
-    packed: Vec<RawFields>,
+    packed: Vec<EntryFields>,
 }
 
 impl<'a> Subscriber<'a> {

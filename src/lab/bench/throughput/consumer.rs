@@ -3,7 +3,7 @@
 use super::{bare::bare, producer::Flow};
 use crate::{
     lab::bench::{child::Guarded, engine_config::EngineSpec, server::RedisServer, tempdir::TempDir},
-    publish::{RawFields, SignalFrame},
+    publish::{EntryFields, SignalFrame},
     redis_io::{Link, LinkError, StreamInfo},
 };
 use anyhow::{Result, bail};
@@ -95,7 +95,8 @@ impl<'a> EngineConsumer<'a> {
 
     /// Signals that an entry holds: one, or in frames what the newest hold on average.
     fn signals_an_entry(&mut self) -> Result<f64> {
-        let newest: Vec<(String, RawFields)> = self.link.ask(&Cmd::xrevrange_count(&self.signals, "+", "-", FRAMES))?;
+        let newest: Vec<(String, EntryFields)> =
+            self.link.ask(&Cmd::xrevrange_count(&self.signals, "+", "-", FRAMES))?;
         let mut counts = Vec::new();
         for (_, fields) in &newest {
             let Some((_, frame)) = fields.iter().find(|(name, _)| name == b"frame") else { return Ok(1.0) };
