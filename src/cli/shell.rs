@@ -16,7 +16,9 @@ pub fn completions(args: &CompletionsArgs) -> Result<()> {
     let (mut command, mut script) = (Cli::command(), Vec::new());
     let name = command.get_name().to_owned();
     clap_complete::generate(args.shell, &mut command, name, &mut script);
-    Ok(std::io::stdout().lock().write_all(&script)?)
+    // The generator names the functions of a program with a hyphen in two ways, which bash would never bring together.
+    let script = String::from_utf8_lossy(&script).replace("wagehood__subcmd__engine", "wagehood__engine");
+    Ok(std::io::stdout().lock().write_all(script.as_bytes())?)
 }
 
 /// `man`.

@@ -66,13 +66,15 @@ impl Cooldowns {
         let side = usize::from(signal.candidate.side == Side::Sell);
         let slot = (signal.timeframe.index() * self.strategies + signal.strategy.index()) * 2 + side;
         let last = self.last[slot];
-        // Bars are numbered from 0 and `last` is one more: the bars last … last + cooldown − 1 are held back.
-        // Where a rate decides by priority, a later bar may have come first.
-        if last != 0 && rules.cooldown_bars > 0 && signal.bar_index < last + rules.cooldown_bars {
+        // Bars are numbered from 0 and `last` is one more: the bars last … last + cooldown − 1 are held back, and no bar has
+        // two. Where a rate decides by priority, a later bar may have come first.
+        let next = signal.bar_index + 1;
+        let cools = if rules.cooldown_bars > 0 { next <= last + rules.cooldown_bars } else { next == last };
+        if last != 0 && cools {
             return Err(HeldBack::Cooldown);
         }
         rate()?;
-        self.last[slot] = last.max(signal.bar_index + 1);
+        self.last[slot] = last.max(next);
         Ok(())
     }
 }

@@ -62,15 +62,16 @@ impl Report {
     fn throughput(&self) -> Table {
         let c = &self.counters;
         let seconds = self.live_ns().max(1) as f64 / 1e9;
-        let mut title = format!("Throughput over {}", human_ns(self.live_ns()));
+        let mut title = format!("Throughput over {}", human_ns(self.elapsed_ns));
         if let Some((before, ns)) = &self.warm_up {
             let records = exact_count(before.reader.records_in);
-            title += &format!(", after a warm-up of {} on {records} records", human_ns(*ns));
+            title += &format!("; the rates leave out a warm-up of {} on {records} records", human_ns(*ns));
         }
         let mut table = Table::new(&title, &["what", "count", "rate"]);
         let mut row = |name: &str, of: fn(&EngineSnapshot) -> u64| {
-            let count = of(c).saturating_sub(self.warm_up.as_ref().map_or(0, |(before, _)| of(before)));
-            let rate = format!("{}/s", human_count((count as f64 / seconds) as u64));
+            let before = self.warm_up.as_ref().map_or(0, |(before, _)| of(before));
+            let (count, live) = (of(c), of(c).saturating_sub(before));
+            let rate = format!("{}/s", human_count((live as f64 / seconds) as u64));
             table.row([name.to_owned(), exact_count(count), rate]);
         };
         row("records in", |c| c.reader.records_in);
@@ -443,9 +444,12 @@ mod tests {
         before.agents = vec![("reader".to_owned(), AgentSnapshot { busy_ns: 400_000_000, ..Default::default() })];
         report.warm_up = Some((before, 1_000_000_000));
         let text = report.to_string();
-        assert!(text.contains("Throughput over 1.00 s, after a warm-up of 1.00 s on 999,900 records"), "{text}");
+        assert!(
+            text.contains("Throughput over 2.00 s; the rates leave out a warm-up of 1.00 s on 999,900 records"),
+            "{text}"
+        );
         let records = text.lines().find(|line| line.contains("records in")).unwrap();
-        assert_eq!(records.split_whitespace().collect::<Vec<_>>(), ["records", "in", "100", "100/s"]);
+        assert_eq!(records.split_whitespace().collect::<Vec<_>>(), ["records", "in", "1,000,000", "100/s"]);
         assert!(text.contains("10.0%"), "busy for 100 ms of the second since: {text}");
     }
 

@@ -300,8 +300,8 @@ fn decide(plan: &Plan, second: i64, place: &[Passed], published: &mut Vec<(i64, 
         let lane = |s: &Signal| (s.symbol, s.timeframe, s.strategy, s.candidate.side);
         let cools = published.iter().any(|(_, before)| {
             lane(&before.signal) == lane(signal)
-                && cooldown > 0
-                && signal.bar_index <= before.signal.bar_index + cooldown
+                && (signal.bar_index == before.signal.bar_index
+                    || cooldown > 0 && signal.bar_index <= before.signal.bar_index + cooldown)
         });
         let used = published.iter().filter(|(at, before)| *at == second && before.style == composite.style).count();
         verdicts[*number] = match limit(composite) {

@@ -77,7 +77,8 @@ fn input() -> Input {
         let place = if bar.symbol == SYMBOLS[0] { 0 } else { 5 };
         let end = bar.ts + 60_000;
         found.bars.push(entry(end + place, bar.legacy()));
-        let mut ms = end + place + 1_000;
+        // Those of the first symbol all come before those of the other.
+        let mut ms = end + place * 100 + 1_000;
         let mut say = |fields: Fields, outcome: Result<String, Refusal>| {
             ms += 10;
             found.said.push(entry(ms, fields));

@@ -160,7 +160,7 @@ fn an_engine_beside_the_existing_system_is_held_against_it() {
     let text = std::fs::read_to_string(&file).unwrap();
     let before: Vec<String> = client.keys();
     let mut beside = Engine::run(&text, &server.unix());
-    let position = |client: &mut Client| client.position("main-shadow", STREAM);
+    let position = |client: &mut Client| client.position_field("shadow:wagehood:engine:position:main-shadow", STREAM);
     beside.until("the engine beside has read all", || position(&mut client).as_deref() == Some(last.as_str()));
     let own = |key: &String| key.starts_with("shadow:") || before.contains(key);
     assert!(client.keys().iter().all(own), "{:?}", client.keys());

@@ -5,7 +5,10 @@ use super::{
     series::{self, Bar, Dice, START_MS, fields},
     server::{Client, Entry, Server, assert_same},
 };
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    os::unix::process::ExitStatusExt,
+};
 use wagehood_engine::{config::PartitionMap, redis_io::slot};
 
 const SYMBOLS: [&str; 9] = ["BTCUSD", "ETHUSD", "SOLUSD", "SPY", "QQQ", "IWM", "AAPL", "MSFT", "NVDA"];
@@ -159,7 +162,13 @@ fn partitions_change_owners_in_the_middle() {
         std::thread::sleep(std::time::Duration::from_micros(dice.roll(20_000)));
         unfinished += usize::from(!all_read(&mut client, &map, &lasts, &[0, 1, 2, 3]));
         for engine in engines {
-            if dice.roll(2) == 0 { drop(engine.kill()) } else { drop(engine.stop().succeeded()) }
+            if dice.roll(2) == 0 {
+                drop(engine.kill());
+                continue;
+            }
+            // Before it has begun to listen a signal ends it, as it does any process.
+            let ended = engine.stop();
+            assert!(ended.status.success() || ended.status.signal() == Some(15), "{}", ended.stderr);
         }
     }
     assert!(unfinished > 0, "never ended in the middle");
@@ -209,7 +218,8 @@ fn the_number_is_for_life_and_a_partition_has_one_owner() {
         assert_eq!(of["tag"], map.tags()[partition]);
         assert_eq!(of["owner"].is_string(), partition < 2, "{of}");
         let read = &of["streams"][0]["read"];
-        assert_eq!(read.as_str() == Some(&lasts[partition]), partition < 2, "{of}");
+        // The engine that was refused may have read some of the other before.
+        assert!(partition == 2 || read.as_str() == Some(&lasts[partition]), "{of}");
         for symbol in of["symbols"].as_array().unwrap() {
             assert_eq!(map.of(symbol.as_str().unwrap()), partition);
             symbols.insert(symbol.as_str().unwrap().to_owned());

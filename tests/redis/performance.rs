@@ -71,7 +71,7 @@ fn what_was_not_written_before_a_kill_is_written_by_the_next_engine() {
     let saved = format!("[state]\ndir = {:?}\nsnapshot_interval_s = 1\n", state.path());
     // Figures are written once a day of the input: most of the last hours wait.
     let toml = |more: &str| {
-        let more = format!("{NO_CLOCK}[performance]\npublish_interval_s = 86400\n{more}");
+        let more = format!("{NO_CLOCK}[performance]\nenabled = true\npublish_interval_s = 86400\n{more}");
         config(&[(STREAM, "1m")], &["SPY", "QQQ"], &["1m", "5m"], &more)
     };
     let bars = series::bars(&["SPY", "QQQ"], START_MS, 60_000, 2_000);

@@ -165,6 +165,9 @@ fn a_switch_is_followed_although_the_old_primary_lives() {
         ["reader", "publisher"].iter().all(|role| client.connected(&format!("wagehood-engine:main:{role}")))
     };
     engine.until("it was connected", || connected(0));
+    // A position that no replica has would be missed, and rightly so.
+    let mut replica = watched.nodes[1].connect();
+    engine.until("the replica had its position", || replica.position("main", "seq").is_some());
     let mut sentinel = watched.sentinels[0].connect();
     redis::cmd("SENTINEL").arg("FAILOVER").arg("main").query::<()>(&mut sentinel.0).unwrap();
     engine.until("it was connected to the other", || connected(1));
