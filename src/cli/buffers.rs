@@ -30,7 +30,7 @@ impl BufferWatch {
         let rings =
             now.rings.iter().map(|ring| (format!("ring {}: messages in flight", ring.name), ring.outlet.credit));
         let batch = ("publisher: entries that make a batch full".to_owned(), now.publisher.batch_limit);
-        let read = ("reader: entries asked for at a time".to_owned(), now.reader.read_count);
+        let read = ("reader: entries asked for at a time".to_owned(), now.reader.read_limit);
         let sizes: Vec<(String, u64)> = rings.chain([batch, read]).filter(|(_, size)| *size > 0).collect();
         let before = |name: &str| self.told.iter().find(|(known, _)| known == name).map(|(_, size)| *size);
         let line = |(name, size): &(String, u64)| match before(name) {
@@ -51,7 +51,7 @@ mod tests {
     fn what_changes_is_told_once() {
         let mut watch = BufferWatch::default();
         let mut now = EngineSnapshot::default();
-        (now.publisher.batch_limit, now.reader.read_count) = (100, 512);
+        (now.publisher.batch_limit, now.reader.read_limit) = (100, 512);
         assert_eq!(watch.lines(&now), Vec::<String>::new());
         now.publisher.batch_limit = 90;
         assert_eq!(watch.lines(&now), ["publisher: entries that make a batch full: 90 at most, 100 before"]);

@@ -65,7 +65,9 @@ pub fn run(args: &RunArgs) -> Result<()> {
     let started = Instant::now();
     let host = Host::new(Clock::new());
     let (config, documents) = first(&host, &layers, args.common.quiet, &stop)?;
+    let guard = StartGuard::watch(&stop, Duration::from_secs(config.engine.shutdown_s));
     let parts = part::owned(&host, &config, args.common.quiet, &stop)?;
+    drop(guard);
     let _child = ingest_child::start(args, &config)?;
     let histograms = histograms_dir(&config.telemetry.histograms_dir)?;
     sandbox::enter(&config, port(&config), &written(args, &config, histograms.as_deref()))?;

@@ -17,7 +17,7 @@ const GAUGES: [&str; 19] = [
     "ring_credit",
     "worker_histories_short",
     "publisher_batch_limit",
-    "reader_read_count",
+    "reader_read_limit",
     "worker_cells",
     "worker_defined",
     "worker_settled",

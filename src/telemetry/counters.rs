@@ -113,11 +113,11 @@ counters! {
         /// Entries that waited until no entry of another stream could come before them.
         held: Counter,
         /// Entries that a read asks for of each stream, now.
-        read_count: Counter,
+        read_limit: Counter,
         /// Times that it grew, because a read came back full.
-        read_count_raised: Counter,
+        read_limit_raised: Counter,
         /// Times that it shrank, because reads brought less than a quarter, or were too large.
-        read_count_lowered: Counter,
+        read_limit_lowered: Counter,
     }
 }
 

@@ -105,10 +105,10 @@ impl Amount {
     /// Tells the counters what is asked for from now on, where that has changed.
     #[inline]
     pub fn tell(&self, counters: &ReaderCounters) {
-        let before = counters.read_count.get();
+        let before = counters.read_limit.get();
         if before != self.count {
-            counters.read_count.set(self.count);
-            let changed = if before < self.count { &counters.read_count_raised } else { &counters.read_count_lowered };
+            counters.read_limit.set(self.count);
+            let changed = if before < self.count { &counters.read_limit_raised } else { &counters.read_limit_lowered };
             changed.add(u64::from(before > 0));
         }
     }
@@ -236,7 +236,7 @@ mod tests {
         assert_eq!(few.count(), 3);
         let counters = ReaderCounters::shared();
         few.tell(&counters);
-        assert_eq!((counters.read_count.get(), counters.read_count_raised.get()), (3, 0));
+        assert_eq!((counters.read_limit.get(), counters.read_limit_raised.get()), (3, 0));
         let mut any = Amount::new(9, Some(5));
         let sizes = (0..999).map(|_| (any.answered(5, 0, 0), any.count()).1);
         assert_eq!(sizes.collect::<std::collections::BTreeSet<u64>>(), (1..=9).collect());
