@@ -3,6 +3,7 @@
 use super::{
     lab_args::{EchoArgs, LatencyArgs, ReportArgs},
     note::note,
+    pretty::pretty,
     session::stop_flag,
 };
 use crate::{
@@ -16,7 +17,6 @@ use crate::{
     model::TradingStyle,
 };
 use anyhow::{Context, Result, bail};
-use serde_json::Value;
 use std::{io::Write, path::Path};
 
 /// `bench latency`; returns whether the rate was held and, if asked for, every budget was kept.
@@ -166,11 +166,6 @@ fn texts<R>(runs: &[R], text: fn(&R) -> String, comparison: impl Fn(&R, &R) -> R
         }
     }
     Ok(all.join("\n"))
-}
-
-/// JSON as it is printed.
-pub(super) fn pretty(value: &Value) -> String {
-    format!("{value:#}\n")
 }
 
 /// Prints after everything is written: whoever reads may go before the end.

@@ -3,7 +3,7 @@
 //! If the server answers that it will be ready, this waits as long as it takes. If it does not answer, the address may
 //! be wrong: this waits for `redis.start_wait_s`. An error that only a person can fix ends the start at once.
 
-use super::{host::Host, note::explain, notify::Notifier, session::Stopped};
+use super::{host::Host, note::explain, notify::Notifier, stopped::Stopped};
 use crate::{
     config::RedisConfig,
     engine::Backoff,

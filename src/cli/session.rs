@@ -14,6 +14,7 @@ use super::{
 };
 
 pub use super::layers::{common_layers, layers};
+pub use super::stopped::Stopped;
 use crate::{
     config::ReportLength,
     engine::{Engine, Sample},
@@ -57,11 +58,6 @@ pub fn stop_flag() -> Result<Arc<AtomicBool>> {
     }
     Ok(stop)
 }
-
-/// A start was told to end: it has written nothing, and nothing is lost.
-#[derive(Debug, Clone, Copy, thiserror::Error)]
-#[error("stopped before the start was complete")]
-pub struct Stopped;
 
 /// The engine was told to end and could not write everything in time.
 #[derive(Debug, thiserror::Error)]

@@ -1,6 +1,6 @@
 //! `bench throughput`.
 
-use super::{duration::parse_duration, lab::pretty, note::note, place::PlaceArgs};
+use super::{duration::parse_duration, note::note, place::PlaceArgs, pretty::pretty};
 use crate::{
     lab::{
         bench::{Form, Interrupt, Socket, ThroughputOptions, throughput, throughput_text},

@@ -4,6 +4,7 @@ use super::server::{Client, Entry};
 use rustix::process::{Pid, Signal, kill_process};
 use std::{
     fs::{self, File},
+    os::unix::process::ExitStatusExt as _,
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
     time::{Duration, Instant},
@@ -120,6 +121,11 @@ impl Engine {
         self.until(&format!("{stream} was read up to {id}"), || client.position("main", stream).as_deref() == Some(id));
     }
 
+    /// Whether it has ended by itself.
+    pub fn has_ended(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_some()
+    }
+
     fn signal(&self, signal: Signal) {
         // An engine that has ended already is the same to whoever asks for its end.
         let _ = kill_process(Pid::from_child(&self.child), signal);
@@ -135,6 +141,14 @@ impl Engine {
     pub fn stop(self) -> Ended {
         self.signal(Signal::TERM);
         self.wait()
+    }
+
+    /// Ends it as an operator does, perhaps before it has begun to listen to that, when a signal ends it as it does any process.
+    #[track_caller]
+    pub fn stop_at_any_time(self) -> Ended {
+        let ended = self.stop();
+        assert!(ended.status.success() || ended.status.signal() == Some(15), "{}", ended.stderr);
+        ended
     }
 
     /// Ends it as the kernel does, and waits.
