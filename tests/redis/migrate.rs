@@ -165,6 +165,8 @@ fn an_engine_beside_the_existing_system_is_held_against_it() {
     let own = |key: &String| key.starts_with("shadow:") || before.contains(key);
     assert!(client.keys().iter().all(own), "{:?}", client.keys());
 
+    // The latest values come behind the position.
+    std::thread::sleep(std::time::Duration::from_millis(1_500));
     let (good, bad) = both_ways(&server, &mut client, &file, &mut rest);
     assert!(good.status.success(), "{}", good.stdout);
     let found = report(&good);

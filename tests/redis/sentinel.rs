@@ -171,7 +171,8 @@ fn a_switch_is_followed_although_the_old_primary_lives() {
     let mut sentinel = watched.sentinels[0].connect();
     redis::cmd("SENTINEL").arg("FAILOVER").arg("main").query::<()>(&mut sentinel.0).unwrap();
     until("the other is the primary", || {
-        let role: redis::InfoDict = redis::cmd("INFO").arg("replication").query(&mut replica.0).unwrap();
+        let mut other = watched.nodes[1].connect();
+        let role: redis::InfoDict = redis::cmd("INFO").arg("replication").query(&mut other.0).unwrap();
         role.get::<String>("role").as_deref() == Some("master")
     });
     let bars = series::bars(&SYMBOLS, START_MS, 60_000, 300);
