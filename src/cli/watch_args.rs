@@ -91,10 +91,7 @@ pub struct ExplainArgs {
     /// Print JSON
     #[arg(long)]
     pub json: bool,
-    /// Configuration file of the engine: the names of its streams
-    #[arg(long, short, value_name = "FILE")]
-    pub config: Option<PathBuf>,
-    /// Set any key of the configuration; may be repeated
-    #[arg(long, value_name = "KEY=VALUE")]
-    pub set: Vec<String>,
+    /// How it is configured: the names of its streams.
+    #[command(flatten)]
+    pub engine: EngineArgs,
 }

@@ -91,7 +91,7 @@ fn in_file(path: &Path, id: &str) -> Result<Option<Found>> {
 }
 
 fn in_redis(args: &ExplainArgs) -> Result<Option<Found>> {
-    let mut layers = layers(args.config.as_deref(), &args.set)?;
+    let mut layers = layers(args.engine.config.as_deref(), &args.engine.set)?;
     if let Some(url) = &args.redis {
         layers.push(Layer::Override(Override::new("redis.url", url.as_str())));
     }

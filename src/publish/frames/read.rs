@@ -2,7 +2,7 @@
 
 use super::{
     GRAIN, MAX_SIGNALS, NO_NAME, VERSION,
-    record::{PeerRecord, SignalFlags, SignalRecord, peers_of},
+    record::{PeerRecord, RECORD, SignalFlags, SignalRecord, peers_of},
 };
 use crate::{
     model::{FrameHeader, StreamId},
@@ -10,10 +10,6 @@ use crate::{
     text::{push_f64, push_i64, push_u64},
 };
 use std::collections::HashMap;
-
-/// Fixed-width little-endian integers; what a record is made of has no lengths.
-const RECORD: bincode::config::Configuration<bincode::config::LittleEndian, bincode::config::Fixint> =
-    bincode::config::legacy();
 
 /// Why a frame of signals cannot be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

@@ -4,6 +4,10 @@ use super::GRAIN;
 use crate::model::{Completeness, Judged, MAX_FACTORS, Weighed};
 use crate::publish::json::Object;
 
+/// Fixed-width little-endian integers; what a record is made of has no lengths.
+pub(super) const RECORD: bincode::config::Configuration<bincode::config::LittleEndian, bincode::config::Fixint> =
+    bincode::config::legacy();
+
 /// A type that a field of a record may have.
 trait Column {
     /// Its name in numpy.

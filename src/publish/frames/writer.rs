@@ -4,17 +4,13 @@ use super::{
     MAX_SIGNALS, VERSION,
     dictionary::Dictionary,
     kept::Kept,
-    record::{PeerRecord, SignalFlags, SignalRecord, describe, record_len},
+    record::{PeerRecord, RECORD, SignalFlags, SignalRecord, describe, record_len},
 };
 use crate::{
     model::{FrameHeader, Peer, Weighed},
     publish::names::{Labels, StreamSpec},
     redis_io::Commands,
 };
-
-/// Fixed-width little-endian integers; what a record is made of has no lengths.
-const RECORD: bincode::config::Configuration<bincode::config::LittleEndian, bincode::config::Fixint> =
-    bincode::config::legacy();
 
 /// Collects the signals of a batch, and writes them as one entry, or as more where they are more than a frame holds.
 #[derive(Debug, Clone)]
