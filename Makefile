@@ -6,7 +6,7 @@ ONLY ?= --test redis --test faults
 PROFILE ?= fast
 
 .DEFAULT_GOAL := help
-.PHONY: help run test recorded-hour faults faults-cluster simulate soak fuzz models ci bench bench-latency perf perf-parquet instructions deb package-files clean redis-server exchange-calendars valkey test-valkey
+.PHONY: help run test recorded-hour faults faults-cluster simulate soak fuzz fuzz-coverage models ci bench bench-latency perf perf-parquet instructions deb package-files clean redis-server exchange-calendars valkey test-valkey
 
 help: ## list these commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -65,6 +65,10 @@ soak: redis-server ## run half an hour at 5,000 records/s with a fault per minut
 
 fuzz: ## feed mutated input bytes to the decoders for a minute (FUZZ_S=600 SEED=1 FUZZ_TARGET=entry)
 	FUZZ_S=$${FUZZ_S:-60} $(CARGO) test --locked --test fuzz -- --nocapture
+
+fuzz-coverage: ## the same, guided by the edges that an input reaches: a build with counters, stable Rust (FUZZ_S=600 …)
+	FUZZ_S=$${FUZZ_S:-60} FUZZ_KEPT=$${FUZZ_KEPT-$$PWD/target/fuzz/kept} RUSTC_WORKSPACE_WRAPPER=$$PWD/tests/fuzz/coverage.sh \
+	$(CARGO) test --locked --target-dir target/fuzz --test fuzz -- --nocapture
 
 models: ## try every interleaving of the wake-ups of ring and parker (loom)
 	$(CARGO) test --locked --manifest-path tests/models/Cargo.toml --target-dir target/models
