@@ -11,6 +11,7 @@
 #[path = "../../benches/common/mod.rs"]
 mod common;
 mod kernels;
+mod latency;
 #[path = "../../benches/common/peers.rs"]
 mod peers;
 mod programs;
@@ -132,6 +133,9 @@ fn main() -> Result<()> {
     }
     if wants_group("memory") {
         tell(programs::memory()?);
+    }
+    if wants_group("sandbox") {
+        tell(latency::sandbox()?);
     }
     println!("{met} met, {missed} missed");
     if wants("scaling") {
