@@ -12,6 +12,8 @@ import numpy as np
 EXACT = 1e-9
 #: The same where the beginnings differ and only their traces are left.
 FADED = 1e-7
+#: The same where a peer keeps sums that run on through the whole file, and rounds with each bar.
+ROUNDED = 1e-7
 #: What is left of a beginning when values are compared from there on.
 TRACE = 1e-9
 MACD = ("macd_line", "macd_signal", "macd_hist")
@@ -31,6 +33,8 @@ BEGINNINGS = {
     "vectorbt": {**dict.fromkeys(MACD + EMA, FIRST_VALUE), **dict.fromkeys(RSI, FIRST_GAIN)},
     "nautilus": {**dict.fromkeys(MACD + EMA, FIRST_VALUE), **dict.fromkeys(RSI, FIRST_GAIN)},
 }
+#: By peer: columns from sums that run on.
+RUNNING_SUMS = {"vectorbt": ("bb_upper", "bb_lower")}
 #: What is left of a beginning after each bar.
 LEFT = {
     **dict.fromkeys(MACD, 1 - 2 / 27),
@@ -100,26 +104,29 @@ class Verdict:
         difference = np.abs(mine - other)[ready] / np.maximum(np.abs(scale[ready]), 1e-300)
         self.compared[column] += int(ready.sum())
         self.worst[column] = max(self.worst[column], float(difference.max()))
-        limit = FADED if begins_apart else EXACT
+        limit = FADED if begins_apart else ROUNDED if column in RUNNING_SUMS.get(peer, ()) else EXACT
         if difference.max() > limit:
             bar = int(np.flatnonzero(ready)[difference.argmax()])
             self.faults.append(f"{name} {column}: apart by {difference.max():.1e}, most at bar {bar} of those compared")
 
     def lines(self, peer):
         """What is to be said of it."""
-        apart = BEGINNINGS[peer]
-        same = [column for column in job.COLUMNS if column not in apart]
-        values = sum(self.compared[column] for column in same)
-        worst = max(self.worst[column] for column in same)
-        yield f"{peer}: {len(same)} columns from the first bar on, {values:,} values, apart by {worst:.1e} at most"
+        apart, summed = BEGINNINGS[peer], RUNNING_SUMS.get(peer, ())
+        same = [column for column in job.COLUMNS if column not in apart and column not in summed]
+        yield f"{peer}: {len(same)} columns from the first bar on, {self.found(same)}"
+        if summed:
+            yield f"{peer}: its sums run on through the file and round with each bar; {', '.join(summed)}: {self.found(summed)}"
         for reason in dict.fromkeys(apart.values()):
             columns = [column for column in apart if apart[column] == reason]
             from_bars = ", ".join(f"{column} from bar {faded_after(column)}" for column in columns)
-            values = sum(self.compared[column] for column in columns)
-            worst = max(self.worst[column] for column in columns)
-            yield f"{peer}: {reason}; {from_bars} on: {values:,} values, apart by {worst:.1e} at most"
+            yield f"{peer}: {reason}; {from_bars} on: {self.found(columns)}"
         for fault in self.faults:
             yield f"{peer}: DIFFERS: {fault}"
+
+    def found(self, columns):
+        """Number and largest difference of the values of some columns."""
+        values = sum(self.compared[column] for column in columns)
+        return f"{values:,} values, apart by {max(self.worst[column] for column in columns):.1e} at most"
 
     def nothing_compared(self):
         """Columns of which no value was compared, which says nothing about them."""
