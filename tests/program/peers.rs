@@ -1,12 +1,16 @@
 //! The comparison with other programs, on a small file: it runs, and the indicators agree. `make peers-install` installs what
 //! is compared; the tests install nothing.
 
-use super::outside::run;
+use super::outside::run_within;
 use std::{
     io::Write as _,
     path::Path,
     process::{Command, Stdio},
+    time::Duration,
 };
+
+/// Longest time of a comparison, of which most goes into imports of Python: many times what it needs.
+const LIMIT: Duration = Duration::from_secs(300);
 
 /// Says so past the harness, which keeps what good tests say to itself.
 fn skipped(what: &str) {
@@ -27,7 +31,7 @@ fn agree(peers: &[(&str, &str)]) {
     command.arg("--file").arg(root.join("tests/sample/bars_1m.csv.gz"));
     command.args(["--rounds", "0", "--slow-rows", "900", "--only", &names]);
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let told = run(&mut command).good().stdout;
+    let told = run_within(&mut command, LIMIT).good().stdout;
     for (name, title) in peers {
         if told.contains(&format!("skipped: {title}: ")) {
             skipped(title);
