@@ -5,7 +5,7 @@ use std::{io::Write, process::ExitCode};
 use wagehood_engine::cli::{
     Entries,
     args::{Action, Cli},
-    bench_echo, bench_latency, bench_throughput, calendar,
+    bench_echo, bench_latency, bench_scale, bench_throughput, calendar,
     config_args::ConfigCommand,
     config_command, config_reload, config_schema, doctor, edit,
     exit::Exit,
@@ -58,6 +58,7 @@ fn main() -> ExitCode {
         Action::State(command) => state_command(command),
         Action::Bench(BenchCommand::Latency(args)) => bench_latency(args),
         Action::Bench(BenchCommand::Throughput(args)) => bench_throughput(args),
+        Action::Bench(BenchCommand::Scale(args)) => bench_scale(args),
         Action::Bench(BenchCommand::Echo(args)) => bench_echo(args).map(|()| true),
         Action::Report(args) => report(args).map(|()| true),
         Action::Completions(args) => completions(args).map(|()| true),

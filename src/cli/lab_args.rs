@@ -1,6 +1,6 @@
 //! Arguments of `bench` and `report`.
 
-use super::{duration::parse_duration, place::PlaceArgs, throughput::ThroughputArgs};
+use super::{duration::parse_duration, place::PlaceArgs, scale::ScaleArgs, throughput::ThroughputArgs};
 use crate::{
     lab::bench::{Form, Shape, Socket},
     model::Timeframe,
@@ -22,6 +22,12 @@ pub enum BenchCommand {
     /// Starts a redis-server and an engine of its own. In turns with it, a bare loop is measured that reads the same
     /// stream and does nothing: what Redis and the host can give. The results go to a new folder.
     Throughput(Box<ThroughputArgs>),
+    /// Deployments that this machine cannot run, in a model with the costs that it has measured
+    ///
+    /// Measures what one operation costs here (a calibration of half a minute, or --costs), and runs a model of nodes, engines
+    /// and readers with it: how busy, how late, what the loss of a node, an engine or a zone does. --check runs a small real
+    /// set and says how far the model of it is off. --page writes what to buy for which load.
+    Scale(Box<ScaleArgs>),
     /// Reads entries and writes them back: the peer that `bench latency` starts
     #[command(hide = true)]
     Echo(EchoArgs),

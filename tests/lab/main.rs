@@ -5,4 +5,5 @@
 
 mod bench;
 mod hiccup;
+mod scale;
 mod throughput;

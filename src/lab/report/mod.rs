@@ -2,6 +2,7 @@
 
 mod chart;
 mod compare;
+mod deployments;
 mod distribution;
 mod encoding;
 mod hgrm;
@@ -22,6 +23,7 @@ mod views;
 mod tests;
 
 pub use compare::{Change, Row, compare};
+pub use deployments::scale_pictures;
 pub use distribution::{Distribution, Interval, Series};
 pub use hgrm::read_hgrm;
 pub use hlog::{read_hlog, write_hlog};

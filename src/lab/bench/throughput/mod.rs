@@ -10,13 +10,13 @@
 //! alone: the highest rate at which an open producer, which waits for nobody, leaves no growing backlog.
 
 mod bare;
-mod consumer;
-mod cpu;
+pub(super) mod consumer;
+pub(super) mod cpu;
 mod info;
 mod measure;
-mod producer;
+pub(super) mod producer;
 mod results;
-mod tape;
+pub(super) mod tape;
 
 pub use cpu::TICK;
 pub use info::{FIGURE_HEADS, ThroughputInfo, throughput_text};
