@@ -42,9 +42,9 @@ pub use interrupt::{Interrupt, Interrupted};
 pub use latency::{Outcome, latency};
 pub use options::LatencyOptions;
 pub use scale::{
-    CalibrateOptions, CheckOptions, CommonCosts, Compared, Cost, Costs, EngineFigure, FormCosts, HotSymbols, LOADS, Lateness,
-    Loss, Lost, ModelSecond, NodeFigure, ScaleOutcome, Scenario, Spread, calibrate, check, checked_cells, costs_mark,
-    costs_text, scale_text, simulate, write_page,
+    CalibrateOptions, CheckOptions, CommonCosts, Compared, Cost, Costs, EngineFigure, FormCosts, HotSymbols, LOADS,
+    Lateness, Loss, Lost, ModelSecond, NodeFigure, ScaleOutcome, Scenario, Spread, calibrate, check, checked_cells,
+    costs_mark, costs_text, scale_text, simulate, write_page,
 };
 pub use schedule::{Schedule, Shape, Step};
 pub use server::Socket;

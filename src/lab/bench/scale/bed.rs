@@ -1,6 +1,6 @@
 //! One server, one consumer, one producer: what is measured of them for the costs.
 
-use super::sample::{Sample, ns_of};
+use super::sample::{ServerSample, ns_of};
 use crate::{
     lab::bench::{
         bars::Form,
@@ -69,7 +69,7 @@ pub struct Stint {
     /// Signals that it wrote.
     pub signals: f64,
     /// What server and consumer did.
-    pub work: Sample,
+    pub work: ServerSample,
 }
 
 /// A server and the engine that is started on it.
@@ -113,9 +113,9 @@ impl Bed<'_> {
         self.interrupt.check()?;
         let input = self.spec.input();
         let mut producer = Producer::new(self.server.connect("producer")?, &input);
-        let before = Sample::take(&self.server, None)?;
+        let before = ServerSample::take(&self.server, None)?;
         producer.preload(tape, entries)?;
-        let work = Sample::take(&self.server, None)?.since(&before);
+        let work = ServerSample::take(&self.server, None)?.since(&before);
         Ok(Stint { written: entries as f64, work, ..Stint::default() })
     }
 
@@ -154,15 +154,15 @@ impl Bed<'_> {
         Ok(())
     }
 
-    fn take(&self, consumer: &dyn Consumer) -> Result<Sample> {
-        let sample = Sample::take(&self.server, None)?;
+    fn take(&self, consumer: &dyn Consumer) -> Result<ServerSample> {
+        let sample = ServerSample::take(&self.server, None)?;
         let (process, thread) = consumer.place();
         let ns = match thread {
             // The threads of the bench are measured by nobody.
             Some(_) => 0.0,
             None => ns_of(process),
         };
-        Ok(Sample { process_ns: ns, ..sample })
+        Ok(ServerSample { process_ns: ns, ..sample })
     }
 
     /// A consumer reads a full stream of so many entries, from the first that it has finished to the last.
@@ -170,13 +170,13 @@ impl Bed<'_> {
     /// # Errors
     /// As for [`until`](Self::until).
     pub fn drain(&self, consumer: &mut dyn Consumer, entries: u64) -> Result<Stint> {
-        let fresh = Sample::take(&self.server, None)?;
+        let fresh = ServerSample::take(&self.server, None)?;
         self.until(consumer, 1, LOOK / 10)?;
         let (first, at_first) = (consumer.done()?, self.take(consumer)?);
         // What is left after a quick start would be too little to measure: then from the start.
         let (from, before) = match first < entries / 2 {
             true => ((first, consumer.signals()?), at_first),
-            false => ((0, 0), Sample { process_ns: 0.0, ..fresh }),
+            false => ((0, 0), ServerSample { process_ns: 0.0, ..fresh }),
         };
         self.until(consumer, entries, LOOK)?;
         let work = self.take(consumer)?.since(&before);

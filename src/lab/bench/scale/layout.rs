@@ -9,7 +9,7 @@ use crate::{
 
 /// A partition and its load.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Part {
+pub struct PartPlace {
     /// Symbols in it.
     pub symbols: usize,
     /// Their bars per second.
@@ -24,7 +24,7 @@ pub struct Part {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Layout {
     /// By partition.
-    pub parts: Vec<Part>,
+    pub parts: Vec<PartPlace>,
     /// By node: the zone of its primary.
     pub node_zone: Vec<usize>,
     /// By node: the zone of its replica.
@@ -48,10 +48,10 @@ impl Layout {
         let loads = loads(scenario);
         let tags = PartitionMap::new(partitions).tags();
         let node_of = |tag: &String| if partitions == 1 { 0 } else { node_of_slot(slot(tag.as_bytes()), nodes) };
-        let mut parts: Vec<Part> = loads
+        let mut parts: Vec<PartPlace> = loads
             .into_iter()
             .zip(&tags)
-            .map(|((symbols, bars_per_s), tag)| Part { symbols, bars_per_s, node: node_of(tag), engine: 0 })
+            .map(|((symbols, bars_per_s), tag)| PartPlace { symbols, bars_per_s, node: node_of(tag), engine: 0 })
             .collect();
         // The busiest first, each to the engine that has least to do, of the zone of its node if that has any.
         let mut order: Vec<usize> = (0..partitions).collect();
@@ -121,7 +121,7 @@ mod tests {
             assert_ne!(node_zone[node], replica_zone[node]);
         }
         assert_eq!((0..6).filter(|&node| node_zone[node] == 0).map(|node| replica_zone[node]).sum::<usize>(), 1 + 2);
-        let near = |part: &&Part| engine_zone[part.engine] == node_zone[part.node];
+        let near = |part: &&PartPlace| engine_zone[part.engine] == node_zone[part.node];
         assert_eq!(parts.iter().filter(near).count(), parts.len());
     }
 

@@ -1,10 +1,11 @@
 //! What happens when a host or a zone is lost: replicas and other engines take over.
 
 use super::{
+    agenda::Happening,
     layout::least,
     scenario::Lost,
-    state::Work,
-    world::{Happening, World, us},
+    state::Task,
+    world::{World, us},
 };
 
 impl World<'_> {
@@ -39,12 +40,12 @@ impl World<'_> {
         let lag = us(self.scenario.replica_lag_ms * 1e3);
         self.at_risk += own.fresh.drain(..).filter(|(at, _)| at + lag >= now).map(|(_, bars)| bars).sum::<u64>();
         let machine = own.machine;
-        let (lost, next) = self.stations.fail(node, machine);
+        let (lost, next) = self.stations.fail(node, machine, now);
         self.start(next);
         for work in lost {
             match work {
-                Work::Write { part, parcel } => self.parts[part].held.push_back(parcel),
-                Work::Give { .. } => self.nodes[node].unseen.push(work),
+                Task::Write { part, parcel } => self.parts[part].held.push_back(parcel),
+                Task::Give { .. } => self.nodes[node].unseen.push(work),
                 _ => {}
             }
         }
@@ -81,7 +82,7 @@ impl World<'_> {
             }
             own.reset();
             own.ready = false;
-            let (_, next) = self.stations.fail(own.thread, self.engines[engine].machine);
+            let (_, next) = self.stations.fail(own.thread, self.engines[engine].machine, self.now);
             self.start(next);
             self.at(at, Happening::Adopt(part));
         }
@@ -108,9 +109,9 @@ impl World<'_> {
         let own = &mut self.parts[part];
         own.place.engine = engine;
         let (thread, epoch) = (own.thread, own.epoch);
-        let (_, next) = self.stations.fail(thread, machine);
+        let (_, next) = self.stations.fail(thread, machine, self.now);
         self.start(next);
         self.moved += 1;
-        self.arrive(thread, Work::Restore { part, epoch });
+        self.arrive(thread, Task::Restore { part, epoch });
     }
 }

@@ -9,6 +9,7 @@
 //!
 //! A run of the model is a function of costs, scenario and seed.
 
+mod agenda;
 mod bed;
 mod calibrate;
 mod costs;

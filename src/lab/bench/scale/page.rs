@@ -75,9 +75,8 @@ fn page(costs: &Costs, purchases: &[Purchase], outcomes: &[ScaleOutcome], seed: 
     let mut text = String::from("# What to buy\n\n");
     let _ = writeln!(
         text,
-        "Made by `wagehood-engine bench scale --costs perf/scale/costs.toml --page perf/scale`, from the costs in \
-         [`costs.toml`](costs.toml) (mark {}) under seed {seed}; no figure here is typed. The costs were measured by \
-         `wagehood-engine bench scale --check --save-costs perf/scale/costs.toml` on {}.\n",
+        "Made by `wagehood-engine bench scale --costs FILE --page DIR` from costs with the mark {} under seed {seed}; no \
+         figure here is typed. The costs were measured by `wagehood-engine bench scale --check --save-costs FILE` on {}.\n",
         costs_mark(costs)?,
         host(costs)
     );
@@ -175,7 +174,7 @@ fn push_purchases(text: &mut String, purchases: &[Purchase]) {
 
 fn push_scenarios(text: &mut String, outcomes: &[ScaleOutcome]) {
     text.push_str(
-        "## Scenarios\n\nThose of [`scenarios.toml`](scenarios.toml); `bench scale --scenario NAME` runs one.\n\n",
+        "## Scenarios\n\nThose of `bench scale --list`; `bench scale --scenario NAME` runs one.\n\n",
     );
     push_heads(
         text,

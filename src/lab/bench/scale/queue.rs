@@ -8,6 +8,8 @@ struct Station<T> {
     machine: usize,
     queue: VecDeque<T>,
     running: bool,
+    /// When what runs ends, ns.
+    ends: u64,
     /// Whether it stands in the queue for a core.
     asks: bool,
     /// Changes when the process dies, so that the end of work that died with it is no longer taken for one.
@@ -61,6 +63,7 @@ impl<T> Stations<T> {
             machine,
             queue: VecDeque::new(),
             running: false,
+            ends: 0,
             asks: false,
             life: 0,
             busy_ns: Vec::new(),
@@ -106,8 +109,10 @@ impl<T> Stations<T> {
     /// Begins the next work, which takes so long.
     pub fn begin(&mut self, station: usize, now: u64, takes_ns: u64) -> Ending {
         let own = &mut self.stations[station];
-        note(&mut own.busy_ns, now, takes_ns);
-        note(&mut self.machines[own.machine].busy_ns, now, takes_ns);
+        own.ends = now + takes_ns;
+        for busy_ns in [&mut own.busy_ns, &mut self.machines[own.machine].busy_ns] {
+            note(busy_ns, now, takes_ns, |sum, part| sum + part);
+        }
         Ending { station, life: own.life, at: now + takes_ns }
     }
 
@@ -143,10 +148,16 @@ impl<T> Stations<T> {
     }
 
     /// A process dies, and lives on at a machine, without what it had. Returns that, and who gets its core.
-    pub fn fail(&mut self, station: usize, onto: usize) -> (VecDeque<T>, Option<usize>) {
+    pub fn fail(&mut self, station: usize, onto: usize, now: u64) -> (VecDeque<T>, Option<usize>) {
         let own = &mut self.stations[station];
         own.life += 1;
         let (machine, ran, asked) = (own.machine, own.running, own.asks);
+        if ran {
+            // What it would have done from now on is not done.
+            for busy_ns in [&mut own.busy_ns, &mut self.machines[machine].busy_ns] {
+                note(busy_ns, now, own.ends.saturating_sub(now), u64::saturating_sub);
+            }
+        }
         (own.running, own.asks, own.machine) = (false, false, onto);
         let lost = std::mem::take(&mut own.queue);
         if asked {
@@ -178,15 +189,15 @@ fn cores(busy_ns: &[u64], seconds: usize) -> Vec<f64> {
     (0..seconds).map(|second| busy_ns.get(second).map_or(0.0, |&ns| ns as f64 / SECOND_NS as f64)).collect()
 }
 
-/// Notes work in the seconds in which it is done.
-fn note(busy_ns: &mut Vec<u64>, mut from: u64, mut takes_ns: u64) {
+/// Notes work in the seconds in which it is done, or takes it back.
+fn note(busy_ns: &mut Vec<u64>, mut from: u64, mut takes_ns: u64, change: fn(u64, u64) -> u64) {
     while takes_ns > 0 {
         let second = (from / SECOND_NS) as usize;
         let here = takes_ns.min(SECOND_NS - from % SECOND_NS);
         if busy_ns.len() <= second {
             busy_ns.resize(second + 1, 0);
         }
-        busy_ns[second] += here;
+        busy_ns[second] = change(busy_ns[second], here);
         (from, takes_ns) = (from + here, takes_ns - here);
     }
 }
@@ -272,12 +283,12 @@ mod tests {
         assert_eq!(stations.end(second), Some(('a', Some(all[2]))));
         let third = stations.begin(all[2], 10, 10);
         // A process that dies gives its core to the next, and what it did is no longer done.
-        let (lost, next) = stations.fail(all[0], machine);
+        let (lost, next) = stations.fail(all[0], machine, 1_200_000_000);
         assert_eq!((lost.len(), next, stations.end(first)), (1, Some(all[1]), None));
         assert_eq!(stations.next(all[1]), Some(&mut 'c'));
         assert_eq!(stations.end(third), Some(('a', None)));
         assert_eq!(stations.waiting().count(), 2);
-        assert_eq!(stations.of_station(all[0], 3), [1.0, 0.5, 0.0]);
+        assert_eq!(stations.of_station(all[0], 3), [1.0, 0.2, 0.0]);
         assert!(stations.of_machine(machine, 1)[0] > 1.0);
     }
 }

@@ -6,7 +6,7 @@ use redis::{InfoDict, cmd};
 
 /// The sums of a server since its start, and of the process that uses it.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub struct Sample {
+pub struct ServerSample {
     /// Time of redis-server on a core, ns.
     pub server_ns: f64,
     /// Time of the other process on a core, ns.
@@ -23,7 +23,7 @@ pub struct Sample {
     pub reads: f64,
 }
 
-impl Sample {
+impl ServerSample {
     /// Up to now; `process` is the other process, or `None` for the calling thread.
     ///
     /// # Errors

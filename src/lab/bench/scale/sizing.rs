@@ -127,14 +127,15 @@ mod tests {
     fn more_bars_need_more_and_frames_need_less() {
         // Costs of a slow host, so that few bars fill it.
         let slow = |mut costs: Costs| {
-            for form in [&mut costs.legacy, &mut costs.compact].into_iter().flatten() {
-                form.write_us.median *= 30.0;
-                form.bar_ns.median *= 500.0;
+            for (form, times) in [(&mut costs.legacy, 240.0), (&mut costs.compact, 100.0)] {
+                let form = form.as_mut().unwrap();
+                form.write_us.median *= times;
+                form.bar_ns.median *= 2_000.0;
             }
             costs
         };
         let of = |symbols, form| purchase(ScaleLoad { symbols, rate: 1.0, form }, &slow(costs()), 1).unwrap();
-        let (few, many, framed) = (of(2_000, Form::Legacy), of(24_000, Form::Legacy), of(24_000, Form::Compact));
+        let (few, many, framed) = (of(500, Form::Legacy), of(6_000, Form::Legacy), of(6_000, Form::Compact));
         let nodes = |purchase: &Purchase| purchase.calm.scenario.nodes;
         let cores = |purchase: &Purchase| purchase.calm.scenario.engines * purchase.calm.scenario.cores;
         assert!(nodes(&few) == 3 && nodes(&many) > 3 && nodes(&framed) == 3, "{many:?}");

@@ -1,6 +1,6 @@
 //! What the model knows at one moment: bars on their way, nodes, engines, partitions. Pure.
 
-use super::layout::Part;
+use super::layout::PartPlace;
 use std::collections::VecDeque;
 
 /// An entry of bars of one partition.
@@ -19,7 +19,7 @@ pub type Sightings = Vec<(u64, u64)>;
 
 /// A piece of work of a process. An epoch tells whether what asked for it still lives.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Work {
+pub enum Task {
     /// The load sends an entry; only where it shares the machine.
     Send { part: usize, parcel: Parcel },
     /// A node takes an entry.
@@ -36,7 +36,7 @@ pub enum Work {
     Give { signals: u64, seen: Sightings },
 }
 
-impl Work {
+impl Task {
     /// The bars that are nowhere else.
     pub const fn bars(&self) -> u64 {
         match self {
@@ -50,7 +50,7 @@ impl Work {
 #[derive(Debug)]
 pub struct PartState {
     /// Its load, node and engine.
-    pub place: Part,
+    pub place: PartPlace,
     /// The thread of its engine.
     pub thread: usize,
     /// Changes when its node or its engine is lost: what was asked before is void.
@@ -83,7 +83,7 @@ pub struct PartState {
 
 impl PartState {
     /// A partition that nothing was sent to.
-    pub const fn new(place: Part, thread: usize, bars_of_entry: f64, gap_ns: f64) -> Self {
+    pub const fn new(place: PartPlace, thread: usize, bars_of_entry: f64, gap_ns: f64) -> Self {
         Self {
             place,
             thread,
@@ -139,7 +139,7 @@ pub struct NodeState {
     /// Entries taken of late, with their time, ns: what its replica may not have.
     pub fresh: VecDeque<(u64, u64)>,
     /// Signals that readers could not read, because it died.
-    pub unseen: Vec<Work>,
+    pub unseen: Vec<Task>,
     /// How long it was away, ns.
     pub away_ns: u64,
     /// Since when it is away, ns.

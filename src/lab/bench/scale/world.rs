@@ -6,65 +6,15 @@
 //! at once if there is a signal in it, with one batch on its way at a time.
 
 use super::{
+    agenda::{Agenda, Happening},
     costs::{CommonCosts, FormCosts},
     dice::Dice,
     layout::Layout,
-    queue::{Ending, Stations},
+    queue::Stations,
     scenario::{Scenario, Spread},
-    state::{EngineState, NodeState, Parcel, PartState, Sightings, Work},
+    state::{EngineState, NodeState, Parcel, PartState, Sightings, Task},
 };
 use hdrhistogram::Histogram;
-use std::{
-    cmp::{Ordering, Reverse},
-    collections::BinaryHeap,
-};
-
-/// What happens at a moment.
-#[derive(Debug)]
-pub enum Happening {
-    /// The next entry of a partition is due.
-    Due(usize),
-    /// Work reaches a process.
-    Arrive(usize, Work),
-    /// Work ends.
-    End(Ending),
-    /// A batch without a signal has waited long enough.
-    Flush(usize, u32),
-    /// An engine hears that its batch is committed.
-    Acked(usize, u32),
-    /// The loss of this number.
-    Lose(usize),
-    /// The replica of a node serves.
-    Promote(usize),
-    /// The lease of a partition is over: another engine takes it.
-    Adopt(usize),
-    /// A second is over.
-    Second,
-}
-
-#[derive(Debug)]
-struct Queued {
-    at: u64,
-    number: u64,
-    what: Happening,
-}
-
-impl PartialEq for Queued {
-    fn eq(&self, other: &Self) -> bool {
-        self.number == other.number
-    }
-}
-impl Eq for Queued {}
-impl PartialOrd for Queued {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-impl Ord for Queued {
-    fn cmp(&self, other: &Self) -> Ordering {
-        (self.at, self.number).cmp(&(other.at, other.number))
-    }
-}
 
 /// Microseconds as nanoseconds.
 pub fn us(value: f64) -> u64 {
@@ -76,14 +26,13 @@ pub struct World<'a> {
     pub scenario: &'a Scenario,
     pub costs: &'a FormCosts,
     pub common: &'a CommonCosts,
-    pub stations: Stations<Work>,
+    pub stations: Stations<Task>,
     pub parts: Vec<PartState>,
     pub nodes: Vec<NodeState>,
     pub engines: Vec<EngineState>,
     /// The process that sends the load, where it shares the machine.
     sender: Option<usize>,
-    heap: BinaryHeap<Reverse<Queued>>,
-    number: u64,
+    agenda: Agenda,
     pub now: u64,
     dice: Dice,
     pub bars_in: u64,
@@ -146,8 +95,7 @@ impl<'a> World<'a> {
             nodes,
             engines,
             sender,
-            heap: BinaryHeap::new(),
-            number: 0,
+            agenda: Agenda::default(),
             now: 0,
             dice: Dice::new(seed),
             bars_in: 0,
@@ -178,7 +126,7 @@ impl<'a> World<'a> {
             self.at(us(loss.at_s * 1e6), Happening::Lose(index));
         }
         self.at(1_000_000_000, Happening::Second);
-        while let Some(Reverse(Queued { at, what, .. })) = self.heap.pop_if_due(end) {
+        while let Some((at, what)) = self.agenda.next(end) {
             self.now = at;
             self.happen(what);
         }
@@ -187,8 +135,7 @@ impl<'a> World<'a> {
 
     /// Something will happen.
     pub fn at(&mut self, at: u64, what: Happening) {
-        self.number += 1;
-        self.heap.push(Reverse(Queued { at, number: self.number, what }));
+        self.agenda.add(at, what);
     }
 
     fn happen(&mut self, what: Happening) {
@@ -233,7 +180,7 @@ impl<'a> World<'a> {
             let parcel = Parcel { sent: self.now, bars, signals };
             self.bars_in += bars;
             match self.sender {
-                Some(sender) => self.arrive(sender, Work::Send { part, parcel }),
+                Some(sender) => self.arrive(sender, Task::Send { part, parcel }),
                 None => self.send(part, parcel),
             }
         }
@@ -249,7 +196,7 @@ impl<'a> World<'a> {
             return;
         }
         let bytes = parcel.bars as f64 * self.costs.bar_in_bytes.median;
-        self.to_node(part, bytes, Work::Write { part, parcel });
+        self.to_node(part, bytes, Task::Write { part, parcel });
     }
 
     /// Time between engine and node of a partition, one way, ns.
@@ -274,7 +221,7 @@ impl<'a> World<'a> {
     }
 
     /// Sends work to the node of a partition; what it writes goes on to the replica.
-    pub fn to_node(&mut self, part: usize, bytes: f64, work: Work) {
+    pub fn to_node(&mut self, part: usize, bytes: f64, work: Task) {
         let node = self.parts[part].place.node;
         let at = self.passed(node, 0, bytes) + self.way(part);
         if self.nodes[node].replica.is_some() && self.scenario.one_machine == 0 {
@@ -287,16 +234,16 @@ impl<'a> World<'a> {
     pub fn ask(&mut self, part: usize) {
         let PartState { place, epoch, ready, .. } = self.parts[part];
         if ready && self.nodes[place.node].up {
-            self.to_node(part, 0.0, Work::Read { part, epoch });
+            self.to_node(part, 0.0, Task::Read { part, epoch });
         }
     }
 
-    /// Work reaches a process. What reaches a node that is away comes back: entries wait, the rest is void.
-    pub fn arrive(&mut self, station: usize, work: Work) {
+    /// Task reaches a process. What reaches a node that is away comes back: entries wait, the rest is void.
+    pub fn arrive(&mut self, station: usize, work: Task) {
         if let Some(node) = self.nodes.get_mut(station).filter(|node| !node.up) {
             match work {
-                Work::Write { part, parcel } => self.parts[part].held.push_back(parcel),
-                Work::Give { .. } => node.unseen.push(work),
+                Task::Write { part, parcel } => self.parts[part].held.push_back(parcel),
+                Task::Give { .. } => node.unseen.push(work),
                 _ => {}
             }
             return;
@@ -304,7 +251,7 @@ impl<'a> World<'a> {
         self.offer(station, work, false);
     }
 
-    fn offer(&mut self, station: usize, work: Work, first: bool) {
+    fn offer(&mut self, station: usize, work: Task, first: bool) {
         let starts = self.stations.offer(station, work, first);
         self.start(starts.then_some(station));
     }
@@ -315,45 +262,42 @@ impl<'a> World<'a> {
         let Some(work) = self.stations.next(station) else { return };
         let costs = self.costs;
         let takes = match work {
-            Work::Send { .. } => us(costs.send_us.median),
-            Work::Write { .. } => us(costs.write_us.median),
-            Work::Read { part, epoch } => {
+            Task::Send { .. } => us(costs.send_us.median),
+            Task::Write { .. } => us(costs.write_us.median),
+            Task::Read { part, epoch } => {
                 let own = &mut self.parts[*part];
-                if own.epoch == *epoch {
-                    let count = own.stored.len().min(self.scenario.read_count);
-                    own.reading.extend(own.stored.drain(..count));
-                    us(costs.call_us.median + count as f64 * costs.read_us.median)
-                } else {
-                    us(costs.call_us.median)
-                }
+                let count = if own.epoch == *epoch { own.stored.len().min(self.scenario.read_count) } else { 0 };
+                own.reading.extend(own.stored.drain(..count));
+                // A read that has to wait costs when it is answered: it was measured so.
+                if count == 0 { 0 } else { us(costs.call_us.median + count as f64 * costs.read_us.median) }
             }
-            Work::Compute { part, epoch } if self.parts[*part].epoch == *epoch => {
+            Task::Compute { part, epoch } if self.parts[*part].epoch == *epoch => {
                 let (bars, signals) = sums(&self.parts[*part].reading);
                 let ns = bars as f64 * costs.bar_ns.median + signals as f64 * costs.signal_ns.median;
                 us(costs.cycle_us.median) + ns as u64
             }
-            Work::Restore { part, .. } => {
+            Task::Restore { part, .. } => {
                 let symbols = self.parts[*part].place.symbols as f64;
                 us(1e3 * (self.common.takeover_ms.median + symbols * self.common.takeover_symbol_ms.median))
             }
-            Work::Commit { part, epoch } if self.parts[*part].epoch == *epoch => {
+            Task::Commit { part, epoch } if self.parts[*part].epoch == *epoch => {
                 let (_, signals) = sums(&self.parts[*part].committing);
                 us(costs.commit_us.median + signals as f64 * costs.signal_us.median)
             }
-            Work::Give { signals, .. } => us(costs.call_us.median + *signals as f64 * costs.signal_read_us.median),
-            Work::Compute { .. } | Work::Commit { .. } => us(costs.call_us.median),
+            Task::Give { signals, .. } => us(costs.call_us.median + *signals as f64 * costs.signal_read_us.median),
+            Task::Compute { .. } | Task::Commit { .. } => us(costs.call_us.median),
         };
         let ending = self.stations.begin(station, self.now, takes);
         self.at(ending.at, Happening::End(ending));
     }
 
-    /// Work is done.
-    fn ended(&mut self, work: Work) {
+    /// Task is done.
+    fn ended(&mut self, work: Task) {
         match work {
-            Work::Send { part, parcel } => self.send(part, parcel),
-            Work::Write { part, parcel } => self.written(part, parcel),
-            Work::Read { part, epoch } if self.parts[part].epoch == epoch => self.answered(part),
-            Work::Compute { part, epoch } if self.parts[part].epoch == epoch => {
+            Task::Send { part, parcel } => self.send(part, parcel),
+            Task::Write { part, parcel } => self.written(part, parcel),
+            Task::Read { part, epoch } if self.parts[part].epoch == epoch => self.answered(part),
+            Task::Compute { part, epoch } if self.parts[part].epoch == epoch => {
                 let own = &mut self.parts[part];
                 if own.pending.is_empty() {
                     own.pending_since = self.now;
@@ -362,13 +306,13 @@ impl<'a> World<'a> {
                 self.ask(part);
                 self.commit(part);
             }
-            Work::Restore { part, epoch } if self.parts[part].epoch == epoch => {
+            Task::Restore { part, epoch } if self.parts[part].epoch == epoch => {
                 self.parts[part].ready = true;
                 self.ask(part);
             }
-            Work::Commit { part, epoch } if self.parts[part].epoch == epoch => self.committed(part),
-            Work::Give { seen, .. } => self.seen(&seen),
-            Work::Read { .. } | Work::Compute { .. } | Work::Restore { .. } | Work::Commit { .. } => {}
+            Task::Commit { part, epoch } if self.parts[part].epoch == epoch => self.committed(part),
+            Task::Give { seen, .. } => self.seen(&seen),
+            Task::Read { .. } | Task::Compute { .. } | Task::Restore { .. } | Task::Commit { .. } => {}
         }
     }
 
@@ -384,7 +328,7 @@ impl<'a> World<'a> {
             node.fresh.pop_front();
         }
         if blocked {
-            self.offer(number, Work::Read { part, epoch }, true);
+            self.offer(number, Task::Read { part, epoch }, true);
         }
     }
 
@@ -397,7 +341,7 @@ impl<'a> World<'a> {
         let (thread, epoch, node) = (own.thread, own.epoch, own.place.node);
         let bytes = sums(&own.reading).0 as f64 * self.costs.bar_out_bytes.median;
         let at = self.passed(node, 1, bytes) + self.way(part);
-        self.at(at, Happening::Arrive(thread, Work::Compute { part, epoch }));
+        self.at(at, Happening::Arrive(thread, Task::Compute { part, epoch }));
     }
 
     /// A batch goes, if there is one, none is on its way, and it has a signal or has waited.
@@ -418,7 +362,7 @@ impl<'a> World<'a> {
         own.committing = std::mem::take(&mut own.pending);
         own.in_flight = true;
         let bytes = signals as f64 * self.costs.signal_in_bytes.median;
-        self.to_node(part, bytes, Work::Commit { part, epoch });
+        self.to_node(part, bytes, Task::Commit { part, epoch });
     }
 
     fn committed(&mut self, part: usize) {
@@ -436,7 +380,7 @@ impl<'a> World<'a> {
         }
         for _ in 0..self.scenario.readers {
             self.passed(node, 1, signals as f64 * self.costs.signal_out_bytes.median);
-            let work = Work::Give { signals, seen: std::mem::take(&mut seen) };
+            let work = Task::Give { signals, seen: std::mem::take(&mut seen) };
             self.offer(node, work, true);
         }
         if self.scenario.readers == 0 {
@@ -462,11 +406,11 @@ impl<'a> World<'a> {
 
     /// Bars on their way, counted where they are.
     pub fn waiting(&self) -> u64 {
-        let on_the_way = self.heap.iter().map(|Reverse(queued)| match &queued.what {
+        let on_the_way = self.agenda.all().map(|what| match what {
             Happening::Arrive(_, work) => work.bars(),
             _ => 0,
         });
-        let at_work = self.stations.waiting().map(Work::bars);
+        let at_work = self.stations.waiting().map(Task::bars);
         on_the_way.chain(at_work).chain(self.parts.iter().map(PartState::waiting)).sum()
     }
 }
@@ -491,16 +435,5 @@ fn pace(scenario: &Scenario, bars_per_s: f64) -> (f64, f64) {
     match scenario.spread {
         Spread::Burst if bars_per_s > 0.0 => (bars, 1e9 / scenario.rate),
         _ => (bars, 1e9 * bars / bars_per_s),
-    }
-}
-
-/// Events up to an end.
-trait PopIfDue {
-    fn pop_if_due(&mut self, end: u64) -> Option<Reverse<Queued>>;
-}
-
-impl PopIfDue for BinaryHeap<Reverse<Queued>> {
-    fn pop_if_due(&mut self, end: u64) -> Option<Reverse<Queued>> {
-        self.peek().is_some_and(|Reverse(queued)| queued.at <= end).then(|| self.pop()).flatten()
     }
 }
