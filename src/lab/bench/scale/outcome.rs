@@ -226,7 +226,7 @@ fn recovery(scenario: &Scenario, behind: &[u64], before: usize) -> Option<f64> {
     };
     // By the end of the second after the last in which there were more.
     let end = late.0 + 2;
-    (end <= behind.len()).then(|| end as f64 - last)
+    (end <= behind.len()).then_some(end as f64 - last)
 }
 
 /// Whether the backlog does not grow, judged as `bench throughput` judges a steady rate.

@@ -45,12 +45,14 @@ pub struct Ending {
     pub at: u64,
 }
 
-impl<T> Stations<T> {
-    /// None yet.
-    pub const fn new() -> Self {
+// Derived, it would want the work to have a default.
+impl<T> Default for Stations<T> {
+    fn default() -> Self {
         Self { machines: Vec::new(), stations: Vec::new() }
     }
+}
 
+impl<T> Stations<T> {
     /// A machine with so many cores; returns its number.
     pub fn machine(&mut self, cores: usize) -> usize {
         self.machines.push(Machine { free: cores, queue: VecDeque::new(), busy_ns: Vec::new() });
@@ -210,7 +212,7 @@ mod tests {
 
     /// Runs Poisson arrivals through a process, each of which takes 1000 ns; returns mean and longest wait, ns.
     fn wait(utilisation: f64, count: usize, seed: u64) -> (f64, u64) {
-        let mut stations = Stations::new();
+        let mut stations = Stations::default();
         let machine = stations.machine(1);
         let station = stations.station(machine);
         let (mut dice, mut at) = (Dice::new(seed), 0.0);
@@ -271,7 +273,7 @@ mod tests {
 
     #[test]
     fn processes_share_the_cores_of_their_machine() {
-        let mut stations = Stations::new();
+        let mut stations = Stations::default();
         let machine = stations.machine(2);
         let all: Vec<usize> = (0..3).map(|_| stations.station(machine)).collect();
         let starts: Vec<bool> = all.iter().map(|&station| stations.offer(station, 'a', false)).collect();

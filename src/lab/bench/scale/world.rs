@@ -55,7 +55,7 @@ impl<'a> World<'a> {
     /// A deployment before its first bar.
     pub fn new(scenario: &'a Scenario, costs: &'a FormCosts, common: &'a CommonCosts, seed: u64) -> Self {
         let layout = Layout::new(scenario);
-        let mut stations = Stations::new();
+        let mut stations = Stations::default();
         let one = (scenario.one_machine > 0).then(|| stations.machine(scenario.one_machine));
         let mut nodes = Vec::new();
         for (&zone, &replica) in layout.node_zone.iter().zip(&layout.replica_zone) {
