@@ -68,6 +68,8 @@ pub struct Stint {
     pub done: f64,
     /// Signals that it wrote.
     pub signals: f64,
+    /// Signals that it had written at the end of a drain, those before the stretch too.
+    pub signals_all: f64,
     /// What server and consumer did.
     pub work: ServerSample,
 }
@@ -186,6 +188,7 @@ impl Bed<'_> {
             written: 0.0,
             done: (entries - from.0) as f64,
             signals: signals.saturating_sub(from.1) as f64,
+            signals_all: signals as f64,
             work,
         })
     }
@@ -233,7 +236,13 @@ impl Bed<'_> {
         }
         let work = self.take(consumer)?.since(&before);
         let to = sums(consumer)?;
-        Ok(Stint { written: to[0] - from[0], done: to[1] - from[1], signals: to[2] - from[2], work })
+        Ok(Stint {
+            written: to[0] - from[0],
+            done: to[1] - from[1],
+            signals: to[2] - from[2],
+            signals_all: to[2],
+            work,
+        })
     }
 
     /// Puts so many entries into an empty server as a consumer that waits for more finds there.

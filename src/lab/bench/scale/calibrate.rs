@@ -227,10 +227,8 @@ fn signals_read(bed: &Bed<'_>, plain: &Stint) -> Result<(Stint, f64)> {
     // Too short a stream has no signal.
     let Ok(info) = info else { return Ok((Stint::default(), 0.0)) };
     let given = bed.drain(&mut bed.bare(&stream)?, info.length)?;
-    // A stretch of a drain does not hold them all: as many for each entry.
-    let each = plain.signals / plain.done.max(1.0);
-    let of_all = each * info.length as f64;
-    let signals = if bed.form == Form::Legacy { given.done } else { of_all.max(given.done) };
+    // In frames an entry holds several.
+    let signals = given.done * plain.signals_all / info.length.max(1) as f64;
     Ok((given, signals))
 }
 
