@@ -93,6 +93,9 @@
 //! | position | how far the input has been read; committed with the output made from it |
 //! | journal | what a second reading needs and the input does not hold |
 //! | lease | the right to write; one process has it |
+//! | member | a process that shares the partitions with others, under a name that expires unless it is renewed |
+//! | assignment | which member is to own which partition; each has a generation, and the lease of the partition decides |
+//! | heir | who is to own a partition that another still owns; it is warm when it has computed what is committed |
 //! | snapshot | the state of everything at one place of the input |
 //! | agent | one stage at work: takes messages, returns a count of work done |
 //! | duty cycle | one turn of an agent |
@@ -189,6 +192,12 @@
 //! passes them on. The publisher takes them before the signals of that sequence, and changes nothing by them but the fields that
 //! are named as depending on the company. *Cost:* where it is on, a comparison a record, a store a base bar, and a multiplication
 //! and an addition for every pair of symbols in every interval.
+//!
+//! **Partitions are assigned, and owned by their leases.** Members say in keys that expire what they have and how much comes in; one
+//! of them, by a lease of its own, writes who is to own what ([`cli::assign`]). Each starts an engine for what it is given, as a
+//! standby, and ends the engine of what it is not given once the heir says that it is warm. Nothing of this is in a transaction: where an
+//! assignment is wrong, two engines wait for one lease. *Cost:* a handful of small requests per member every half second at most,
+//! and a second computation of a partition while it changes hands.
 //!
 //! **State is saved while it changes.** A snapshot is a barrier that the reader puts between two entries. It follows the
 //! messages down the rings, and each agent saves its state as of the barrier, cell by cell, before the next change of that

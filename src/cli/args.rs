@@ -9,6 +9,7 @@ use super::{
     lab_args::{BenchCommand, ReportArgs},
     partition_args::PartitionsCommand,
     shell_args::{CompletionsArgs, ManArgs},
+    supervised::Course,
     watch_args::{EngineArgs, ExplainArgs, HealthArgs, TopArgs, WindowArgs},
 };
 use crate::{
@@ -125,7 +126,7 @@ pub enum Action {
     Timeframes(EditArgs),
     /// Move from the existing system to this engine on a live server, step by step, and back
     Migrate(MigrateArgs),
-    /// The partitions of the symbols, where there are some: which are where, and who owns them
+    /// The partitions of the symbols, where there are some: which are where, who owns them, and who is to
     #[command(subcommand)]
     Partitions(PartitionsCommand),
     /// Look into the snapshots of an engine on Redis
@@ -185,9 +186,9 @@ pub struct RunArgs {
     /// Write over the signals that an earlier run has left in their file, instead of keeping them beside it under another name
     #[arg(long)]
     pub force: bool,
-    /// Whether it goes on after a change of the configuration, with the files that are there.
+    /// What no command line says.
     #[arg(skip)]
-    pub again: bool,
+    pub course: Course,
     /// Show the screen of `top` meanwhile, instead of status lines; q ends the engine cleanly. Without --listen the engine then
     /// answers at a free port of this host
     #[arg(long, conflicts_with = "quiet")]

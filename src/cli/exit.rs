@@ -1,6 +1,7 @@
 //! How the program ends: an exit code by kind of reason, so that a service manager can tell what a restart would mend.
 
 use super::{
+    fleet::NameTaken,
     identity::NotAsLeft,
     partition_map::OtherPartitions,
     patience::NotThere,
@@ -83,6 +84,9 @@ fn of(cause: &(dyn Error + 'static)) -> Option<Exit> {
     }
     if cause.is::<NotThere>() {
         return Some(Exit::NotThere);
+    }
+    if cause.is::<NameTaken>() {
+        return Some(Exit::Held);
     }
     if cause.is::<NotAsLeft>() {
         return Some(Exit::NotAsLeft);

@@ -4,14 +4,18 @@
 //! everything would be written twice; where a stream is another one than before, entries would be waited for in vain,
 //! or be lost without a word. An engine that sees such a thing does not start unless it is told how.
 
-use super::redis::{Position, Server, first_field};
+use super::{
+    operations::config_version,
+    redis::{Position, Server, first_field},
+};
 use crate::{
-    config::Config,
+    config::{Config, Plan},
     engine::ENTRIES,
     feed::streams::StreamStart,
     model::StreamId,
     publish::Lease,
     redis_io::{Another, Link, LinkError, Remembered, ServerErrorKind, StreamInfo},
+    runtime::HostTime,
     state::Store,
 };
 use anyhow::{Result, bail};
@@ -34,6 +38,17 @@ pub struct Found {
     pub lines: Vec<String>,
     /// Further fields of the position.
     pub stamp: Vec<(String, String)>,
+}
+
+/// What is written beside the position, by name: which program and which configuration it is of, and its identity.
+pub fn stamp(plan: &Plan, origin: u64) -> Vec<(String, String)> {
+    let texts = [
+        ("version", env!("CARGO_PKG_VERSION").to_owned()),
+        ("config", config_version(plan)),
+        ("origin", format!("{origin:016x}")),
+        ("boot", HostTime::boot()),
+    ];
+    texts.map(|(name, text)| (name.to_owned(), text)).into()
 }
 
 /// What is there is not what this engine left.

@@ -160,6 +160,40 @@ pub fn commit(
     })
 }
 
+/// The documents have changed since they were read.
+#[derive(Debug, thiserror::Error)]
+#[error("the configuration has changed while this engine stood by: it starts again with what is said now")]
+pub struct ReadAgain;
+
+/// The number of the last change.
+///
+/// # Errors
+/// The server is gone or refuses.
+pub fn number(server: &Server<'_>, config: &Config) -> Result<u64> {
+    if !config.redis.config_from_redis {
+        return Ok(0);
+    }
+    Ok(Kept::read(config, &mut server.connect("start")?)?.number)
+}
+
+/// Makes sure that nobody has committed another change than this, which was the last before a wait for the lease; where
+/// somebody has, the lease is given up again.
+///
+/// # Errors
+/// [`ReadAgain`]; the server is gone or refuses.
+pub fn unchanged(server: &Server<'_>, config: &Config, lease: &Lease, change: u64) -> Result<()> {
+    if number(server, config)? == change {
+        return Ok(());
+    }
+    let mut link = server.connect("start")?;
+    // Watched from here on: what is deleted is ours.
+    lease.confirm(&mut link)?;
+    for command in [cmd("MULTI"), Cmd::del(&lease.spec.key), cmd("EXEC")] {
+        link.ask::<()>(&command)?;
+    }
+    Err(ReadAgain.into())
+}
+
 /// The key of the documents.
 pub fn key(config: &Config) -> String {
     config.output.keys.config_key(&config.engine.name)

@@ -1,8 +1,11 @@
 //! The layers of the configuration that the command line asks for.
 
-use super::{args::CommonArgs, note::note};
+use super::{
+    args::{CommonArgs, RunArgs},
+    note::note,
+};
 use crate::{
-    config::{Layer, Override},
+    config::{Layer, LogFormat, LogLevel, Override, ReportLength},
     redis_io::Address,
 };
 use anyhow::{Result, bail};
@@ -62,4 +65,18 @@ pub fn common_layers(args: &CommonArgs, layers: &mut Vec<Layer>) {
     if let Some(dir) = &args.histograms {
         over("telemetry.histograms_dir", dir.display().to_string().into());
     }
+}
+
+/// What the command line says of `[telemetry]`.
+pub fn telemetry_layers(args: &RunArgs) -> Vec<Layer> {
+    // The screen asks as any other would.
+    let listen = args.listen.as_deref().or_else(|| args.ui.then_some("127.0.0.1:0"));
+    let asked = [
+        ("telemetry.listen", listen),
+        ("telemetry.log_format", args.log_format.map(LogFormat::name)),
+        ("telemetry.log_level", args.log_level.map(LogLevel::name)),
+        ("telemetry.report", args.report.map(ReportLength::name)),
+    ];
+    let asked = asked.into_iter().filter_map(|(key, value)| Some(Override::new(key, value?)));
+    asked.map(Layer::Override).collect()
 }

@@ -58,12 +58,18 @@ pub fn owned(host: &Host, config: &Config, quiet: bool, stop: &AtomicBool) -> Re
             listed(&owned)
         );
     }
+    if feed == Feed::Ingest && partitions.are_shared() {
+        bail!(
+            "input.feed is \"ingest\", which fills all partitions, and with partitions.own = \"auto\" each process would start one: run \
+             `wagehood-engine ingest` once, beside the engines, with input.feed = \"redis\""
+        );
+    }
     let server = Server::on(host, config)?;
     let map = Arc::new(Patience::new(host, &config.redis, quiet, stop).wait(|| agreed(&server, config))?);
     if partitions.count == 1 {
         return Ok(vec![EnginePart { map, partition: None }]);
     }
-    if !quiet {
+    if !quiet && !partitions.are_shared() {
         note(&format!(
             "partition{} {} of {}",
             if owned.len() == 1 { "" } else { "s" },

@@ -1,7 +1,9 @@
 //! `partitions`: which symbols are where, and who owns them. Blocks.
 
 use super::{
+    fleet::{Card, Found, Register, Stage, change_partitions},
     host::Host,
+    part::listed,
     partition_args::{PartitionsArgs, PartitionsCommand},
     partition_map::agreed,
     redis::{Server, over},
@@ -10,6 +12,7 @@ use super::{
 use crate::{
     config::{Config, Loaded, PartitionMap},
     model::StreamId,
+    publish::Holder,
     redis_io::{Link, LinkError, ServerErrorKind, StreamInfo, slot},
     runtime::Clock,
     telemetry::{Table, exact_count},
@@ -24,8 +27,11 @@ use std::io::Write;
 /// # Errors
 /// A configuration that does not hold, a server that is not there or refuses, an output that cannot be written.
 pub fn partitions(command: &PartitionsCommand) -> Result<()> {
-    let PartitionsCommand::Show(args) = command;
-    show(args, &mut std::io::stdout().lock())
+    let mut out = std::io::stdout().lock();
+    match command {
+        PartitionsCommand::Show(args) => show(args, &mut out),
+        command => change_partitions(command, &mut out),
+    }
 }
 
 /// What there is to say of a partition.
@@ -50,10 +56,17 @@ fn show(args: &PartitionsArgs, out: &mut impl Write) -> Result<()> {
     for partition in 0..map.count {
         all.push(look(&host, &config, &map, partition)?);
     }
+    let found = Register::connect(&server, "partitions")?.found()?;
     if args.json {
         let partitions: Vec<Value> = all.iter().map(to_json).collect();
-        let told =
-            json!({ "version": map.version, "count": map.count, "overrides": map.overrides, "partitions": partitions });
+        let told = json!({
+            "version": map.version,
+            "count": map.count,
+            "overrides": map.overrides,
+            "partitions": partitions,
+            "assignment": found.assignment.generation,
+            "members": members(&found),
+        });
         writeln!(out, "{told:#}")?;
         return Ok(());
     }
@@ -70,7 +83,53 @@ fn show(args: &PartitionsArgs, out: &mut impl Write) -> Result<()> {
         }
     }
     write!(out, "{table}")?;
+    let shared = member_table(&found);
+    if !shared.is_empty() {
+        write!(out, "{shared}")?;
+    }
     Ok(())
+}
+
+/// The members that share the partitions, for programs.
+fn members(found: &Found) -> Vec<Value> {
+    let Found { cards, assignment } = found;
+    let member = |card: &Card| {
+        json!({
+            "name": card.name,
+            "process": Holder::named(&card.process).to_string(),
+            "version": card.version,
+            "assigned": assignment.of(&card.name),
+            "drained": assignment.is_drained(card),
+            "leaving": card.leaving,
+            "partitions": card.partitions,
+        })
+    };
+    cards.iter().map(member).collect()
+}
+
+/// The same for people.
+fn member_table(found: &Found) -> Table {
+    let Found { cards, assignment } = found;
+    let title = format!("{} members that share them, assignment {}", cards.len(), assignment.generation);
+    let mut table = Table::new(&title, &["member", "is to own", "owns", "others", "bars/s", "version", "process"]);
+    for card in cards {
+        let others = [Stage::Warming, Stage::Warm, Stage::Ending, Stage::Failed].map(|stage| (stage, card.with(stage)));
+        let others = others.iter().filter(|(_, partitions)| !partitions.is_empty());
+        let others = others.map(|(stage, partitions)| format!("{} {}", stage.name(), listed(partitions)));
+        let state = [(card.leaving, "leaving"), (assignment.is_drained(card), "drained")];
+        let state = state.iter().filter(|(is, _)| *is).map(|(_, word)| (*word).to_owned());
+        let others: Vec<String> = state.chain(others).collect();
+        table.row([
+            card.name.clone(),
+            listed(&assignment.of(&card.name)),
+            listed(&card.with(Stage::Owns)),
+            others.join("; "),
+            exact_count(card.rate().round() as u64),
+            card.version.clone(),
+            Holder::named(&card.process).to_string(),
+        ]);
+    }
+    table
 }
 
 /// Asks for one partition.

@@ -265,7 +265,7 @@ fn outcome(taken: bool) -> String {
 }
 
 /// The new configuration, with what cannot change while the engine runs as it was.
-fn as_far_as_it_can(old: &Config, new: Config) -> Config {
+pub(super) fn as_far_as_it_can(old: &Config, new: Config) -> Config {
     let Config { engine, input, partitions, mock, redis, state, limits, telemetry, ingest, output, .. } = old.clone();
     let mut next = Config { engine, input, partitions, mock, redis, state, limits, telemetry, ingest, ..new };
     (next.output.streams, next.output.keys) = (output.streams, output.keys);

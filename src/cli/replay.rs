@@ -272,6 +272,7 @@ fn session(
     let histograms = histograms_dir(&config.telemetry.histograms_dir)?;
     Ok(SessionOptions {
         reload: None,
+        supervised: None,
         duration: None,
         shutdown: Duration::from_secs(config.engine.shutdown_s),
         keeps_input: false,

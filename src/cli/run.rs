@@ -4,29 +4,34 @@ use super::{
     added,
     args::RunArgs,
     calendar::this_year,
-    earlier, history,
+    fleet::{Fleet, LatestLayers, supervise},
+    history,
     host::Host,
-    identity::{self, Accept, Found},
+    identity::{self, Accept, Found, stamp},
     ingest_child,
     kept::{self, Documents},
+    layers::telemetry_layers,
     lease::take_lease,
     log,
     note::note,
-    operations::{Operating, config_version, operate},
+    operations::{Operating, operate},
     part::{self, EnginePart},
     patience::Patience,
+    pinned::pinned,
     rebuild::Rebuild,
     redis::{Position, Server, over},
-    reload::{Next, Watcher, Watching, start_documents},
+    reload::{Next, Watcher, Watching, as_far_as_it_can, start_documents},
     sandbox,
     session::{RunSession, SessionOptions, StartGuard, common_layers, histograms_dir, layers, stop_flag},
+    signals_file::{keep_earlier, signals_file, written},
     standby::Standby,
     state::Wanted,
+    supervised::Supervised,
     symbols,
     together::together,
 };
 use crate::{
-    config::{CalculationEvents, Config, Feed, Layer, Loaded, LogFormat, LogLevel, Override, Plan, ReportLength},
+    config::{CalculationEvents, Config, Feed, Layer, Loaded, LogLevel, Plan},
     engine::{
         Engine, FileOutputOptions, Incidents, Keys, MarketSource, Outputs, RowsWanted, Setup, Source, StatisticsWanted,
         Topology,
@@ -34,11 +39,11 @@ use crate::{
     feed::{MockConfig, MockMarket},
     model::Directory,
     publish::{InputKind as Input, Lease, Sources},
-    runtime::{Clock, HostTime, available_cores, pin_current_thread},
+    runtime::{Clock, available_cores},
 };
 use anyhow::{Result, bail};
 use std::{
-    path::{Path, PathBuf},
+    path::Path,
     sync::{Arc, atomic::AtomicBool},
     time::{Duration, Instant},
 };
@@ -70,9 +75,10 @@ pub fn run(args: &RunArgs) -> Result<()> {
     drop(guard);
     let _child = ingest_child::start(args, &config)?;
     let histograms = histograms_dir(&config.telemetry.histograms_dir)?;
-    sandbox::enter(&config, port(&config), &written(args, &config, histograms.as_deref()))?;
+    sandbox::enter(&config, sandbox::port(&config), &written(args, &config, histograms.as_deref()))?;
     let life = Life { args, layers, config, documents, stop, started };
     match &parts[..] {
+        _ if life.config.partitions.are_shared() && life.config.input.feed.is_redis() => life.live_shared(&parts, &hup),
         [part] => life.live(part, &host, hup),
         _ => life.live_together(&parts),
     }
@@ -92,9 +98,19 @@ impl Life<'_> {
     /// Runs the engine of a part, again after every change of the configuration, until it is told to stop. `hup` is raised
     /// where the file is to be read again.
     fn live(&self, part: &EnginePart, host: &Host, hup: Arc<AtomicBool>) -> Result<()> {
-        let Self { layers, config, documents, stop, .. } = self;
-        let (mut layers, mut config, mut documents) = (layers.clone(), config.clone(), documents.clone());
-        let mut args = self.args.clone();
+        let Self { layers, config, documents, .. } = self;
+        self.live_on(part, host, hup, self.args.clone(), (layers.clone(), config.clone(), documents.clone()))
+    }
+
+    /// The same, from these arguments and this configuration on.
+    fn live_on(
+        &self,
+        part: &EnginePart,
+        host: &Host,
+        hup: Arc<AtomicBool>,
+        mut args: RunArgs,
+        (mut layers, mut config, mut documents): (Vec<Layer>, Config, Documents),
+    ) -> Result<()> {
         let whole = args.duration;
         loop {
             let watcher = Watcher {
@@ -106,23 +122,61 @@ impl Life<'_> {
                 hup: Arc::clone(&hup),
             };
             let used = part.of(&config);
-            let Some(next) = once(host, (&used, &documents), &args, stop, watcher)? else { return Ok(()) };
+            let Some(next) = once(host, (&used, &documents), &args, &self.stop, watcher)? else { return Ok(()) };
             (layers, config, documents) = (next.layers, next.config, next.documents);
             // What a start was told, it has done.
-            (args.standby, args.accept_loss, args.from, args.again) = (false, false, None, true);
+            (args.standby, args.accept_loss, args.from, args.course.again) = (false, false, None, true);
             args.duration = whole.map(|duration| duration.saturating_sub(self.started.elapsed()));
         }
     }
 
-    /// Runs the engines of several parts beside each other.
-    fn live_together(&self, parts: &[EnginePart]) -> Result<()> {
+    /// Refuses what is of one engine alone.
+    fn refuse_what_is_of_one(&self, owned: &str) -> Result<()> {
         let of_one = [(self.args.signals.is_some(), "--signals"), (self.args.ui, "--ui")];
-        if let Some((_, what)) = of_one.iter().find(|(asked, _)| *asked) {
-            let owned = parts.len();
+        match of_one.iter().find(|(asked, _)| *asked) {
+            Some((_, what)) => {
+                bail!("{what} is of one engine, and this process owns {owned}: own one, such as --set partitions.own=0")
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Runs the engines of the parts that it is given by those who share them.
+    fn live_shared(&self, parts: &[EnginePart], hup: &AtomicBool) -> Result<()> {
+        let args = self.args;
+        self.refuse_what_is_of_one("the partitions that it is given")?;
+        if args.accept_loss || args.from.is_some() {
             bail!(
-                "{what} is of one engine, and this process owns {owned} partitions: own one, such as --set partitions.own=0"
+                "--accept-loss and --from are for one start, and with partitions.own = \"auto\" engines start by themselves: start once with \
+                 the partition that it is about, such as --set partitions.own=3"
             );
         }
+        let latest = LatestLayers::new(args.config.clone(), self.layers.clone());
+        let fleet = Fleet {
+            config: &self.config,
+            parts,
+            stop: &self.stop,
+            hup,
+            read_again: &|| latest.read_again(),
+            until: args.duration.map(|duration| Instant::now() + duration),
+            quiet: args.common.quiet,
+        };
+        supervise(&fleet, |part, supervised| self.live_supervised(part, supervised, latest.get()))
+    }
+
+    /// Runs the engine of a part until its supervisor ends it; its configuration is read anew.
+    fn live_supervised(&self, part: &EnginePart, supervised: &Arc<Supervised>, layers: Vec<Layer>) -> Result<()> {
+        let host = Host::new(Clock::new());
+        let (config, documents) = first(&host, &layers, true, &supervised.stop)?;
+        let config = as_far_as_it_can(&self.config, config);
+        let mut args = self.args.clone();
+        (args.standby, args.duration, args.course.supervised) = (true, None, Some(Arc::clone(supervised)));
+        self.live_on(part, &host, Arc::clone(&supervised.hup), args, (layers, config, documents))
+    }
+
+    /// Runs the engines of several parts beside each other.
+    fn live_together(&self, parts: &[EnginePart]) -> Result<()> {
+        self.refuse_what_is_of_one(&format!("{} partitions", parts.len()))?;
         together(&self.config.partitions.owned(), parts, &self.stop, |part| {
             self.live(part, &Host::new(Clock::new()), hang_up_flag()?)
         })
@@ -159,13 +213,19 @@ fn once(
     let histograms = histograms_dir(&config.telemetry.histograms_dir)?;
     let operating = operate(host, config, args.standby)?;
     let guard = StartGuard::watch(stop, Duration::from_secs(config.engine.shutdown_s));
+    let supervised = args.course.supervised.clone();
+    // What ends this engine; the process may go on.
+    let end = supervised.as_ref().map_or(stop, |supervised| &supervised.stop);
     let prepared = match config.input.feed {
         Feed::Mock => on_market(config, args, host.clock())?,
-        Feed::Redis | Feed::Ingest => on_redis(host, config, args, stop, documents)?,
+        Feed::Redis | Feed::Ingest => on_redis(host, config, args, end, documents)?,
     };
     drop(guard);
+    if let Some(supervised) = &supervised {
+        supervised.took_over();
+    }
     // Not before the lease is held: until then the file may be that of a living engine.
-    if !args.again {
+    if !args.course.again {
         keep_earlier(args, config)?;
     }
     let Prepared { mut setup, history, about } = prepared;
@@ -207,69 +267,11 @@ fn once(
         screen,
         feeder,
         reload: watching.as_ref().map(|watching| Arc::clone(&watching.reload)),
+        supervised: supervised.clone(),
         verdict: |_, _| None,
     };
-    let ended = RunSession::new(engine, options, Arc::clone(stop))?.run()?;
+    let ended = RunSession::new(engine, options, Arc::clone(end))?.run()?;
     Ok(watching.and_then(Watching::finish).filter(|_| ended.reload))
-}
-
-/// Says which threads are not pinned that should be, and pins this one.
-fn pinned(engine: &Engine, config: &Config, quiet: bool) {
-    for (name, placement) in engine.placements().filter(|_| !quiet) {
-        if let Some(error) = &placement.error {
-            note(&format!("warning: thread {name} is not pinned: {error}"));
-        }
-    }
-    if let Some(core) = config.engine.cores.telemetry.filter(|_| config.engine.pin)
-        && let Err(error) = pin_current_thread(core)
-    {
-        note(&format!("warning: the telemetry is not pinned: {error}"));
-    }
-}
-
-/// What the command line says of `[telemetry]`.
-fn telemetry_layers(args: &RunArgs) -> Vec<Layer> {
-    // The screen asks as any other would.
-    let listen = args.listen.as_deref().or_else(|| args.ui.then_some("127.0.0.1:0"));
-    let asked = [
-        ("telemetry.listen", listen),
-        ("telemetry.log_format", args.log_format.map(LogFormat::name)),
-        ("telemetry.log_level", args.log_level.map(LogLevel::name)),
-        ("telemetry.report", args.report.map(ReportLength::name)),
-    ];
-    let asked = asked.into_iter().filter_map(|(key, value)| Some(Override::new(key, value?)));
-    asked.map(Layer::Override).collect()
-}
-
-/// The port of the server, where one is read.
-fn port(config: &Config) -> Option<u16> {
-    config.redis.url.address().ok().filter(|_| config.input.feed.is_redis())?.port()
-}
-
-/// The file for signals: that of the command line, or with the mock market that of the configuration.
-fn signals_file<'a>(args: &'a RunArgs, config: &'a Config) -> Option<&'a Path> {
-    let configured =
-        Some(config.output.signals_file.as_str()).filter(|path| !path.is_empty() && !config.input.feed.is_redis());
-    args.signals.as_deref().or(configured.map(Path::new))
-}
-
-/// Keeps the signals of an earlier run beside the file that is to hold those of this one.
-fn keep_earlier(args: &RunArgs, config: &Config) -> Result<()> {
-    let signals = signals_file(args, config).filter(|path| !args.force && *path != Path::new("-"));
-    if let Some(path) = signals
-        && let Some(kept) = earlier::keep(path)?
-        && !args.common.quiet
-    {
-        note(&format!("{} of an earlier run is kept as {}", path.display(), kept.display()));
-    }
-    Ok(())
-}
-
-/// The directories of the files that are written beside the state.
-fn written(args: &RunArgs, config: &Config, histograms: Option<&Path>) -> Vec<PathBuf> {
-    let signals = signals_file(args, config).filter(|path| *path != Path::new("-"));
-    let parent = |path: &Path| path.parent().filter(|dir| *dir != Path::new("")).unwrap_or(Path::new(".")).to_owned();
-    signals.map(parent).into_iter().chain(histograms.map(Path::to_owned)).collect()
 }
 
 /// The configuration, with the documents of the server if it is set to use them, and what there is to say about them.
@@ -366,8 +368,14 @@ pub fn on_redis(
     let Calculated { plan, directory, keys } = Calculated::new(config.plan(), &rows);
     let wanted = Wanted { host, server: &server, config, keys: &keys };
     let (lease, warm) = if args.standby {
-        let standby = Standby { host, config, plan: &plan, keys: &keys, rows: &rows, stop, quiet };
-        patience.wait(|| standby.wait(&server))?
+        let warm = args.course.supervised.as_ref().map(|supervised| &supervised.warm);
+        let standby = Standby { host, config, plan: &plan, keys: &keys, rows: &rows, stop, warm, quiet };
+        let change = patience.wait(|| kept::number(&server, config))?;
+        let taken = patience.wait(|| standby.wait(&server))?;
+        if args.course.supervised.is_some() {
+            patience.wait(|| kept::unchanged(&server, config, &taken.0, change))?;
+        }
+        taken
     } else {
         (patience.wait(|| take_lease(host, &server, false, quiet, stop, || ()))?, None)
     };
@@ -402,7 +410,7 @@ pub fn on_redis(
     let source = patience.wait(|| server.source(&position, &incidents))?;
     let topology = Topology::new(config, available_cores().len());
     let signals = signals_file(args, config).map(Path::to_owned);
-    let files = FileOutputOptions { signals, append: args.again, ..Default::default() };
+    let files = FileOutputOptions { signals, append: args.course.again, ..Default::default() };
     let streams: Vec<&str> = config.input.streams.iter().map(|stream| stream.name.as_str()).collect();
     let (named, place) = (streams.join(", "), server.address());
     let about = format!("{} from {named} of {place}, {}; {}", symbols(&plan), state.about, threads(&topology));
@@ -452,17 +460,6 @@ fn symbols(plan: &Plan) -> String {
     let count = plan.assets.len();
     let more = plan.capacity() - count;
     if plan.open_watchlist { format!("{count} symbols and up to {more} that come") } else { format!("{count} symbols") }
-}
-
-/// What is written beside the position, by name: which program and which configuration it is of, and its identity.
-fn stamp(plan: &Plan, origin: u64) -> Vec<(String, String)> {
-    let texts = [
-        ("version", env!("CARGO_PKG_VERSION").to_owned()),
-        ("config", config_version(plan)),
-        ("origin", format!("{origin:016x}")),
-        ("boot", HostTime::boot()),
-    ];
-    texts.map(|(name, text)| (name.to_owned(), text)).into()
 }
 
 /// The statistics that somebody may ask for, where anybody can.

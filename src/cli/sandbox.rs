@@ -88,6 +88,11 @@ pub fn available(config: &Config) -> Result<()> {
     if config.engine.sandbox { ruleset().map(drop).context("engine.sandbox") } else { Ok(()) }
 }
 
+/// The port of the server, where one is read.
+pub fn port(config: &Config) -> Option<u16> {
+    config.redis.url.address().ok().filter(|_| config.input.feed.is_redis())?.port()
+}
+
 /// Rules about files and ports, without any yet.
 fn ruleset() -> Result<RulesetCreated> {
     Ruleset::default()

@@ -10,6 +10,7 @@ use super::{
     notify::Notifier,
     operations::Feeder,
     reload::Reload,
+    supervised::Supervised,
     top::ScreenBeside,
 };
 
@@ -133,6 +134,8 @@ pub struct SessionOptions {
     pub feeder: Option<Feeder>,
     /// What says that there is another configuration to go on with.
     pub reload: Option<Arc<Reload>>,
+    /// Who starts and stops its engine, where it comes and goes while the process goes on.
+    pub supervised: Option<Arc<Supervised>>,
     /// What is to be said before the report, of what the reader has counted and of the first refused record.
     pub verdict: fn(&ReaderSnapshot, Option<&str>) -> Option<String>,
 }
@@ -304,7 +307,9 @@ impl RunSession {
     fn drain(&mut self, reload: bool) {
         self.tell_reload();
         if !reload {
-            self.notifier.stopping();
+            if self.options.supervised.is_none() {
+                self.notifier.stopping();
+            }
             self.enter(RunPhase::Draining);
         }
         let why = if reload { "configuration: taking the change" } else { "stopping" };
@@ -350,6 +355,9 @@ impl RunSession {
 
     /// Shows how things are going.
     fn tick(&mut self, now: Instant) {
+        if let Some(supervised) = &self.options.supervised {
+            supervised.accepts(self.engine.snapshot().reader.accepted);
+        }
         let mut feeder = self.options.feeder.as_mut();
         self.engine.collect(|interval| {
             self.narrator.interval(interval);

@@ -54,6 +54,8 @@ pub struct Standby<'a> {
     pub rows: &'a RowsWanted,
     /// Raised when the user stops the wait.
     pub stop: &'a AtomicBool,
+    /// Raised by the first round that has come to where the holder was, where somebody wants to know.
+    pub warm: Option<&'a AtomicBool>,
     /// Whether to say nothing.
     pub quiet: bool,
 }
@@ -69,8 +71,8 @@ impl Standby<'_> {
         }
         let take = || take_lease(self.host, server, true, self.quiet, self.stop, || ());
         let over = AtomicBool::new(false);
-        let Self { config, plan, keys, rows, stop, quiet, .. } = *self;
-        let warmer = Warmer { config, plan, keys, rows, stop, over: &over, quiet };
+        let Self { config, plan, keys, rows, stop, warm, quiet, .. } = *self;
+        let warmer = Warmer { config, plan, keys, rows, stop, over: &over, warm, quiet };
         thread::scope(|scope| {
             let warm = scope.spawn(|| warmer.keep_warm());
             let lease = take();
@@ -83,8 +85,8 @@ impl Standby<'_> {
 
     /// The same on a simulated host, which has no threads: rounds and attempts take turns.
     fn wait_alone(&self, server: &Server<'_>) -> Result<(Lease, Option<Snapshot>)> {
-        let Self { host, config, plan, keys, rows, stop, quiet } = *self;
-        let warmer = Warmer { config, plan, keys, rows, stop, over: stop, quiet };
+        let Self { host, config, plan, keys, rows, stop, warm, quiet } = *self;
+        let warmer = Warmer { config, plan, keys, rows, stop, over: stop, warm, quiet };
         let (mut state, mut next_ns) = (None, 0);
         let lease = take_lease(host, server, true, quiet, stop, || {
             if host.clock().ns() < next_ns {
@@ -109,6 +111,8 @@ struct Warmer<'a> {
     stop: &'a AtomicBool,
     /// Raised when the waiting is over.
     over: &'a AtomicBool,
+    /// Raised by the first round that succeeds.
+    warm: Option<&'a AtomicBool>,
     quiet: bool,
 }
 
@@ -120,7 +124,11 @@ impl Warmer<'_> {
         let is_over = || self.over.load(Ordering::Relaxed) || self.stop.load(Ordering::Relaxed);
         while !is_over() {
             let begun = Instant::now();
-            let line = match self.round(&host, state.as_ref()) {
+            let round = self.round(&host, state.as_ref());
+            if let Some(warm) = self.warm.filter(|_| round.is_ok() && !is_over()) {
+                warm.store(true, Ordering::Relaxed);
+            }
+            let line = match round {
                 Ok(None) => None,
                 Ok(Some(snapshot)) => {
                     let line =

@@ -261,7 +261,7 @@ section! {
         config: String = Template(&["{name}"]),
         /// Index of the snapshots of an engine, and prefix of their chunks. Never expires.
         snapshot: String = Template(&["{name}"]),
-        /// The map from symbols to partitions; never expires.
+        /// The map from symbols to partitions; with the engine's name and more appended who shares them. Never expires.
         partitions: String = text(),
         /// How the engine is.
         health: String = Template(&["{name}"]),
@@ -330,6 +330,12 @@ impl KeysConfig {
     #[must_use]
     pub fn partitions_key(&self) -> String {
         format!("{}{}", self.prefix, self.partitions)
+    }
+
+    /// What the keys begin with of the members that share the partitions of an engine by name: all in one slot.
+    #[must_use]
+    pub fn members_key(&self, name: &str) -> String {
+        format!("{}:{{{name}}}", self.partitions_key())
     }
 
     /// Key of the health of an engine by name.

@@ -21,6 +21,11 @@ pub(super) fn check(config: &Config, checks: &mut Checks<'_>) {
     checks.require(!cluster || !config.output.latest_values, &["output", "latest_values"], || {
         "is true, and redis.url is a cluster: keys of latest values are of no partition, and cannot be committed with one; set it to false".into()
     });
+    checks.require(count > 1 || !config.partitions.are_shared(), &["partitions", "count"], || {
+        "is 1, and partitions.own is \"auto\": there is nothing to share; set it to 2 or more, or own to \"all\", and start another engine \
+         with --standby"
+            .into()
+    });
     if count == 1 {
         return;
     }
@@ -135,6 +140,7 @@ mod tests {
     fn what_is_owned_is_written_as_numbers_and_ranges() {
         assert_eq!(own("all").unwrap(), [0, 1, 2, 3, 4, 5, 6, 7]);
         assert_eq!(own("0-2,7, 5").unwrap(), [0, 1, 2, 5, 7]);
+        assert_eq!(own("auto"), own("all"), "it may come to own any");
         for bad in ["", "8", "3-1", "0-8", "x", "1,,2", "-1"] {
             assert_eq!(own(bad), None, "{bad}");
         }
@@ -186,9 +192,12 @@ mod tests {
             ("output.streams.signals", "x{y}"),
             ("engine.pin", "true"),
             ("partitions.own", "2"),
+            ("partitions.member", "a b"),
         ] {
             let text = refused(&[(key, value)]);
             assert!(text.contains(key), "{key}: {text}");
         }
+        let text = refused(&[("partitions.count", "1"), ("partitions.own", "auto")]);
+        assert!(text.contains("there is nothing to share"), "{text}");
     }
 }

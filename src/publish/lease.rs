@@ -46,6 +46,18 @@ pub struct Lease {
 pub struct Holder(String);
 
 impl Holder {
+    /// Whoever this text names, as [`own`](Self::own) gives it.
+    #[must_use]
+    pub fn named(text: &str) -> Self {
+        Self(text.to_owned())
+    }
+
+    /// What names this process.
+    #[must_use]
+    pub fn own() -> String {
+        Process::current().lease_value(0)
+    }
+
     fn field(&self, name: &str) -> &str {
         let mut fields = self.0.split(' ').filter_map(|field| field.split_once('='));
         fields.find(|(key, _)| *key == name).map_or("?", |(_, value)| value)
@@ -59,7 +71,8 @@ impl Holder {
     }
 
     /// Whether the process runs; `None` if that cannot be checked from here.
-    fn is_alive(&self) -> Option<bool> {
+    #[must_use]
+    pub fn is_alive(&self) -> Option<bool> {
         Process::parse(self.field("machine"), self.field("pid"), self.field("started")).and_then(|p| p.is_alive())
     }
 }

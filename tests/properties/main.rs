@@ -7,6 +7,7 @@
 mod naive;
 
 mod aggregation;
+mod assignment;
 mod cells;
 mod clock;
 mod correlation;

@@ -17,6 +17,7 @@ mod engine;
 mod equality;
 mod external;
 mod faults;
+mod fleet;
 mod forming;
 mod forms;
 mod history;
