@@ -5,6 +5,7 @@ use super::{
     partitions::{STREAM, Signals, bars, compare, fill, named, run, signals, toml},
     server::{Client, Entry, Server},
 };
+use redis::Commands as _;
 use std::collections::{BTreeMap, BTreeSet};
 use wagehood_engine::config::PartitionMap;
 
@@ -15,7 +16,7 @@ const KEYS: &str = "wagehood:engine:partitions:{main}";
 /// The configuration of a member.
 fn of_member(name: &str) -> String {
     let own = "own = \"auto\"\n";
-    let more = format!("{own}member = {name:?}\nmember_ttl_ms = 2000\n");
+    let more = format!("{own}member = {name:?}\nmember_ttl_ms = 10000\n");
     toml(COUNT, "auto", "[output]\nbatch_entries = 4\n").replacen(own, &more, 1)
 }
 
@@ -32,14 +33,14 @@ fn command(server: &Server, args: &[&str]) -> Ended {
 
 /// By member that lives: how far it is with which partitions.
 fn members(client: &mut Client) -> BTreeMap<String, BTreeMap<usize, String>> {
-    let prefix = format!("{KEYS}:member:");
+    let names: Vec<String> = client.0.smembers(format!("{KEYS}:members")).unwrap();
     let mut all = BTreeMap::new();
-    for key in client.keys() {
-        let Some((name, text)) = key.strip_prefix(&prefix).zip(client.bytes(&key)) else { continue };
+    for name in names {
+        let Some(text) = client.bytes(&format!("{KEYS}:member:{name}")) else { continue };
         let card: serde_json::Value = serde_json::from_slice(&text).unwrap();
         let seats = card["partitions"].as_object().unwrap().iter();
         let seats = seats.map(|(partition, seat)| (partition.parse().unwrap(), seat["stage"].as_str().unwrap().into()));
-        all.insert(name.to_owned(), seats.collect());
+        all.insert(name, seats.collect());
     }
     all
 }

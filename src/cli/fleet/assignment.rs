@@ -88,11 +88,15 @@ impl Assignment {
         cards.iter().any(|card| self.owners.iter().flatten().any(|owner| *owner == card.name))
     }
 
-    /// The assignment after this one for these members, who are in the order of their names; `None` where nothing changes.
+    /// The assignment after this one for these members, who are in the order of their names; `None` where nothing changes, or
+    /// there is nobody: whoever asks has been away for longer than members live, and the owners may be back before others come.
     ///
     /// # Errors
     /// A wish that cannot be fulfilled, and why.
     pub(super) fn next(&self, cards: &[Card], wish: Wish<'_>) -> Result<Option<Self>> {
+        if cards.is_empty() {
+            return Ok(None);
+        }
         let mut next = self.clone();
         let lives: BTreeMap<String, String> = cards.iter().map(|card| (card.name.clone(), card.life.clone())).collect();
         next.drained.retain(|name, life| lives.get(name) == Some(life));

@@ -316,8 +316,8 @@ impl<'a, 's> Supervisor<'a, 's> {
             let heir = match owner {
                 Some(name) if name == self.card.name => Heir::Own,
                 Some(name) => {
-                    let ready = |card: &&Card| card.name == name && card.is(Stage::Warm, partition);
-                    Heir::Other(cards.iter().find(ready).is_some())
+                    let is_warm = |card: &Card| card.name == name && card.is(Stage::Warm, partition);
+                    Heir::Other(cards.iter().any(is_warm))
                 }
                 None => Heir::Nobody,
             };
