@@ -173,9 +173,7 @@ fn push_purchases(text: &mut String, purchases: &[Purchase]) {
 }
 
 fn push_scenarios(text: &mut String, outcomes: &[ScaleOutcome]) {
-    text.push_str(
-        "## Scenarios\n\nThose of `bench scale --list`; `bench scale --scenario NAME` runs one.\n\n",
-    );
+    text.push_str("## Scenarios\n\nThose of `bench scale --list`; `bench scale --scenario NAME` runs one.\n\n");
     push_heads(
         text,
         &[
