@@ -196,7 +196,7 @@ impl<'a> World<'a> {
             return;
         }
         let bytes = parcel.bars as f64 * self.costs.bar_in_bytes.median;
-        self.to_node(part, bytes, Task::Write { part, parcel });
+        self.post(part, bytes, Task::Write { part, parcel });
     }
 
     /// Time between engine and node of a partition, one way, ns.
@@ -221,7 +221,7 @@ impl<'a> World<'a> {
     }
 
     /// Sends work to the node of a partition; what it writes goes on to the replica.
-    pub fn to_node(&mut self, part: usize, bytes: f64, work: Task) {
+    pub fn post(&mut self, part: usize, bytes: f64, work: Task) {
         let node = self.parts[part].place.node;
         let at = self.passed(node, 0, bytes) + self.way(part);
         if self.nodes[node].replica.is_some() && self.scenario.one_machine == 0 {
@@ -234,7 +234,7 @@ impl<'a> World<'a> {
     pub fn ask(&mut self, part: usize) {
         let PartState { place, epoch, ready, .. } = self.parts[part];
         if ready && self.nodes[place.node].up {
-            self.to_node(part, 0.0, Task::Read { part, epoch });
+            self.post(part, 0.0, Task::Read { part, epoch });
         }
     }
 
@@ -362,7 +362,7 @@ impl<'a> World<'a> {
         own.committing = std::mem::take(&mut own.pending);
         own.in_flight = true;
         let bytes = signals as f64 * self.costs.signal_in_bytes.median;
-        self.to_node(part, bytes, Task::Commit { part, epoch });
+        self.post(part, bytes, Task::Commit { part, epoch });
     }
 
     fn committed(&mut self, part: usize) {
