@@ -265,7 +265,12 @@ mod tests {
         match pattern {
             "\\S" => !text.trim().is_empty(),
             "" => true,
-            _ if pattern.starts_with("^(all|") => text == "all" || text.starts_with(|c: char| c.is_ascii_digit()),
+            _ if pattern.starts_with("^(all|auto|") => {
+                ["all", "auto"].contains(&text) || text.starts_with(|c: char| c.is_ascii_digit())
+            }
+            "^[A-Za-z0-9._-]{0,64}$" => {
+                text.len() <= 64 && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b))
+            }
             _ if pattern.starts_with("^[a-z]") => text.starts_with(|c: char| c.is_ascii_lowercase()),
             _ if pattern.contains("(ms|") => {
                 let unit = text.trim().trim_start_matches(|c: char| c.is_ascii_digit()).trim();
