@@ -370,12 +370,7 @@ pub fn on_redis(
     let (lease, warm) = if args.standby {
         let warm = args.course.supervised.as_ref().map(|supervised| &supervised.warm);
         let standby = Standby { host, config, plan: &plan, keys: &keys, rows: &rows, stop, warm, quiet };
-        let change = patience.wait(|| kept::number(&server, config))?;
-        let taken = patience.wait(|| standby.wait(&server))?;
-        if args.course.supervised.is_some() {
-            patience.wait(|| kept::unchanged(&server, config, &taken.0, change))?;
-        }
-        taken
+        standby.take(&server, &mut patience)?
     } else {
         (patience.wait(|| take_lease(host, &server, false, quiet, stop, || ()))?, None)
     };

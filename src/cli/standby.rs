@@ -7,9 +7,11 @@
 
 use super::{
     host::Host,
+    kept,
     lease::take_lease,
     note::note,
     past::Past,
+    patience::Patience,
     rebuild::Rebuild,
     redis::{Position, Server},
     silent::SilentReading,
@@ -61,6 +63,21 @@ pub struct Standby<'a> {
 }
 
 impl Standby<'_> {
+    /// [Waits](Self::wait) for the lease as long as it takes. Where somebody wants to know when it is warm, it takes nothing
+    /// over with documents that have changed meanwhile.
+    ///
+    /// # Errors
+    /// What patience does not mend; [`ReadAgain`](kept::ReadAgain).
+    pub fn take(&self, server: &Server<'_>, patience: &mut Patience<'_>) -> Result<(Lease, Option<Snapshot>)> {
+        if self.warm.is_none() {
+            return patience.wait(|| self.wait(server));
+        }
+        let change = patience.wait(|| kept::number(server, self.config))?;
+        let taken = patience.wait(|| self.wait(server))?;
+        patience.wait(|| kept::unchanged(server, self.config, &taken.0, change))?;
+        Ok(taken)
+    }
+
     /// Waits for the lease; gives it with the newest state in memory, where there is any.
     ///
     /// # Errors

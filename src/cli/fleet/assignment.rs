@@ -13,6 +13,9 @@ const FORM: u32 = 1;
 /// What a partition of average load weighs; its bars count for most of it, and that it is there for the rest.
 const WEIGHT: f64 = 1_000.0;
 const WEIGHT_OF_NONE: f64 = 100.0;
+/// Average load up to which bars count for less, bars a second: where there is next to nothing to do, partitions are what is
+/// shared.
+const LIGHT: f64 = 1_000.0;
 
 /// Who is to own which partition.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -144,9 +147,8 @@ impl Assignment {
 
     /// What the partitions weigh.
     fn weights(&self) -> Vec<u64> {
-        let mean = self.rates.iter().sum::<f64>() / self.rates.len().max(1) as f64;
-        let part = |rate: f64| if mean > 0.0 { rate / mean } else { 1.0 };
-        self.rates.iter().map(|&rate| (WEIGHT_OF_NONE + WEIGHT * part(rate)).round().max(1.0) as u64).collect()
+        let mean = (self.rates.iter().sum::<f64>() / self.rates.len().max(1) as f64).max(LIGHT);
+        self.rates.iter().map(|&rate| (WEIGHT_OF_NONE + WEIGHT * rate / mean).round() as u64).collect()
     }
 
     fn place(&mut self, cards: &[Card], partition: usize, to: &str) -> Result<()> {

@@ -62,6 +62,16 @@ fn loads_count_when_it_is_time_to_look_at_them() {
 }
 
 #[test]
+fn next_to_nothing_moves_no_partition() {
+    let cards = [card("a", &[(0, 12.0), (1, 15.0)]), card("b", &[(2, 0.0)]), card("c", &[(3, 1.0)])];
+    let mut settled = next(&Assignment::none(4), &cards, FOLLOW);
+    settled.owners = ["a", "a", "b", "c"].map(|name| Some(name.to_owned())).into();
+    assert_eq!(settled.next(&cards, Wish::Follow { even: true }).unwrap(), None);
+    let gone = next(&settled, &cards[1..], FOLLOW);
+    assert_eq!((gone.of("b").len(), gone.of("c").len()), (2, 2), "{gone:?}");
+}
+
+#[test]
 fn what_is_placed_stays_until_it_is_rebalanced_or_its_member_has_gone() {
     let cards = [card("a", &[]), card("b", &[]), card("c", &[])];
     let mut placed = next(&Assignment::none(4), &cards, FOLLOW);

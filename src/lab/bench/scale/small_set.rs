@@ -141,8 +141,8 @@ struct Pair {
     server: RedisServer,
     engine: Guarded,
     dir: TempDir,
-    /// By partition of it: name of the input, of the signals, and key and field of the position.
-    names: Vec<[String; 4]>,
+    /// By partition of it: name of the input, of the signals, and key of the position.
+    names: Vec<[String; 3]>,
 }
 
 fn measure(options: &CheckOptions, scenario: &Scenario) -> Result<Seen> {
@@ -200,8 +200,7 @@ fn start(options: &CheckOptions, own: &[usize]) -> Result<Pair> {
     let names = own.iter().map(|&part| {
         let config = config.of_partition(part, &map);
         let input = config.input.streams.first().map(|stream| stream.name.clone()).unwrap_or_default();
-        let field = format!("{}{input}", crate::engine::ENTRIES);
-        [input, config.output.streams.signals.clone(), config.output.keys.position_key(&config.engine.name), field]
+        [input, config.output.streams.signals.clone(), config.output.keys.position_key(&config.engine.name)]
     });
     let names = names.collect();
     let file = dir.path().join("engine.toml");
@@ -220,11 +219,11 @@ fn start(options: &CheckOptions, own: &[usize]) -> Result<Pair> {
 }
 
 impl Pair {
-    /// Entries that its engine has committed.
+    /// Records that its engine has committed: the number of the last one of each position.
     fn done(&self, link: &mut Link) -> Result<u64> {
         let mut done = 0;
-        for [_, _, key, field] in &self.names {
-            let text: Option<String> = link.ask(&Cmd::hget(key, field))?;
+        for [_, _, key] in &self.names {
+            let text: Option<String> = link.ask(&Cmd::hget(key, "seq"))?;
             done += text.and_then(|text| text.parse::<u64>().ok()).unwrap_or(0);
         }
         Ok(done)
