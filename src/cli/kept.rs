@@ -186,11 +186,9 @@ pub fn unchanged(server: &Server<'_>, config: &Config, lease: &Lease, change: u6
         return Ok(());
     }
     let mut link = server.connect("start")?;
-    // Watched from here on: what is deleted is ours.
     lease.confirm(&mut link)?;
-    for command in [cmd("MULTI"), Cmd::del(&lease.spec.key), cmd("EXEC")] {
-        link.ask::<()>(&command)?;
-    }
+    let timeout = link.reply_timeout();
+    lease.give_up(&mut link, timeout)?;
     Err(ReadAgain.into())
 }
 

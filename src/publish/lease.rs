@@ -230,6 +230,17 @@ impl Lease {
         }
     }
 
+    /// Gives the lease up, so that whoever is next need not wait until it expires. Its key must be watched, as
+    /// [`confirm`](Self::confirm) and every batch leave it: then what is deleted is ours. Blocks, for each of three commands
+    /// at most so long.
+    ///
+    /// # Errors
+    /// A server that is gone or refuses: then the lease expires by itself.
+    pub fn give_up(&self, link: &mut Link, timeout: Duration) -> Result<(), LinkError> {
+        let commands = [cmd("MULTI"), Cmd::del(&self.spec.key), cmd("EXEC")];
+        commands.iter().try_for_each(|command| link.ask_within(command, timeout))
+    }
+
     /// The command that writes the key, to expire unless it is renewed.
     fn set(&self, options: SetOptions) -> Cmd {
         Cmd::set_options(&self.spec.key, &self.value, options.with_expiration(SetExpiry::PX(self.spec.ttl_ms)))

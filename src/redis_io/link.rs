@@ -121,7 +121,7 @@ impl Link {
     }
 
     /// Longest wait for a reply to [`Link::ask`].
-    pub(super) fn reply_timeout(&self) -> Duration {
+    pub fn reply_timeout(&self) -> Duration {
         self.reply_timeout
     }
 

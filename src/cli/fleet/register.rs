@@ -179,11 +179,9 @@ impl Register {
     /// # Errors
     /// The server is gone or refuses.
     pub fn resign(&mut self, lease: &Lease) -> Result<()> {
-        // Watched from here on: what is deleted is ours.
         if lease.confirm(&mut self.link).is_ok() {
-            self.link.ask::<()>(&cmd("MULTI"))?;
-            self.link.ask::<()>(&Cmd::del(&lease.spec.key))?;
-            self.link.ask::<()>(&cmd("EXEC"))?;
+            let timeout = self.link.reply_timeout();
+            lease.give_up(&mut self.link, timeout)?;
         }
         Ok(())
     }

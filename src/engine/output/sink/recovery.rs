@@ -9,7 +9,6 @@ use crate::{
     redis_io::Link,
     runtime::AgentError,
 };
-use redis::{Cmd, cmd};
 use std::time::Duration;
 
 /// Longest wait for the answers to the release of the lease.
@@ -175,11 +174,6 @@ impl RedisSink {
     pub fn release(&mut self) {
         let idle = !self.is_in_flight() && self.answers.armed;
         let Some(lease) = self.lease.clone().filter(|_| idle) else { return };
-        // Watched: what is deleted is ours. Where it fails, the lease expires by itself.
-        for command in [cmd("MULTI"), Cmd::del(&lease.spec.key), cmd("EXEC")] {
-            if self.link.ask_within::<()>(&command, RELEASE_TIMEOUT).is_err() {
-                return;
-            }
-        }
+        let _ = lease.give_up(&mut self.link, RELEASE_TIMEOUT);
     }
 }
