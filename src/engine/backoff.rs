@@ -1,6 +1,8 @@
 //! Pauses between attempts to connect: they double up to a bound, less a random part of up to half, so that many engines
 //! that lost the same server do not return at the same moment.
 
+use crate::model::splitmix64;
+
 /// First pause, ns.
 pub(super) const PAUSE_MIN_NS: u64 = 20_000_000;
 
@@ -36,7 +38,7 @@ impl Backoff {
     pub fn next_ns(&mut self) -> u64 {
         let full_ns = (PAUSE_MIN_NS << self.in_a_row.min(20)).min(self.max_ns);
         self.in_a_row += 1;
-        full_ns - jitter(&mut self.random) % (full_ns / 2 + 1)
+        full_ns - splitmix64(&mut self.random) % (full_ns / 2 + 1)
     }
 
     /// Starts over with the shortest pause.
@@ -44,14 +46,6 @@ impl Backoff {
     pub fn reset(&mut self) {
         self.in_a_row = 0;
     }
-}
-
-/// splitmix64.
-fn jitter(state: &mut u64) -> u64 {
-    *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    let z = (*state ^ (*state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^ (z >> 31)
 }
 
 #[cfg(test)]

@@ -3,6 +3,8 @@
 //! Allocates nothing and does not block. Uses only additions, multiplications and square roots, so that the bars are
 //! the same on every machine.
 
+use crate::model::splitmix64;
+
 /// Moves within one bar, which determine its high and low.
 const MOVES: usize = 4;
 /// Prices stay within these bounds.
@@ -21,12 +23,7 @@ struct Random([u64; 4]);
 impl Random {
     fn new(seed: u64) -> Self {
         let mut state = seed;
-        Self(std::array::from_fn(|_| {
-            state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-            let z = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-            let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-            z ^ (z >> 31)
-        }))
+        Self(std::array::from_fn(|_| splitmix64(&mut state)))
     }
 
     #[inline]

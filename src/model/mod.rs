@@ -17,6 +17,7 @@ mod message;
 mod named;
 mod outcome;
 mod price;
+mod random;
 mod readiness;
 mod refusal;
 mod row;
@@ -47,6 +48,7 @@ pub use ids::{MAX_SYMBOL_LEN, MAX_SYMBOLS, MAX_TIMEFRAMES, SymbolId, TimeframeId
 pub use message::{BarMessage, Control, Head, Settling, Turn, WorkerMessage};
 pub use outcome::{CALIBRATED_FROM, Gain, HORIZONS, Judged, LONGEST_HORIZON, SignalOutcome};
 pub use price::PriceMethod;
+pub use random::splitmix64;
 pub use readiness::Readiness;
 pub use refusal::Refusal;
 pub use row::{INDICATOR_NAMES, IndicatorRow, Indicators};

@@ -1,6 +1,8 @@
 //! Chance under a seed: the same seed, the same run. Pure.
 
-/// SplitMix64.
+use crate::model::splitmix64;
+
+/// The state of splitmix64.
 #[derive(Debug, Clone)]
 pub struct Dice(u64);
 
@@ -10,16 +12,9 @@ impl Dice {
         Self(seed)
     }
 
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
     /// Uniform in [0, 1).
     pub fn unit(&mut self) -> f64 {
-        (self.next() >> 11) as f64 / (1u64 << 53) as f64
+        (splitmix64(&mut self.0) >> 11) as f64 / (1u64 << 53) as f64
     }
 
     /// Exponential with this mean.
