@@ -1,5 +1,7 @@
 """Bars with pandas, as several of the peers take them."""
 
+import job
+import numpy as np
 import pandas as pd
 
 #: Of each bar of a longer timeframe, from the bars in it.
@@ -31,3 +33,18 @@ def by_timeframe(bars):
 def starts(frame):
     """Starts of the bars, Unix milliseconds."""
     return frame.index.as_unit("ms").asi8
+
+
+def cells(path, clock, indicators):
+    """What `indicators` makes of the bars of each symbol and timeframe: the price, then the columns in their order."""
+    table = read(path)
+    clock.read()
+    found = {}
+    for symbol, base in by_symbol(table).items():
+        for timeframe, bars in by_timeframe(base).items():
+            values = indicators(bars)
+            found[symbol, timeframe] = lambda bars=bars, values=values: {
+                "ts": starts(bars),
+                **{name: np.asarray(column) for name, column in zip(job.COLUMNS, values)},
+            }
+    return found

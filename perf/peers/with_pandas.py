@@ -5,20 +5,10 @@ import job
 import ta
 
 
-def work(path, clock):
-    table = frames.read(path)
-    clock.read()
-    cells = {}
-    for symbol, base in frames.by_symbol(table).items():
-        for timeframe, bars in frames.by_timeframe(base).items():
-            close = bars["close"].to_numpy()
-            values = ta.indicators(close, bars["volume"].to_numpy())
-            cells[symbol, timeframe] = lambda bars=bars, close=close, values=values: {
-                "ts": frames.starts(bars),
-                **dict(zip(job.COLUMNS, (close, *values))),
-            }
-    return cells
+def indicators(bars):
+    close = bars["close"].to_numpy()
+    return (close, *ta.indicators(close, bars["volume"].to_numpy()))
 
 
 if __name__ == "__main__":
-    job.run(work)
+    job.run(lambda path, clock: frames.cells(path, clock, indicators))

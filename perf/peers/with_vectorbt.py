@@ -28,19 +28,5 @@ def indicators(bars):
     )
 
 
-def work(path, clock):
-    table = frames.read(path)
-    clock.read()
-    cells = {}
-    for symbol, base in frames.by_symbol(table).items():
-        for timeframe, bars in frames.by_timeframe(base).items():
-            values = indicators(bars)
-            cells[symbol, timeframe] = lambda bars=bars, values=values: {
-                "ts": frames.starts(bars),
-                **{name: series.to_numpy() for name, series in zip(job.COLUMNS, values)},
-            }
-    return cells
-
-
 if __name__ == "__main__":
-    job.run(work)
+    job.run(lambda path, clock: frames.cells(path, clock, indicators))
