@@ -242,7 +242,7 @@ impl Engine {
     pub fn look_at_memory(&mut self) -> Option<String> {
         let budget = self.memory_bytes?;
         let now_ms = self.elapsed_ns() / 1_000_000;
-        let standing = MemoryStanding { resident: resident_bytes(), budget, stalled_pct: memory_stalled_pct() };
+        let standing = MemoryStanding { resident: resident_bytes(None), budget, stalled_pct: memory_stalled_pct() };
         let line = self.governor.look(now_ms, &standing)?;
         self.memory.halvings.set(self.governor.halvings().into());
         Some(line)

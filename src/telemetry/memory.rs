@@ -42,10 +42,11 @@ impl ProcessUsage {
     }
 }
 
-/// Resident memory of the process, bytes; 0 where it cannot be read.
+/// Resident memory of this process, or of another one, bytes; 0 where it cannot be read.
 #[must_use]
-pub fn resident_bytes() -> u64 {
-    fs::read_to_string("/proc/self/status").map_or(0, |status| field(&status, "VmRSS:") * 1024)
+pub fn resident_bytes(process: Option<u32>) -> u64 {
+    let name = process.map_or_else(|| "self".to_owned(), |pid| pid.to_string());
+    fs::read_to_string(format!("/proc/{name}/status")).map_or(0, |status| field(&status, "VmRSS:") * 1024)
 }
 
 /// The number after a key at the start of a line.

@@ -6,7 +6,7 @@ use super::{
     svg::{Svg, TextAnchor},
 };
 use crate::{
-    lab::bench::{Lost, ScaleOutcome},
+    lab::bench::{Lateness, Lost, ScaleOutcome},
     telemetry::exact_count,
 };
 
@@ -33,7 +33,8 @@ fn lateness(outcome: &ScaleOutcome) -> Svg {
     let scenario = &outcome.scenario;
     let seen: Vec<_> = outcome.course.iter().enumerate().filter(|(_, second)| second.late.max_ns > 0).collect();
     let names = ["p50", "p99", "longest"];
-    let values = seen.iter().flat_map(|(_, second)| [second.late.p50_ns, second.late.p99_ns, second.late.max_ns]);
+    let of: [fn(&Lateness) -> u64; 3] = [|late| late.p50_ns, |late| late.p99_ns, |late| late.max_ns];
+    let values = seen.iter().flat_map(|(_, second)| of.map(|value| value(&second.late)));
     let title = format!("How late signals are seen: {}", scenario.name);
     let mut plot = Plot::new([&title, &scenario.about], legend_rows(names.into_iter()), values, &[]);
     let length = scenario.duration_s.max(1.0);
@@ -51,11 +52,6 @@ fn lateness(outcome: &ScaleOutcome) -> Svg {
         (loss.at_s / length, format!("{what} {number} lost"))
     });
     plot.marks(&marks.collect::<Vec<_>>());
-    let of = [
-        |late: &crate::lab::bench::Lateness| late.p50_ns,
-        |late: &crate::lab::bench::Lateness| late.p99_ns,
-        |late: &crate::lab::bench::Lateness| late.max_ns,
-    ];
     for (index, (name, value)) in names.into_iter().zip(of).enumerate() {
         let class = format!("line s{index}");
         plot.curve(&class, seen.iter().map(|(at, second)| ((*at as f64 + 0.5) / length, value(&second.late).max(1))));
@@ -86,7 +82,11 @@ fn nodes(outcome: &ScaleOutcome) -> Svg {
     }
     let y = TOP + BAR * shown as f64;
     svg.line("axis", LEFT, TOP - 6.0, LEFT, y);
-    let key = "share of a core that redis-server uses, and in its busiest second; the axis ends at a whole core";
-    svg.text("sub", LEFT, y + 18.0, TextAnchor::Start, key);
+    let mut key =
+        "share of a core that redis-server uses, and in its busiest second; the axis ends at a whole core".to_owned();
+    if shown < outcome.nodes.len() {
+        key += &format!("; the first {shown} of {} nodes", outcome.nodes.len());
+    }
+    svg.text("sub", LEFT, y + 18.0, TextAnchor::Start, &key);
     svg
 }

@@ -25,6 +25,7 @@ use crate::{
     model::Timeframe,
     redis_io::StreamInfo,
     runtime::Clock,
+    telemetry::resident_bytes,
 };
 use anyhow::Result;
 use redis::cmd;
@@ -173,7 +174,7 @@ fn started(bed: &Bed<'_>, bars: u64) -> Result<(f64, f64)> {
     bed.write(&mut tape, bars)?;
     let mut engine = bed.engine(&dir, &[])?;
     bed.until(&mut engine, bars, LOOK)?;
-    let memory = engine.place().0.map_or(0.0, resident_kib);
+    let memory = engine.place().0.map_or(0, |pid| resident_bytes(Some(pid))) as f64 / 1_024.0;
     engine.end()?;
     bed.write(&mut tape, 10)?;
     let since = Instant::now();
@@ -184,17 +185,10 @@ fn started(bed: &Bed<'_>, bars: u64) -> Result<(f64, f64)> {
     Ok((ms, memory))
 }
 
-fn resident_kib(pid: u32) -> f64 {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    line.and_then(|rest| rest.split_whitespace().next()?.parse().ok()).unwrap_or(0.0)
-}
-
 /// One turn of one form.
 fn of_form(options: &CalibrateOptions, form: Form) -> Result<FormCosts> {
     let format = if form == Form::Legacy { "output.signals_format=fields" } else { "output.signals_format=frame" };
     let bed = bed(options, form, SYMBOLS, &[format])?;
-    let frame = bed.frame as f64;
     let entries = (options.bars / bed.frame as u64).max(32);
     let mut tape = bed.tape()?;
 
@@ -217,7 +211,7 @@ fn of_form(options: &CalibrateOptions, form: Form) -> Result<FormCosts> {
     let slow = bed.paced(&mut bed.engine(&dir, &["engine.probe=true"])?, &mut tape, rate, options.slow)?;
 
     let stints = Stints { written, read, plain, given, given_signals, probed, slow_bare, slow };
-    Ok(stints.costs(bed.frame, frame))
+    Ok(stints.costs(bed.frame))
 }
 
 /// The bare loop reads the signals that a drain has left; with how many there are.
@@ -245,7 +239,9 @@ struct Stints {
 }
 
 impl Stints {
-    fn costs(&self, frame: usize, bars: f64) -> FormCosts {
+    /// The costs, where an entry has so many bars.
+    fn costs(&self, frame: usize) -> FormCosts {
+        let bars = frame as f64;
         let Self { written, read, plain, given, given_signals, probed, slow_bare, slow } = self;
         let per = |value: f64, count: f64| exact(value / count.max(1.0));
         let write_ns = written.work.server_ns / written.written.max(1.0);
