@@ -6,7 +6,7 @@ ONLY ?= --test redis --test faults
 PROFILE ?= fast
 
 .DEFAULT_GOAL := help
-.PHONY: help run test recorded-hour faults faults-cluster simulate soak fuzz fuzz-coverage models ci bench bench-latency perf perf-parquet peers peers-install instructions deb package-files clean redis-server exchange-calendars valkey test-valkey
+.PHONY: help run test recorded-hour ingest-load faults faults-cluster simulate soak fuzz fuzz-coverage models ci bench bench-latency perf perf-parquet peers peers-install instructions deb package-files clean redis-server exchange-calendars valkey test-valkey
 
 help: ## list these commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -54,6 +54,9 @@ endef
 
 recorded-hour: redis-server ## an hour of a recorded market at 60 times its pace, against golden signals (WAGEHOOD_DATA=…)
 	WAGEHOOD_RECORDED_HOUR=1 $(CARGO) test --locked --test ingest an_hour_by_the_second -- --nocapture
+
+ingest-load: redis-server ## bars and trades of many symbols through the ingestion, how long they take (INGEST_LOAD_S=60)
+	INGEST_LOAD_S=$${INGEST_LOAD_S:-60} $(CARGO) test --locked --profile $(PROFILE) --test ingest load:: -- --nocapture --test-threads 1
 
 faults: redis-server ## kill the engine and Redis again and again, count what is lost (FAULTS=120 SEED=1)
 	FAULTS=$${FAULTS:-120} $(CARGO) test --locked --test faults -- --nocapture

@@ -4,6 +4,7 @@ use super::{
     duration::Speed,
     host::Host,
     ingest_args::{BackfillArgs, IngestArgs, IngestCommand, IngestCommon},
+    ingest_lines::{status, summary},
     inputs::Inputs,
     lease::take_lease,
     note::note,
@@ -22,11 +23,11 @@ use crate::{
         Commission, Desk, EXCEPT, HEARTBEAT, HoldTimes, MAKERS, MEMORY, Maker, NEWEST, Outbox, OutboxOptions, Provider,
         PublishedBefore, Route, Service, beat_of,
     },
-    model::{Timeframe, time::Iso8601},
+    model::Timeframe,
     publish::{Lease, check_key},
     redis_io::Link,
     runtime::Clock,
-    telemetry::{PublisherCounters, exact_count, percent},
+    telemetry::PublisherCounters,
 };
 use anyhow::{Context, Result, bail};
 use redis::Cmd;
@@ -125,6 +126,11 @@ fn fetch(args: &IngestArgs, backfill: &BackfillArgs, stop: &Arc<AtomicBool>) -> 
 /// Does a job to its end.
 fn work(args: &IngestArgs, config: &Config, mut job: Job, stop: &Arc<AtomicBool>) -> Result<()> {
     let quiet = args.common.quiet;
+    if let Some(name) = job.symbols.iter().find(|name| name.contains(',')) {
+        bail!(
+            "symbol {name:?}: heartbeats list symbols with commas between them, so that no name can have one; rename it"
+        );
+    }
     let mut config = config.clone();
     // Keys and connections are named as an engine's, under names of its own.
     config.output.keys.position = config.ingest.position.clone();
@@ -443,7 +449,7 @@ fn run(
         let passed = now.duration_since(told);
         if config.telemetry.status_interval_ms > 0 && passed >= every {
             let bars = service.desk().counts().bars;
-            let line = status(&service, job, (bars - before) as f64 / passed.as_secs_f64(), started.elapsed());
+            let line = status(&service, job.span, (bars - before) as f64 / passed.as_secs_f64(), started.elapsed());
             notifier.status(&line);
             say(&line);
             (told, before) = (now, bars);
@@ -454,46 +460,4 @@ fn run(
     service.release();
     say(&summary(&service, started.elapsed()));
     Ok(())
-}
-
-/// How things are, in a line.
-fn status(service: &Service, job: &Job, rate: f64, passed: Duration) -> String {
-    let (desk, counts) = (service.desk(), service.desk().counts());
-    let (bars, state) = (exact_count(counts.bars), service.state());
-    if let Some((from_ms, to_ms)) = job.span {
-        let done = desk.progress(from_ms, to_ms);
-        let left_s = passed.as_secs_f64() * (1.0 - done) / done.max(1e-3);
-        return format!("{}  {bars} bars  {rate:.0}/s  about {left_s:.0} s left  {state}", percent(done));
-    }
-    let complete = match desk.complete_ms() {
-        i64::MIN => "nothing".to_owned(),
-        end_ms => Iso8601(end_ms).to_string(),
-    };
-    let odd = match counts.late + counts.refused + counts.gaps {
-        0 => String::new(),
-        _ => format!("  late {} refused {} gaps {}", counts.late, counts.refused, counts.gaps),
-    };
-    let waiting = if desk.waiting() == 0 { String::new() } else { format!("  waiting {}", desk.waiting()) };
-    let state = if state.is_empty() { state } else { format!("  {state}") };
-    let (live, all) = (desk.live(), desk.symbols());
-    format!("{bars} bars  {rate:.0}/s  {live} of {all} symbols live  complete up to {complete}{waiting}{odd}{state}")
-}
-
-/// What has been done, in a line.
-fn summary(service: &Service, took: Duration) -> String {
-    let counts = service.desk().counts();
-    format!(
-        "{} bars published in {:.1} s; {} repeated, {} late ({} late trades), {} refused, {} corrected (and {} in time), {} gaps \
-         filled, {} left",
-        exact_count(counts.bars),
-        took.as_secs_f64(),
-        counts.repeated,
-        counts.late,
-        counts.late_trades,
-        counts.refused,
-        counts.corrected,
-        counts.settled,
-        counts.filled,
-        counts.gaps,
-    )
 }

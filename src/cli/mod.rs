@@ -27,6 +27,7 @@ mod ingest;
 mod ingest_args;
 mod ingest_child;
 mod ingest_doctor;
+mod ingest_lines;
 mod inputs;
 mod inspect;
 mod kept;

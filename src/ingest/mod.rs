@@ -26,6 +26,7 @@
 //! Of trades (`Heard::Trade`) bars are made where `rules.of_trades` says so; what a trade counts for, `conditions.rs` knows for US
 //! stocks. Anything else (a file, a market that is made up) implements [`Provider`] itself: `providers/mock.rs` is the shortest.
 
+mod commit_times;
 mod conditions;
 mod desk;
 mod line;
@@ -41,6 +42,7 @@ mod trades;
 
 use conditions::counts as sale_counts;
 
+pub use commit_times::CommitSummary;
 pub use desk::{Desk, PublishedBefore};
 pub use line::HoldTimes;
 pub use market::{Event, FeedBar, PastWanted};

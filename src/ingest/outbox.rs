@@ -1,6 +1,6 @@
 //! Items as commands of a batch, and the position that belongs to it.
 
-use super::{desk::Desk, market::FeedBar, outgoing::Outgoing};
+use super::{commit_times::CommitSummary, desk::Desk, market::FeedBar, outgoing::Outgoing};
 use crate::{
     config::BarForm,
     feed::{FrameRecord, MAX_FRAME_RECORDS, encode_frame},
@@ -138,8 +138,16 @@ impl Outbox {
         self.beats.clear();
     }
 
-    /// Appends the health: how the provider is, and what has been counted, at this wall time, ms.
-    pub fn health(&self, desk: &Desk, state: &str, rate: f64, wall_ms: i64, out: &mut Commands) {
+    /// Appends the health: how the provider is, and what has been counted, at this wall time, ms. `rate` and `times` are bars a
+    /// second, and how long they took.
+    pub fn health(
+        &self,
+        desk: &Desk,
+        state: &str,
+        (rate, times): (f64, Option<CommitSummary>),
+        wall_ms: i64,
+        out: &mut Commands,
+    ) {
         let counts = desk.counts();
         let complete = (desk.complete_ms() > i64::MIN).then_some(desk.complete_ms());
         let streams = self.options.streams.iter().map(String::as_str);
@@ -157,6 +165,11 @@ impl Outbox {
             "waiting": desk.waiting(),
             "bars": counts.bars,
             "bars_per_second": (rate * 10.0).round() / 10.0,
+            "commit_us": times.map(|times| serde_json::json!({
+                "p50": times.p50_ns / 1_000,
+                "p99": times.p99_ns / 1_000,
+                "max": times.max_ns / 1_000,
+            })),
             "repeated": counts.repeated,
             "late": counts.late,
             "late_trades": counts.late_trades,

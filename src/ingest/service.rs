@@ -1,6 +1,13 @@
 //! The ingestion at work: a provider, the desk and the sink on one thread, which waits in one `poll(2)`.
 
-use super::{desk::Desk, market::Event, outbox::Outbox, provider::Provider};
+use super::{
+    commit_times::{CommitSummary, CommitTimes},
+    desk::Desk,
+    market::Event,
+    outbox::Outbox,
+    outgoing::Outgoing,
+    provider::Provider,
+};
 use crate::{
     engine::{RedisSink, Written},
     runtime::{AgentError, Clock, Now, Parker},
@@ -32,6 +39,7 @@ pub struct Service {
     /// When the health is told next, ns, and the bars when it was told last.
     health_ns: u64,
     health_bars: u64,
+    times: CommitTimes,
 }
 
 impl Service {
@@ -62,6 +70,7 @@ impl Service {
             draining: false,
             health_ns: 0,
             health_bars: 0,
+            times: CommitTimes::new().map_err(std::io::Error::other)?,
         })
     }
 
@@ -75,6 +84,12 @@ impl Service {
     #[must_use]
     pub fn state(&self) -> String {
         self.provider.state()
+    }
+
+    /// How long bars took from their messages to the acknowledged transaction; `None` before the first.
+    #[must_use]
+    pub fn commit_times(&self) -> Option<CommitSummary> {
+        self.times.summary()
     }
 
     /// Lines for people.
@@ -113,6 +128,10 @@ impl Service {
 
     fn work(&mut self, now: Now) -> Result<bool, AgentError> {
         let mut busy = self.sink.is_in_flight() && self.sink.poll(now.ns)? == Written::All;
+        if busy {
+            self.times.acknowledged(now.ns);
+        }
+        let bars = self.desk.counts().bars;
         if !self.draining && !self.desk.is_over() && self.desk.waiting() < WAITING_MAX {
             self.provider.poll(now, &mut self.events)?;
             busy |= self.events.iter().any(|event| !matches!(event, Event::Complete(_) | Event::Trades { .. }));
@@ -123,6 +142,7 @@ impl Service {
             self.beat_ns = now.ns + self.heartbeat_ns;
             self.desk.beat();
         }
+        self.times.given(now.ns, self.desk.counts().bars - bars);
         let renew = self.sink.renewal_ns().is_some_and(|at_ns| now.ns >= at_ns);
         if !self.sink.is_in_flight() && (self.desk.waiting() > 0 || renew) {
             self.commit(now)?;
@@ -132,9 +152,11 @@ impl Service {
     }
 
     fn commit(&mut self, now: Now) -> Result<(), AgentError> {
+        let mut bars = 0;
         while self.sink.has_room(0)
             && let Some(item) = self.desk.take_next()
         {
+            bars += u64::from(matches!(item, Outgoing::Bar(_)));
             self.outbox.put(item, &self.desk, now.wall_ns, self.sink.batch());
         }
         if now.ns >= self.health_ns {
@@ -143,7 +165,8 @@ impl Service {
             let rate = (bars - self.health_bars) as f64 / passed_s;
             (self.health_ns, self.health_bars) = (now.ns + HEALTH_NS, bars);
             let state = self.provider.state();
-            self.outbox.health(&self.desk, &state, rate, now.wall_ms(), self.sink.batch());
+            let times = self.times.summary();
+            self.outbox.health(&self.desk, &state, (rate, times), now.wall_ms(), self.sink.batch());
         }
         self.name.clear();
         self.name.extend_from_slice(self.sink.next_name());
@@ -152,8 +175,11 @@ impl Service {
         if memory.is_some() {
             self.memory = memory;
         }
+        self.times.sent(bars);
         self.sink.commit(now.ns)?;
-        self.sink.poll(now.ns)?;
+        if self.sink.poll(now.ns)? == Written::All {
+            self.times.acknowledged(self.clock.now().ns);
+        }
         Ok(())
     }
 

@@ -7,6 +7,7 @@ use crate::{
     env,
     feed::{STREAMS, Writer, symbols},
     outcome::caught_up,
+    outside::resident_kb,
     proxy::Proxy,
     server::Server,
 };
@@ -18,10 +19,7 @@ use std::{
 
 /// Resident memory, bytes, and open file descriptors of a process.
 fn usage(pid: u32) -> (u64, usize) {
-    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
-    let line = status.lines().find(|line| line.starts_with("VmRSS")).unwrap();
-    let kib: u64 = line.split_whitespace().nth(1).unwrap().parse().unwrap();
-    (kib << 10, fs::read_dir(format!("/proc/{pid}/fd")).unwrap().count())
+    (resident_kb(pid) << 10, fs::read_dir(format!("/proc/{pid}/fd")).unwrap().count())
 }
 
 /// The count in the first row of a report that begins with these words.

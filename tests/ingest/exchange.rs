@@ -279,13 +279,16 @@ fn serve(stream: TcpStream, config: Arc<ServerConfig>, state: &Arc<State>) -> Op
     let socket = accept(Wire { tls, head, state: Arc::clone(state) }).ok()?;
     socket.get_ref().tls.sock.set_read_timeout(Some(Duration::from_millis(5))).ok()?;
     let binance = path.starts_with("/stream");
-    Connection { socket, state: Arc::clone(state), binance, cuts, symbols: BTreeMap::new(), logged_in: binance }.run()
+    let (symbols, of_trades) = (BTreeMap::new(), false);
+    Connection { socket, state: Arc::clone(state), binance, of_trades, cuts, symbols, logged_in: binance }.run()
 }
 
 struct Connection {
     socket: WebSocket<Wire>,
     state: Arc<State>,
     binance: bool,
+    /// It wants trades instead of bars, where the exchange makes a difference.
+    of_trades: bool,
     cuts: u64,
     /// By symbol: the start of the next bar.
     symbols: BTreeMap<String, i64>,
@@ -344,6 +347,7 @@ impl Connection {
     fn hear(&mut self, text: &str) -> Option<()> {
         let message: Value = serde_json::from_str(text).ok()?;
         if self.binance {
+            self.of_trades = text.contains("@trade");
             self.subscribe(
                 message["params"]
                     .as_array()?
@@ -426,6 +430,15 @@ impl Connection {
 
     fn whole_bar(&self, name: &str, start: i64, script: &Script, texts: &mut Vec<String>) {
         let [open, high, low, close, volume] = truth(name, start);
+        if self.binance && self.of_trades {
+            let word = |(id, at, price, size): (i64, i64, f64, f64)| {
+                json!({"stream": format!("{}@trade", name.to_lowercase()), "data": {"e": "trade", "E": at, "s": name, "t": id,
+                    "p": price.to_string(), "q": size.to_string(), "T": at, "m": true, "M": true}})
+                .to_string()
+            };
+            texts.extend(spot_trades(name, start).map(word));
+            return;
+        }
         if self.binance {
             let kline = |start: i64, last: bool| binance_kline(name, start, self.state.interval_ms, last);
             texts.push(kline(start, false));
@@ -453,6 +466,16 @@ impl Connection {
             texts.push(word.to_string());
         }
     }
+}
+
+/// The trades of a second as Binance has them: number, time, price, size. Each counts, and the numbers follow each other.
+fn spot_trades(name: &str, start: i64) -> impl Iterator<Item = (i64, i64, f64, f64)> {
+    let [open, ..] = truth(name, start);
+    (0..).zip(trades(name, start)).map(move |(k, (offset, price, size, conditions))| {
+        // An odd lot counts too, and may not be outside of the bar.
+        let price = if conditions[1] == "I" { open } else { price };
+        (start / 1_000 * 5 + k, start + offset, price, size)
+    })
 }
 
 fn binance_kline(name: &str, start: i64, interval: i64, last: bool) -> String {
@@ -499,6 +522,16 @@ fn history(state: &State, path: &str, text: &str) -> (u16, String, String) {
         (0..).map(move |k| first + k * interval).take_while(move |start| *start <= to && start + interval <= time)
     };
     let limit: usize = query["limit"].parse().unwrap();
+    if place == "/api/v3/aggTrades" {
+        let number = |name: &str| query.get(name).map(|text| text.parse::<i64>().unwrap());
+        let first_id = number("fromId").unwrap_or(0);
+        let [from, to] = [number("startTime").unwrap_or(first_id / 5 * 1_000), number("endTime").unwrap_or(time)];
+        let all = bars(from.div_euclid(interval) * interval, to).flat_map(|start| spot_trades(query["symbol"], start));
+        let wanted = all.filter(|(id, at, ..)| *id >= first_id && (from..=to).contains(at));
+        let row = |(id, at, price, size): (i64, i64, f64, f64)| json!({"a": id, "p": price.to_string(), "q": size.to_string(), "f": id, "l": id, "T": at, "m": true, "M": true});
+        let rows: Vec<Value> = wanted.take(limit.min(1_000)).map(row).collect();
+        return (200, String::new(), Value::Array(rows).to_string());
+    }
     if place == "/api/v3/klines" {
         let [from, to] = ["startTime", "endTime"].map(|name| query[name].parse().unwrap());
         let row = |start: i64| {

@@ -119,6 +119,8 @@ fn symbols_share_streams_and_any_program_can_read_them() {
     let streams = ["market_data_1s:{0}", "market_data_1s:{1}"];
     let mut ingest = Engine::start(&toml, &feed);
     ingest.until("bars came to both", || streams.iter().all(|stream| client.len(stream) > 30));
+    ingest
+        .until("times are told", || client.json("wagehood:health:ingest:mock")["commit_us"]["max"].as_u64() > Some(0));
     // Another of the name is refused, and tells why.
     let second = Engine::start(&toml, &feed).wait();
     assert_eq!(second.status.code(), Some(6), "{}", second.stderr);
@@ -130,6 +132,8 @@ fn symbols_share_streams_and_any_program_can_read_them() {
         (&"mock".into(), &8.into(), &0.into()),
         "{health}"
     );
+    let times = ["p50", "p99", "max"].map(|of| health["commit_us"][of].as_u64().unwrap());
+    assert!(times.is_sorted(), "{times:?}");
     let entry = client.entries(streams[0]).into_iter().next().unwrap();
     assert_eq!(entry.text("source"), "mock");
     assert_eq!(entry.json("metadata")["timeframe"], "1s");

@@ -11,6 +11,7 @@ mod outside;
 mod server;
 mod stream;
 
+mod load;
 mod made_up;
 mod network;
 mod recorded;

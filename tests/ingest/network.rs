@@ -43,6 +43,13 @@ impl Bench {
         Self::new("binance", "1s", Exchange::start(1_000), "")
     }
 
+    /// Bars of its trades.
+    fn binance_trades() -> Self {
+        let mut bench = Self::binance();
+        bench.toml.push_str("feed = \"trades\"\n");
+        bench
+    }
+
     fn alpaca() -> Self {
         Self::new("alpaca", "1s", Exchange::start(1_000), "")
     }
@@ -69,16 +76,7 @@ impl Bench {
     fn assert_whole(&mut self) {
         let all = self.read();
         let interval_ms = if self.interval == "1s" { 1_000 } else { 60_000 };
-        all.assert_once_in_order(interval_ms);
-        let starts = all.starts();
-        assert_eq!(starts.keys().copied().collect::<Vec<_>>(), SYMBOLS);
-        for (symbol, starts) in starts {
-            let holes: Vec<_> = starts.windows(2).filter(|two| two[1] != two[0] + interval_ms).collect();
-            assert!(holes.is_empty(), "{symbol}: {holes:?} among {} bars", starts.len());
-        }
-        for bar in &all.bars {
-            assert_eq!(bar.ohlcv, truth(&bar.symbol, bar.ts), "{bar:?}");
-        }
+        assert_true(&all, &SYMBOLS, interval_ms);
     }
 
     /// Ends it and checks what it said.
@@ -94,9 +92,24 @@ impl Bench {
     }
 }
 
+/// Checks that the bars of these symbols are the truth, without a hole, once and in order.
+#[track_caller]
+pub fn assert_true<S: AsRef<str>>(all: &Read, symbols: &[S], interval_ms: i64) {
+    all.assert_once_in_order(interval_ms);
+    let starts = all.starts();
+    assert!(starts.keys().copied().eq(symbols.iter().map(AsRef::as_ref)), "{:?}", starts.keys());
+    for (symbol, starts) in starts {
+        let holes: Vec<_> = starts.windows(2).filter(|two| two[1] != two[0] + interval_ms).collect();
+        assert!(holes.is_empty(), "{symbol}: {holes:?} among {} bars", starts.len());
+    }
+    for bar in &all.bars {
+        assert_eq!(bar.ohlcv, truth(&bar.symbol, bar.ts), "{bar:?}");
+    }
+}
+
 #[test]
 fn cuts_and_kills_leave_no_hole() {
-    for mut bench in [Bench::binance(), Bench::alpaca()] {
+    for mut bench in [Bench::binance(), Bench::binance_trades(), Bench::alpaca()] {
         // The past comes in many pages, whose ends lie anywhere.
         bench.toml.push_str("page_bars = 7\n");
         let mut ingest = bench.start();

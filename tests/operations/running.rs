@@ -61,9 +61,7 @@ impl Running {
 
     /// Resident memory, bytes.
     pub fn resident(&self) -> u64 {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
-        line.split_whitespace().next().unwrap().parse::<u64>().unwrap() * 1_024
+        outside::resident_kb(self.child.id()) * 1_024
     }
 }
 

@@ -15,6 +15,13 @@ use std::{
 /// Longest time that any run of these tests may take; several times what a busy machine needs.
 pub const LIMIT: Duration = Duration::from_secs(60);
 
+/// Resident memory of a process, KiB.
+pub fn resident_kb(pid: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+    line.trim().trim_end_matches(" kB").parse().unwrap()
+}
+
 /// The program with these arguments, free of what the environment of the tests may say to it.
 pub fn engine<I: IntoIterator<Item = S>, S: AsRef<std::ffi::OsStr>>(args: I) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_wagehood-engine"));

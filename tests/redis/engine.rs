@@ -50,7 +50,7 @@ impl Ended {
 
 /// A running engine.
 pub struct Engine {
-    child: Child,
+    pub child: Child,
     dir: TempDir,
 }
 
