@@ -5,8 +5,9 @@
 #   perf/instructions.sh            compare with perf/instructions.tsv; fails if a kernel grew by more than 5 %
 #   perf/instructions.sh --update   write the table; commit it with the change that caused it
 #
-# Counts depend on the compiler and need a processor with AVX2. The build omits mimalloc, which valgrind does not know,
-# and targets the baseline of the architecture; run-time dispatch works as usual, except for AVX-512.
+# Counts depend on the compiler and need a processor with AVX2. The build has all features, as that of the benches, and
+# targets the baseline of the architecture; run-time dispatch works as usual, except for AVX-512. The kernels are an example,
+# which has the system's malloc: valgrind does not know mimalloc.
 set -eu
 cd "$(dirname "$0")/.."
 table=perf/instructions.tsv
@@ -18,7 +19,7 @@ if ! command -v valgrind >/dev/null 2>&1; then
     exit 0
 fi
 unset RUSTFLAGS
-cargo build --quiet --profile fast --no-default-features --example kernels
+cargo build --quiet --locked --profile fast --all-features --example kernels
 kernels="${CARGO_TARGET_DIR:-target}/fast/examples/kernels"
 
 count() {
