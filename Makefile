@@ -65,8 +65,8 @@ faults: redis-server ## kill the engine and Redis again and again, count what is
 faults-cluster: redis-server ## the same to a Redis Cluster of six nodes: slots that move, primaries that die (FAULTS=100 SEED=1)
 	FAULTS=$${FAULTS:-100} $(CARGO) test --locked --test redis cluster::whatever -- --nocapture
 
-simulate: ## simulate engines, server and network under seeds, with faults at any step (SEEDS=10000 SEED=1 JOBS=2)
-	SEEDS=$${SEEDS:-1000} $(CARGO) test --locked --test simulation every_seed -- --nocapture
+simulate: ## simulate engines, server and network under seeds, with faults at any step (SEEDS=10000 SEED=1 JOBS=2; RELEASE=1 for many of them)
+	SEEDS=$${SEEDS:-1000} $(CARGO) test --locked $(if $(RELEASE),--profile fast) --test simulation every_seed -- --nocapture
 
 soak: redis-server ## run half an hour at 5,000 records/s with a fault per minute: nothing may grow (SOAK_S=1800)
 	SOAK_S=$${SOAK_S:-1800} $(CARGO) test --locked --profile fast --test faults soak -- --nocapture
