@@ -213,7 +213,8 @@ fn the_page_shows_a_running_engine_on_every_screen_and_by_keyboard() {
     browser.until("document.querySelectorAll('#charts canvas').length == state.shown.length");
     on(&mut browser, "#charts canvas");
     // Its bars may still be on their way.
-    browser.until("state.bars[document.activeElement.dataset.key]?.bars.length > 0 && views.has(document.activeElement)");
+    browser
+        .until("state.bars[document.activeElement.dataset.key]?.bars.length > 0 && views.has(document.activeElement)");
     browser.press("ArrowLeft");
     browser.until("!document.getElementById('tip').hidden");
     assert!(browser.value("document.getElementById('tip').textContent").as_str().unwrap().contains("close"));
