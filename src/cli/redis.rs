@@ -23,7 +23,7 @@ use crate::{
         CompatNames, Dictionary, HashSpec, KeySpec, Lease, LeaseSpec, OutputNames, SignalFrame, SignalFrames,
         SignalNames, SignalWriter, StreamSpec, check_key, check_outputs, check_performance,
     },
-    redis_io::{Address, Link, LinkError, LinkOptions, Network, ServerGroup, Tls, TlsFiles, slot},
+    redis_io::{Address, Link, LinkError, LinkOptions, Network, ServerGroup, Tls, TlsFiles},
     runtime::{Clock, HostTime},
 };
 use anyhow::{Context, Result, bail};
@@ -189,7 +189,7 @@ impl<'a> Server<'a> {
     /// # Errors
     /// The server is not reachable or refuses.
     pub fn connect_for(&self, role: &str, key: &str) -> Result<Link> {
-        let options = LinkOptions { slot: Some(slot(key.as_bytes())), ..self.link_options(role) };
+        let options = LinkOptions { key: Some(key.to_owned()), ..self.link_options(role) };
         Ok(Link::connect(&self.address, &options)?)
     }
 
@@ -204,7 +204,7 @@ impl<'a> Server<'a> {
             connect_timeout: Duration::from_millis(self.config.redis.connect_timeout_ms),
             reply_timeout: Duration::from_millis(self.config.redis.timeout_ms),
             tls: self.tls.clone(),
-            slot: Some(slot(self.position_key().as_bytes())),
+            key: Some(self.position_key()),
             network: self.network.as_ref().map(|(network, _)| network.clone()),
             receive_bytes_max: self.config.limits.read_buffer_max_bytes,
             ..LinkOptions::default()

@@ -78,6 +78,9 @@ impl Link {
         if !self.outbox().is_empty() || !self.received().is_empty() {
             return Err(LinkError::Busy { address, what });
         }
+        let prelude = if self.in_transaction { b"" } else { self.prelude() };
+        self.in_transaction = what == "MULTI" || (self.in_transaction && what != "EXEC");
+        self.outbox().extend_from_slice(prelude);
         write(self.outbox());
         let len = match self.next_reply(Instant::now() + timeout) {
             Ok(len) => len,

@@ -23,6 +23,17 @@ impl Commands {
         Command::new(&mut self.bytes, args)
     }
 
+    /// Appends what is written as it is sent already, and is not counted.
+    #[inline]
+    pub fn raw(&mut self, bytes: &[u8]) {
+        self.bytes.extend_from_slice(bytes);
+    }
+
+    /// Forgets the bytes behind so many; the number of commands stays.
+    pub fn cut(&mut self, bytes: usize) {
+        self.bytes.truncate(bytes);
+    }
+
     /// Number of commands.
     #[must_use]
     pub fn count(&self) -> u32 {

@@ -9,7 +9,7 @@ use super::url::Address;
 
 impl Link {
     /// Connects, logs in, selects the database, and makes the link non-blocking. Where the address is one of sentinels, they
-    /// are asked which server that is; in a cluster it is the node that has the slot of the options.
+    /// are asked which server that is; in a cluster it is the node that has the slot of the options' key.
     ///
     /// # Errors
     ///

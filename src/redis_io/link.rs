@@ -28,8 +28,8 @@ pub struct LinkOptions {
     pub reply_timeout: Duration,
     /// What TLS connections are made with; without it none can be made.
     pub tls: Option<Tls>,
-    /// The slot whose keys it is for, where the server is a cluster.
-    pub slot: Option<u16>,
+    /// One of the keys that it is for, which are in one slot where the server is a cluster.
+    pub key: Option<String>,
     /// The network of the connection, if it is not the system's.
     pub network: Option<Network>,
     /// Bound of the receive buffer, bytes: no reply can be larger.
@@ -45,13 +45,16 @@ impl Default for LinkOptions {
             connect_timeout: Duration::from_secs(5),
             reply_timeout: Duration::from_secs(5),
             tls: None,
-            slot: None,
+            key: None,
             network: None,
             receive_bytes_max: 80 << 20,
             limits: Limits::default(),
         }
     }
 }
+
+/// `ASKING`, whose reply is left out, so that replies are counted alike on all links.
+const ASKING: &[u8] = b"*3\r\n$6\r\nCLIENT\r\n$5\r\nREPLY\r\n$4\r\nSKIP\r\n*1\r\n$6\r\nASKING\r\n";
 
 /// A connection to a server, logged in.
 #[derive(Debug)]
@@ -63,6 +66,10 @@ pub struct Link {
     outbox: Vec<u8>,
     written: usize,
     reply_timeout: Duration,
+    /// What goes before a command on a key.
+    prelude: &'static [u8],
+    /// Whether a transaction is being put together by [`Link::ask`].
+    pub(super) in_transaction: bool,
     /// What counts the switches of its primary, where sentinels named it, and the count when they did.
     switches: Option<(Arc<AtomicU64>, u64)>,
 }
@@ -85,6 +92,8 @@ impl Link {
             outbox: Vec::with_capacity(1 << 12),
             written: 0,
             reply_timeout: options.reply_timeout,
+            prelude: b"",
+            in_transaction: false,
             switches: None,
         };
         link.log_in(address, options).map_err(|error| hung_up(error, address))?;
@@ -104,6 +113,20 @@ impl Link {
         self.ask::<()>(cmd("CLIENT").arg("SETNAME").arg(name))?;
         // Refused while the server loads its data, unlike everything before.
         self.ask::<()>(&cmd("PING"))
+    }
+
+    /// Asks from now on for keys of a slot that its node is still being given. Not for keys that may be on the node that gives
+    /// it: they would seem to be nowhere.
+    pub(super) fn asks(&mut self) {
+        self.prelude = ASKING;
+    }
+
+    /// What goes before each command on a key, and before `MULTI` for those of a transaction: nothing, but on a node of a cluster
+    /// that is still being given the slot. It has no reply of its own.
+    #[inline]
+    #[must_use]
+    pub fn prelude(&self) -> &'static [u8] {
+        self.prelude
     }
 
     /// Fails from now on where the count is another than this: then its server is not the primary any more.

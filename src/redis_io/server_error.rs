@@ -43,8 +43,10 @@ pub enum ServerErrorKind {
     Unblocked,
     /// The key lives on another node of a cluster.
     Moved,
-    /// The key is being moved to another node of a cluster.
+    /// The keys of a command are on two nodes of a cluster, because their slot is being moved.
     Moving,
+    /// The key is on the node of a cluster that its slot is being moved to, or nowhere.
+    Asked,
     /// The keys of a command live on several nodes of a cluster.
     CrossSlot,
     /// A script is running.
@@ -105,7 +107,8 @@ const TABLE: &[Row] = {
         row(&["UNBLOCKED"], K::Unblocked, Transient, false, ""),
         row(&["EXECABORT"], K::ExecAbort, Transient, false, ""),
         row(&["CLUSTERDOWN"], K::ClusterDown, Transient, true, ""),
-        row(&["TRYAGAIN", "ASK"], K::Moving, Transient, false, "; the slot is being moved to another node of the cluster: everything waits until it is there"),
+        row(&["TRYAGAIN"], K::Moving, Transient, false, "; the slot is being moved to another node of the cluster: everything waits until all of its keys are there"),
+        row(&["ASK"], K::Asked, Transient, true, "; the slot is being moved to that node of the cluster: it is asked as soon as all keys are there (an account needs +asking +client|reply +cluster|countkeysinslot)"),
         row(&["MOVED"], K::Moved, Transient, true, "; the slot is on another node of the cluster (redis.url: redis+cluster://, with [partitions])"),
         row(&["INPROG", "NOGOODSLAVE", "NOMASTERLINK", "NOQUORUM", "NOTREADY", "IOERR", "UNKILLABLE"], K::InTransit, Transient, false, ""),
         row(&["ERR max number of clients"], K::Full, Transient, false, "; raise the server's maxclients"),
@@ -267,6 +270,6 @@ mod tests {
         let elsewhere = |text: &&str| ServerErrorKind::of(text.as_bytes()).is_elsewhere();
         let all = SAID.iter().map(|(text, _)| *text).filter(elsewhere);
         let words: Vec<&str> = all.filter_map(|text| text.split(' ').next()).collect();
-        assert_eq!(words, ["MASTERDOWN", "READONLY", "REDIRECT", "CLUSTERDOWN", "CLUSTERDOWN", "MOVED"]);
+        assert_eq!(words, ["MASTERDOWN", "READONLY", "REDIRECT", "CLUSTERDOWN", "CLUSTERDOWN", "MOVED", "ASK"]);
     }
 }

@@ -5,9 +5,9 @@ use super::{
     nodes::{Node, until},
     partitions::{self, Signals, compare, fill_with, named, signals_of},
     series::Dice,
-    server::Client,
+    server::{Client, Entry},
 };
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use wagehood_engine::{config::PartitionMap, redis_io::slot};
 
 /// Three primaries with a replica each: node 3 + i follows node i at first.
@@ -127,21 +127,39 @@ impl Cluster {
         found.unwrap()
     }
 
-    /// Moves a slot to another primary, key by key, with pauses.
-    pub fn migrate(&self, slot: u16, pause: Duration) {
+    /// Moves a slot to another primary, key by key, with pauses, and another between the last key and the end.
+    pub fn migrate(&self, slot: u16, pause: Duration, hold: Duration) {
+        let way = self.begin_to_move(slot);
+        while self.move_key(slot, way) {
+            std::thread::sleep(pause);
+        }
+        std::thread::sleep(hold);
+        self.end_to_move(slot, way);
+    }
+
+    /// Says that a slot is being moved, from one primary to another.
+    fn begin_to_move(&self, slot: u16) -> (usize, usize) {
         let from = self.owner(slot).unwrap();
         let to = (0..6).find(|&index| index != from && self.owns_any(index)).unwrap();
         let (mut source, mut target, text) = (self.nodes[from].connect(), self.nodes[to].connect(), slot.to_string());
         ask::<()>(&mut target, &["CLUSTER", "SETSLOT", &text, "IMPORTING", &self.id(from)]).unwrap();
         ask::<()>(&mut source, &["CLUSTER", "SETSLOT", &text, "MIGRATING", &self.id(to)]).unwrap();
-        loop {
-            let keys: Vec<String> = ask(&mut source, &["CLUSTER", "GETKEYSINSLOT", &text, "1"]).unwrap();
-            let Some(key) = keys.first() else { break };
-            let port = self.nodes[to].port.to_string();
-            ask::<String>(&mut source, &["MIGRATE", "127.0.0.1", &port, key, "0", "5000"]).unwrap();
-            std::thread::sleep(pause);
-        }
-        let id = self.id(to);
+        (from, to)
+    }
+
+    /// Moves a key of a slot; false where none is left.
+    fn move_key(&self, slot: u16, (from, to): (usize, usize)) -> bool {
+        let mut source = self.nodes[from].connect();
+        let keys: Vec<String> = ask(&mut source, &["CLUSTER", "GETKEYSINSLOT", &slot.to_string(), "1"]).unwrap();
+        let Some(key) = keys.first() else { return false };
+        let port = self.nodes[to].port.to_string();
+        ask::<String>(&mut source, &["MIGRATE", "127.0.0.1", &port, key, "0", "5000"]).unwrap();
+        true
+    }
+
+    /// Says that a slot has been moved.
+    fn end_to_move(&self, slot: u16, (from, to): (usize, usize)) {
+        let (id, text) = (self.id(to), slot.to_string());
         // The target first, so that nobody is sent in a circle.
         for node in [to, from] {
             ask::<()>(&mut self.nodes[node].connect(), &["CLUSTER", "SETSLOT", &text, "NODE", &id]).unwrap();
@@ -217,8 +235,95 @@ fn disturbed(owners: &[&str], mut disturb: impl FnMut(&mut Cluster, &PartitionMa
 fn slots_that_move_key_by_key_lose_and_repeat_nothing() {
     disturbed(&["0-2", "3-5"], |cluster, map, round| {
         let tag = &map.tags()[2 * round as usize];
-        cluster.migrate(slot(tag.as_bytes()), Duration::from_millis(20));
+        cluster.migrate(slot(tag.as_bytes()), Duration::from_millis(20), Duration::ZERO);
     });
+}
+
+/// A partition whose slot is being moved, and its stream.
+struct Moving<'a> {
+    cluster: &'a Cluster,
+    way: (usize, usize),
+    stream: String,
+}
+
+impl Moving<'_> {
+    /// Adds entries where the stream is.
+    fn add(&self, entries: &[Entry]) -> String {
+        let mut last = String::new();
+        for entry in entries {
+            let add = |client: &mut Client| {
+                let mut command = redis::cmd("XADD");
+                command.arg(&self.stream).arg("*");
+                entry.fields.iter().for_each(|(name, value)| _ = command.arg(&name[..]).arg(&value[..]));
+                command.query::<String>(&mut client.0)
+            };
+            last = add(&mut self.cluster.nodes[self.way.0].connect()).unwrap_or_else(|error| {
+                assert!(error.to_string().contains("ASK"), "{error}");
+                add(&mut self.importing()).unwrap()
+            });
+        }
+        last
+    }
+
+    /// A connection to the node that is given the slot, whose next command is served.
+    fn importing(&self) -> Client {
+        let mut target = self.cluster.nodes[self.way.1].connect();
+        ask::<()>(&mut target, &["ASKING"]).unwrap();
+        target
+    }
+}
+
+/// Every key of a partition is on the node that its slot is being moved to, for seconds: what comes meanwhile is read, and
+/// committed there. Before, while keys are on both nodes, everything waits.
+#[test]
+fn a_slot_that_stays_half_moved_is_read_and_committed_to() {
+    let (wanted, map, cluster) = (undisturbed(), PartitionMap::new(6), Cluster::start());
+    let (stream, engine) = (|partition| named(partitions::STREAM, &map, partition), named("main", &map, 0));
+    let mut entries = Vec::new();
+    let lasts = fill_with(&partitions::bars(), &map, |partition, all| {
+        if partition > 0 {
+            return cluster.client(&stream(partition)).add(&stream(partition), all);
+        }
+        entries = all.to_vec();
+        String::new()
+    });
+    let parts: Vec<&[Entry]> = entries.chunks(entries.len().div_ceil(20)).collect();
+    let mut last = cluster.client(&stream(0)).add(&stream(0), &parts[..10].concat());
+    let toml = partitions::toml(6, "all", MORE).replace("replicas = 1", "replicas = 0");
+    let mut run = Engine::run(&toml, &cluster.url());
+    let at = |client: &mut Client, stream: &str| client.try_position(&engine, stream);
+    run.until("the first half was read", || {
+        at(&mut cluster.client(&stream(0)), &stream(0)).as_ref() == Some(&last)
+    });
+    let slot = slot(map.tags()[0].as_bytes());
+    let moving = Moving { cluster: &cluster, way: cluster.begin_to_move(slot), stream: stream(0) };
+    for _ in 0..4 {
+        assert!(cluster.move_key(slot, moving.way), "few keys");
+    }
+    moving.add(parts[10]);
+    std::thread::sleep(Duration::from_millis(500));
+    while cluster.move_key(slot, moving.way) {}
+    for part in &parts[11..18] {
+        last = moving.add(part);
+        let was = Instant::now();
+        run.until("what came was committed on the node that is given the slot", || {
+            at(&mut moving.importing(), &moving.stream).as_ref() == Some(&last)
+        });
+        std::thread::sleep(Duration::from_millis(400).saturating_sub(was.elapsed()));
+    }
+    assert_eq!(cluster.owner(slot), Some(moving.way.0), "the slot has been moved meanwhile");
+    cluster.end_to_move(slot, moving.way);
+    let mut client = cluster.client(&stream(0));
+    last = client.add(&stream(0), &parts[18..].concat());
+    for partition in 0..6 {
+        let wanted = if partition == 0 { &last } else { &lasts[partition] };
+        run.until("everything was read", || {
+            let mut client = cluster.client(&stream(partition));
+            client.try_position(&named("main", &map, partition), &stream(partition)).as_ref() == Some(wanted)
+        });
+    }
+    run.stop().succeeded();
+    compare("a slot half moved", &signals_of(&map, |stream| cluster.client(stream).entries(stream)), &wanted);
 }
 
 #[test]
@@ -238,9 +343,10 @@ fn whatever_happens_to_a_cluster_loses_and_repeats_nothing() {
     for _ in 0..number("FAULTS").unwrap_or(3).div_ceil(3) {
         disturbed(&["0,3", "1-2", "4-5"], |cluster, map, _| {
             let slot = slot(map.tags()[dice.roll(6) as usize].as_bytes());
-            match dice.roll(3) {
+            match dice.roll(4) {
                 0 => cluster.kill_primary(slot),
-                1 => cluster.migrate(slot, Duration::from_millis(dice.roll(30))),
+                1 => cluster.migrate(slot, Duration::from_millis(dice.roll(30)), Duration::ZERO),
+                2 => cluster.migrate(slot, Duration::ZERO, Duration::from_millis(dice.roll(2_000))),
                 _ => {
                     let primary = cluster.owner(slot).unwrap();
                     let id = cluster.id(primary);

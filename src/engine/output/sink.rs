@@ -68,6 +68,9 @@ pub struct RedisSink {
     building: Commands,
     flying: Commands,
     flight: Flight,
+    /// Bytes of the flying batch up to what is sent behind its transaction, and what that has before its commands.
+    behind_at: usize,
+    behind_has: &'static [u8],
     /// Bytes of the flying batch that are sent.
     written: usize,
     answers: Answers,
@@ -107,6 +110,8 @@ impl RedisSink {
             building: Commands::with_capacity(options.batch_bytes_max),
             flying: Commands::with_capacity(options.batch_bytes_max),
             flight: Flight::None,
+            behind_at: 0,
+            behind_has: b"",
             written: 0,
             answers: Answers::new(options.replicas),
             short_ns: None,
@@ -252,7 +257,9 @@ impl RedisSink {
         }
         self.answers.expect(self.building.count());
         self.building.command(1).arg("EXEC");
-        behind(&mut self.building, &self.options, self.lease.as_ref());
+        self.behind_at = self.building.bytes().len();
+        self.behind_has = self.link.prelude();
+        behind(&mut self.building, &self.options, self.lease.as_ref(), self.behind_has);
         std::mem::swap(&mut self.building, &mut self.flying);
         self.begin();
         self.send_from_start(now_ns);
@@ -266,6 +273,13 @@ impl RedisSink {
     /// Sends the closed batch, or sends it again from its start: after a refusal on the same link, after a loss on a new
     /// one once its position is known not to have been written.
     fn send_from_start(&mut self, now_ns: u64) {
+        let prelude = self.link.prelude();
+        if self.behind_has != prelude {
+            self.flying.cut(self.behind_at);
+            self.behind_has = prelude;
+            behind(&mut self.flying, &self.options, self.lease.as_ref(), prelude);
+        }
+        self.link.outbox().extend_from_slice(prelude);
         self.flight = Flight::Flying;
         self.written = 0;
         self.answers.restart();
@@ -318,7 +332,7 @@ impl RedisSink {
     #[cold]
     fn wait_again(&mut self, now_ns: u64) {
         let mut commands = Commands::with_capacity(256);
-        behind(&mut commands, &self.options, self.lease.as_ref());
+        behind(&mut commands, &self.options, self.lease.as_ref(), self.link.prelude());
         self.link.outbox().extend_from_slice(commands.bytes());
         self.answers.wait_again();
         self.sent_ns = now_ns;
@@ -328,10 +342,10 @@ impl RedisSink {
     /// Sends what the socket takes: the number of bytes.
     #[inline]
     fn send(&mut self) -> Result<usize, SinkError> {
+        // What goes before the batch, or asks for the replicas again, where anything does.
+        let sent = self.link.write_pending().map_err(|e| self.lost(e))?;
         let rest = &self.flying.bytes()[self.written..];
-        if rest.is_empty() {
-            // What asks for the replicas again, where anything does.
-            self.link.write_pending().map_err(|e| self.lost(e))?;
+        if rest.is_empty() || !sent {
             return Ok(0);
         }
         match self.link.write(rest) {
@@ -349,13 +363,15 @@ impl RedisSink {
 }
 
 /// What is sent behind a transaction: the question for its replicas, and for the next batch a look at the lease, whose
-/// transaction is not run if it changes hands after that.
-fn behind(commands: &mut Commands, options: &RedisSinkOptions, lease: Option<&Lease>) {
+/// transaction is not run if it changes hands after that. Commands on keys have this prelude.
+fn behind(commands: &mut Commands, options: &RedisSinkOptions, lease: Option<&Lease>, prelude: &[u8]) {
     if options.replicas > 0 {
         commands.command(3).arg("WAIT").uint(options.replicas.into()).uint(options.replicas_wait_ms);
     }
     if let Some(lease) = lease {
+        commands.raw(prelude);
         commands.command(2).arg("WATCH").arg(&lease.spec.key);
+        commands.raw(prelude);
         commands.command(2).arg("GET").arg(&lease.spec.key);
     }
 }

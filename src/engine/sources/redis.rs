@@ -254,16 +254,19 @@ impl RedisSource {
     fn ask(&mut self, now: Now, last: Option<StreamId>) {
         let block_ms = Some(self.block_ms).filter(|&ms| ms > 0 && self.held.is_none());
         let block_ms = block_ms.and_then(|ms| self.wait_ms(now, ms));
+        let prelude = self.link.prelude();
         let out = self.link.outbox();
         Command::new(out, 1).arg("TIME");
         self.looking = now.ns >= self.look_ns;
         if self.looking {
             for stream in &self.streams {
+                out.extend_from_slice(prelude);
                 Command::new(out, 3).arg("XINFO").arg("STREAM").arg(&stream.name);
             }
             // The answers say when the next look is.
             self.look_ns = now.ns;
         }
+        out.extend_from_slice(prelude);
         let streams = self.streams.iter().map(|stream| (stream.name.as_bytes(), last.unwrap_or(stream.read_from())));
         encode_xread(out, self.amount.count(), block_ms, streams);
     }
