@@ -94,6 +94,7 @@ fn questions(config: &Config) -> Result<RedisQuestions> {
         connect_timeout: Duration::from_millis(config.redis.connect_timeout_ms),
         timeout: Duration::from_millis(config.redis.timeout_ms),
         reply_bytes_max: config.limits.read_buffer_max_bytes,
+        on_disk: config.redis.on_disk,
     })
 }
 

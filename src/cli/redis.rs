@@ -371,11 +371,11 @@ impl<'a> Server<'a> {
 
     /// How a publisher reconnects: confirms the lease and reads the position; `batch` committed it last.
     pub fn recovery(&self, lease: &Lease, batch: Option<Vec<u8>>, incidents: &Arc<Incidents>) -> Recovery {
-        let (address, options) = (self.address.clone(), self.link_options("publisher"));
+        let (address, options, limits) = (self.address.clone(), self.link_options("publisher"), self.limits());
         let (lease, key) = (lease.clone(), self.position_key());
         let dial = Dial::new("publisher", self.config.redis.reconnect_max_ms, Arc::clone(incidents), move || {
             let mut link = Link::connect(&address, &options)?;
-            RedisSink::check(&mut link)?;
+            RedisSink::check(&mut link, limits.on_disk)?;
             lease.confirm(&mut link)?;
             let batch = link.ask(&Cmd::hget(&key, "batch"))?;
             Ok(Arrived { link, batch })
@@ -470,6 +470,7 @@ impl<'a> Server<'a> {
             reply_timeout_ns: self.config.redis.timeout_ms * 1_000_000,
             replicas: self.config.redis.replicas,
             replicas_wait_ms: self.config.redis.replicas_wait_ms,
+            on_disk: self.config.redis.on_disk,
         }
     }
 

@@ -57,8 +57,9 @@ pub(super) fn check(config: &Config, tree: &Node, offline: bool, spoiled: &[Stri
         format!("found {}; allowed: at most read_buffer_max_bytes", limits.max_entry_bytes)
     });
     let (wait, timeout) = (config.redis.replicas_wait_ms, config.redis.timeout_ms);
-    checks.require(config.redis.replicas == 0 || wait < timeout, &["redis", "replicas_wait_ms"], || {
-        format!("found {wait}; allowed: less than redis.timeout_ms, which is {timeout}, or a slow replica looks like a dead server")
+    let waits = config.redis.replicas > 0 || config.redis.on_disk;
+    checks.require(!waits || wait < timeout, &["redis", "replicas_wait_ms"], || {
+        format!("found {wait}; allowed: less than redis.timeout_ms, which is {timeout}, or a slow replica or disk looks like a dead server")
     });
     checks.require(config.input.block_ms < config.redis.timeout_ms, &["input", "block_ms"], || {
         let (block, timeout) = (config.input.block_ms, config.redis.timeout_ms);

@@ -174,6 +174,8 @@ section! {
         replicas: u32 = int(0, 16),
         /// How long the server waits for them at a time, ms.
         replicas_wait_ms: u64 = int(1, 600_000),
+        /// Whether the disks of the server and of these replicas must have it.
+        on_disk: bool = Flag,
         /// How long the lease lasts without renewal, ms: after it, another process of the same engine name may take
         /// over.
         lease_ms: u64 = int(500, 600_000),

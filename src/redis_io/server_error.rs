@@ -63,6 +63,8 @@ pub enum ServerErrorKind {
     NoProtocol,
     /// The group, script or key already exists, or does not exist.
     Absent,
+    /// The server cannot say what its disk has.
+    NoDisk,
     /// The command is unknown or malformed, or its arguments are not possible.
     Command,
     /// The code is not in the table.
@@ -118,6 +120,7 @@ const TABLE: &[Row] = {
         row(&["DENIED"], K::Protected, Configuration, false, "; the server is in protected mode: give it a password, or connect from its own host"),
         row(&["WRONGTYPE"], K::WrongType, Configuration, false, "; another program uses this key for something else"),
         row(&["CROSSSLOT"], K::CrossSlot, Configuration, false, "; in a cluster [partitions] keep what is committed together in one slot: set partitions.count"),
+        row(&["ERR WAITAOF", "ERR unknown command 'WAITAOF',", "ERR unknown command `WAITAOF`,"], K::NoDisk, Configuration, false, "; redis.on_disk needs Redis 7.2 or newer, or Valkey, with appendonly yes: change the server, or set it to false"),
         row(&["NOPROTO"], K::NoProtocol, Permanent, false, ""),
         row(&["NOGROUP", "BUSYGROUP", "BUSYKEY", "NOSCRIPT", "NOTBUSY", "IDONTKNOW"], K::Absent, Permanent, false, ""),
         row(&["ERR"], K::Command, Permanent, false, ""),
@@ -219,6 +222,9 @@ mod tests {
         ("MOVED 3999 127.0.0.1:6381", Transient),
         ("ASK 3999 127.0.0.1:6381", Transient),
         ("CROSSSLOT Keys in request don't hash to the same slot", Configuration),
+        ("ERR WAITAOF cannot be used when numlocal is set but appendonly is disabled.", Configuration),
+        ("ERR unknown command 'WAITAOF', with args beginning with: '1' '0' '1' ", Configuration),
+        ("ERR unknown command `WAITAOF`, with args beginning with: `1`, `0`, `1`, ", Configuration),
         ("NOPROTO unsupported protocol version", Permanent),
         ("NOGROUP No such key 'k' or consumer group 'g' in XREADGROUP with GROUP option", Permanent),
         ("BUSYGROUP Consumer Group name already exists", Permanent),

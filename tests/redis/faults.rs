@@ -3,7 +3,7 @@
 use super::{
     engine::{Ended, Engine, NO_CLOCK, config},
     series::{self, Bar, START_MS, entries},
-    server::Server,
+    server::{Client, Server},
 };
 
 const PASSWORD: &str = "hunter2-x9";
@@ -34,6 +34,39 @@ fn secret(ended: &Ended) {
 
 fn run(url: &str) -> Ended {
     Engine::run(&toml(), url).wait()
+}
+
+/// `redis.on_disk`: each batch waits for the disk; a server that cannot say what its disk has is refused at the start. Where the
+/// server under test is older than Redis 7.2, the refusal is all that there is to see.
+#[test]
+fn a_batch_waits_for_the_disk_or_the_start_says_why_not() {
+    let server = Server::start();
+    let mut client = server.connect();
+    let set = |client: &mut Client, name: &str, value: &str| {
+        redis::cmd("CONFIG").arg("SET").arg(name).arg(value).exec(&mut client.0).unwrap();
+    };
+    let bars: Vec<Bar> = series::bars(&["SPY"], START_MS, 60_000, 400);
+    let last = client.add(STREAM, &entries(&bars));
+    let toml = toml() + "on_disk = true\nreplicas_wait_ms = 200\n";
+    let refused = Engine::run(&toml, &server.tcp()).wait();
+    fails(4, &refused, &["WAITAOF", "redis.on_disk needs Redis 7.2 or newer, or Valkey, with appendonly yes"]);
+    assert_eq!(client.len("signals"), 0);
+    let asked: Result<(i64, i64), _> = redis::cmd("WAITAOF").arg(0).arg(0).arg(1).query(&mut client.0);
+    if asked.is_err() {
+        println!("the server has no WAITAOF: its refusal alone was tested");
+        return;
+    }
+    set(&mut client, "appendonly", "yes");
+    set(&mut client, "appendfsync", "no");
+    let mut engine = Engine::run(&toml, &server.tcp());
+    engine.until_said("do not all have the last batch");
+    let held = client.position("main", STREAM);
+    std::thread::sleep(std::time::Duration::from_millis(500));
+    assert_eq!(client.position("main", STREAM), held, "something was written behind a batch that no disk has");
+    set(&mut client, "appendfsync", "always");
+    engine.until_at(&mut client, STREAM, &last);
+    let ended = engine.stop().succeeded();
+    assert!(ended.stderr.contains("the disks have the batch after"), "{}", ended.stderr);
 }
 
 #[test]

@@ -38,11 +38,19 @@ pub struct RedisSinkOptions {
     pub replicas: u32,
     /// How long the server waits for them at a time, ms: less than the wait for an answer.
     pub replicas_wait_ms: u64,
+    /// Whether the disks of the server and of these replicas must have it.
+    pub on_disk: bool,
 }
 
 impl Default for RedisSinkOptions {
     fn default() -> Self {
-        Self { batch_bytes_max: 1 << 20, reply_timeout_ns: 5_000_000_000, replicas: 0, replicas_wait_ms: 1_000 }
+        Self {
+            batch_bytes_max: 1 << 20,
+            reply_timeout_ns: 5_000_000_000,
+            replicas: 0,
+            replicas_wait_ms: 1_000,
+            on_disk: false,
+        }
     }
 }
 
@@ -88,7 +96,7 @@ pub struct RedisSink {
     /// When the held batch is sent again, ns; and since when it is refused.
     resend_ns: Option<u64>,
     refused_ns: Option<u64>,
-    /// Since when too few replicas have the batch.
+    /// Since when too few replicas or disks have the batch.
     short_ns: Option<u64>,
     written_bytes: u64,
     counters: Arc<CachePadded<PublisherCounters>>,
@@ -103,7 +111,7 @@ impl RedisSink {
     ///
     /// [`LinkError`] as [`Link::ask`] has them.
     pub fn start(mut link: Link, options: RedisSinkOptions) -> Result<Self, LinkError> {
-        Self::check(&mut link)?;
+        Self::check(&mut link, options.on_disk)?;
         let mut sink = Self {
             link,
             options,
@@ -113,7 +121,7 @@ impl RedisSink {
             behind_at: 0,
             behind_has: b"",
             written: 0,
-            answers: Answers::new(options.replicas),
+            answers: Answers::new(options.replicas, options.on_disk),
             short_ns: None,
             lease: None,
             renew_ns: 0,
@@ -133,12 +141,15 @@ impl RedisSink {
     }
 
     /// Makes sure that the account may run transactions: without the right to `MULTI` the commands after it would be
-    /// run one by one. Blocks.
+    /// run one by one. Where batches are to be `on_disk`, that the server can say that they are. Blocks.
     ///
     /// # Errors
     ///
     /// [`LinkError`] as [`Link::ask`] has them.
-    pub fn check(link: &mut Link) -> Result<(), LinkError> {
+    pub fn check(link: &mut Link, on_disk: bool) -> Result<(), LinkError> {
+        if on_disk {
+            link.ask::<()>(cmd("WAITAOF").arg(1).arg(0).arg(1))?;
+        }
         link.ask::<()>(&cmd("MULTI"))?;
         link.ask(&cmd("EXEC"))
     }
@@ -362,10 +373,13 @@ impl RedisSink {
     }
 }
 
-/// What is sent behind a transaction: the question for its replicas, and for the next batch a look at the lease, whose
+/// What is sent behind a transaction: the question for its replicas or the disk, and for the next batch a look at the lease, whose
 /// transaction is not run if it changes hands after that. Commands on keys have this prelude.
 fn behind(commands: &mut Commands, options: &RedisSinkOptions, lease: Option<&Lease>, prelude: &[u8]) {
-    if options.replicas > 0 {
+    if options.on_disk {
+        let mut wait = commands.command(4);
+        wait.arg("WAITAOF").uint(1).uint(options.replicas.into()).uint(options.replicas_wait_ms);
+    } else if options.replicas > 0 {
         commands.command(3).arg("WAIT").uint(options.replicas.into()).uint(options.replicas_wait_ms);
     }
     if let Some(lease) = lease {

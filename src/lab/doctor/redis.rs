@@ -29,6 +29,8 @@ pub struct RedisQuestions {
     pub reply_bytes_max: usize,
     /// Certificates for TLS connections.
     pub tls: Option<Tls>,
+    /// Whether the server is to say what its disk has.
+    pub on_disk: bool,
 }
 
 /// A round trip over one kind of socket.
@@ -70,6 +72,8 @@ pub struct RedisProbe {
     pub streams: Vec<StreamProbe>,
     /// Largest reply that the engine accepts, bytes.
     pub reply_bytes_max: usize,
+    /// Whether the server is to say what its disk has.
+    pub on_disk: bool,
 }
 
 impl RedisProbe {
@@ -87,6 +91,7 @@ impl RedisProbe {
             clocks: None,
             streams: Vec::new(),
             reply_bytes_max: questions.reply_bytes_max,
+            on_disk: questions.on_disk,
         };
         let options = LinkOptions {
             name: "wagehood-engine:doctor".to_owned(),

@@ -9,6 +9,8 @@ use crate::telemetry::{human_bytes, human_ns};
 
 /// Oldest server version that the engine is tested with: major and minor.
 const VERSION_MIN: (u32, u32) = (6, 2);
+/// Oldest version that says what its disk has; Valkey says that it is a newer one.
+const ON_DISK_VERSION_MIN: (u32, u32) = (7, 2);
 /// Round-trip time from which on the item warns, ns.
 const SOCKET_NS_MAX: u64 = 200_000;
 const TCP_NS_MAX: u64 = 300_000;
@@ -34,6 +36,7 @@ pub(super) fn items(probe: Option<&RedisProbe>, plan: &CpuPlan) -> Vec<Finding> 
         fork(probe, plan),
         buffers(probe),
     ];
+    items.extend(probe.on_disk.then(|| on_disk(probe)));
     items.extend(probe.clocks.iter().flat_map(super::redis_clocks::ServerClocks::items));
     items.extend(probe.streams.iter().map(super::redis_streams::StreamProbe::item));
     items
@@ -48,11 +51,16 @@ fn version(probe: &RedisProbe) -> Finding {
         .why("older servers lack commands that the engine uses on streams")
         .fix("install a newer server");
     let Some(text) = probe.figure("redis_version") else { return check.unknown("INFO is refused or has no version") };
-    let mut numbers = text.split('.').map(str::parse::<u32>);
-    match (numbers.next(), numbers.next()) {
-        (Some(Ok(major)), Some(Ok(minor))) => check.holds((major, minor) >= VERSION_MIN, Judgement::Fail, text),
-        _ => check.unknown(format!("{text:?} is not understood")),
+    match numbers(&text) {
+        Some(version) => check.holds(version >= VERSION_MIN, Judgement::Fail, text),
+        None => check.unknown(format!("{text:?} is not understood")),
     }
+}
+
+/// Major and minor number of a version.
+fn numbers(version: &str) -> Option<(u32, u32)> {
+    let mut numbers = version.split('.').map(str::parse);
+    Some((numbers.next()?.ok()?, numbers.next()?.ok()?))
 }
 
 fn trip(name: &str, trip: &RoundTrip, p99_ns_max: u64) -> Finding {
@@ -124,6 +132,28 @@ fn persistence(probe: &RedisProbe) -> Finding {
         ("yes", _) => check.is(Judgement::Warn, format!("{current}: the system decides what a crash loses")),
         _ if save.is_empty() => check.is(Judgement::Warn, format!("{current}: a restart loses everything")),
         _ => check.is(Judgement::Warn, format!("{current}: a crash loses all since the last")),
+    }
+}
+
+/// Whether the server can say what its disk has, and how long that takes.
+fn on_disk(probe: &RedisProbe) -> Finding {
+    let check = check("redis.on_disk", "Redis ≥ 7.2 or Valkey, appendonly yes, appendfsync always")
+        .why("no batch counts as written before the server says that its disk has it")
+        .fix("CONFIG SET appendonly yes, CONFIG SET appendfsync always, CONFIG REWRITE; with an older server redis.on_disk = false");
+    let (Some(append), Some(sync)) = (probe.setting("appendonly"), probe.setting("appendfsync")) else {
+        return check.unknown("CONFIG GET is refused");
+    };
+    let version = probe.figure("redis_version").unwrap_or_default();
+    match (append, sync) {
+        _ if numbers(&version).is_none_or(|version| version < ON_DISK_VERSION_MIN) => {
+            check.is(Judgement::Fail, format!("version {version}: the server does not know WAITAOF"))
+        }
+        ("yes", "always") => check.is(Judgement::Pass, "appendonly, always"),
+        ("yes", "everysec") => {
+            check.is(Judgement::Warn, "appendonly, everysec: signals come up to a second and more late")
+        }
+        ("yes", _) => check.is(Judgement::Fail, format!("appendonly, {sync}: it is never known that the disk has a batch")),
+        _ => check.is(Judgement::Fail, "no appendonly: the server refuses to say"),
     }
 }
 

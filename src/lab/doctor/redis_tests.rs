@@ -19,6 +19,7 @@ fn questions(server: &Server) -> RedisQuestions {
         timeout: SECOND,
         reply_bytes_max: 64 << 20,
         tls: None,
+        on_disk: false,
     }
 }
 
@@ -36,6 +37,21 @@ fn examine(questions: &RedisQuestions) -> Vec<Finding> {
 fn expect(items: &[Finding], name: &str, verdict: Judgement, words: &str) {
     let item = items.iter().find(|item| item.name == name).unwrap();
     assert!(item.verdict == verdict && item.current.contains(words), "{item:?}");
+}
+
+#[test]
+fn a_server_that_cannot_say_what_its_disk_has_is_named() {
+    let server = Server::start(&["--appendonly", "yes", "--appendfsync", "always"]);
+    let asks = RedisQuestions { on_disk: true, ..questions(&server) };
+    let knows = server.link().ask::<()>(redis::cmd("WAITAOF").arg(1).arg(0).arg(1)).is_ok();
+    if knows {
+        expect(&examine(&asks), "redis.on_disk", Judgement::Pass, "always");
+        say(&mut server.link(), "CONFIG SET appendonly no");
+        expect(&examine(&asks), "redis.on_disk", Judgement::Fail, "no appendonly");
+    } else {
+        expect(&examine(&asks), "redis.on_disk", Judgement::Fail, "does not know WAITAOF");
+    }
+    assert!(examine(&questions(&server)).iter().all(|item| item.name != "redis.on_disk"));
 }
 
 #[test]

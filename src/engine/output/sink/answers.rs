@@ -13,19 +13,21 @@ pub(super) enum Answered {
     More,
     /// The batch is committed.
     Committed,
-    /// It is committed, and too few replicas are known to have it.
+    /// It is committed, and too few replicas or disks are known to have it.
     Short,
 }
 
-/// Reads the answers to a batch: a simple string a command, the results of its `EXEC`, where replicas count that of the `WAIT`
-/// behind it, and with a lease those of the `WATCH` and `GET` behind that.
+/// Reads the answers to a batch: a simple string a command, the results of its `EXEC`, where replicas or disks count that of the
+/// `WAIT` or `WAITAOF` behind it, and with a lease those of the `WATCH` and `GET` behind that.
 #[derive(Debug)]
 pub(super) struct Answers {
     /// Whether the lease was ours when it was looked at last, on this connection.
     pub armed: bool,
     /// How many replicas must have a batch.
     replicas: u32,
-    /// Whether so many have the one that was committed.
+    /// Whether on their disks, and that of the server.
+    on_disk: bool,
+    /// Whether too few have the one that was committed.
     short: bool,
     /// Which command of the batch is the `EXEC`.
     exec_at: u32,
@@ -41,10 +43,11 @@ pub(super) struct Answers {
 
 impl Answers {
     /// Of no batch.
-    pub fn new(replicas: u32) -> Self {
+    pub fn new(replicas: u32, on_disk: bool) -> Self {
         Self {
             armed: true,
             replicas,
+            on_disk,
             short: false,
             exec_at: 0,
             taken: 0,
@@ -64,6 +67,11 @@ impl Answers {
     pub fn restart(&mut self) {
         (self.taken, self.refused, self.outcome, self.short) = (0, None, None, false);
         self.failures.clear();
+    }
+
+    /// Whether somebody is asked who has a batch.
+    fn waits(&self) -> bool {
+        self.replicas > 0 || self.on_disk
     }
 
     /// Expects the answers to a `WAIT` and what follows it once more, for a batch that is committed.
@@ -86,11 +94,13 @@ impl Answers {
             return self.queued(index, element, address).map(|()| Answered::More);
         }
         if index > self.exec_at {
-            // Where no replicas count, the answer to their command is left out.
-            return match (index - self.exec_at + u32::from(self.replicas == 0), element, lease) {
+            // Where neither replicas nor disks count, the answer to their command is left out.
+            return match (index - self.exec_at + u32::from(!self.waits()), element, lease) {
+                (1, Token::Error(text), _) if self.on_disk => Err(SinkError::unsaved(address, text)),
                 (_, Token::Error(text), _) => Err(SinkError::no_transaction(address, text)),
-                (1, Token::Int(have), lease) => {
-                    self.short = have < i64::from(self.replicas);
+                (1, found @ (Token::Int(_) | Token::Array(2)), lease) => {
+                    let (disk, have) = having(found, reply, next).ok_or_else(shape)?;
+                    self.short = have < i64::from(self.replicas) || disk < i64::from(self.on_disk);
                     if lease.is_some() {
                         return Ok(Answered::More);
                     }
@@ -125,7 +135,7 @@ impl Answers {
             }
             _ => return Err(shape()),
         };
-        if lease.is_none() && self.replicas == 0 {
+        if lease.is_none() && !self.waits() {
             return self.over(outcome);
         }
         self.outcome = Some(outcome);
@@ -146,6 +156,19 @@ impl Answers {
     }
 }
 
+/// Who has what was committed, as the answer to `WAIT` or `WAITAOF` says: the server's disk, 1 or 0, and how many replicas.
+fn having(found: Token<'_>, reply: &[u8], next: usize) -> Option<(i64, i64)> {
+    let int = |pos| match token(reply, pos, &Limits::NONE) {
+        Ok(Some((Token::Int(number), next))) => Some((number, next)),
+        _ => None,
+    };
+    if let Token::Int(replicas) = found {
+        return Some((0, replicas));
+    }
+    let (disk, next) = int(next)?;
+    Some((disk, int(next)?.0))
+}
+
 fn words(text: &[u8]) -> String {
     String::from_utf8_lossy(text).into_owned()
 }
@@ -164,4 +187,45 @@ fn failures(reply: &[u8], mut pos: usize) -> Vec<Failure> {
         pos = next;
     }
     failures
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a batch of one command comes to whose last answer is this one.
+    fn over(replicas: u32, on_disk: bool, last: &[u8]) -> Result<Answered, SinkError> {
+        let mut answers = Answers::new(replicas, on_disk);
+        answers.expect(2);
+        for reply in [&b"+OK\r\n"[..], b"+QUEUED\r\n", b"*1\r\n+OK\r\n"] {
+            assert_eq!(answers.take(reply, None, "there").unwrap(), Answered::More);
+        }
+        answers.take(last, None, "there")
+    }
+
+    #[test]
+    fn a_batch_is_committed_once_disk_and_replicas_have_it() {
+        for (replicas, last, wanted) in [
+            (0, "*2\r\n:1\r\n:0\r\n", Answered::Committed),
+            (0, "*2\r\n:0\r\n:0\r\n", Answered::Short),
+            (2, "*2\r\n:1\r\n:1\r\n", Answered::Short),
+            (2, "*2\r\n:0\r\n:2\r\n", Answered::Short),
+            (2, "*2\r\n:1\r\n:3\r\n", Answered::Committed),
+        ] {
+            assert_eq!(over(replicas, true, last.as_bytes()).unwrap(), wanted, "{replicas} {last}");
+        }
+        assert_eq!(over(2, false, b":1\r\n").unwrap(), Answered::Short);
+        assert_eq!(over(2, false, b":2\r\n").unwrap(), Answered::Committed);
+        // An answer without the disk does not pass for one with it.
+        assert_eq!(over(1, true, b":1\r\n").unwrap(), Answered::Short);
+        assert!(matches!(over(0, true, b"*2\r\n:1\r\n+OK\r\n"), Err(SinkError::Protocol { .. })));
+    }
+
+    #[test]
+    fn a_server_that_stops_to_say_what_its_disk_has_ends_the_writing() {
+        let error = over(0, true, b"-ERR WAITAOF cannot be used when numlocal is set but appendonly is disabled.\r\n");
+        let error = error.unwrap_err();
+        assert!(matches!(error, SinkError::Unsaved { .. }) && !error.is_transient(), "{error}");
+        assert!(error.to_string().contains("appendonly yes"), "{error}");
+    }
 }

@@ -57,6 +57,16 @@ pub enum SinkError {
         /// The server, without its password.
         address: String,
     },
+    /// The batch was committed, and the server does not say whether its disk has it: as after a lost connection.
+    #[error("{address}: a batch was committed, but it is not known to be on the disk: {text}{}", .kind.advice())]
+    Unsaved {
+        /// The server, without its password.
+        address: String,
+        /// What the code of its error says.
+        kind: ServerErrorKind,
+        /// The server's words.
+        text: String,
+    },
     /// The server refused to open a transaction and has run the commands one by one, or refused each: as after a lost
     /// connection.
     #[error("{address}: MULTI was refused: {text}{}", .kind.advice())]
@@ -75,7 +85,11 @@ impl SinkError {
     #[must_use]
     pub fn needs_new_link(&self) -> bool {
         match self {
-            Self::Lost { .. } | Self::Protocol { .. } | Self::NoTransaction { .. } | Self::Fenced { .. } => true,
+            Self::Lost { .. }
+            | Self::Protocol { .. }
+            | Self::Unsaved { .. }
+            | Self::NoTransaction { .. }
+            | Self::Fenced { .. } => true,
             Self::Refused { kind, .. } => kind.is_elsewhere(),
             Self::Partly { .. } => false,
         }
@@ -87,7 +101,9 @@ impl SinkError {
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Lost { .. } | Self::Protocol { .. } | Self::Fenced { .. } => true,
-            Self::Refused { kind, .. } | Self::NoTransaction { kind, .. } => kind.is_transient(),
+            Self::Refused { kind, .. } | Self::Unsaved { kind, .. } | Self::NoTransaction { kind, .. } => {
+                kind.is_transient()
+            }
             Self::Partly { .. } => false,
         }
     }
@@ -98,6 +114,7 @@ impl SinkError {
         match self {
             Self::Refused { kind, text, .. }
             | Self::Partly { kind, text, .. }
+            | Self::Unsaved { kind, text, .. }
             | Self::NoTransaction { kind, text, .. } => Some((*kind, text)),
             Self::Lost { .. } | Self::Protocol { .. } | Self::Fenced { .. } => None,
         }
@@ -114,6 +131,11 @@ impl SinkError {
     pub(super) fn no_transaction(address: &str, text: &[u8]) -> Self {
         let kind = ServerErrorKind::of(text);
         Self::NoTransaction { address: address.to_owned(), kind, text: String::from_utf8_lossy(text).into_owned() }
+    }
+
+    pub(super) fn unsaved(address: &str, text: &[u8]) -> Self {
+        let kind = ServerErrorKind::of(text);
+        Self::Unsaved { address: address.to_owned(), kind, text: String::from_utf8_lossy(text).into_owned() }
     }
 
     pub(super) fn partly(address: &str, command: u32, failed: u32, text: &[u8]) -> Self {

@@ -75,21 +75,30 @@ impl RedisSink {
         }
         if let Some(since_ns) = self.short_ns.take() {
             let seconds = now_ns.saturating_sub(since_ns) as f64 / 1e9;
-            recovery.dial.incidents().note(format!("publisher: the replicas have the batch after {seconds:.2} s"));
+            let who = if self.options.on_disk { "disks have" } else { "replicas have" };
+            recovery.dial.incidents().note(format!("publisher: the {who} the batch after {seconds:.2} s"));
         }
     }
 
-    /// Too few replicas have the batch that is committed.
+    /// Too few replicas or disks have the batch that is committed.
     pub(super) fn fell_short(&mut self, now_ns: u64) {
         self.counters.short_of_replicas.bump();
         if self.short_ns.is_none() {
             self.short_ns = Some(now_ns);
             if let Some(recovery) = &mut self.recovery {
                 let wanted = self.options.replicas;
-                recovery.dial.incidents().note(format!(
-                    "warning: publisher: fewer than {wanted} replicas (redis.replicas) have the last batch: nothing further is \
-                     written before they do; see that they run and follow, or ask for fewer"
-                ));
+                recovery.dial.incidents().note(if self.options.on_disk {
+                    format!(
+                        "warning: publisher: the disks of the server and of {wanted} replicas (redis.on_disk, redis.replicas) do not \
+                         all have the last batch: nothing further is written before they do; see that appendfsync is always or \
+                         everysec, that replicas run, follow and have appendonly, and that redis.replicas_wait_ms is long enough"
+                    )
+                } else {
+                    format!(
+                        "warning: publisher: fewer than {wanted} replicas (redis.replicas) have the last batch: nothing further is \
+                         written before they do; see that they run and follow, or ask for fewer"
+                    )
+                });
             }
         }
     }
