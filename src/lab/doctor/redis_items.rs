@@ -152,7 +152,9 @@ fn on_disk(probe: &RedisProbe) -> Finding {
         ("yes", "everysec") => {
             check.is(Judgement::Warn, "appendonly, everysec: signals come up to a second and more late")
         }
-        ("yes", _) => check.is(Judgement::Fail, format!("appendonly, {sync}: it is never known that the disk has a batch")),
+        ("yes", _) => {
+            check.is(Judgement::Fail, format!("appendonly, {sync}: it is never known that the disk has a batch"))
+        }
         _ => check.is(Judgement::Fail, "no appendonly: the server refuses to say"),
     }
 }

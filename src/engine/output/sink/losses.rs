@@ -1,5 +1,5 @@
 //! What becomes of commands that a committed batch was committed without: each is named in the dead letters. Cold, and
-//! blocks: the engine ends after it, because another program uses its keys.
+//! blocks: the engine ends after it, because another program uses its keys. And of streams that a batch cannot make.
 
 use super::RedisSink;
 use crate::{
@@ -7,7 +7,7 @@ use crate::{
     redis_io::{Limits, Token, token},
 };
 use redis::{Cmd, cmd};
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 /// Longest wait for the answer to one letter.
 const TIMEOUT: Duration = Duration::from_millis(500);
@@ -49,6 +49,25 @@ impl RedisSink {
         self.flying = flying;
         let all = failures.len();
         self.say(format!("lost: {all} commands of a batch that was committed failed; {named} of them are named in the dead letters{why}"));
+    }
+
+    /// Makes the streams that the batch is the first to write to, with nothing in them: a node of a cluster that is still being
+    /// given their slot runs no transaction on a key that is not there. Where that fails, the batch waits.
+    #[cold]
+    pub(super) fn make_streams(&mut self) {
+        let flying = std::mem::take(&mut self.flying);
+        let all = commands(flying.bytes());
+        let keys: BTreeSet<&[u8]> =
+            all.iter().filter(|command| command[0] == b"XADD").map(|command| command[1]).collect();
+        for key in keys {
+            if self.link.ask_within::<String>(&Cmd::key_type(key), TIMEOUT).is_ok_and(|found| found == "none") {
+                let group = |word: &str| cmd("XGROUP").arg(word).arg(key).arg("wagehood-engine").clone();
+                let _ = self.link.ask_within::<()>(group("CREATE").arg("$").arg("MKSTREAM"), TIMEOUT);
+                let _ = self.link.ask_within::<()>(&group("DESTROY"), TIMEOUT);
+            }
+        }
+        drop(all);
+        self.flying = flying;
     }
 
     fn letter(&mut self, number: u32, text: &str, command: &[&[u8]]) -> Result<(), String> {

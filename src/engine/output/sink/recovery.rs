@@ -6,7 +6,7 @@ use super::{Flight, RedisSink, SinkError};
 use crate::{
     engine::{Dial, output::Written},
     publish::LeaseError,
-    redis_io::Link,
+    redis_io::{Link, ServerErrorKind},
     runtime::AgentError,
 };
 use std::time::Duration;
@@ -122,6 +122,10 @@ impl RedisSink {
                 recovery.dial.incidents().note(format!("publisher: {error}; the batch is kept and sent again"));
             }
             self.resend_ns = Some(recovery.dial.pause_until_ns(now_ns));
+            let is_moving = error.server().is_some_and(|(kind, _)| kind == ServerErrorKind::Moving);
+            if is_moving && !self.link.prelude().is_empty() {
+                self.make_streams();
+            }
         }
         Ok(Written::Pending)
     }
