@@ -1,6 +1,7 @@
 //! One file per command.
 
 mod added;
+mod apart;
 pub mod args;
 mod asked;
 mod buffers;

@@ -23,7 +23,7 @@ use crate::{
         CompatNames, Dictionary, HashSpec, KeySpec, Lease, LeaseSpec, OutputNames, SignalFrame, SignalFrames,
         SignalNames, SignalWriter, StreamSpec, check_key, check_outputs, check_performance,
     },
-    redis_io::{Address, Link, LinkError, LinkOptions, Network, ServerGroup, Tls, TlsFiles},
+    redis_io::{Address, Link, LinkError, LinkOptions, Network, Tls, TlsFiles},
     runtime::{Clock, HostTime},
 };
 use anyhow::{Context, Result, bail};
@@ -38,7 +38,7 @@ pub struct Server<'a> {
     /// The network and its chance, where they are simulated.
     network: Option<(Network, u64)>,
     /// The clock of the host.
-    clock: Clock,
+    pub(super) clock: Clock,
     /// Its time, from the source to the output.
     pub(super) time: Arc<ServerTime>,
     /// Stands before the names of all that is written.
@@ -191,11 +191,6 @@ impl<'a> Server<'a> {
     pub fn connect_for(&self, role: &str, key: &str) -> Result<Link> {
         let options = LinkOptions { key: Some(key.to_owned()), ..self.link_options(role) };
         Ok(Link::connect(&self.address, &options)?)
-    }
-
-    /// Whether its keys are on several nodes.
-    pub fn is_cluster(&self) -> bool {
-        matches!(self.address.group(), Some(ServerGroup::Cluster { .. }))
     }
 
     pub(super) fn link_options(&self, role: &str) -> LinkOptions {
@@ -431,10 +426,11 @@ impl<'a> Server<'a> {
             stamp,
         };
         let mut sink = RedisSink::start(link, limits)?;
-        let Some((position, lease)) = position else { return Ok(RedisLink { sink, recovery: None, options }) };
+        let apart = self.apart(incidents)?;
+        let Some((position, lease)) = position else { return Ok(RedisLink { sink, recovery: None, apart, options }) };
         lease.confirm(sink.link())?;
         sink.guard(lease.clone());
-        Ok(RedisLink { sink, recovery: Some(self.recovery(lease, position.batch.clone(), incidents)), options })
+        Ok(RedisLink { sink, recovery: Some(self.recovery(lease, position.batch.clone(), incidents)), apart, options })
     }
 
     /// What writes the signals: for frames, with the names that there are already.

@@ -18,9 +18,6 @@ pub(super) fn check(config: &Config, checks: &mut Checks<'_>) {
     checks.require(!cluster || count > 1, &["partitions", "count"], || {
         "is 1, and redis.url is a cluster, whose nodes commit nothing together without partitions: set it to 2 or more".into()
     });
-    checks.require(!cluster || !config.output.latest_values, &["output", "latest_values"], || {
-        "is true, and redis.url is a cluster: keys of latest values are of no partition, and cannot be committed with one; set it to false".into()
-    });
     checks.require(count > 1 || !config.partitions.are_shared(), &["partitions", "count"], || {
         "is 1, and partitions.own is \"auto\": there is nothing to share; set it to 2 or more, or own to \"all\", and start another engine \
          with --standby"

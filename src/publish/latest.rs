@@ -24,6 +24,8 @@ struct SymbolLatest {
     /// Timeframes with a new row since the last flush, as a bit set.
     rows: u32,
     voted: bool,
+    /// Whether it was written by this process.
+    flushed: bool,
     /// Event time, Unix ms, at which the opinion was written last.
     vote_written: i64,
     dirty: bool,
@@ -249,6 +251,7 @@ impl Latest {
             event_ts: i64::MIN,
             rows: 0,
             voted: false,
+            flushed: false,
             vote_written: i64::MIN / 2,
             dirty: false,
         });
@@ -380,6 +383,21 @@ impl Latest {
         }
     }
 
+    /// All that was written is new once more: nobody knows what of it there is.
+    #[cold]
+    pub fn again(&mut self) {
+        for (index, latest) in self.symbols.iter_mut().enumerate().filter(|(_, latest)| latest.flushed) {
+            let rows = &self.rows[index * self.columns..][..self.columns];
+            let all = rows.iter().enumerate().filter(|(_, row)| row.is_some());
+            latest.rows |= all.fold(0, |bits, (column, _)| bits | 1 << column);
+            latest.voted |= latest.vote.is_some();
+            if !latest.dirty {
+                latest.dirty = true;
+                self.dirty.push(SymbolId(index as u16));
+            }
+        }
+    }
+
     /// Symbols that have something new.
     #[must_use]
     pub fn waiting(&self) -> usize {
@@ -394,7 +412,7 @@ impl Latest {
         for symbol in self.dirty.drain(..count) {
             let latest = &mut self.symbols[symbol.index()];
             let (new_rows, voted) = (std::mem::take(&mut latest.rows), std::mem::take(&mut latest.voted));
-            latest.dirty = false;
+            (latest.dirty, latest.flushed) = (false, true);
             for (composite, &expires) in latest.signals.iter_mut().zip(&*latest.expires) {
                 *composite = composite.filter(|_| latest.event_ts < expires);
             }

@@ -49,6 +49,33 @@ impl Link {
         self.exchange_written("command".to_owned(), write, self.reply_timeout(), |_| Ok(()))
     }
 
+    /// Sends so many commands that are encoded already, together, and waits for all replies: by command, the words with which it
+    /// was refused.
+    pub(super) fn ask_all(&mut self, commands: &[u8], count: usize) -> Result<Vec<Option<String>>, LinkError> {
+        let (address, what) = (self.address().to_owned(), "commands".to_owned());
+        if !self.outbox().is_empty() || !self.received().is_empty() {
+            return Err(LinkError::Busy { address, what });
+        }
+        self.outbox().extend_from_slice(commands);
+        let deadline = Instant::now() + self.reply_timeout();
+        let mut all = Vec::with_capacity(count);
+        while all.len() < count {
+            let len = match self.reply().map_err(Broken::Protocol).transpose() {
+                Some(found) => found,
+                None => self.next_reply(deadline),
+            };
+            let len = match len {
+                Ok(len) => len,
+                Err(Broken::Io(source)) => return Err(LinkError::Io { address, what, source }),
+                Err(Broken::Protocol(source)) => return Err(LinkError::Protocol { address, what, source }),
+            };
+            let refused = self.received()[..len].strip_prefix(b"-");
+            all.push(refused.map(|line| String::from_utf8_lossy(line.trim_ascii_end()).into_owned()));
+            self.consume(len);
+        }
+        Ok(all)
+    }
+
     /// [`Link::ask`] with a reader of the reply's bytes.
     pub(super) fn ask_raw<T>(
         &mut self,
@@ -78,7 +105,7 @@ impl Link {
         if !self.outbox().is_empty() || !self.received().is_empty() {
             return Err(LinkError::Busy { address, what });
         }
-        let prelude = if self.in_transaction { b"" } else { self.prelude() };
+        let prelude = if self.in_transaction { &[] } else { self.prelude() };
         self.in_transaction = what == "MULTI" || (self.in_transaction && what != "EXEC");
         self.outbox().extend_from_slice(prelude);
         write(self.outbox());

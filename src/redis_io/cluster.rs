@@ -94,14 +94,14 @@ fn waits(result: Result<(), LinkError>, owner: Link) -> Result<Link, LinkError> 
 }
 
 /// The node that an error sends to: `ASK slot host:port`, without a host where it is that of the node that says so.
-fn redirected(text: &str, from: &Seed) -> Option<Seed> {
+pub(super) fn redirected(text: &str, from: &Seed) -> Option<Seed> {
     let (host, port) = text.split(' ').nth(2)?.rsplit_once(':')?;
     let host = if host.is_empty() { &from.0 } else { host };
     Some((host.to_owned(), port.parse().ok()?))
 }
 
 /// First and last slot of a range, and the node that has it; the replicas behind it do not count.
-fn range(value: Value) -> Option<(u16, u16, Seed)> {
+pub(super) fn range(value: Value) -> Option<(u16, u16, Seed)> {
     let mut parts = Vec::from_redis_value(value).ok()?.into_iter();
     let (first, last) = (u16::from_redis_value(parts.next()?).ok()?, u16::from_redis_value(parts.next()?).ok()?);
     let mut node = Vec::<Value>::from_redis_value(parts.next()?).ok()?.into_iter();

@@ -54,7 +54,7 @@ impl Default for LinkOptions {
 }
 
 /// `ASKING`, whose reply is left out, so that replies are counted alike on all links.
-const ASKING: &[u8] = b"*3\r\n$6\r\nCLIENT\r\n$5\r\nREPLY\r\n$4\r\nSKIP\r\n*1\r\n$6\r\nASKING\r\n";
+pub(super) const ASKING: &[u8] = b"*3\r\n$6\r\nCLIENT\r\n$5\r\nREPLY\r\n$4\r\nSKIP\r\n*1\r\n$6\r\nASKING\r\n";
 
 /// A connection to a server, logged in.
 #[derive(Debug)]

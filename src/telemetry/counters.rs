@@ -227,6 +227,10 @@ counters! {
         resent: Counter,
         /// Waits that were over before enough replicas had a batch.
         short_of_replicas: Counter,
+        /// Commands of latest values that were written beside the batches.
+        latest_apart: Counter,
+        /// Commands of latest values that were not.
+        latest_failed: Counter,
         /// Time for which a full batch waited for the one under way, ns.
         blocked_ns: Counter,
         /// Entries that make a batch full, now.

@@ -7,7 +7,10 @@ use super::{
     series::{Dice, fields},
     server::{Client, Entry},
 };
-use std::time::{Duration, Instant};
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
 use wagehood_engine::{config::PartitionMap, redis_io::slot};
 
 /// Three primaries with a replica each: node 3 + i follows node i at first.
@@ -368,5 +371,65 @@ fn whatever_happens_to_a_cluster_loses_and_repeats_nothing() {
                 }
             }
         });
+    }
+}
+
+/// The keys of latest values, and what they hold.
+type LatestKeys = BTreeMap<String, Vec<u8>>;
+
+fn latest_of(client: &mut Client) -> LatestKeys {
+    let families = ["calculations", "timeframe_indicators", "composite_signals", "market_data"];
+    let is_latest = |key: &String| families.iter().any(|family| key.starts_with(&format!("wagehood:{family}:")));
+    let keys = client.keys().into_iter().filter(is_latest).collect::<Vec<_>>();
+    keys.into_iter().filter_map(|key| Some((key.clone(), client.bytes(&key)?))).collect()
+}
+
+/// The same of all primaries.
+fn latest_on(cluster: &Cluster) -> LatestKeys {
+    // The role of a replica has five parts.
+    let is_primary =
+        |client: &mut Client| ask::<Vec<redis::Value>>(client, &["ROLE"]).is_some_and(|role| role.len() == 3);
+    let mut clients: Vec<Client> = cluster.nodes.iter().filter_map(Node::try_connect).collect();
+    clients.iter_mut().filter_map(|client| is_primary(client).then(|| latest_of(client))).flatten().collect()
+}
+
+/// Keys of latest values are on any nodes, and have what one engine on one server writes: an engine is killed in the middle,
+/// another takes over, and a key moves meanwhile.
+#[test]
+fn latest_values_are_those_of_one_engine() {
+    let (server, one) = (super::server::Server::start(), PartitionMap::new(1));
+    let mut client = server.connect();
+    let lasts = partitions::fill(&mut client, &partitions::bars(), &one);
+    partitions::run(&server, &one, &lasts, &[("all", &[0])]);
+    let wanted = latest_of(&mut client);
+    assert!(wanted.len() > 36, "{:?}", wanted.keys());
+
+    let (map, cluster) = (PartitionMap::new(3), Cluster::start());
+    let stream = |partition| named(partitions::STREAM, &map, partition);
+    let lasts = fill_with(&partitions::bars(), &map, |partition, all| {
+        cluster.client(&stream(partition)).add(&stream(partition), all)
+    });
+    let more = MORE.replace("latest_values = false", "").replace("replicas = 1", "replicas = 0\nlease_ms = 1000");
+    let toml = partitions::toml(3, "all", &more).replace("read_count = 40", "read_count = 2");
+    let mut first = Engine::run(&toml, &cluster.url());
+    first.until("latest values were written", || !latest_on(&cluster).is_empty());
+    drop(first.kill());
+    let key = wanted.keys().find(|key| key.contains("timeframe_indicators")).unwrap();
+    let mut second = Engine::run(&toml, &cluster.url());
+    second.until("something was read", || {
+        cluster.client(&stream(0)).try_position(&named("main", &map, 0), &stream(0)).is_some()
+    });
+    cluster.migrate(slot(key.as_bytes()), Duration::from_millis(20), Duration::from_millis(300));
+    for (partition, last) in lasts.iter().enumerate() {
+        second.until("everything was read", || {
+            let mut client = cluster.client(&stream(partition));
+            client.try_position(&named("main", &map, partition), &stream(partition)).as_ref() == Some(last)
+        });
+    }
+    second.stop().succeeded();
+    let found = latest_on(&cluster);
+    assert_eq!(found.keys().collect::<Vec<_>>(), wanted.keys().collect::<Vec<_>>());
+    for (key, wanted) in &wanted {
+        assert_eq!(String::from_utf8_lossy(&found[key]), String::from_utf8_lossy(wanted), "{key}");
     }
 }

@@ -1,5 +1,6 @@
 //! Where results go: files, a Redis server, or both.
 
+mod apart;
 mod cross;
 mod figures;
 mod files;
@@ -8,6 +9,7 @@ mod redis;
 mod sink;
 mod tap;
 
+pub use apart::Apart;
 pub use figures::FiguresOf;
 pub use files::{FileOutput, FileOutputOptions};
 pub use journal::load_journal;

@@ -3,7 +3,7 @@
 mod event;
 mod latest;
 
-use super::{AlertRule, Group, Recovery, RedisSink, Standing, Written, journal::xadd_exception};
+use super::{AlertRule, Apart, Group, Recovery, RedisSink, Standing, Written, journal::xadd_exception};
 use crate::{
     config::{Compat, EventsFormat, LatestFormat},
     engine::{
@@ -94,6 +94,8 @@ pub struct RedisLink {
     pub sink: RedisSink,
     /// How it is replaced.
     pub recovery: Option<Recovery>,
+    /// Where latest values go that cannot be in a transaction.
+    pub apart: Option<Apart>,
     /// What to write.
     pub options: RedisOutputOptions,
 }
@@ -119,6 +121,7 @@ const STAMP_NS: u64 = 1_000_000_000;
 #[derive(Debug)]
 pub struct RedisOutput {
     sink: RedisSink,
+    apart: Option<Apart>,
     options: RedisOutputOptions,
     /// The newest results of every symbol; part of a snapshot.
     pub latest: Latest,
@@ -134,6 +137,7 @@ pub struct RedisOutput {
     /// When the stamp is written again, ns.
     stamp_due_ns: u64,
     latest_due_ns: u64,
+    counters: Arc<CachePadded<PublisherCounters>>,
     /// Symbols that the writing under way has left.
     latest_left: usize,
     /// Since when latest values give way to signals.
@@ -145,8 +149,8 @@ impl RedisOutput {
     /// Writes over this connection.
     #[must_use]
     pub fn new(wiring: RedisWiring) -> Self {
-        let RedisWiring { link: RedisLink { mut sink, recovery, options }, latest, clock, counters } = wiring;
-        sink.recover(recovery, counters);
+        let RedisWiring { link: RedisLink { mut sink, recovery, apart, options }, latest, clock, counters } = wiring;
+        sink.recover(recovery, Arc::clone(&counters));
         sink.name_losses_in(options.names.dead_letter.clone());
         Self {
             position: options.position.iter().map(|s| (s.published, s.published_entries.unwrap_or(0))).collect(),
@@ -156,6 +160,8 @@ impl RedisOutput {
             moved: false,
             stamp_due_ns: 0,
             latest_due_ns: 0,
+            apart,
+            counters,
             latest_left: 0,
             latest_waits_ns: None,
             text: Vec::with_capacity(64 * options.inputs.len().max(1)),
@@ -321,6 +327,10 @@ impl RedisOutput {
 
     /// Gives up what nobody else may hold meanwhile.
     pub fn finish(&mut self) {
+        // Before anybody else may write newer ones.
+        if let Some(apart) = &mut self.apart {
+            apart.finish(&self.counters);
+        }
         self.sink.release();
     }
 
@@ -330,7 +340,12 @@ impl RedisOutput {
     /// A server that is gone or refuses.
     #[inline]
     pub fn poll(&mut self) -> Result<Written, AgentError> {
-        self.sink.poll(self.clock.ns())
+        let now_ns = self.clock.ns();
+        let written = self.sink.poll(now_ns)?;
+        if let Some(apart) = self.apart.as_mut().filter(|_| written == Written::All) {
+            apart.acknowledged(|| self.sink.lease_until_ns(now_ns));
+        }
+        Ok(written)
     }
 
     /// Closes the transaction with the position and hands it to the socket.

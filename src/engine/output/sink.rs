@@ -217,6 +217,16 @@ impl RedisSink {
         Some(self.committed_ns + lease.spec.ttl_ms * 1_000_000 / 3)
     }
 
+    /// Up to when nobody else can have taken the lease that the last batch was committed under, ns; for ever without one.
+    #[must_use]
+    pub fn lease_until_ns(&self, now_ns: u64) -> u64 {
+        let Some(lease) = &self.lease else { return u64::MAX };
+        let ttl_ns = lease.spec.ttl_ms * 1_000_000;
+        // On a new connection it was renewed just now.
+        let renewed_ns = if self.renew_ns == 0 { now_ns } else { self.renew_ns };
+        (renewed_ns + ttl_ns).saturating_sub(2 * ttl_ns / RENEWALS_A_LEASE)
+    }
+
     /// Time by which it wants to be polled, ns.
     #[must_use]
     pub fn deadline_ns(&self) -> Option<u64> {
