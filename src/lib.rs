@@ -165,7 +165,8 @@
 //!
 //! **Custom strategies are data.** What the configuration says of them is compiled at the start, a flat program for each
 //! timeframe, in which every value is computed once. It runs behind the built-in strategies, on eight cells whose memory always lies
-//! in rows, so that reading a step costs an eighth; what a name is stands in a table of the process, and a place in the roster of the
+//! in rows, so that reading a step costs an eighth; what comes together often is one step, and one whose first bars have gone
+//! by takes a shorter way to the same bits. What a name is stands in a table of the process, and a place in the roster of the
 //! plan, by which all tables are as long as there are strategies. *Cost:* a lone cell pays for eight, and a name is kept for as long as the
 //! process runs.
 //!

@@ -182,6 +182,14 @@ impl Vector for Avx2 {
         (low | high << 4) as u32
     }
     #[inline(always)]
+    fn some(a: Self::M) -> bool {
+        here!(_mm256_movemask_pd(_mm256_or_pd(a[0], a[1]))) != 0
+    }
+    #[inline(always)]
+    fn every(a: Self::M) -> bool {
+        here!(_mm256_movemask_pd(_mm256_and_pd(a[0], a[1]))) == 0b1111
+    }
+    #[inline(always)]
     fn words(word: u64) -> Self::B {
         [here!(_mm256_set1_epi64x(word as i64)); 2]
     }

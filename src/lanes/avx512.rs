@@ -138,6 +138,10 @@ impl Vector for Avx512 {
         !a
     }
     #[inline(always)]
+    fn every(a: Self::M) -> bool {
+        a == !0
+    }
+    #[inline(always)]
     fn always(truth: bool) -> Self::M {
         if truth { !0 } else { 0 }
     }

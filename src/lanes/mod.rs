@@ -137,6 +137,11 @@ pub(crate) trait Vector: Copy {
     fn some(a: Self::M) -> bool {
         Self::lanes(a) != 0
     }
+    /// Whether the condition holds in all lanes.
+    #[inline(always)]
+    fn every(a: Self::M) -> bool {
+        !Self::some(Self::not(a))
+    }
     /// `words` with one more bar: bit 0 is the condition, all others one further back.
     #[inline(always)]
     fn push(words: Self::B, condition: Self::M) -> Self::B {

@@ -37,6 +37,7 @@ fn everything<V: Vector>(a: [f64; LANES], b: [f64; LANES], lines: &[[f64; 8]; LA
     for bits in [0u8, 1, 0x5a, 0xfe, 0xff] {
         let condition = V::where_set(bits);
         out.push(u64::from(V::lanes(condition)));
+        out.extend([V::some(condition), V::every(condition)].map(u64::from));
         let mut to = b;
         V::store_where(condition, x, &mut to);
         out.extend(to.map(|x| if x.is_nan() { f64::NAN.to_bits() } else { x.to_bits() }));
@@ -54,7 +55,7 @@ fn everything<V: Vector>(a: [f64; LANES], b: [f64; LANES], lines: &[[f64; 8]; LA
             V::at_least(V::count(V::masked(bits, 0xffff_ffff)), 16),
         ];
         out.extend(more.map(|m| u64::from(V::lanes(m))));
-        out.push(u64::from(V::some(condition)));
+        out.extend([V::some(condition), V::every(condition)].map(u64::from));
         for words in [
             V::or_if(bits, condition, 0x5),
             V::push(bits, condition),

@@ -4,6 +4,7 @@ mod fault;
 mod functions;
 mod graph;
 mod lower;
+mod ops;
 mod program;
 mod programs;
 mod remembering;

@@ -5,6 +5,7 @@ use super::{
     fault::ExpressionFault,
     graph::{Field, Graph, Id, Node},
     lower::Lowering,
+    ops::{Ops, Step},
 };
 use crate::{
     lanes::Line,
@@ -42,18 +43,6 @@ pub(super) struct Outcome {
     pub symbols: Option<Vec<String>>,
 }
 
-/// One step: what is computed, where its memory lies, and where the past of what it looks back at does.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Step {
-    pub node: Node,
-    /// The register that it writes.
-    pub to: Id,
-    /// First line of its memory.
-    pub memory: u32,
-    /// First line of the window that it reads, and one less than its length, a power of two.
-    pub window: (u32, u32),
-}
-
 /// What steps write: each value is a number or a truth, and has a place in both.
 #[derive(Debug)]
 pub(super) struct Registers {
@@ -79,6 +68,8 @@ pub struct Program {
     pub(super) outcomes: Vec<Outcome>,
     /// What every line of a cell's memory is before the first bar.
     pub(super) initial: Vec<f64>,
+    /// The steps as they are taken.
+    pub(super) ops: Ops,
     /// Bars after which everything is defined, and after which nothing from before them matters.
     horizons: [u64; 2],
 }
@@ -169,6 +160,9 @@ impl Program {
             ..outcome
         };
         program.outcomes = outcomes.into_iter().map(renumbered).collect();
+        let read = program.outcomes.iter().flat_map(|outcome| [outcome.when, outcome.confidence]);
+        let undefined = program.constants.iter().filter(|(_, value)| value.is_nan()).map(|(id, _)| *id);
+        program.ops = Ops::of(&program.steps, &program.late, read, &undefined.collect::<Vec<_>>());
         program
     }
 

@@ -1,10 +1,9 @@
 //! The custom strategies of a worker's cells, eight cells of a timeframe side by side. Hot, but for what is said of it.
 
 use super::{
-    graph::Field,
     program::{Outcome, Program, Registers},
     remembering::Place,
-    run::{Bench, run},
+    run::{Bench, Given, Prices, run},
 };
 use crate::{
     indicators::{BadImage, ImageReader, ImageWriter, prefetch},
@@ -42,12 +41,14 @@ struct Block {
     program: usize,
     /// Cells that it has.
     members: u8,
-    cells: [CustomCell; LANES],
+    prices: Prices,
     /// By cell: the strategies of the program that run on its symbol, as a bit set.
     enabled: [u32; LANES],
     /// Bars taken.
     bars: [u32; LANES],
     memory: Vec<Line>,
+    /// By step that settles: the cells for which it has.
+    settled: Vec<u8>,
     /// By strategy of the program: the cells whose condition held at their last bar.
     held: Vec<u8>,
 }
@@ -134,10 +135,15 @@ impl Programs {
             self.blocks.push(Block {
                 program: index,
                 members: 0,
-                cells: [cell; LANES],
+                prices: Prices {
+                    methods: [cell.method; LANES],
+                    method: Some(cell.method),
+                    scale: Line([cell.scale; LANES]),
+                },
                 enabled: [0; LANES],
                 bars: [0; LANES],
                 memory: program.initial.iter().map(|&word| Line([word; LANES])).collect(),
+                settled: vec![0; program.ops.settling],
                 held: vec![0; program.outcomes.len()],
             });
             self.blocks.len() - 1
@@ -148,7 +154,9 @@ impl Programs {
         let block = &mut self.blocks[number];
         block.enabled[usize::from(block.members)] = enabled;
         self.seats.push(Seat { block: number as u32, lane: block.members });
-        block.cells[usize::from(block.members)] = cell;
+        let (prices, lane) = (&mut block.prices, usize::from(block.members));
+        (prices.methods[lane], prices.scale.0[lane]) = (cell.method, cell.scale);
+        prices.method = prices.method.filter(|method| *method == cell.method);
         block.members += 1;
         self.open[index] = (usize::from(block.members) < LANES).then_some(number);
     }
@@ -157,27 +165,39 @@ impl Programs {
     /// place of its bar among `bars`, the strategies of a bar in their order.
     #[inline]
     pub fn on_bars(&mut self, bars: &[(u32, &Bar)], mut on_signal: impl FnMut(usize, CustomStrategy, Candidate)) {
-        let Some(&(_, any)) = bars.first() else { return };
-        let mut rest = bars.iter().enumerate().peekable();
-        while let Some((place, &(number, bar))) = rest.next() {
+        let mut at = 0;
+        while let Some(&(number, bar)) = bars.get(at) {
             let Seat { block, lane } = self.seats[number as usize];
-            if block == Seat::NONE.block {
-                continue;
-            }
-            let mut group = Group { present: 1 << lane, bars: [any; LANES], places: [place; LANES] };
-            group.bars[usize::from(lane) % LANES] = bar;
-            while let Some(&(place, &(number, bar))) = rest.peek() {
-                let seat = self.seats[number as usize];
-                if seat.block != block || group.present & 1 << seat.lane != 0 {
-                    break;
+            let mut group = Group { present: 1 << lane, bars: [bar; LANES], places: [at; LANES] };
+            if let Some(row) = bars[at..].first_chunk()
+                && self.is_row(block, row)
+            {
+                group = Group { present: u8::MAX, bars: row.map(|(_, bar)| bar), places: from_fn(|k| at + k) };
+                at += LANES;
+            } else {
+                at += 1;
+                if block == Seat::NONE.block {
+                    continue;
                 }
-                let lane = usize::from(seat.lane) % LANES;
-                group.present |= 1 << lane;
-                (group.bars[lane], group.places[lane]) = (bar, place);
-                rest.next();
+                while let Some(&(number, bar)) = bars.get(at) {
+                    let seat = self.seats[number as usize];
+                    if seat.block != block || group.present & 1 << seat.lane != 0 {
+                        break;
+                    }
+                    let lane = usize::from(seat.lane) % LANES;
+                    group.present |= 1 << lane;
+                    (group.bars[lane], group.places[lane]) = (bar, at);
+                    at += 1;
+                }
             }
             self.step(block as usize, &group, &mut on_signal);
         }
+    }
+
+    /// Whether these are all cells of a block, in their order.
+    #[inline]
+    fn is_row(&self, block: u32, row: &[(u32, &Bar); LANES]) -> bool {
+        row.iter().enumerate().all(|(k, (number, _))| self.seats[*number as usize] == Seat { block, lane: k as u8 })
     }
 
     /// Takes a bar of some cells of a block.
@@ -192,20 +212,19 @@ impl Programs {
         for &(back, (line, mask)) in &program.looks {
             prefetch(block.memory.get((line + (first.wrapping_sub(back) & mask)) as usize));
         }
-        for &(field, register) in &program.fields {
-            fill(field, bars, &block.cells, &mut registers.numbers[usize::from(register)]);
+        let place = if present == u8::MAX && block.bars == [first; LANES] {
+            Place { bars: block.bars, same: Some(first), present }
+        } else {
+            let differ = |k: usize| present >> k & 1 != 0 && block.bars[k] != first;
+            Place { bars: block.bars, same: (!(0..LANES).any(differ)).then_some(first), present }
+        };
+        for (k, bars) in block.bars.iter_mut().enumerate() {
+            *bars = bars.wrapping_add(u32::from(present >> k & 1));
         }
-        let (mut differ, mut next) = (0, block.bars);
-        for (k, next) in next.iter_mut().enumerate() {
-            let here = u32::from(present >> k & 1);
-            differ |= (*next ^ first) * here;
-            *next = next.wrapping_add(here);
-        }
-        let place = Place { bars: block.bars, same: (differ == 0).then_some(first), present };
-        block.bars = next;
         let Registers { numbers, truths } = registers;
-        let memory = &mut block.memory;
-        run(self.isa, &mut Bench { steps: &program.steps, memory, numbers, truths, place });
+        let (memory, settled, ops) = (&mut block.memory, &mut block.settled, &program.ops);
+        let given = Given { bars, prices: &block.prices, fields: &program.fields };
+        run(self.isa, &mut Bench { ops: &ops.every_bar, memory, settled, numbers, truths, place }, Some(&given));
         let mut is_late = false;
         for ((number, outcome), held) in program.outcomes.iter().enumerate().zip(&mut block.held) {
             let holds = truths[usize::from(outcome.when)] & present;
@@ -213,7 +232,7 @@ impl Programs {
             *held = *held & !present | holds;
             if fresh != 0 && !is_late {
                 is_late = true;
-                run(self.isa, &mut Bench { steps: &program.late, memory, numbers, truths, place });
+                run(self.isa, &mut Bench { ops: &ops.late, memory, settled, numbers, truths, place }, None);
             }
             for_each_lane(fresh, |k| {
                 if block.enabled[k] & 1 << number == 0 {
@@ -241,7 +260,8 @@ impl Programs {
     /// Bytes held.
     #[must_use]
     pub fn bytes(&self) -> usize {
-        let block = |block: &Block| size_of::<Block>() + size_of_val(&*block.memory) + block.held.len();
+        let block =
+            |block: &Block| size_of::<Block>() + size_of_val(&*block.memory) + block.settled.len() + block.held.len();
         self.blocks.iter().map(block).sum::<usize>() + self.seats.capacity() * size_of::<Seat>()
     }
 
@@ -267,9 +287,16 @@ impl Programs {
         for (k, held) in block.held.iter_mut().enumerate() {
             *held = *held & !(1 << lane) | ((state.held >> k & 1) as u8) << lane;
         }
+        block.settled.iter_mut().for_each(|settled| *settled &= !(1 << lane));
         for (line, word) in block.memory.iter_mut().zip(&state.memory) {
             line.0[lane] = *word;
         }
+    }
+
+    /// By step that settles, of the first block: the cells for which it has.
+    #[cfg(test)]
+    pub(super) fn settled(&self) -> &[u8] {
+        &self.blocks[0].settled
     }
 
     /// The last value of the confidence of a strategy of a cell, before it is cut to what a confidence may be.
@@ -289,21 +316,6 @@ struct Group<'a> {
     bars: [&'a Bar; LANES],
     /// Where each stands among the bars that came together.
     places: [usize; LANES],
-}
-
-/// A field of the bars of eight cells.
-#[inline]
-fn fill(field: Field, bars: &[&Bar; LANES], cells: &[CustomCell; LANES], to: &mut Line) {
-    to.0 = match field {
-        Field::Price => from_fn(|k| cells[k].method.of(bars[k])),
-        Field::Open => bars.map(|bar| bar.open),
-        Field::High => bars.map(|bar| bar.high),
-        Field::Low => bars.map(|bar| bar.low),
-        Field::Close => bars.map(|bar| bar.close),
-        Field::Volume => bars.map(|bar| bar.volume),
-        Field::Vwap => bars.map(|bar| bar.vwap),
-        Field::Scale => from_fn(|k| cells[k].scale),
-    };
 }
 
 /// The numbers of the bits that are set.

@@ -1,6 +1,7 @@
 //! Programs against a plain reading of the same expressions, from all bars and with nothing remembered.
 
 use super::{
+    ops::Code,
     syntax::{Binary, Part, What, parse},
     *,
 };
@@ -453,6 +454,63 @@ fn saved_and_restored(all: &Programs, program: &Arc<Program>, cells: usize, isa:
         assert!(CustomState::read(&Program::default(), &mut image.as_slice()).is_err());
     }
     again
+}
+
+#[test]
+fn the_short_way_of_what_has_settled_gives_the_same_bits() {
+    let when = "crosses_above(ema(3), ema(5)) and rsi(4) < 60 and volume_ratio(3) > 0.5 and price > sma(6) and atr(4) > 0 \
+                and macd(3, 5, 2) > macd_signal(3, 5, 2) and rising(2) and falling(high, 1) and highest(4) > lowest(3) \
+                and count(close > open, 3) > 0 and ema(volume_ratio(2), 3) > sma(volume_ratio(2), 2)";
+    let program = Arc::new(Program::compile(&[rule(0, when, "1")]).unwrap());
+    let mut state = 9u64;
+    let mut quarters = |most: u64| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        ((state >> 33) % most) as f64 / 4.0
+    };
+    // Some volumes are 0 for so long that the ratio is undefined.
+    let mut bar_of = |i: usize| {
+        let volume = if i % 40 > 36 { 0.0 } else { quarters(40) / 1.1 };
+        bar(i, [100.0 + quarters(12), 100.0 + quarters(12) / 1.3, quarters(3), quarters(3), volume])
+    };
+    let bars: Vec<Bar> = (0..120).map(&mut bar_of).collect();
+    for isa in Isa::all() {
+        // What is restored has not settled: after every bar, it goes the long way for ever.
+        let (mut short, mut long) = (programs(&program, 8, isa), programs(&program, 8, isa));
+        let mut settled = [false; 2];
+        for (i, bar) in bars.iter().enumerate() {
+            let given: Vec<(u32, &Bar)> = (0..8).map(|cell| (cell, bar)).collect();
+            // Now and then one cell has no bar.
+            let given = &given[usize::from(i > 60 && i % 9 == 8)..];
+            let mut said = [Vec::new(), Vec::new()];
+            short.on_bars(given, |k, _, _| said[0].push(k));
+            long.on_bars(given, |k, _, _| said[1].push(k));
+            assert_eq!(said[0], said[1], "{isa:?} bar {i}");
+            for cell in 0..8 {
+                let [mut of_short, mut of_long] = [Vec::new(), Vec::new()];
+                short.write_state(cell, &mut of_short);
+                long.write_state(cell, &mut of_long);
+                assert_eq!(of_short, of_long, "{isa:?} bar {i} cell {cell}");
+            }
+            let all = short.settled().iter().all(|cells| *cells == u8::MAX);
+            settled = [settled[0] | all, settled[1] | settled[0] & !all];
+            long = saved_and_restored(&long, &program, 8, isa);
+            assert!(long.settled().iter().all(|cells| *cells == 0));
+        }
+        assert_eq!(settled, [true; 2], "all settle, and what becomes undefined does so no longer");
+    }
+}
+
+#[test]
+fn what_comes_together_is_one_step() {
+    let codes = |when: &str| -> Vec<Code> {
+        Program::compile(&[rule(0, when, "1")]).unwrap().ops.every_bar.iter().map(|op| op.code).collect()
+    };
+    assert_eq!(codes("price > 1 and high < 2"), [Code::Less, Code::LessAnd]);
+    assert_eq!(codes("atr(3) > 1"), [Code::Last, Code::TrueRange, Code::Wilder, Code::Less]);
+    assert!(codes("macd(3, 5, 2) > 0").contains(&Code::WhereKnown));
+    // A truth that two read is made by itself, and so is a range of which something else reads a part.
+    assert!(codes("price > 1 and high < 2 and (price > 1 or high < 3)").contains(&Code::And));
+    assert!(!codes("atr(3) > high - low").contains(&Code::TrueRange));
 }
 
 #[test]
