@@ -2,7 +2,7 @@
 
 use super::redis::Server;
 use crate::{
-    engine::{Apart, Incidents},
+    engine::{Incidents, LatestWriter},
     redis_io::{LinkOptions, Nodes, ServerGroup},
 };
 use anyhow::{Context, Result};
@@ -19,13 +19,13 @@ impl Server<'_> {
     ///
     /// # Errors
     /// The system starts no thread.
-    pub(super) fn apart(&self, incidents: &Arc<Incidents>) -> Result<Option<Apart>> {
+    pub(super) fn apart(&self, incidents: &Arc<Incidents>) -> Result<Option<LatestWriter>> {
         if !self.is_cluster() || !self.config.output.latest_values {
             return Ok(None);
         }
         let options = LinkOptions { key: None, ..self.link_options("latest") };
         let nodes = Nodes::new(self.address.clone(), options);
-        let apart = Apart::start(nodes, self.clock.clone(), Arc::clone(incidents));
+        let apart = LatestWriter::start(nodes, self.clock.clone(), Arc::clone(incidents));
         apart.map(Some).context("a thread for the latest values")
     }
 }

@@ -43,9 +43,9 @@ pub use ledger::PerformanceLedger;
 pub use memory::Memory;
 pub use notes::{Committing, LETTER_BYTES_MAX, Letter, LetterBytes, Mark, Note, RawFields};
 pub use output::{
-    AlertRule, Apart, Arrived, CalculationEvents, Compatible, ENTRIES, FiguresOf, FileOutput, FileOutputOptions, Group,
-    Output, Recovery, RedisLink, RedisOutput, RedisOutputOptions, RedisSink, RedisSinkOptions, RedisWiring, SeenSignal,
-    SinkError, Standing, Tap, Tapped, Watch, Written, load_journal, tap,
+    AlertRule, Arrived, CalculationEvents, Compatible, ENTRIES, FiguresOf, FileOutput, FileOutputOptions, Group,
+    LatestWriter, Output, Recovery, RedisLink, RedisOutput, RedisOutputOptions, RedisSink, RedisSinkOptions,
+    RedisWiring, SeenSignal, SinkError, Standing, Tap, Tapped, Watch, Written, load_journal, tap,
 };
 pub use probe::Probe;
 pub use questions::{Questions, WindowAnswer, WindowQuestion};

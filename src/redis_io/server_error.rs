@@ -100,7 +100,7 @@ const TABLE: &[Row] = {
     use ServerErrorKind as K;
     &[
         row(&["LOADING"], K::Loading, Transient, false, "; the server is loading its data, try again later"),
-        row(&["READONLY", "REDIRECT"], K::ReadOnly, Transient, true, "; this is a replica: connect to its primary"),
+        row(&["READONLY", "REDIRECT", "ERR WAIT cannot be used with replica", "ERR WAITAOF cannot be used with replica"], K::ReadOnly, Transient, true, "; this is a replica: connect to its primary"),
         row(&["MASTERDOWN"], K::MasterDown, Transient, true, "; this replica has lost its primary"),
         row(&["OOM"], K::OutOfMemory, Transient, false, "; raise the server's maxmemory or lower the streams' lengths"),
         row(&["MISCONF"], K::Misconf, Transient, false, "; the server cannot save its data: see its log"),
@@ -193,6 +193,9 @@ mod tests {
         ("MISCONF Errors writing to the AOF file: No space left on device", Transient),
         ("READONLY You can't write against a read only replica.", Transient),
         ("REDIRECT 127.0.0.1:6380", Transient),
+        // Demoted between a transaction and the question who has it.
+        ("ERR WAIT cannot be used with replica instances. Please also note that since Redis 4.0", Transient),
+        ("ERR WAITAOF cannot be used with replica instances. Please also note that writes", Transient),
         ("NOREPLICAS Not enough good replicas to write.", Transient),
         ("OOM command not allowed when used memory > 'maxmemory'.", Transient),
         ("EXECABORT Transaction discarded because of previous errors.", Transient),

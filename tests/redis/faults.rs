@@ -46,7 +46,7 @@ fn a_batch_waits_for_the_disk_or_the_start_says_why_not() {
         redis::cmd("CONFIG").arg("SET").arg(name).arg(value).exec(&mut client.0).unwrap();
     };
     let bars: Vec<Bar> = series::bars(&["SPY"], START_MS, 60_000, 400);
-    let last = client.add(STREAM, &entries(&bars));
+    let last = client.add(STREAM, &entries(bars.iter().map(Bar::legacy)));
     let toml = toml() + "on_disk = true\nreplicas_wait_ms = 200\n";
     let refused = Engine::run(&toml, &server.tcp()).wait();
     fails(4, &refused, &["WAITAOF", "redis.on_disk needs Redis 7.2 or newer, or Valkey, with appendonly yes"]);

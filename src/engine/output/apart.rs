@@ -33,7 +33,7 @@ type Done = (Commands, Scattered);
 
 /// The way to the thread that writes latest values.
 #[derive(Debug)]
-pub struct Apart {
+pub struct LatestWriter {
     to: Option<SyncSender<Parcel>>,
     back: Receiver<Done>,
     /// The buffer, if it is here: with values that wait for their batch, or empty.
@@ -45,7 +45,7 @@ pub struct Apart {
     incidents: Arc<Incidents>,
 }
 
-impl Apart {
+impl LatestWriter {
     /// Starts the thread.
     ///
     /// # Errors

@@ -9,7 +9,7 @@ mod redis;
 mod sink;
 mod tap;
 
-pub use apart::Apart;
+pub use apart::LatestWriter;
 pub use figures::FiguresOf;
 pub use files::{FileOutput, FileOutputOptions};
 pub use journal::load_journal;

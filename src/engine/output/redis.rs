@@ -3,7 +3,7 @@
 mod event;
 mod latest;
 
-use super::{AlertRule, Apart, Group, Recovery, RedisSink, Standing, Written, journal::xadd_exception};
+use super::{AlertRule, Group, LatestWriter, Recovery, RedisSink, Standing, Written, journal::xadd_exception};
 use crate::{
     config::{Compat, EventsFormat, LatestFormat},
     engine::{
@@ -95,7 +95,7 @@ pub struct RedisLink {
     /// How it is replaced.
     pub recovery: Option<Recovery>,
     /// Where latest values go that cannot be in a transaction.
-    pub apart: Option<Apart>,
+    pub apart: Option<LatestWriter>,
     /// What to write.
     pub options: RedisOutputOptions,
 }
@@ -121,7 +121,7 @@ const STAMP_NS: u64 = 1_000_000_000;
 #[derive(Debug)]
 pub struct RedisOutput {
     sink: RedisSink,
-    apart: Option<Apart>,
+    apart: Option<LatestWriter>,
     options: RedisOutputOptions,
     /// The newest results of every symbol; part of a snapshot.
     pub latest: Latest,
