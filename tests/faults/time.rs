@@ -156,7 +156,12 @@ fn check(server: &Server, dir: &Path, engine: &mut Engine, market: &mut Market, 
         let second = entries(link, &read);
         // What was not over when the first one ended may be by now.
         let apart = first_difference(&first, &second[..first.len().min(second.len())]);
-        assert!(second.starts_with(&first), "a second reading of {stream}: {apart}\n{}", engine.said());
+        assert!(
+            second.starts_with(&first),
+            "a second reading of {stream}: {apart}\n{}\n{}",
+            engine.said(),
+            again.said()
+        );
     }
     again.stop();
     calm.stop();

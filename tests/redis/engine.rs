@@ -96,7 +96,7 @@ impl Engine {
     /// Waits until something holds; fails where the engine ends before.
     #[track_caller]
     pub fn until(&mut self, what: &str, mut holds: impl FnMut() -> bool) {
-        let deadline = Instant::now() + PATIENCE;
+        let (deadline, mut pause) = (Instant::now() + PATIENCE, Duration::from_millis(2));
         while !holds() {
             if self.child.try_wait().unwrap().is_some() {
                 self.fail(&format!("the engine ended before {what}"));
@@ -104,7 +104,9 @@ impl Engine {
             if Instant::now() > deadline {
                 self.fail(&format!("not within {PATIENCE:?}: {what}"));
             }
-            std::thread::sleep(Duration::from_millis(2));
+            // To look again and again must not take the machine from what is waited for.
+            std::thread::sleep(pause);
+            pause = (pause * 5 / 4).min(Duration::from_millis(100));
         }
     }
 

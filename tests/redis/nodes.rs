@@ -122,9 +122,10 @@ impl Drop for Node {
 /// Waits until something holds.
 #[track_caller]
 pub fn until(what: &str, mut holds: impl FnMut() -> bool) {
-    let deadline = Instant::now() + PATIENCE;
+    let (deadline, mut pause) = (Instant::now() + PATIENCE, Duration::from_millis(10));
     while !holds() {
         assert!(Instant::now() < deadline, "not within {PATIENCE:?}: {what}");
-        std::thread::sleep(Duration::from_millis(10));
+        std::thread::sleep(pause);
+        pause = (pause * 5 / 4).min(Duration::from_millis(200));
     }
 }
