@@ -340,8 +340,8 @@ fn a_slot_that_stays_half_moved_is_read_and_committed_to() {
     cluster.end_to_move(slot, moving.way);
     let mut client = cluster.client(&stream(held));
     last = client.add(&stream(held), &parts[18..].concat());
-    for partition in 0..6 {
-        let wanted = if partition == held { &last } else { &lasts[partition] };
+    for (partition, own) in lasts.iter().enumerate() {
+        let wanted = if partition == held { &last } else { own };
         run.until("everything was read", || {
             let mut client = cluster.client(&stream(partition));
             client.try_position(&named("main", &map, partition), &stream(partition)).as_ref() == Some(wanted)
